@@ -1,0 +1,15 @@
+//! The pure heart of sonofuse: what a frame is, where the two views are on it, how they become the
+//! network's input, and what a reading says.
+//!
+//! Nothing here does I/O, starts a thread or reads a clock; the daemon, the simulator and the
+//! trainer share this crate, so that training and serving see exactly the same pixels.
+//!
+//! The data flows `Frame → DualView → FusionInput → Logit → Malignancy → Reading`.
+
+pub mod frame;
+pub mod layout;
+pub mod reading;
+pub mod region;
+
+/// Said by every output that leaves sonofuse.
+pub const NOTICE: &str = "research use only, not a medical device";

@@ -1,0 +1,141 @@
+//! What sonofuse says about a frame: a score, or why there is none.
+//!
+//! The serialised form is the published contract: names may be added, none may change.
+
+use serde::{Deserialize, Serialize};
+
+use crate::layout::ScreenLayout;
+
+/// Why there is no score. Absence of a score is a published value: nobody has to guess from silence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Withheld {
+    /// The model is being loaded or too few elastograms were seen yet.
+    WarmingUp,
+    /// The source delivers no picture: unplugged, off, or a "no signal" card.
+    NoSignal,
+    /// The source was live and delivers nothing any more.
+    Stalled,
+    /// The screen does not show B-mode and elastogram of the same anatomy.
+    NoDualView,
+    /// The colour box holds (almost) no stiffness values.
+    EmptyElastogram,
+    /// The stiffness map still changes too much from one update to the next.
+    UnstableElastogram,
+    /// The colour box is smaller than the model was made for.
+    BoxTooSmall,
+    /// The B-mode under the colour box is blurred or has no texture.
+    OutOfFocus,
+    /// It cannot be told which end of the palette is hard.
+    PaletteUnknown,
+    /// The input is unlike everything that the model was trained on.
+    OutOfDistribution,
+    /// The network could not be run.
+    EngineFault,
+}
+
+impl Withheld {
+    /// The word in the reading (`no-dual-view`).
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::WarmingUp => "warming-up",
+            Self::NoSignal => "no-signal",
+            Self::Stalled => "stalled",
+            Self::NoDualView => "no-dual-view",
+            Self::EmptyElastogram => "empty-elastogram",
+            Self::UnstableElastogram => "unstable-elastogram",
+            Self::BoxTooSmall => "box-too-small",
+            Self::OutOfFocus => "out-of-focus",
+            Self::PaletteUnknown => "palette-unknown",
+            Self::OutOfDistribution => "out-of-distribution",
+            Self::EngineFault => "engine-fault",
+        }
+    }
+}
+
+/// Whether there is a score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// `malignancy` and `interval` are set.
+    Scored,
+    /// `reason` is set.
+    Withheld,
+}
+
+/// The model behind a score.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// Name in the manifest.
+    pub name: String,
+    /// SHA-256 of the model file, hexadecimal.
+    pub digest: String,
+    /// What runs it (`rten`, `cpu`, `tensorrt-10.3`, …).
+    pub backend: String,
+    /// False for a stand-in with random weights, whose scores mean nothing.
+    pub trained: bool,
+}
+
+/// Time spent on a frame, by stage, in milliseconds. A stage that did not run is absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Latency {
+    /// From capture to the start of work (mailbox).
+    pub queue: f32,
+    /// Finding or following the views.
+    pub layout: f32,
+    /// Crop, conversion, resize, normalisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preprocess: Option<f32>,
+    /// The network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<f32>,
+    /// From capture to the reading.
+    pub total: f32,
+}
+
+/// What is published for a frame, or for the lack of one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Where the frame comes from: the preset's name or the file's path.
+    pub source: String,
+    /// Sequence of the frame in its source.
+    pub sequence: u64,
+    /// Presentation time in the source, ns.
+    pub pts_ns: Option<u64>,
+    /// When the frame was captured, ns of this machine's monotonic clock.
+    pub captured_ns: u64,
+    /// Size of the frame in pixels, `[width, height]`; absent when there is no frame.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub size: Option<[u32; 2]>,
+    /// Whether there is a score.
+    pub outcome: Outcome,
+    /// Calibrated probability that the nodule is malignant, 0..=1; null when withheld.
+    pub malignancy: Option<f32>,
+    /// Interval around `malignancy`, `[low, high]`, 0..=1; null when withheld.
+    pub interval: Option<[f32; 2]>,
+    /// Why there is no score; null when scored.
+    pub reason: Option<Withheld>,
+    /// The reason in words, with what was seen.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub detail: Option<String>,
+    /// Number of distinct elastograms behind the score.
+    pub evidence: u32,
+    /// The screen is frozen: the score is that of the frozen picture.
+    pub frozen: bool,
+    /// Which palette end is hard could not be told; the score assumes red.
+    #[serde(default)]
+    pub palette_assumed: bool,
+    /// Frames replaced by newer ones before they were looked at, since the source went live.
+    #[serde(default)]
+    pub replaced: u64,
+    /// Where the two views are.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub layout: Option<ScreenLayout>,
+    /// Time spent, by stage.
+    pub latency_ms: Latency,
+    /// The model.
+    pub model: ModelInfo,
+    /// [`crate::NOTICE`].
+    pub notice: String,
+}

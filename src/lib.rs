@@ -1,0 +1,17 @@
+//! The sonofuse daemon and its command line.
+//!
+//! A frame comes in at the left (`ingest`), a reading goes out at the right (`publish`), and nothing
+//! on the way waits for anything slower than itself. `ingest`, `scoring` and `publish` never import
+//! each other: `daemon` hands them channels.
+
+pub mod cli;
+pub mod config;
+pub mod daemon;
+pub mod ingest;
+pub mod log;
+pub mod mailbox;
+pub mod notify;
+pub mod publish;
+pub mod scoring;
+pub mod state;
+pub mod still;
