@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::scoring::{Backend, Settings};
+use crate::scoring::Settings;
 
 /// Everything that a person can set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,14 +48,12 @@ pub struct ModelConfig {
     /// Name of a folder in one of the `engines` folders, or a folder's path.
     pub name: String,
     /// `auto`, or the one backend to use; a named backend that cannot run is an error.
-    pub scorer: Backend,
-    /// Threads of the network on the CPU; 0 takes one a core, at most 4.
-    pub threads: usize,
+    pub scorer: String,
 }
 
 impl Default for ModelConfig {
     fn default() -> Self {
-        Self { name: "demo".into(), scorer: Backend::default(), threads: 0 }
+        Self { name: "demo".into(), scorer: "auto".into() }
     }
 }
 

@@ -10,6 +10,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -65,6 +66,9 @@ pub enum DaemonError {
     /// Files and folders.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A setting is out of range.
+    #[error("{0}")]
+    Setting(String),
     /// The preset.
     #[error(transparent)]
     Preset(#[from] ingest::PresetError),
@@ -118,14 +122,16 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
     preset.check()?;
     let inherited = Listener::inherited()?;
     let model_dir = loaded.model_dir(&config.model.name)?;
-    let model = scoring::load(&model_dir, config.model.scorer, config.model.threads)?;
+    config.scoring.check().map_err(DaemonError::Setting)?;
+    let backend: scoring::Backend = config.model.scorer.parse()?;
+    // Loads, checks and runs it once: the first frame is scored at full speed.
+    let model = scoring::load_with_threads(&model_dir, backend, config.scoring.threads)?;
     info!(
         EVENT = "model",
         NAME = %model.info().name,
         BACKEND = %model.info().backend,
         DIGEST = %model.info().digest,
         TRAINED = model.info().trained,
-        WHY = %model.why(),
         "scorer chosen"
     );
     let analyzer =
@@ -207,12 +213,21 @@ async fn live(
                 summary.observe(&reading);
                 out.print(reading);
             },
-        )?
+        )
+        .map_err(|source| DaemonError::System { what: "starting the infer thread", source })?
     };
 
     let tap = display.as_ref().map(Display::tap);
     let ingest = ingest::start(preset, base_ns, Arc::clone(&mailbox), tap, state)?;
     let mut parts = Parts { ingest, mailbox, infer, printer, readings, display };
+
+    // READY: the model is warm (it was run when it was loaded) and everything is wired.
+    notifier.ready(&status(&state_changes.borrow()));
+    let counters: Vec<(&'static str, crate::notify::Counter)> = vec![
+        ("infer thread", counter(parts.infer.progress_counter())),
+        ("capture supervisor", counter(parts.ingest.progress_counter())),
+    ];
+    tokio::spawn(Watchdog::new(counters).run(Arc::clone(&notifier)));
 
     let outcome =
         watch_over(options, &mut parts, &mut signals, &mut state_changes, &notifier, &summary)
@@ -244,29 +259,18 @@ async fn watch_over(
     let mut minute = tokio::time::interval(Duration::from_secs(60));
     minute.tick().await;
     let mut died = tokio::time::interval(Duration::from_millis(100));
-    let mut limit = Box::pin(tokio::time::sleep(Duration::MAX));
-    let mut warm = false;
+    let time = match options.limit {
+        Some(Limit::Time(time)) => time,
+        _ => NEVER,
+    };
+    let mut limit = Box::pin(tokio::time::sleep(time));
     loop {
         tokio::select! {
             name = signals.next() => {
                 info!(EVENT = "signal", SIGNAL = name, "stopping");
                 return Ok(());
             }
-            // READY means that the model is warm: the first frame is scored at full speed.
-            ready = parts.infer.warm(), if !warm => {
-                ready?;
-                warm = true;
-                notifier.ready(&status(&state.borrow()));
-                let counters = vec![
-                    ("infer thread", parts.infer.progress()),
-                    ("capture supervisor", parts.ingest.progress()),
-                ];
-                tokio::spawn(Watchdog::new(counters).run(Arc::clone(notifier)));
-                if let Some(Limit::Time(time)) = options.limit {
-                    limit = Box::pin(tokio::time::sleep(time));
-                }
-            }
-            () = &mut limit, if warm && matches!(options.limit, Some(Limit::Time(_))) => return Ok(()),
+            () = &mut limit, if time != NEVER => return Ok(()),
             _ = printed.wait_for(|done| *done) => return Ok(()),
             changed = state.changed() => {
                 // The sender lives as long as ingest, which `parts` holds.
@@ -282,6 +286,13 @@ async fn watch_over(
             },
         }
     }
+}
+
+/// Stands for "no limit in time"; tokio's timers reach that far.
+const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 10);
+
+fn counter(progress: Arc<AtomicU64>) -> crate::notify::Counter {
+    Box::new(move || progress.load(Ordering::Relaxed))
 }
 
 /// The source's state in a few words, for `systemctl status`.
@@ -306,8 +317,8 @@ impl Parts {
         info!(EVENT = "stop", STAGE = "capture");
         mailbox.close();
         // Joins wait for threads; the last frame may still be in the network.
-        if tokio::task::spawn_blocking(move || infer.join()).await.is_err() {
-            error!(EVENT = "stop", STAGE = "infer", "the infer thread panicked");
+        if let Ok(Err(words)) = tokio::task::spawn_blocking(move || infer.join()).await {
+            error!(EVENT = "stop", STAGE = "infer", PANIC = words, "the infer thread panicked");
         }
         info!(EVENT = "stop", STAGE = "infer");
         // Fails only when the printer panicked, which it logs itself.

@@ -8,7 +8,7 @@ use clap::Args;
 use super::error::{CliError, Exit};
 use crate::config::Loaded;
 use crate::daemon::{self, DaemonError, Limit, Options};
-use crate::{log, scoring};
+use crate::log;
 
 /// Watch a scanner's video and publish a reading for what it shows.
 ///
@@ -70,7 +70,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// [`CliError`] with 78 for a wrong configuration, preset or model, 69 for something that is missing,
 /// 70 for a fault that needs a restart.
 pub fn run(args: &RunArgs) -> Result<(), CliError> {
-    log::init(log::Target::detect()).map_err(|e| CliError::from_error(Exit::Os, &e))?;
+    log::init(log::Target::Auto).map_err(|e| CliError::from_error(Exit::Os, &e))?;
     let mut loaded = Loaded::read(args.config.as_deref())
         .map_err(|e| CliError::from_error(Exit::Config, &e))?;
     let config = &mut loaded.config;
@@ -108,6 +108,7 @@ fn exit_of(error: &DaemonError) -> Exit {
     match error {
         DaemonError::Config(_)
         | DaemonError::Preset(_)
+        | DaemonError::Setting(_)
         | DaemonError::Scoring(_)
         | DaemonError::Socket(_)
         | DaemonError::Display(_) => Exit::Config,
