@@ -1,6 +1,6 @@
 //! The colour box to the pixel: a few hundred pixels are read along each edge, not the whole box.
 
-use super::colour::{COLOURED, Tint};
+use super::colour::{COLOURED, Tint, luma};
 use crate::frame::Frame;
 use crate::region::Region;
 
@@ -157,42 +157,166 @@ pub(super) fn refine(
             _ => break,
         }
     }
-    if straight { to_outline(frame, &region, reach, band) } else { region }
+    region
+}
+
+/// Places the straight sides of a map against its twin at (`dx`, `dy`): outside the map both views
+/// show the same luma, inside they do not. Codecs keep luma sharp where they blur chroma.
+pub(super) fn sharpen(
+    frame: &Frame,
+    region: &Region,
+    (dx, dy): (i32, i32),
+    band: &mut Band,
+    other: &mut Band,
+    profile: &mut Vec<f32>,
+) -> Region {
+    const REACH: i32 = 10;
+    let Some(twin) = region.translate(dx, dy).filter(|t| frame.bounds().contains(t)) else {
+        return *region;
+    };
+    let mut shift = [0i32; 4];
+    for (side, shift) in Side::ALL.into_iter().zip(&mut shift) {
+        band.read(frame, region, side, (REACH, REACH), 0.9);
+        other.read(frame, &twin, side, (REACH, REACH), 0.9);
+        profile.clear();
+        for t in 0..band.depth {
+            let sum: u32 = band
+                .line(t)
+                .iter()
+                .zip(other.line(t))
+                .map(|(&p, &q)| u32::from(luma(p).abs_diff(luma(q)).min(48)))
+                .sum();
+            profile.push(sum as f32 / band.width as f32);
+        }
+        let mean = |s: &[f32]| s.iter().sum::<f32>() / s.len() as f32;
+        let inside = mean(&profile[profile.len() - 5..]);
+        let outside = mean(&profile[..5]);
+        if inside < 6.0 || outside > 0.4 * inside {
+            continue;
+        }
+        let half = f32::midpoint(inside, outside);
+        // The last line, coming from inside, that is still on the map's side.
+        let edge = (4..profile.len() - 4).rev().take_while(|&t| profile[t] >= half).last();
+        if let Some(edge) = edge {
+            *shift = edge as i32 - REACH;
+        }
+    }
+    moved(region, shift, frame).unwrap_or(*region)
 }
 
 /// Takes the outline in: beside the colour's edge, and, where the map has lost its margin, farther
-/// out, as long as another side shows an outline of the same colour.
-fn to_outline(frame: &Frame, region: &Region, reach: i32, band: &mut Band) -> Region {
+/// out, as long as the outline of the adjoining sides leads there.
+pub(super) fn to_outline(frame: &Frame, region: &Region, step: u32, band: &mut Band) -> Region {
+    let reach = 2 * step as i32 + 8;
     let mut shift = [0i32; 4];
     let mut colours = [None; 4];
     for (i, side) in Side::ALL.into_iter().enumerate() {
         band.read(frame, region, side, (reach, reach), 0.9);
         let edge = reach as usize;
         if let Some(ridge) = outline(band, edge - 5, edge + 5) {
-            shift[i] = ridge.outer as i32 - reach;
-            colours[i] = Some(ridge.colour);
+            let off = ridge.peak as i32 - reach;
+            if !continues(frame, region, side, off, ridge.colour, band) {
+                shift[i] = ridge.outer as i32 - reach;
+                colours[i] = Some(ridge.colour);
+            }
         }
     }
-    let Some(known) = colours.iter().flatten().next().copied() else { return *region };
+    let mut region = moved(region, shift, frame).unwrap_or(*region);
+    let dbg = std::env::var("LAYDBG").is_ok();
+    if dbg { eprintln!("   outline: {region:?} {colours:?}"); }
     for (i, side) in Side::ALL.into_iter().enumerate() {
         if colours[i].is_some() {
             continue;
         }
-        let depth = match side {
-            Side::Left | Side::Right => region.width(),
-            Side::Top | Side::Bottom => region.height(),
-        } as i32;
-        let outward = depth * 6 / 10;
-        band.read(frame, region, side, (outward, reach), 0.8);
-        if let Some(ridge) = outline(band, 0, band.depth) {
-            let alike = dot(ridge.colour, known) / (norm(ridge.colour) * norm(known));
-            let ratio = norm(ridge.colour) / norm(known);
-            if alike > 0.85 && (0.4..2.5).contains(&ratio) {
-                shift[i] = ridge.outer as i32 - outward;
-            }
+        let (depth, neighbours) = match side {
+            Side::Left | Side::Right => (region.width(), [1, 3]),
+            Side::Top | Side::Bottom => (region.height(), [0, 2]),
+        };
+        let Some(known) = neighbours.iter().find_map(|&k| colours[k]) else { continue };
+        let outward = depth as i32 * 6 / 10;
+        band.read(frame, &region, side, (outward, 4), 0.8);
+        if dbg { eprintln!("     far {side:?} {:?} known {known:?}", outline(band, 0, band.depth)); }
+        let Some(ridge) =
+            outline(band, 0, band.depth).filter(|r| alike(r.colour, known))
+        else {
+            continue;
+        };
+        let mut shift = [0; 4];
+        shift[i] = ridge.outer as i32 - outward;
+        let Some(wider) = moved(&region, shift, frame) else { continue };
+        // Only what was added: the neighbours' outline must run along it.
+        let added = match side {
+            Side::Left => Region::new(wider.x0(), wider.y0(), region.x0(), wider.y1()),
+            Side::Top => Region::new(wider.x0(), wider.y0(), wider.x1(), region.y0()),
+            Side::Right => Region::new(region.x1(), wider.y0(), wider.x1(), wider.y1()),
+            Side::Bottom => Region::new(wider.x0(), region.y1(), wider.x1(), wider.y1()),
+        };
+        let leads = added.is_some_and(|added| {
+            neighbours.iter().any(|&k| {
+                colours[k].is_some_and(|known| {
+                    band.read(frame, &added, Side::ALL[k], (8, 8), 0.8);
+                    outline(band, 4, 12).is_some_and(|r| alike(r.colour, known))
+                })
+            })
+        });
+        if leads {
+            region = wider;
+            colours[i] = Some(ridge.colour);
         }
     }
-    moved(region, shift, frame).unwrap_or(*region)
+    region
+}
+
+/// Tells whether the line found `off` pixels inward of a side goes on beyond the corners: then it is
+/// a layer of tissue, not an outline.
+fn continues(
+    frame: &Frame,
+    region: &Region,
+    side: Side,
+    off: i32,
+    colour: [f32; 3],
+    band: &mut Band,
+) -> bool {
+    const GAP: u32 = 5;
+    let (x0, y0, x1, y1) = (region.x0(), region.y0(), region.x1(), region.y1());
+    let beyond = match side {
+        Side::Left | Side::Right => {
+            let ext = (region.height() / 8).max(10);
+            [
+                Region::new(x0, y0.saturating_sub(GAP + ext), x1, y0.saturating_sub(GAP)),
+                Region::new(x0, y1 + GAP, x1, (y1 + GAP + ext).min(frame.height())),
+            ]
+        }
+        Side::Top | Side::Bottom => {
+            let ext = (region.width() / 8).max(10);
+            [
+                Region::new(x0.saturating_sub(GAP + ext), y0, x0.saturating_sub(GAP), y1),
+                Region::new(x1 + GAP, y0, (x1 + GAP + ext).min(frame.width()), y1),
+            ]
+        }
+    };
+    // The map may have lost its margin, so that the outline itself goes on at one end.
+    beyond.into_iter().flatten().all(|part| {
+        let apart = APART as i32;
+        band.read(frame, &part, side, (apart + 1 - off, apart + 2 + off), 1.0);
+        if norm(band.mean(0)) < 20.0 && norm(band.mean(band.depth - 1)) < 20.0 {
+            // Beyond the view: nothing to see there.
+            return true;
+        }
+        // A layer may slope a little: the best of three lines.
+        (APART..=APART + 2).any(|t| {
+            t + APART < band.depth && {
+                let (out, into) = (band.mean(t - APART), band.mean(t + APART));
+                let level = [0, 1, 2].map(|i| f32::midpoint(out[i], into[i]));
+                dot(minus(band.mean(t), level), colour) > 0.5 * dot(colour, colour)
+            }
+        })
+    })
+}
+
+/// Tells whether two outlines have one colour.
+fn alike(a: [f32; 3], b: [f32; 3]) -> bool {
+    dot(a, b) > 0.8 * norm(a) * norm(b) && (0.35..2.9).contains(&(norm(a) / norm(b)))
 }
 
 /// Moves the sides inward by `shift` pixels each, within the frame.
@@ -239,6 +363,8 @@ fn outermost(profile: &[f32]) -> Option<usize> {
 pub(super) struct Ridge {
     /// Its outermost line in the band.
     pub(super) outer: usize,
+    /// The line that stands out most.
+    pub(super) peak: usize,
     /// How it differs from its surroundings, in R'G'B'.
     pub(super) colour: [f32; 3],
 }
@@ -256,11 +382,15 @@ pub(super) fn outline(band: &Band, from: usize, to: usize) -> Option<Ridge> {
         let a = minus(here, out);
         let b = minus(here, into);
         let strength = norm(a).min(norm(b));
+        let colour = [0, 1, 2].map(|i| f32::midpoint(a[i], b[i]));
+        // Outlines are drawn to be seen: brighter than the picture in one channel at least.
+        let drawn = colour.iter().copied().fold(f32::MIN, f32::max) > 0.55 * norm(colour);
         if dot(a, b) > 0.5 * norm(a) * norm(b)
             && strength > RIDGE
+            && drawn
             && best.is_none_or(|best| strength > best.0)
         {
-            best = Some((strength, t, [0, 1, 2].map(|i| f32::midpoint(a[i], b[i]))));
+            best = Some((strength, t, colour));
         }
     }
     let (_, peak, colour) = best?;
@@ -286,7 +416,7 @@ pub(super) fn outline(band: &Band, from: usize, to: usize) -> Option<Ridge> {
     {
         outer -= 1;
     }
-    Some(Ridge { outer, colour })
+    Some(Ridge { outer, peak, colour })
 }
 
 fn minus(a: [f32; 3], b: [f32; 3]) -> [f32; 3] {
