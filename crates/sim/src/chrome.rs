@@ -97,7 +97,11 @@ pub(crate) struct Caption {
 impl Caption {
     pub(crate) fn draw(rng: &mut Pcg64Mcg, max_kpa: f32) -> Self {
         let start_s = uniform(rng, 7.0, 18.0) * 3600.0;
-        Self { words: &LANGUAGES[rng.random_range(0..LANGUAGES.len())], start_s: start_s as u32, max_kpa }
+        Self {
+            words: &LANGUAGES[rng.random_range(0..LANGUAGES.len())],
+            start_s: start_s as u32,
+            max_kpa,
+        }
     }
 }
 

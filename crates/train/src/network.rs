@@ -108,6 +108,11 @@ pub fn he(rng: &mut Pcg64Mcg, inputs: usize, count: usize) -> Vec<f32> {
 impl Linear {
     /// Random weights, no bias.
     pub fn random(rng: &mut Pcg64Mcg, inputs: usize, outputs: usize) -> Self {
-        Self { inputs, outputs, weight: he(rng, inputs, inputs * outputs), bias: vec![0.0; outputs] }
+        Self {
+            inputs,
+            outputs,
+            weight: he(rng, inputs, inputs * outputs),
+            bias: vec![0.0; outputs],
+        }
     }
 }

@@ -19,9 +19,7 @@ pub enum Attr<'a> {
 impl Attr<'_> {
     fn message(self) -> Attribute {
         match self {
-            Self::Int(name, i) => {
-                Attribute { name: name.into(), i, ints: Vec::new(), r#type: 2 }
-            }
+            Self::Int(name, i) => Attribute { name: name.into(), i, ints: Vec::new(), r#type: 2 },
             Self::Ints(name, ints) => {
                 Attribute { name: name.into(), i: 0, ints: ints.to_vec(), r#type: 7 }
             }
@@ -119,9 +117,7 @@ fn value_info(name: &str, dims: &[&str]) -> ValueInfo {
     let dim = dims
         .iter()
         .map(|d| Dimension {
-            extent: Some(
-                d.parse().map_or_else(|_| Extent::Name((*d).to_owned()), Extent::Value),
-            ),
+            extent: Some(d.parse().map_or_else(|_| Extent::Name((*d).to_owned()), Extent::Value)),
         })
         .collect();
     let tensor_type = Some(TensorType { elem_type: 1, shape: Some(Shape { dim }) });
