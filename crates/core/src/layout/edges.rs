@@ -72,13 +72,58 @@ impl Band {
         &self.lines[t * self.width..][..self.width]
     }
 
-    /// Coloured share of each line.
-    fn coloured(&self, tint: &Tint, out: &mut Vec<f32>) {
+    /// Mean chroma of each line as a share of the typical chroma inside, at most 1 a pixel, so that
+    /// the middle of a codec's bleeding is at one half whatever the map's colours.
+    fn chroma(&self, tint: &Tint, out: &mut Vec<f32>) {
+        let typical = self.typical(tint);
         out.clear();
         for t in 0..self.depth {
-            let n = self.line(t).iter().filter(|&&p| tint.chroma(p) >= COLOURED).count();
+            let sum: f32 =
+                self.line(t).iter().map(|&p| (f32::from(tint.chroma(p)) / typical).min(1.0)).sum();
+            out.push(sum / self.width as f32);
+        }
+    }
+
+    /// Share of each line that has at least half of the typical chroma inside.
+    fn coloured(&self, tint: &Tint, out: &mut Vec<f32>) {
+        let least = (self.typical(tint) * 0.5) as u8;
+        out.clear();
+        for t in 0..self.depth {
+            let n = self.line(t).iter().filter(|&&p| tint.chroma(p) >= least).count();
             out.push(n as f32 / self.width as f32);
         }
+    }
+
+    /// Median chroma of the coloured pixels in the innermost third.
+    fn typical(&self, tint: &Tint) -> f32 {
+        let mut histogram = [0u32; 256];
+        let mut n = 0;
+        for t in self.depth * 2 / 3..self.depth {
+            for &p in self.line(t) {
+                let c = tint.chroma(p);
+                if c >= COLOURED {
+                    histogram[usize::from(c)] += 1;
+                    n += 1;
+                }
+            }
+        }
+        let mut below = 0;
+        let median = histogram.iter().position(|&k| {
+            below += k;
+            below * 2 > n
+        });
+        median.map_or(f32::from(COLOURED) * 2.0, |m| m as f32).max(f32::from(COLOURED) * 1.5)
+    }
+
+    /// Mean colour of line `t`.
+    fn mean(&self, t: usize) -> [f32; 3] {
+        let mut sum = [0u32; 3];
+        for p in self.line(t) {
+            for (s, &v) in sum.iter_mut().zip(p) {
+                *s += u32::from(v);
+            }
+        }
+        sum.map(|s| s as f32 / self.width as f32)
     }
 }
 
@@ -92,39 +137,82 @@ pub(super) fn refine(
     band: &mut Band,
     profile: &mut Vec<f32>,
 ) -> Region {
+    let reach = 2 * step as i32 + 8;
     let mut region = *approx;
     for _ in 0..2 {
         let mut shift = [0i32; 4];
         for (side, shift) in Side::ALL.into_iter().zip(&mut shift) {
-            let reach = 2 * step as i32 + 8;
             band.read(frame, &region, side, (reach, reach), if straight { 0.9 } else { 1.0 });
-            band.coloured(tint, profile);
-            let edge = if straight { steepest(profile) } else { outermost(profile) };
-            if let Some(edge) = edge {
-                let edge = if straight { with_outline(band, edge) } else { edge };
-                *shift = edge as i32 - reach;
-            }
+            let edge = if straight {
+                band.chroma(tint, profile);
+                steepest(profile)
+            } else {
+                band.coloured(tint, profile);
+                outermost(profile)
+            };
+            *shift = edge.map_or(0, |edge| edge as i32 - reach);
         }
-        let [left, top, right, bottom] = shift;
-        let moved = Region::new(
-            region.x0().saturating_add_signed(left),
-            region.y0().saturating_add_signed(top),
-            region.x1().saturating_add_signed(-right),
-            region.y1().saturating_add_signed(-bottom),
-        );
-        match moved.and_then(|m| m.intersect(&frame.bounds())) {
+        match moved(&region, shift, frame) {
             Some(m) if m != region => region = m,
             _ => break,
         }
     }
-    region
+    if straight { to_outline(frame, &region, reach, band) } else { region }
 }
 
-/// The line where the coloured share rises most from the five before to the five after.
+/// Takes the outline in: beside the colour's edge, and, where the map has lost its margin, farther
+/// out, as long as another side shows an outline of the same colour.
+fn to_outline(frame: &Frame, region: &Region, reach: i32, band: &mut Band) -> Region {
+    let mut shift = [0i32; 4];
+    let mut colours = [None; 4];
+    for (i, side) in Side::ALL.into_iter().enumerate() {
+        band.read(frame, region, side, (reach, reach), 0.9);
+        let edge = reach as usize;
+        if let Some(ridge) = outline(band, edge - 5, edge + 5) {
+            shift[i] = ridge.outer as i32 - reach;
+            colours[i] = Some(ridge.colour);
+        }
+    }
+    let Some(known) = colours.iter().flatten().next().copied() else { return *region };
+    for (i, side) in Side::ALL.into_iter().enumerate() {
+        if colours[i].is_some() {
+            continue;
+        }
+        let depth = match side {
+            Side::Left | Side::Right => region.width(),
+            Side::Top | Side::Bottom => region.height(),
+        } as i32;
+        let outward = depth * 6 / 10;
+        band.read(frame, region, side, (outward, reach), 0.8);
+        if let Some(ridge) = outline(band, 0, band.depth) {
+            let alike = dot(ridge.colour, known) / (norm(ridge.colour) * norm(known));
+            let ratio = norm(ridge.colour) / norm(known);
+            if alike > 0.85 && (0.4..2.5).contains(&ratio) {
+                shift[i] = ridge.outer as i32 - outward;
+            }
+        }
+    }
+    moved(region, shift, frame).unwrap_or(*region)
+}
+
+/// Moves the sides inward by `shift` pixels each, within the frame.
+fn moved(region: &Region, shift: [i32; 4], frame: &Frame) -> Option<Region> {
+    let [left, top, right, bottom] = shift;
+    Region::new(
+        region.x0().saturating_add_signed(left),
+        region.y0().saturating_add_signed(top),
+        region.x1().saturating_add_signed(-right),
+        region.y1().saturating_add_signed(-bottom),
+    )?
+    .intersect(&frame.bounds())
+}
+
+/// The line at the middle of the steepest rise, from the mean of the five lines before to the five
+/// after: codec bleeding widens an edge on both sides of its middle.
 fn steepest(profile: &[f32]) -> Option<usize> {
     const N: usize = 5;
     let mean = |s: &[f32]| s.iter().sum::<f32>() / s.len() as f32;
-    let mut best = (0.15f32, None);
+    let mut best = (0.1f32, None);
     for t in N..profile.len().saturating_sub(N) {
         let rise = mean(&profile[t..t + N]) - mean(&profile[t - N..t]);
         if rise > best.0 {
@@ -132,39 +220,81 @@ fn steepest(profile: &[f32]) -> Option<usize> {
         }
     }
     let t = best.1?;
-    // To the pixel: the first line past half of the rise.
-    let (low, high) = (mean(&profile[t - N..t]), mean(&profile[t..t + N]));
-    let half = f32::midpoint(low.min(high), high);
-    (t.saturating_sub(3)..(t + 3).min(profile.len())).find(|&k| profile[k] >= half).or(Some(t))
+    let low = profile[t - N..t].iter().copied().fold(f32::MAX, f32::min);
+    let high = mean(&profile[t..t + N]);
+    let half = f32::midpoint(low, high);
+    (t.saturating_sub(4)..(t + 4).min(profile.len())).find(|&k| profile[k] >= half).or(Some(t))
 }
 
 /// The outermost line that holds some colour, as do the three after it.
 fn outermost(profile: &[f32]) -> Option<usize> {
     let n = profile.len();
-    (0..n.saturating_sub(3)).find(|&t| profile[t..t + 4].iter().all(|&f| f >= 0.05))
+    (0..n.saturating_sub(3)).find(|&t| {
+        profile[t] >= 0.02 && profile[t..t + 4].iter().sum::<f32>() >= 0.12
+    })
 }
 
-/// Moves `edge` outward over an outline: lines that stand out from the lines around them the same
-/// way all along the side.
-fn with_outline(band: &Band, edge: usize) -> usize {
-    let mut out = edge;
-    for t in (edge.saturating_sub(3)..edge).rev() {
-        if t < 3 || ridge(band, t, 3) < 20.0 {
-            break;
-        }
-        out = t;
-    }
-    out
+/// A line that stands out from what lies outside and inside of it: the scanner's outline.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ridge {
+    /// Its outermost line in the band.
+    pub(super) outer: usize,
+    /// How it differs from its surroundings, in R'G'B'.
+    pub(super) colour: [f32; 3],
 }
 
-/// How much line `t` stands out from the line `apart` farther out, in the mean over the side.
-fn ridge(band: &Band, t: usize, apart: usize) -> f32 {
-    let mut sum = [0i32; 3];
-    for (p, q) in band.line(t).iter().zip(band.line(t - apart)) {
-        for c in 0..3 {
-            sum[c] += i32::from(p[c]) - i32::from(q[c]);
+/// Least mean deviation of an outline from both its sides, in code values.
+const RIDGE: f32 = 14.0;
+/// Lines to each side with which a line is compared: an outline is thinner.
+const APART: usize = 4;
+
+/// Looks for an outline in lines `from..to` of the band.
+pub(super) fn outline(band: &Band, from: usize, to: usize) -> Option<Ridge> {
+    let mut best: Option<(f32, usize, [f32; 3])> = None;
+    for t in from.max(APART)..to.min(band.depth.saturating_sub(APART)) {
+        let (here, out, into) = (band.mean(t), band.mean(t - APART), band.mean(t + APART));
+        let a = minus(here, out);
+        let b = minus(here, into);
+        let strength = norm(a).min(norm(b));
+        if dot(a, b) > 0.5 * norm(a) * norm(b)
+            && strength > RIDGE
+            && best.is_none_or(|best| strength > best.0)
+        {
+            best = Some((strength, t, [0, 1, 2].map(|i| f32::midpoint(a[i], b[i]))));
         }
     }
-    let n = band.width as f32;
-    sum.iter().map(|&s| (s as f32 / n).powi(2)).sum::<f32>().sqrt()
+    let (_, peak, colour) = best?;
+    // All along the side: most samples deviate the same way.
+    let along = band
+        .line(peak)
+        .iter()
+        .zip(band.line(peak - APART).iter().zip(band.line(peak + APART)))
+        .filter(|(p, (q, r))| {
+            let d = [0, 1, 2].map(|i| {
+                f32::from(p[i]) - f32::midpoint(f32::from(q[i]), f32::from(r[i]))
+            });
+            dot(d, colour) > 0.25 * dot(colour, colour)
+        })
+        .count();
+    if along * 10 < band.width * 7 {
+        return None;
+    }
+    let full = dot(minus(band.mean(peak), band.mean(peak - APART)), colour);
+    let mut outer = peak;
+    while outer > peak.saturating_sub(APART - 1)
+        && dot(minus(band.mean(outer - 1), band.mean(peak - APART)), colour) > 0.5 * full
+    {
+        outer -= 1;
+    }
+    Some(Ridge { outer, colour })
+}
+
+fn minus(a: [f32; 3], b: [f32; 3]) -> [f32; 3] {
+    [0, 1, 2].map(|i| a[i] - b[i])
+}
+fn dot(a: [f32; 3], b: [f32; 3]) -> f32 {
+    a.iter().zip(&b).map(|(a, b)| a * b).sum()
+}
+fn norm(a: [f32; 3]) -> f32 {
+    dot(a, a).sqrt()
 }

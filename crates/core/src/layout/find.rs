@@ -26,6 +26,7 @@ pub struct Finder {
     counts: Vec<u32>,
     peaks: Vec<Match>,
     blocks: Blocks,
+    lattice: Vec<(i32, i32, usize)>,
     band: Band,
     profile: Vec<f32>,
 }
@@ -60,7 +61,7 @@ impl Finder {
         let mut texture_ready = false;
         for i in 0..self.blobs.found.len().min(MAX_CANDIDATES) {
             let candidate = self.blobs.found[i];
-            if candidate.count * 300 < w * h {
+            if candidate.count * 200 < w * h {
                 break;
             }
             let Some(cells) = self.box_of(&candidate) else {
@@ -103,40 +104,66 @@ impl Finder {
         let approx = to_region(cells, step).ok_or(NoDualView::NotElastogram)?;
         let elastogram_box =
             edges::refine(frame, tint, &approx, step, straight, &mut self.band, &mut self.profile);
-        let hues = self.hues(tint, blob, cells);
         let strip = bar::find(&self.grid, tint, &self.blobs, cells);
-        let rainbow = hues.spread >= 3 && hues.green > 0.03;
-        if !rainbow && strip.is_none() {
+        let dbg = std::env::var("LAYDBG").is_ok();
+        let colours = self.colours(tint, blob, cells);
+        if dbg {
+            eprintln!("cand cells {cells:?} step {step} shape {shape:?} box {elastogram_box:?} {colours:?} strip {}", strip.is_some());
+        }
+        if colours.flat || colours.tinted {
             return Err(NoDualView::NotElastogram);
         }
 
         twin::candidates(&self.texture, cells, w, h, &mut self.peaks);
+        let side = (24 + 2 * step).min(elastogram_box.height().min(elastogram_box.width()) / 3).max(8);
+        let (labels, s) = (&self.blobs.labels, step as i32);
+        twin::lattice(
+            &elastogram_box,
+            side,
+            |x, y| {
+                let (x, y) = (x.div_euclid(s), y.div_euclid(s));
+                (0..w as i32).contains(&x)
+                    && (0..h as i32).contains(&y)
+                    && labels[y as usize * w + x as usize] == blob.label
+            },
+            &mut self.lattice,
+        );
         let mut best: Option<(twin::Placed, Match, f32)> = None;
         for &m in &self.peaks {
-            let side = (24 + 2 * step).min(elastogram_box.height().min(elastogram_box.width()) / 3);
             let placed = twin::place(
                 frame,
-                &elastogram_box,
+                &self.lattice,
                 (m.dx as i32 * step as i32, m.dy as i32 * step as i32),
                 step as i32 + 1,
-                side.max(8),
+                side,
                 &mut self.blocks,
             );
-            let score = (placed.inside.0 * placed.inside.1 as f32
-                + placed.around.0 * placed.around.1 as f32)
-                / (placed.inside.1 + placed.around.1).max(1) as f32;
+            let score = placed.score();
+            if dbg {
+                eprintln!("   peak {m:?} -> {placed:?} score {score:.2}");
+            }
             if best.as_ref().is_none_or(|b| score > b.2) {
                 best = Some((placed, m, score));
             }
         }
         let (placed, m, score) = best.ok_or(NoDualView::NoTwin)?;
-        if score < 0.4 || placed.inside.0 < 0.25 {
+        let second = self
+            .peaks
+            .iter()
+            .filter(|p| (p.dx - m.dx).abs() > 5 || (p.dy - m.dy).abs() > 5)
+            .map(|p| p.ncc)
+            .fold(0.0, f32::max);
+        let unique = m.ncc > 0.25 && m.ncc > 1.3 * second;
+        let through = placed.inside.1 >= 4 && placed.inside.0 >= 0.35;
+        let around = placed.around.1 >= 6 && placed.around.0 >= 0.6;
+        let certain = colours.rainbow && shape.solid > 0.85 && placed.inside.0 >= 0.08;
+        if !unique || !(through || around && certain) {
             return Err(NoDualView::NoTwin);
         }
         let bounds = frame.bounds();
         let bmode_box = elastogram_box
             .translate(placed.dx, placed.dy)
-            .filter(|b| bounds.contains(b) && b.intersect(&elastogram_box).is_none())
+            .filter(|b| bounds.contains(b))
             .ok_or(NoDualView::NoTwin)?;
         let view = views::view(&self.grid, &self.texture, cells, &m);
         let elastogram_view =
@@ -160,32 +187,73 @@ impl Finder {
         })
     }
 
-    fn hues(&self, tint: &Tint, blob: &Blob, cells: &Cells) -> Hues {
+    fn colours(&mut self, tint: &Tint, blob: &Blob, cells: &Cells) -> Colours {
         let mut bins = [0u32; 12];
         let mut total = 0u32;
+        let mut chroma = [0u32; 256];
+        let mut moments = [0f32; 5];
+        let (mut sin, mut cos) = (0f32, 0f32);
         for y in cells.y0..cells.y1 {
             for x in cells.x0..cells.x1 {
                 let i = y * self.grid.width + x;
                 if self.blobs.labels[i] == blob.label {
-                    bins[(tint.hue(self.grid.rgb[i]) / 30.0) as usize % 12] += 1;
+                    let p = self.grid.rgb[i];
+                    let hue = tint.hue(p);
+                    bins[(hue / 30.0) as usize % 12] += 1;
+                    let c = tint.chroma(p);
+                    chroma[usize::from(c)] += 1;
+                    let (c, g) = (f32::from(c), f32::from(p[0].min(p[1]).min(p[2])));
+                    for (m, v) in moments.iter_mut().zip([c, c * c, g, g * g, c * g]) {
+                        *m += v;
+                    }
+                    sin += hue.to_radians().sin();
+                    cos += hue.to_radians().cos();
                     total += 1;
                 }
             }
         }
-        let share = |n: u32| n as f32 / total.max(1) as f32;
-        Hues {
-            spread: bins.iter().filter(|&&n| share(n) > 0.02).count(),
-            green: share(bins[3] + bins[4] + bins[5]),
+        let n = total.max(1) as f32;
+        let share = |k: u32| k as f32 / n;
+        let [c, cc, g, gg, cg] = moments.map(|m| m / n);
+        let spread_c = (cc - c * c).max(1.0);
+        let variation = (cg - c * g) / (spread_c * (gg - g * g).max(1.0)).sqrt();
+        let (q1, q3) = (quantile(&chroma, total / 4), quantile(&chroma, total * 3 / 4));
+        let concentration = (sin * sin + cos * cos).sqrt() / n;
+        let spread = bins.iter().filter(|&&k| share(k) > 0.02).count();
+        let green = share(bins[3] + bins[4] + bins[5]);
+        Colours {
+            rainbow: spread >= 3 && green > 0.03,
+            flat: q3 - q1 < 3 && concentration > 0.99,
+            tinted: concentration > 0.98 && variation > 0.7,
+            variation,
+            concentration,
         }
     }
 }
 
-/// Hues of a coloured area.
-struct Hues {
-    /// Sectors of 30° that hold at least 2 %.
-    spread: usize,
-    /// Share from yellow-green to cyan-green.
-    green: f32,
+fn quantile(histogram: &[u32; 256], rank: u32) -> usize {
+    let mut below = 0;
+    histogram
+        .iter()
+        .position(|&n| {
+            below += n;
+            below > rank
+        })
+        .unwrap_or(255)
+}
+
+/// Colours of an area.
+#[derive(Debug)]
+#[allow(dead_code)]
+struct Colours {
+    /// Three hues or more, green among them.
+    rainbow: bool,
+    /// One flat colour: a button.
+    flat: bool,
+    /// Chroma follows luma at one hue: a tinted grey picture.
+    tinted: bool,
+    variation: f32,
+    concentration: f32,
 }
 
 fn to_region(cells: &Cells, step: u32) -> Option<Region> {
