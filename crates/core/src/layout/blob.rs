@@ -89,6 +89,9 @@ pub(super) struct Shape {
     pub(super) row_ends: f32,
     /// The same for the left and right columns.
     pub(super) column_ends: f32,
+    /// Coloured share between the first and last coloured cell of the rows from the first to the
+    /// last that is more than half coloured: what a map holds above a lost margin.
+    pub(super) body: f32,
 }
 
 /// Cuts thin protrusions (an attached letter, a measuring line) off a blob's rectangle: rows and
@@ -138,6 +141,8 @@ pub(super) fn shape(labels: &[u16], stride: usize, label: u16, cells: &Cells) ->
     }
     let at = |x: usize, y: usize| labels[(cells.y0 + y) * stride + cells.x0 + x] == label;
     let (mut count, mut hull) = (0usize, 0usize);
+    // Coloured cells and extent so far, from the first full row on and up to the last one.
+    let (mut run, mut body) = ((0usize, 0usize), (0usize, 0usize));
     for y in 0..h {
         let (mut first, mut last, mut n) = (w, 0, 0);
         for x in 0..w {
@@ -147,8 +152,16 @@ pub(super) fn shape(labels: &[u16], stride: usize, label: u16, cells: &Cells) ->
                 n += 1;
             }
         }
+        let extent = last.saturating_sub(first);
         count += n;
-        hull += last.saturating_sub(first);
+        hull += extent;
+        let full = n * 2 > extent && extent * 2 > w;
+        if full || run.1 > 0 {
+            run = (run.0 + n, run.1 + extent);
+        }
+        if full {
+            body = run;
+        }
     }
     let row_extent = |rows: std::ops::Range<usize>| -> f32 {
         let first = rows.clone().filter_map(|y| (0..w).find(|&x| at(x, y))).min();
@@ -168,6 +181,7 @@ pub(super) fn shape(labels: &[u16], stride: usize, label: u16, cells: &Cells) ->
     };
     let (ky, kx) = ((h / 25).max(1), (w / 25).max(1));
     Shape {
+        body: body.0 as f32 / body.1.max(1) as f32,
         solid: count as f32 / hull.max(1) as f32,
         fill: count as f32 / (w * h) as f32,
         row_ends: row_extent(0..ky).min(row_extent(h - ky..h)),

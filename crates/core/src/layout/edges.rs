@@ -1,6 +1,6 @@
 //! The colour box to the pixel: a few hundred pixels are read along each edge, not the whole box.
 
-use super::colour::{COLOURED, Tint};
+use super::colour::{COLOURED, Tint, luma};
 use crate::frame::Frame;
 use crate::region::Region;
 
@@ -157,12 +157,57 @@ pub(super) fn refine(
             _ => break,
         }
     }
-    if straight { to_outline(frame, &region, reach, band) } else { region }
+    region
+}
+
+/// Places the straight sides of a map against its twin at (`dx`, `dy`): outside the map both views
+/// show the same luma, inside they do not. Codecs keep luma sharp where they blur chroma.
+pub(super) fn sharpen(
+    frame: &Frame,
+    region: &Region,
+    (dx, dy): (i32, i32),
+    band: &mut Band,
+    other: &mut Band,
+    profile: &mut Vec<f32>,
+) -> Region {
+    const REACH: i32 = 10;
+    let Some(twin) = region.translate(dx, dy).filter(|t| frame.bounds().contains(t)) else {
+        return *region;
+    };
+    let mut shift = [0i32; 4];
+    for (side, shift) in Side::ALL.into_iter().zip(&mut shift) {
+        band.read(frame, region, side, (REACH, REACH), 0.9);
+        other.read(frame, &twin, side, (REACH, REACH), 0.9);
+        profile.clear();
+        for t in 0..band.depth {
+            let sum: u32 = band
+                .line(t)
+                .iter()
+                .zip(other.line(t))
+                .map(|(&p, &q)| u32::from(luma(p).abs_diff(luma(q)).min(48)))
+                .sum();
+            profile.push(sum as f32 / band.width as f32);
+        }
+        let mean = |s: &[f32]| s.iter().sum::<f32>() / s.len() as f32;
+        let inside = mean(&profile[profile.len() - 5..]);
+        let outside = mean(&profile[..5]);
+        if inside < 6.0 || outside > 0.4 * inside {
+            continue;
+        }
+        let half = f32::midpoint(inside, outside);
+        // The last line, coming from inside, that is still on the map's side.
+        let edge = (4..profile.len() - 4).rev().take_while(|&t| profile[t] >= half).last();
+        if let Some(edge) = edge {
+            *shift = edge as i32 - REACH;
+        }
+    }
+    moved(region, shift, frame).unwrap_or(*region)
 }
 
 /// Takes the outline in: beside the colour's edge, and, where the map has lost its margin, farther
-/// out, as long as another side shows an outline of the same colour.
-fn to_outline(frame: &Frame, region: &Region, reach: i32, band: &mut Band) -> Region {
+/// out, as long as the outline of the adjoining sides leads there.
+pub(super) fn to_outline(frame: &Frame, region: &Region, step: u32, band: &mut Band) -> Region {
+    let reach = 2 * step as i32 + 8;
     let mut shift = [0i32; 4];
     let mut colours = [None; 4];
     for (i, side) in Side::ALL.into_iter().enumerate() {
@@ -173,26 +218,52 @@ fn to_outline(frame: &Frame, region: &Region, reach: i32, band: &mut Band) -> Re
             colours[i] = Some(ridge.colour);
         }
     }
-    let Some(known) = colours.iter().flatten().next().copied() else { return *region };
+    let mut region = moved(region, shift, frame).unwrap_or(*region);
     for (i, side) in Side::ALL.into_iter().enumerate() {
         if colours[i].is_some() {
             continue;
         }
-        let depth = match side {
-            Side::Left | Side::Right => region.width(),
-            Side::Top | Side::Bottom => region.height(),
-        } as i32;
-        let outward = depth * 6 / 10;
-        band.read(frame, region, side, (outward, reach), 0.8);
-        if let Some(ridge) = outline(band, 0, band.depth) {
-            let alike = dot(ridge.colour, known) / (norm(ridge.colour) * norm(known));
-            let ratio = norm(ridge.colour) / norm(known);
-            if alike > 0.85 && (0.4..2.5).contains(&ratio) {
-                shift[i] = ridge.outer as i32 - outward;
-            }
+        let (depth, neighbours) = match side {
+            Side::Left | Side::Right => (region.width(), [1, 3]),
+            Side::Top | Side::Bottom => (region.height(), [0, 2]),
+        };
+        let Some(known) = neighbours.iter().find_map(|&k| colours[k]) else { continue };
+        let outward = depth as i32 * 6 / 10;
+        band.read(frame, &region, side, (outward, 4), 0.8);
+        let Some(ridge) =
+            outline(band, 0, band.depth).filter(|r| alike(r.colour, known))
+        else {
+            continue;
+        };
+        let mut shift = [0; 4];
+        shift[i] = ridge.outer as i32 - outward;
+        let Some(wider) = moved(&region, shift, frame) else { continue };
+        // Only what was added: the neighbours' outline must run along it.
+        let added = match side {
+            Side::Left => Region::new(wider.x0(), wider.y0(), region.x0(), wider.y1()),
+            Side::Top => Region::new(wider.x0(), wider.y0(), wider.x1(), region.y0()),
+            Side::Right => Region::new(region.x1(), wider.y0(), wider.x1(), wider.y1()),
+            Side::Bottom => Region::new(wider.x0(), region.y1(), wider.x1(), wider.y1()),
+        };
+        let leads = added.is_some_and(|added| {
+            neighbours.iter().any(|&k| {
+                colours[k].is_some_and(|known| {
+                    band.read(frame, &added, Side::ALL[k], (8, 8), 0.8);
+                    outline(band, 4, 12).is_some_and(|r| alike(r.colour, known))
+                })
+            })
+        });
+        if leads {
+            region = wider;
+            colours[i] = Some(ridge.colour);
         }
     }
-    moved(region, shift, frame).unwrap_or(*region)
+    region
+}
+
+/// Tells whether two outlines have one colour.
+fn alike(a: [f32; 3], b: [f32; 3]) -> bool {
+    dot(a, b) > 0.8 * norm(a) * norm(b) && (0.35..2.9).contains(&(norm(a) / norm(b)))
 }
 
 /// Moves the sides inward by `shift` pixels each, within the frame.

@@ -28,6 +28,7 @@ pub struct Finder {
     blocks: Blocks,
     lattice: Vec<(i32, i32, usize)>,
     band: Band,
+    other: Band,
     profile: Vec<f32>,
 }
 
@@ -110,7 +111,7 @@ impl Finder {
         if dbg {
             eprintln!("cand cells {cells:?} step {step} shape {shape:?} box {elastogram_box:?} {colours:?} strip {}", strip.is_some());
         }
-        if colours.flat || colours.tinted {
+        if colours.flat || colours.tinted || colours.concentration > 0.998 {
             return Err(NoDualView::NotElastogram);
         }
 
@@ -154,12 +155,34 @@ impl Finder {
             .map(|p| p.ncc)
             .fold(0.0, f32::max);
         let unique = m.ncc > 0.25 && m.ncc > 1.3 * second;
-        let through = placed.inside.1 >= 4 && placed.inside.0 >= 0.35;
-        let around = placed.around.1 >= 6 && placed.around.0 >= 0.6;
-        let certain = colours.rainbow && shape.solid > 0.85 && placed.inside.0 >= 0.08;
-        if !unique || !(through || around && certain) {
+        let (inside, around) = (placed.inside, placed.around);
+        // A map of flow colours must show the tissue through itself all over.
+        let through = if colours.velocity || shape.body < 0.75 {
+            inside.1 >= 8 && inside.0 >= 0.5
+        } else {
+            inside.1 >= 5 && inside.0 >= 0.35
+        };
+        let beside = around.1 >= 6
+            && shape.body >= 0.85
+            && !colours.velocity
+            && (around.0 >= 0.6 && inside.1 >= 6 && inside.0 >= 0.2
+                || around.0 >= 0.7 && inside.1 >= 3 && inside.0 >= 0.08 && colours.rainbow);
+        if !unique || !(through || beside) {
             return Err(NoDualView::NoTwin);
         }
+        let elastogram_box = if straight {
+            let sharp = edges::sharpen(
+                frame,
+                &elastogram_box,
+                (placed.dx, placed.dy),
+                &mut self.band,
+                &mut self.other,
+                &mut self.profile,
+            );
+            edges::to_outline(frame, &sharp, step, &mut self.band)
+        } else {
+            elastogram_box
+        };
         let bounds = frame.bounds();
         let bmode_box = elastogram_box
             .translate(placed.dx, placed.dy)
@@ -202,7 +225,9 @@ impl Finder {
                     bins[(hue / 30.0) as usize % 12] += 1;
                     let c = tint.chroma(p);
                     chroma[usize::from(c)] += 1;
-                    let (c, g) = (f32::from(c), f32::from(p[0].min(p[1]).min(p[2])));
+                    // Of the picture as it is: a tint is a multiple of the grey.
+                    let g = f32::from(p[0].min(p[1]).min(p[2]));
+                    let c = f32::from(p[0].max(p[1]).max(p[2])) - g;
                     for (m, v) in moments.iter_mut().zip([c, c * c, g, g * g, c * g]) {
                         *m += v;
                     }
@@ -225,6 +250,9 @@ impl Finder {
             rainbow: spread >= 3 && green > 0.03,
             flat: q3 - q1 < 3 && concentration > 0.99,
             tinted: concentration > 0.98 && variation > 0.7,
+            velocity: share(bins[3] + bins[4] + bins[9] + bins[10]) < 0.06
+                && share(bins[11] + bins[0] + bins[1] + bins[2]) > 0.1
+                && share(bins[5] + bins[6] + bins[7] + bins[8]) > 0.1,
             variation,
             concentration,
         }
@@ -252,6 +280,8 @@ struct Colours {
     flat: bool,
     /// Chroma follows luma at one hue: a tinted grey picture.
     tinted: bool,
+    /// Red to yellow and blue to cyan with nothing between: flow.
+    velocity: bool,
     variation: f32,
     concentration: f32,
 }

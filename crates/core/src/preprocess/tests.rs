@@ -142,11 +142,12 @@ fn the_same_picture_in_every_format_gives_nearly_the_same_tensors() {
                 continue;
             }
             let got = run(&encode(format, w, h, &pixels), &lay, native(64, 448, 1));
-            // Subsampled chroma and 219 luma steps cost about one code value on the average.
+            // 219 luma steps cost half a code value; the encoder above takes each chroma sample from
+            // one corner of its block, which costs a few where colours change quickly.
             for (a, b) in [(&got.bmode, &reference.bmode), (&got.elastogram, &reference.elastogram)]
             {
                 let difference = mean_difference(a, b) * 255.0;
-                assert!(difference < 3.0, "{format:?}, colour {colour}: {difference} code values");
+                assert!(difference < 4.0, "{format:?}, colour {colour}: {difference} code values");
             }
         }
     }
