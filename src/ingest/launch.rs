@@ -29,7 +29,8 @@ pub(super) fn build(preset: &Preset) -> Result<gst::Bin, PresetError> {
         Some(&mut context),
         gst::ParseFlags::FATAL_ERRORS,
     );
-    missing.extend(context.missing_elements());
+    // The context also lists elements whose properties it could not set.
+    missing.extend(context.missing_elements().into_iter().filter(|name| absent(name)));
     missing.sort_unstable();
     missing.dedup();
     if let Some(factory) = missing
@@ -49,13 +50,8 @@ pub(super) fn build(preset: &Preset) -> Result<gst::Bin, PresetError> {
         .downcast::<gst::Bin>()
         .map_err(|_| preset.launch_error("it is not a chain of elements".to_owned()))?;
 
-    let elements = elements_of(&bin);
-    for element in &elements {
-        let factory = element.factory().map(|f| f.name().to_string()).unwrap_or_default();
-        if !elements::allowed(&factory) {
-            return Err(not_allowed(preset, &factory));
-        }
-    }
+    let mut elements = Vec::new();
+    collect(&bin, true, &mut elements).map_err(|factory| not_allowed(preset, &factory))?;
     let out = bin.by_name(OUT).ok_or_else(|| {
         preset.launch_error(
             "name the last element `name=out`, so that its pictures are taken".to_owned(),
@@ -79,6 +75,29 @@ pub(super) fn build(preset: &Preset) -> Result<gst::Bin, PresetError> {
 
 fn elements_of(bin: &gst::Bin) -> Vec<gst::Element> {
     bin.iterate_recurse().into_iter().flatten().collect()
+}
+
+/// Gathers the elements that the text names, held to the allow-list; what a ready-made bin
+/// (`decodebin`) is built of is held to the wider list. The error is the name of a factory.
+fn collect(bin: &gst::Bin, from_text: bool, found: &mut Vec<gst::Element>) -> Result<(), String> {
+    for element in bin.iterate_elements().into_iter().flatten() {
+        let factory = factory_name(&element);
+        let fits = if from_text {
+            elements::allowed(&factory)
+        } else {
+            elements::admitted_inside(&element)
+        };
+        if !fits {
+            return Err(factory);
+        }
+        if let Some(inner) = element.downcast_ref::<gst::Bin>() {
+            collect(inner, from_text && factory == "bin", found)?;
+        }
+        if from_text {
+            found.push(element);
+        }
+    }
+    Ok(())
 }
 
 fn not_allowed(preset: &Preset, factory: &str) -> PresetError {
@@ -106,7 +125,7 @@ fn unlinked(elements: &[gst::Element], out: &gst::Pad) -> Option<String> {
     };
     let mut delayed = 0;
     let mut open = Vec::new();
-    for element in elements.iter().filter(|e| !e.is::<gst::Bin>() || e.factory().is_some()) {
+    for element in elements.iter().filter(|e| factory_name(e) != "bin") {
         let later = element.pad_template_list().iter().any(|template| {
             template.direction() == gst::PadDirection::Src
                 && template.presence() == gst::PadPresence::Sometimes

@@ -169,11 +169,7 @@ impl Supervisor {
         }
         let end = self.play(&mut capture, live_since).await;
         let cap = if matches!(end, End::Stopped) { LAST_NULL_CAP } else { NULL_CAP };
-        let pipeline = capture.pipeline.clone();
-        // Closes the outlet before anything else: no late picture.
-        drop(capture);
-        let null =
-            off_thread("sonofuse-null", move || pipeline.set_state(gst::State::Null).is_ok());
+        let null = capture.stop();
         if self.wait(null, cap).await.is_none() {
             let cap_ms = cap.as_millis() as u64;
             tracing::warn!(source = self.preset.name, cap_ms, "source did not stop; given up");
