@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use self::error::{CliError, Exit};
+use self::error::Exit;
 
 pub mod doctor;
 pub mod error;
 pub mod locate;
 mod output;
+pub mod simulate;
 
 /// Reads the malignancy of a thyroid nodule off an ultrasound screen that shows B-mode and
 /// elastogram side by side or one above the other.
@@ -31,6 +32,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Locate(locate::LocateArgs),
+    Simulate(simulate::SimulateArgs),
     Doctor(doctor::DoctorArgs),
 }
 
@@ -49,6 +51,7 @@ pub fn main() -> ExitCode {
     };
     let done = match &cli.command {
         Command::Locate(args) => locate::run(args),
+        Command::Simulate(args) => simulate::run(args),
         Command::Doctor(args) => doctor::run(args),
     };
     match done {
