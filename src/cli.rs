@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod error;
 pub mod locate;
 mod output;
+pub mod run;
 pub mod simulate;
 
 /// Reads the malignancy of a thyroid nodule off an ultrasound screen that shows B-mode and
@@ -31,6 +32,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::RunArgs),
     Locate(locate::LocateArgs),
     Simulate(simulate::SimulateArgs),
     Doctor(doctor::DoctorArgs),
@@ -50,6 +52,7 @@ pub fn main() -> ExitCode {
         }
     };
     let done = match &cli.command {
+        Command::Run(args) => run::run(args),
         Command::Locate(args) => locate::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Doctor(args) => doctor::run(args),

@@ -142,6 +142,11 @@ impl Ingest {
         self.progress.load(Ordering::Relaxed)
     }
 
+    /// The count itself, for a watchdog that outlives borrows of this.
+    pub fn progress_counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.progress)
+    }
+
     /// Pictures taken from the source so far, over all rebuilds.
     pub fn frames(&self) -> u64 {
         self.outlet.frames.load(Ordering::Relaxed)
