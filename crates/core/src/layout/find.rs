@@ -126,14 +126,7 @@ impl Finder {
         let elastogram_box =
             edges::refine(frame, tint, &approx, step, straight, &mut self.band, &mut self.profile);
         let strip = bar::find(&self.grid, tint, &self.blobs, cells);
-        let dbg = std::env::var("LAYDBG").is_ok();
         let colours = self.colours(tint, blob, cells);
-        if dbg {
-            eprintln!(
-                "cand cells {cells:?} step {step} shape {shape:?} box {elastogram_box:?} {colours:?} strip {}",
-                strip.is_some()
-            );
-        }
         if colours.flat || colours.tinted || colours.concentration > 0.998 {
             return Err(NoDualView::NotElastogram);
         }
@@ -154,7 +147,8 @@ impl Finder {
             &mut self.lattice,
         );
         let mut best: Option<(twin::Placed, Match, f32)> = None;
-        for &m in &self.peaks {
+        let strongest = self.peaks.first().map_or(0.0, |p| p.ncc);
+        for &m in self.peaks.iter().take_while(|p| p.ncc > 0.6 * strongest) {
             let placed = twin::place(
                 frame,
                 &self.lattice,
@@ -164,9 +158,6 @@ impl Finder {
                 &mut self.blocks,
             );
             let score = placed.score();
-            if dbg {
-                eprintln!("   peak {m:?} -> {placed:?} score {score:.2}");
-            }
             if best.as_ref().is_none_or(|b| score > b.2) {
                 best = Some((placed, m, score));
             }
