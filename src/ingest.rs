@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 mod capture;
 mod elements;
 mod files;
+mod headers;
 mod launch;
 mod picture;
 mod preset;
@@ -52,7 +53,7 @@ pub enum IngestError {
     #[error(transparent)]
     Preset(#[from] PresetError),
     /// A file cannot be read, or not to its end.
-    #[error("{}: {problem}", path.display())]
+    #[error("{} {problem}", path.display())]
     File {
         /// The file, or the preset's name.
         path: PathBuf,
