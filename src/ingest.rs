@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 
 mod capture;
 mod elements;
+pub mod encode;
 mod files;
 mod headers;
 mod launch;

@@ -73,8 +73,8 @@ pub fn init(target: Target) -> Result<Target, LogError> {
         registry.with(layer).try_init().map_err(LogError::Twice)?;
         return Ok(Target::Journal);
     }
-    let colour =
-        crate::publish::lines::Style::detect(&std::io::stderr()) != crate::publish::lines::Style::Plain;
+    let colour = crate::publish::lines::Style::detect(&std::io::stderr())
+        != crate::publish::lines::Style::Plain;
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(colour)
@@ -115,9 +115,7 @@ fn stderr_is_the_journal() -> bool {
 }
 
 fn names(stream: &str, dev: u64, ino: u64) -> bool {
-    stream
-        .split_once(':')
-        .is_some_and(|(d, i)| d.parse() == Ok(dev) && i.parse() == Ok(ino))
+    stream.split_once(':').is_some_and(|(d, i)| d.parse() == Ok(dev) && i.parse() == Ok(ino))
 }
 
 /// Short on a terminal; with the date where lines are kept.

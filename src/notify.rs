@@ -27,8 +27,8 @@ impl Notifier {
         let Some(address) = std::env::var_os("NOTIFY_SOCKET").filter(|a| !a.is_empty()) else {
             return Self::default();
         };
-        let mine = std::env::var("WATCHDOG_PID")
-            .map_or(true, |pid| pid.parse() == Ok(std::process::id()));
+        let mine =
+            std::env::var("WATCHDOG_PID").map_or(true, |pid| pid.parse() == Ok(std::process::id()));
         let period = std::env::var("WATCHDOG_USEC")
             .ok()
             .and_then(|usec| usec.parse().ok())
@@ -264,8 +264,7 @@ mod tests {
             let counter = Arc::clone(&counters[i]);
             Box::new(move || counter.load(Relaxed)) as Counter
         };
-        let mut watchdog =
-            Watchdog::new(vec![("infer", source(0)), ("supervisor", source(1))]);
+        let mut watchdog = Watchdog::new(vec![("infer", source(0)), ("supervisor", source(1))]);
         watchdog.pet(&notifier);
         assert!(manager.received().is_empty(), "nothing moved");
         counters[0].fetch_add(1, Relaxed);

@@ -148,9 +148,9 @@ impl Cadence {
             frozen: reading.frozen,
             evidence: reading.evidence,
         };
-        let due = self.last.is_none_or(|(at, before)| {
-            before != state || now.saturating_sub(at) >= self.every
-        });
+        let due = self
+            .last
+            .is_none_or(|(at, before)| before != state || now.saturating_sub(at) >= self.every);
         if due {
             self.last = Some((now, state));
         }
@@ -183,7 +183,10 @@ mod tests {
     #[test]
     fn a_score_says_how_sure_it_is_and_that_the_model_is_untrained() {
         let line = Lines::default().human(&sample::scored(0.634), at());
-        assert_eq!(line, "22:15:23.4Z  SCORED     63.4 %  [ 51– 74]     n=5    41 ms  demo UNTRAINED");
+        assert_eq!(
+            line,
+            "22:15:23.4Z  SCORED     63.4 %  [ 51– 74]     n=5    41 ms  demo UNTRAINED"
+        );
     }
 
     #[test]
@@ -191,7 +194,10 @@ mod tests {
         let mut reading = sample::withheld(Withheld::NoDualView);
         reading.detail = Some("the colour box has no B-mode twin".into());
         let line = Lines::default().human(&reading, at());
-        assert!(line.contains("WITHHELD  No dual view: the colour box has no B-mode twin"), "{line}");
+        assert!(
+            line.contains("WITHHELD  No dual view: the colour box has no B-mode twin"),
+            "{line}"
+        );
         assert!(!line.contains('%'), "{line}");
     }
 

@@ -68,7 +68,9 @@ pub enum SocketError {
         source: io::Error,
     },
     /// systemd handed over something else.
-    #[error("file descriptor {FD_NAME:?} from the service manager is not a listening Unix stream socket: see ListenStream= in the .socket unit")]
+    #[error(
+        "file descriptor {FD_NAME:?} from the service manager is not a listening Unix stream socket: see ListenStream= in the .socket unit"
+    )]
     Inherited(#[source] io::Error),
 }
 
@@ -254,8 +256,7 @@ pub fn serve(listener: Listener) -> Result<Readings, SocketError> {
     let (stop, stopped) = watch::channel(false);
     let counts = Arc::new(Counts::default());
     let publisher = Publisher { ring };
-    let accept =
-        tokio::spawn(accept(listener, publisher.clone(), Arc::clone(&counts), stopped));
+    let accept = tokio::spawn(accept(listener, publisher.clone(), Arc::clone(&counts), stopped));
     info!(EVENT = "socket", path = %path.display(), max_clients = MAX_CLIENTS, "readings are served");
     Ok(Readings { publisher, counts, stop, accept, made })
 }
@@ -332,9 +333,8 @@ async fn accept(
         }
     }
     drop(listener);
-    let drained = tokio::time::timeout(DRAIN * 2, async {
-        while clients.join_next().await.is_some() {}
-    });
+    let drained =
+        tokio::time::timeout(DRAIN * 2, async { while clients.join_next().await.is_some() {} });
     if drained.await.is_err() {
         clients.shutdown().await;
     }

@@ -35,7 +35,9 @@ pub const fn plain(reason: Withheld) -> Plain {
         Withheld::OutOfDistribution => {
             ("Unfamiliar picture", "The model was not made for pictures like this one.")
         }
-        Withheld::EngineFault => ("Network fault", "The network could not be run: see the journal."),
+        Withheld::EngineFault => {
+            ("Network fault", "The network could not be run: see the journal.")
+        }
     };
     Plain { what, hint }
 }

@@ -79,7 +79,13 @@ impl Patient {
             // Lobules between bright septa that run along the skin.
             let septum = noise(seed, x * 0.16, z * 1.1 + 0.35 * noise(seed ^ 7, x * 0.3, z * 0.4));
             let bright = layer(septum - 0.1, 0.10).max(layer(z - fat, 0.28));
-            return solid(blend(FAT_DB, FASCIA_DB - 4.0, bright), 9.0);
+            let level = FAT_DB + 2.0 * noise(seed ^ 8, x * 0.4, z * 0.9);
+            return Tissue {
+                echo_db: blend(level, FASCIA_DB - 4.0, bright),
+                // Septa cast faint shadows, lobules let through a little more: streaks below.
+                below_db_per_mm: 0.35 - 1.1 * bright,
+                kpa: Some(9.0),
+            };
         }
         if z < muscle {
             let fibre =
@@ -118,13 +124,17 @@ impl Patient {
     /// Gland with its capsule, and the nodule in it.
     fn gland(&self, lobe: f32, x: f32, z: f32) -> Tissue {
         let seed = self.texture;
-        let grain =
-            1.4 * noise(seed ^ 21, x * 0.5, z * 0.6) + 1.0 * noise(seed ^ 22, x * 1.7, z * 1.7);
-        let capsule = layer((1.0 - lobe) * self.lobe.rz, 0.22);
+        let strand = layer(noise(seed ^ 24, x * 0.55, z * 1.5) - 0.62, 0.10);
+        let grain = 1.6 * noise(seed ^ 20, x * 0.17, z * 0.2)
+            + 1.6 * noise(seed ^ 21, x * 0.5, z * 0.6)
+            + 1.6 * noise(seed ^ 22, x * 1.7, z * 2.1)
+            + 5.0 * strand;
+        let patchy = 0.55 + 0.45 * noise(seed ^ 25, x * 0.3, z * 0.3);
+        let capsule = layer((1.0 - lobe) * self.lobe.rz, 0.22) * patchy;
         let parenchyma = Tissue {
             echo_db: blend(THYROID_DB + grain, -24.0, capsule * 0.8),
             below_db_per_mm: 0.0,
-            kpa: Some(self.background_kpa * (1.0 + 0.18 * noise(seed ^ 23, x * 0.35, z * 0.35))),
+            kpa: Some(self.background_kpa * (0.32 * noise(seed ^ 23, x * 0.3, z * 0.22)).exp()),
         };
         match &self.nodule {
             None => parenchyma,
@@ -154,12 +164,16 @@ impl Patient {
         if n.signs.halo {
             echo_db = blend(echo_db, THYROID_DB - 17.0, layer(inside_mm + 0.1, 0.38));
         }
-        // Stiffness: mean inside, a rim of about 1.5 mm that decays outwards over as much.
-        let rim = layer(inside_mm - 0.4, 1.3);
+        // Stiffness does not follow the visible margin: a softened outline, patches inside, and a
+        // stiff rim of about 1.5 mm that is not closed everywhere.
+        let smooth = n.shape.radius(x, z) * (1.0 + 0.16 * noise(seed ^ 34, x * 0.24, z * 0.24));
+        let deep_mm = (1.0 - smooth) * size;
+        let closed = (0.6 + 0.9 * noise(seed ^ 35, x * 0.2, z * 0.2)).clamp(0.0, 1.3);
+        let rim = layer(deep_mm - 0.3, 1.4) * closed;
         let soft = around.kpa.unwrap_or(self.background_kpa);
-        let core = n.mean_kpa * (1.0 + 0.12 * noise(seed ^ 33, x * 0.4, z * 0.4));
+        let core = n.mean_kpa * (0.30 * noise(seed ^ 33, x * 0.33, z * 0.3)).exp();
         let stiff = core * (1.0 + (n.rim_gain - 1.0) * rim);
-        let mut kpa = Some(blend(soft, stiff, inside_mm / 1.6 + 0.55));
+        let mut kpa = Some(blend(soft, stiff, deep_mm / 2.6 + 0.5));
         if part > 0.5 {
             let fluid = n.cysts.iter().map(|c| c.radius(x, z)).fold(9.0, f32::min);
             if fluid < 1.15 {
@@ -170,8 +184,11 @@ impl Patient {
                     kpa = None;
                 }
             }
-            if n.specks.iter().any(|s| s.radius(x, z) < 1.0) {
-                echo_db = -13.0;
+            for speck in &n.specks {
+                let r = speck.radius(x, z);
+                if r < 2.0 {
+                    echo_db = echo_db.max(blend(echo_db, speck_db(speck), (-r * r).exp() * 1.2));
+                }
             }
             if let Some(coarse) = &n.coarse
                 && coarse.radius(x, z) < 1.0
@@ -189,20 +206,21 @@ impl Patient {
         let seed = self.texture;
         let outside_mm = (lobe - 1.0) * self.lobe.rz;
         if z > bone {
-            let front = layer(z - bone - 0.3, 0.5);
+            let front =
+                layer(z - bone - 0.3, 0.5) * (0.45 + 0.55 * noise(seed ^ 44, x * 0.28, 0.5));
             return Tissue {
                 echo_db: blend(-58.0, -21.0, front),
                 below_db_per_mm: -5.0,
                 kpa: None,
             };
         }
-        let capsule = layer(outside_mm, 0.25);
+        let capsule = layer(outside_mm, 0.25) * (0.6 + 0.4 * noise(seed ^ 43, x * 0.3, z * 0.3));
         let below = z > self.lobe.z;
         let fibre = noise(seed ^ 41, x * 0.1, z * 1.3 + 0.4 * noise(seed ^ 42, x * 0.25, z * 0.3));
         let (base, bright) = if below && outside_mm > 1.0 {
             (MUSCLE_DB - 2.0, layer(fibre - 0.2, 0.13) * 0.7)
         } else {
-            (-35.0, layer(fibre, 0.22) * 0.6)
+            (-39.0, layer(fibre, 0.2) * 0.6)
         };
         let echo_db = blend(blend(base, -27.0, bright), -23.0, capsule);
         Tissue { echo_db, below_db_per_mm: -0.15, kpa: Some(self.muscle_kpa) }
@@ -227,6 +245,11 @@ impl Patient {
         let loss = if inside_mm < 4.0 { -5.0 } else { -0.8 };
         Some(Tissue { echo_db, below_db_per_mm: loss, kpa: None })
     }
+}
+
+/// Level of a microcalcification: the larger the brighter.
+fn speck_db(speck: &Ellipse) -> f32 {
+    -30.0 + 60.0 * speck.rx
 }
 
 /// A vessel across the image: a bright wall around blood.

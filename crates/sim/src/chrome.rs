@@ -97,7 +97,11 @@ pub(crate) struct Caption {
 impl Caption {
     pub(crate) fn draw(rng: &mut Pcg64Mcg, max_kpa: f32) -> Self {
         let start_s = uniform(rng, 7.0, 18.0) * 3600.0;
-        Self { words: &LANGUAGES[rng.random_range(0..LANGUAGES.len())], start_s: start_s as u32, max_kpa }
+        Self {
+            words: &LANGUAGES[rng.random_range(0..LANGUAGES.len())],
+            start_s: start_s as u32,
+            max_kpa,
+        }
     }
 }
 
@@ -124,7 +128,14 @@ pub(crate) fn surround(
     keys(s, style, screen, caption);
     for pane in &screen.panes {
         paint::fill(s, pane.view, [0, 0, 0], 255);
-        ruler(s, style, screen, pane.view);
+    }
+    // Side by side, only the outer edge has room for a ruler.
+    let outer = if look.ruler_left { screen.panes.first() } else { screen.panes.last() };
+    for pane in &screen.panes {
+        let beside = style.orientation == Orientation::SideBySide;
+        if !beside || outer.is_some_and(|p| p.view == pane.view) {
+            ruler(s, style, screen, pane.view);
+        }
     }
     if let Some(bar) = screen.bar {
         colour_bar(s, style, screen, caption, palette, bar);
@@ -181,7 +192,8 @@ fn banner(
         paint::polyline(s, &curve, unit * 0.9, [120, 190, 235]);
     } else if chance(rng, 0.6) {
         let colour = if look.background[0] > 8 { look.accent } else { look.text };
-        let c = [right - size * 2.0, stage.y as f32 + stage.h as f32 * 0.14];
+        let low = stage.h as f32 * (1.0 - look.bottom_h) - size * 3.0;
+        let c = [right - size * 2.0, stage.y as f32 + low];
         if look.right_w > 0.09 {
             paint::disc(s, c, size * 1.5, colour);
             paint::text(s, [c[0], c[1] - size * 0.5], size, Align::Centre, [20, 20, 20], "us");
@@ -200,7 +212,22 @@ fn settings(s: &mut impl Surface, style: &Style, screen: &Screen, rng: &mut Pcg6
         stage.right() as f32 - stage.w as f32 * look.right_w + size
     };
     let mut y = stage.y as f32 + stage.h as f32 * if look.settings_left { 0.105 } else { 0.2 };
+    // Below the bars, where they stand in the same column.
+    for bar in [screen.bar, screen.grey_bar].into_iter().flatten() {
+        let same = if look.settings_left {
+            (bar.x as f32) < x + size * 9.0
+        } else {
+            bar.right() as f32 + size * 2.0 > x
+        };
+        if same {
+            y = y.max(bar.bottom() as f32 + size * 3.0);
+        }
+    }
+    let end = stage.bottom() as f32 - stage.h as f32 * look.bottom_h - size * 1.5;
     let mut row = |s: &mut _, words: &str, head: bool| {
+        if y > end {
+            return;
+        }
         let colour = if head { paint::lerp(look.text, [255, 255, 255], 0.4) } else { look.text };
         let indent = if head { 0.0 } else { size * 0.6 };
         paint::text(s, [x + indent, y], size, Align::Left, colour, words);
@@ -212,7 +239,7 @@ fn settings(s: &mut impl Surface, style: &Style, screen: &Screen, rng: &mut Pcg6
     row(s, &format!("DR {:.0}", uniform(rng, 60.0, 72.0)), false);
     row(s, &format!("Fr. {:.0} Hz", uniform(rng, 12.0, 40.0)), false);
     row(s, &format!("D {:.1} cm", screen.depth_mm / 10.0), false);
-    if screen.bar.is_some() || style.scene == Scene::Dual {
+    if matches!(style.scene, Scene::Dual | Scene::Elastogram) {
         y_gap(&mut row, s);
         let head = match style.map {
             MapKind::Swe => "SWE",

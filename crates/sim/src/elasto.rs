@@ -289,9 +289,9 @@ impl ColourMap {
                 let v = if artery < 0.95 {
                     (1.0 - artery * artery) * (0.5 + 0.5 * beat)
                 } else {
-                    ((0.16 + 0.22 * (1.0 - ring) + 0.1 * beat) - branch.abs())
+                    ((0.02 + 0.15 * (1.0 - ring) + 0.03 * beat) - branch.abs())
                         * 3.0
-                        * noise(seed ^ 5, mx * 0.3, mz * 0.3).abs().sqrt()
+                        * (noise(seed ^ 5, mx * 0.3, mz * 0.3) * 2.5).clamp(0.0, 1.6)
                 };
                 if v > 0.09 {
                     let sign = if noise(seed ^ 9, mx * 0.22, mz * 0.22) > 0.0 { 1.0 } else { -1.0 };

@@ -12,7 +12,7 @@ use crate::picture;
 use crate::rng::{Purpose, mix, pick, stream, uniform};
 use crate::screen::{self, Ink, Screen};
 use crate::skin::{MapKind, Scene, Skin, Style};
-use crate::speckle::{Acquisition, Beams, Field, FieldBuilder, NoiseTile, Probe, Sample};
+use crate::speckle::{Acquisition, Beams, Field, FieldBuilder, Lines, NoiseTile, Probe, Sample};
 use crate::truth::{StiffnessKpa, Truth};
 
 /// Where a view pixel of a curved probe takes its grey from.
@@ -61,7 +61,7 @@ pub(crate) struct Memory {
     beam_grey: Vec<u8>,
     grey: Vec<u8>,
     other: Vec<u8>,
-    line: Vec<[f32; 2]>,
+    lines: Lines,
 }
 
 impl Exam {
@@ -84,7 +84,9 @@ impl Exam {
             focus_mm: uniform(&mut rng, 12.0, 20.0),
             range_db: uniform(&mut rng, 60.0, 72.0),
             gain_db: uniform(&mut rng, -2.0, 3.0),
-            decay_db_per_mm: uniform(&mut rng, 0.05, 0.28),
+            decay_db_per_mm: uniform(&mut rng, 0.08, 0.42),
+            coupling: number as u32 ^ 0x5eed,
+            compounding: uniform(&mut rng, 0.35, 1.0),
             noise_db: uniform(&mut rng, -84.0, -74.0),
         };
         let max_kpa = pick(&mut rng, &[100.0, 100.0, 120.0, 150.0, 180.0]);
@@ -94,6 +96,7 @@ impl Exam {
             palette.reverse();
         }
         let look = style.look.tint;
+        let gamma = uniform(&mut rng, 1.05, 1.5);
         let tint = match style.scene {
             Scene::Tinted => pick(
                 &mut rng,
@@ -120,7 +123,7 @@ impl Exam {
             acquisition,
             palette,
             max_kpa,
-            tints: [tint_table(look), tint_table(tint)],
+            tints: [tint_table(look, gamma), tint_table(tint, gamma)],
             memory,
             built: false,
             bmode: None,
@@ -284,7 +287,7 @@ impl Exam {
         };
         let curved = !memory.taps.is_empty();
         let grey = if curved { &mut memory.beam_grey } else { &mut memory.grey };
-        memory.field.image(beams, &self.acquisition, tile, &sample, &mut memory.line, grey);
+        memory.field.image(beams, &self.acquisition, tile, &sample, &mut memory.lines, grey);
         if curved {
             let beam = &memory.beam_grey;
             for (out, tap) in memory.grey.iter_mut().zip(&memory.taps) {
@@ -408,10 +411,11 @@ impl Exam {
     }
 }
 
-/// Grey level to `BGRx`, with the monitor's or the skin's tint.
-fn tint_table(tint: [f32; 3]) -> [u32; 256] {
+/// Grey level to `BGRx`: the scanner's grey curve, then its tint.
+fn tint_table(tint: [f32; 3], gamma: f32) -> [u32; 256] {
     std::array::from_fn(|g| {
-        let c = |k: f32| (g as f32 * k).min(255.0) as u8;
+        let curved = 255.0 * (g as f32 / 255.0).powf(gamma);
+        let c = |k: f32| (curved * k + 0.5).min(255.0) as u8;
         let [r, gr, b] = tint.map(c);
         u32::from_le_bytes([b, gr, r, 255])
     })

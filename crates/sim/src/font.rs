@@ -101,7 +101,7 @@ const GLYPHS: &[(char, &str)] = &[
 /// Marks over a letter.
 const ACCENTS: &[(&str, &str, &str)] = &[
     ("äöüÄÖÜï", "aouAOUi", "0000 2020"),
-    ("éáíóúÉ", "eaiouE", "1021"),
+    ("éáíóúÉ", "eaiouE", "1120"),
     ("èàùò", "eauo", "0011"),
     ("êâôî", "eaoi", "011021"),
     ("ñãõ", "nao", "01102120"),

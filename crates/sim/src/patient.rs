@@ -170,9 +170,10 @@ impl Nodule {
         let rx = width / 2.0 * if signs.taller_than_wide { 0.85 } else { 1.0 };
         let rz = (rx * aspect).min(10.5);
         let shape = Ellipse { x: 0.0, z: top_mm + 1.5 + rz, rx, rz };
-        let rough = if signs.irregular_margin { 0.075 } else { 0.016 };
+        let rough = if signs.irregular_margin { 0.052 } else { 0.016 };
         let waves = std::array::from_fn(|i| {
-            let falloff = if signs.irregular_margin { 1.0 } else { 2.0 / (i + 2) as f32 };
+            let falloff =
+                if signs.irregular_margin { 2.6 / (i + 3) as f32 } else { 2.0 / (i + 2) as f32 };
             (rough * falloff * uniform(rng, 0.3, 1.0), uniform(rng, 0.0, std::f32::consts::TAU))
         });
         let mut inside = |spread: f32, r: [f32; 2]| {
@@ -187,7 +188,7 @@ impl Nodule {
             }
         };
         let specks = if signs.microcalcifications {
-            (0..5 + (rx * 1.4) as usize).map(|_| inside(0.8, [0.14, 0.34])).collect()
+            (0..5 + (rx * 1.4) as usize).map(|_| inside(0.8, [0.09, 0.24])).collect()
         } else {
             Vec::new()
         };

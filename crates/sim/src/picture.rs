@@ -148,8 +148,8 @@ fn rendering(s: &mut impl Surface, style: &Style, screen: &Screen, seed: u32, rn
     let height = |x: f32, y: f32| {
         let r = ((x - 3.0) / stretch[0]).hypot((y - 3.0) / stretch[1]) / 2.1;
         let bumps = 0.45 * noise(seed, x * 1.1, y * 1.1)
-            + 0.2 * noise(seed ^ 1, x * 2.7, y * 2.7)
-            + 0.07 * noise(seed ^ 2, x * 8.0, y * 8.0);
+            + 0.11 * noise(seed ^ 1, x * 2.7, y * 2.7)
+            + 0.012 * noise(seed ^ 2, x * 8.0, y * 8.0);
         1.4 - 1.3 * r * r + bumps
     };
     for y in 0..side as i32 {
@@ -160,7 +160,7 @@ fn rendering(s: &mut impl Surface, style: &Style, screen: &Screen, seed: u32, rn
                 continue;
             }
             let (dx, dy) = (height(fx + 0.03, fy) - h, height(fx, fy + 0.03) - h);
-            let light = (0.55 - dx * 7.0 - dy * 9.0).clamp(0.04, 1.0) * (h * 3.0).min(1.0);
+            let light = (0.6 - dx * 7.0 - dy * 9.0).clamp(0.04, 1.0) * (h * 3.0).min(1.0);
             let colour = if warm {
                 palette::sepia(light)
             } else {

@@ -222,9 +222,9 @@ fn image_area(
     };
     let (pw, ph) = (panel.w.max(48) as f32, panel.h.max(48) as f32);
     if style.curved {
-        let depth_mm = uniform(rng, 42.0, 54.0).max(need_mm + 6.0);
-        let radius_mm = uniform(rng, 16.0, 40.0);
-        let half_rad = uniform(rng, 0.48, 0.62);
+        let depth_mm = uniform(rng, 38.0, 50.0).max(need_mm + 4.0);
+        let radius_mm = uniform(rng, 15.0, 40.0);
+        let half_rad = uniform(rng, 0.34, 0.52);
         let width_mm = 2.0 * (radius_mm + depth_mm) * half_rad.sin();
         let top = radius_mm * half_rad.cos() - radius_mm;
         let height_mm = depth_mm - top;
@@ -244,7 +244,8 @@ fn image_area(
     let depth_mm = uniform(rng, 25.0, 40.0).max(need_mm);
     let fit = (pw / probe_mm).min(ph / depth_mm);
     // Zoomed in, the sides of the probe's field are cut off.
-    let zoom = uniform(rng, 1.0, 1.35).min(pw / fit / (half_mm * 2.0 + 8.0)).max(1.0);
+    let tallest = (ph / (depth_mm * fit)).clamp(1.0, 1.75);
+    let zoom = uniform(rng, 1.0, tallest.max(1.25)).min(pw / fit / (half_mm * 2.0 + 8.0)).max(1.0);
     let s = (fit * zoom).min(ph / need_mm);
     let depth_mm = depth_mm.min(ph / s);
     let width_mm = probe_mm.min(pw / s);

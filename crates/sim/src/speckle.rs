@@ -91,6 +91,10 @@ pub(crate) struct Acquisition {
     pub(crate) gain_db: f32,
     /// What the time-gain compensation leaves of the attenuation, dB per mm.
     pub(crate) decay_db_per_mm: f32,
+    /// Seeds how well the probe couples along its face.
+    pub(crate) coupling: u32,
+    /// How far looks are averaged, 0 (none, fully developed speckle) ..= 1.
+    pub(crate) compounding: f32,
     /// Level of the receiver's noise at the face, dB below white; grows with the gain at depth.
     pub(crate) noise_db: f32,
 }
@@ -157,6 +161,12 @@ impl FieldBuilder {
         }
         self.loss_db.clear();
         self.loss_db.resize(coarse, 0.0);
+        // Coupling differs along the probe.
+        for (i, loss) in self.loss_db.iter_mut().enumerate() {
+            let x = (i * STEP) as f32 / beams.px_per_mm;
+            *loss = 1.3 * crate::anatomy::noise(acquisition.coupling, x * 0.22, 0.5)
+                + 0.8 * crate::anatomy::noise(acquisition.coupling, x * 0.9, 9.5);
+        }
         self.next_coarse = 0;
     }
 
@@ -302,23 +312,43 @@ pub(crate) struct Sample {
     pub(crate) noise: u64,
 }
 
+/// Rows that are worked on while an image is sampled.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    re: Vec<f32>,
+    im: Vec<f32>,
+    power: Vec<f32>,
+    smooth: Vec<f32>,
+}
+
 impl Field {
-    /// Samples the field into `grey`, `cols × rows`, log-compressed. `line` is scratch.
+    /// Samples the field into `grey`, `cols × rows`, log-compressed.
     pub(crate) fn image(
         &self,
         beams: &Beams,
         acquisition: &Acquisition,
         tile: &NoiseTile,
         at: &Sample,
-        line: &mut Vec<[f32; 2]>,
+        lines: &mut Lines,
         grey: &mut [u8],
     ) {
         let slope = 255.0 * 3.010_3 / acquisition.range_db;
         let (sin, cos) = at.elevation_rad.sin_cos();
-        let x =
-            (beams.margin_cols as f32 + at.cols).clamp(0.0, 2.0 * beams.margin_cols as f32 - 1.0);
-        let (x0, fx) = (x as usize, x - x.floor());
-        line.resize(beams.cols + 1, [0.0; 2]);
+        // Compounding averages the power of looks that lie a part of a beam's width apart.
+        let spread = acquisition.lateral_mm * beams.cols_per_mm() * 0.55;
+        let apart = (spread.round() as usize).clamp(1, 6).min(beams.margin_cols / 2);
+        let side = acquisition.compounding / 3.0;
+        let keep = 1.0 - 0.38 * acquisition.compounding;
+        let last = (2 * beams.margin_cols - 1 - apart) as f32;
+        let x = (beams.margin_cols as f32 + at.cols).clamp(apart as f32, last);
+        let (x0, fx) = (x as usize - apart, x - x.floor());
+        let wide = beams.cols + 2 * apart;
+        let Lines { re, im, power, smooth } = lines;
+        re.resize(wide + 1, 0.0);
+        im.resize(wide + 1, 0.0);
+        power.resize(wide, 0.0);
+        smooth.clear();
+        smooth.resize(beams.cols, 0.0);
         let shift = (at.noise % TILE_SLACK as u64) as usize;
         for (row, out) in grey.chunks_exact_mut(beams.cols).take(beams.rows).enumerate() {
             let depth = row as f32 / beams.px_per_mm;
@@ -328,28 +358,36 @@ impl Field {
             let (y0, fy) = (y as usize, y - y.floor());
             let upper = y0 * self.width + x0;
             let lower = upper + self.width;
-            let n = beams.cols + 1;
+            let n = wide + 1;
             let [ar, ai, br, bi] = &self.planes;
             let w = [(1.0 - fy) * cos, (1.0 - fy) * sin, fy * cos, fy * sin];
-            let (ar0, ar1) = (&ar[upper..][..n], &ar[lower..][..n]);
-            let (ai0, ai1) = (&ai[upper..][..n], &ai[lower..][..n]);
-            let (br0, br1) = (&br[upper..][..n], &br[lower..][..n]);
-            let (bi0, bi1) = (&bi[upper..][..n], &bi[lower..][..n]);
-            for (i, l) in line.iter_mut().enumerate() {
-                *l = [
-                    w[0] * ar0[i] + w[1] * br0[i] + w[2] * ar1[i] + w[3] * br1[i],
-                    w[0] * ai0[i] + w[1] * bi0[i] + w[2] * ai1[i] + w[3] * bi1[i],
-                ];
+            let mix = |out: &mut [f32], a: &[f32], b: &[f32]| {
+                let (a0, a1) = (&a[upper..][..n], &a[lower..][..n]);
+                let (b0, b1) = (&b[upper..][..n], &b[lower..][..n]);
+                for ((((o, a0), b0), a1), b1) in out.iter_mut().zip(a0).zip(b0).zip(a1).zip(b1) {
+                    *o = w[0] * a0 + w[1] * b0 + w[2] * a1 + w[3] * b1;
+                }
+            };
+            mix(re, ar, br);
+            mix(im, ai, bi);
+            for (i, p) in power.iter_mut().enumerate() {
+                let r = re[i] + (re[i + 1] - re[i]) * fx;
+                let q = im[i] + (im[i + 1] - im[i]) * fx;
+                *p = r * r + q * q;
             }
             let noise_db = acquisition.noise_db + 0.55 * depth;
             let noise = (noise_db * 0.230_258_5).exp();
             let tile_row = (row * 7 + (at.noise / 512) as usize) % TILE_ROWS;
             let powers = &tile.power[tile_row * tile.width + shift..][..beams.cols];
-            for ((o, l), p) in out.iter_mut().zip(line.windows(2)).zip(powers) {
-                let re = l[0][0] + (l[1][0] - l[0][0]) * fx;
-                let im = l[0][1] + (l[1][1] - l[0][1]) * fx;
-                let power = re * re + im * im + noise * p + 1e-12;
-                *o = (255.0 + slope * log2(power)) as u8;
+            let (left, right) = (&power[..beams.cols], &power[2 * apart..][..beams.cols]);
+            let middle = &power[apart..][..beams.cols];
+            let keep = if row == 0 { 1.0 } else { keep };
+            for (((((o, s), m), l), r), p) in
+                out.iter_mut().zip(smooth.iter_mut()).zip(middle).zip(left).zip(right).zip(powers)
+            {
+                let looks = m + (l + r - 2.0 * m) * side;
+                *s += (looks - *s) * keep;
+                *o = (255.0 + slope * log2(*s + noise * p + 1e-12)) as u8;
             }
         }
     }

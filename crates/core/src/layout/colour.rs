@@ -41,8 +41,12 @@ impl Tint {
             ((0..48).contains(&u) && (0..48).contains(&v)).then_some((u as usize, v as usize))
         };
         let mut total = 0u32;
-        for &p in &grid.rgb {
-            if let Some((u, v)) = bin(p) {
+        for pair in grid.rgb.windows(2) {
+            // A flat panel is no picture, however large it is.
+            if luma(pair[0]).abs_diff(luma(pair[1])) < 2 {
+                continue;
+            }
+            if let Some((u, v)) = bin(pair[0]) {
                 histogram[v * SIDE + u] += 1;
                 total += 1;
             }
@@ -56,15 +60,22 @@ impl Tint {
                         sum += histogram[(v + dv - 1) * SIDE + u + du - 1];
                     }
                 }
-                // Plain grey wins ties: integer division widens the bin at zero.
                 if sum > best.0 {
                     best = (sum, u, v);
                 }
             }
         }
         let (share, u, v) = best;
-        let (tu, tv) = ((u as f32 - 24.0) / 24.0, (v as f32 - 24.0) / 24.0);
-        if share * 8 < total || tu.abs() > MAX_TINT || tv.abs() > MAX_TINT || (u, v) == (24, 24) {
+        // The middle of the mode, between bins.
+        let around = |du: usize, dv: usize| histogram[(v + dv - 1) * SIDE + u + du - 1] as f32;
+        let (mut du, mut dv) = (0.0, 0.0);
+        for k in 0..3 {
+            du += around(2, k) - around(0, k);
+            dv += around(k, 2) - around(k, 0);
+        }
+        let (du, dv) = (du / share.max(1) as f32, dv / share.max(1) as f32);
+        let (tu, tv) = ((u as f32 + du - 24.0) / 24.0, (v as f32 + dv - 24.0) / 24.0);
+        if share * 8 < total || tu.abs() > MAX_TINT || tv.abs() > MAX_TINT || tu.abs().max(tv.abs()) < 0.03 {
             return Self::default();
         }
         // The curve: mean chroma by luma over the cells near the mode.

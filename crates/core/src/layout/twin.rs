@@ -38,7 +38,8 @@ pub(super) fn candidates(
             }
         }
     }
-    for peak in peaks {
+    peaks.sort_by(|a, b| b.ncc.total_cmp(&a.ncc));
+    for peak in peaks.into_iter().take(3) {
         let mut best = Match { ncc: f32::MIN, ..peak };
         for dy in peak.dy - 1..=peak.dy + 1 {
             for dx in peak.dx - 1..=peak.dx + 1 {
@@ -59,18 +60,20 @@ pub(super) fn candidates(
 fn ranges(from: usize, to: usize, size: usize) -> [std::ops::Range<isize>; 2] {
     let (from, to, size) = (from as isize, to as isize, size as isize);
     let len = to - from;
-    [-from - 1..1 - len, len..size - to + 2]
+    // A box that fills its view may have been taken a little too large.
+    let near = len - len / 32 - 2;
+    [-from - 1..1 - near, near..size - to + 2]
 }
 
-/// Keeps the three strongest displacements that are not neighbours.
+/// Keeps the four strongest displacements that are not neighbours.
 fn insert(peaks: &mut Vec<Match>, m: Match) {
     if let Some(near) =
-        peaks.iter_mut().find(|p| (p.dx - m.dx).abs() <= 3 && (p.dy - m.dy).abs() <= 3)
+        peaks.iter_mut().find(|p| (p.dx - m.dx).abs() <= 5 && (p.dy - m.dy).abs() <= 5)
     {
         if m.ncc > near.ncc {
             *near = m;
         }
-    } else if peaks.len() < 3 {
+    } else if peaks.len() < 4 {
         peaks.push(m);
     } else if let Some(weakest) = peaks.iter_mut().min_by(|a, b| a.ncc.total_cmp(&b.ncc))
         && m.ncc > weakest.ncc
@@ -92,6 +95,16 @@ pub(super) struct Placed {
     pub(super) around: (f32, usize),
 }
 
+impl Placed {
+    /// One figure, 0..=1: the mean over all blocks; where little around the box can be compared
+    /// (a box that fills its view), the inside alone.
+    pub(super) fn score(&self) -> f32 {
+        let ((inside, n), (around, m)) = (self.inside, self.around);
+        let both = (inside * n as f32 + around * m as f32) / (n + m).max(1) as f32;
+        if n >= 6 { both.max(inside) } else { both }
+    }
+}
+
 /// Buffers of [`place`].
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
@@ -101,13 +114,51 @@ pub(super) struct Blocks {
     scores: Vec<[f32; 2]>,
 }
 
+/// Chooses blocks of `side` pixels: up to a dozen in the box where `coloured` says that most of the
+/// block is map (group 0), and a ring around it (group 1).
+pub(super) fn lattice(
+    region: &Region,
+    side: u32,
+    coloured: impl Fn(i32, i32) -> bool,
+    out: &mut Vec<(i32, i32, usize)>,
+) {
+    out.clear();
+    let s = side as i32;
+    let (w, h) = (region.width() as i32, region.height() as i32);
+    let (x0, y0) = (region.x0() as i32, region.y0() as i32);
+    for j in 0..5 {
+        for i in 0..6 {
+            // Every other place of the lattice, so that a dozen blocks spread over the box.
+            if (i + j) % 2 == 0 {
+                let (x, y) = (x0 + (w - s) * (2 * i + 1) / 12, y0 + (h - s) * (2 * j + 1) / 10);
+                let hits = (0..9)
+                    .filter(|k| coloured(x + s * (k % 3 * 2 + 1) / 6, y + s * (k / 3 * 2 + 1) / 6))
+                    .count();
+                if hits >= 7 {
+                    out.push((x, y, 0));
+                }
+            }
+        }
+    }
+    for i in 0..4 {
+        let x = x0 + (w - s) * i / 3;
+        out.push((x, y0 - s - 6, 1));
+        out.push((x, y0 + h + 6, 1));
+    }
+    for j in 0..3 {
+        let y = y0 + (h - s) * j / 2;
+        out.push((x0 - s - 6, y, 1));
+        out.push((x0 + w + 6, y, 1));
+    }
+}
+
 /// Finds the displacement to the pixel within `reach` of (`dx`, `dy`).
 ///
-/// Blocks of `side` pixels, four by three in the box and a ring of twelve around it, are correlated
-/// each with its own mean taken out; the displacement with the best mean over all blocks wins.
+/// The blocks of `lattice`, `side` pixels each, are correlated each with its own mean taken out; the
+/// displacement with the best mean over all blocks wins.
 pub(super) fn place(
     frame: &Frame,
-    region: &Region,
+    lattice: &[(i32, i32, usize)],
     (dx, dy): (i32, i32),
     reach: i32,
     side: u32,
@@ -117,30 +168,11 @@ pub(super) fn place(
     buffers.scores.clear();
     buffers.scores.resize(span * span, [0.0; 2]);
     let mut counts = [0usize; 2];
-    let (w, h) = (region.width() as i32, region.height() as i32);
     let s = side as i32;
-    let mut block = |x: i32, y: i32, group: usize| {
+    for &(x, y, group) in lattice {
         if block_scores(frame, (x, y), (dx, dy), reach, s, group, buffers) {
             counts[group] += 1;
         }
-    };
-    let (x0, y0) = (region.x0() as i32, region.y0() as i32);
-    for j in 0..3 {
-        for i in 0..4 {
-            let x = x0 + (w - s) * (2 * i + 1) / 8;
-            let y = y0 + (h - s) * (2 * j + 1) / 6;
-            block(x, y, 0);
-        }
-    }
-    for i in 0..4 {
-        let x = x0 + (w - s) * i / 3;
-        block(x, y0 - s - 6, 1);
-        block(x, y0 + h + 6, 1);
-    }
-    for j in 0..3 {
-        let y = y0 + (h - s) * j / 2;
-        block(x0 - s - 6, y, 1);
-        block(x0 + w + 6, y, 1);
     }
     let total = (counts[0] + counts[1]).max(1) as f32;
     let mut best = (f32::MIN, 0usize);
