@@ -19,10 +19,12 @@ mod capture;
 mod elements;
 pub mod encode;
 mod files;
+mod headers;
 mod launch;
 mod picture;
 mod preset;
 mod signal;
+mod simsrc;
 mod supervisor;
 
 pub use files::{FileFrames, open_file, open_preset};
@@ -52,7 +54,7 @@ pub enum IngestError {
     #[error(transparent)]
     Preset(#[from] PresetError),
     /// A file cannot be read, or not to its end.
-    #[error("{}: {problem}", path.display())]
+    #[error("{} {problem}", path.display())]
     File {
         /// The file, or the preset's name.
         path: PathBuf,
@@ -69,7 +71,7 @@ pub fn init() -> Result<(), IngestError> {
     static DONE: OnceLock<Result<(), String>> = OnceLock::new();
     DONE.get_or_init(|| {
         gst::init().map_err(|e| e.to_string())?;
-        Ok(())
+        simsrc::register().map_err(|e| e.to_string())
     })
     .clone()
     .map_err(IngestError::Init)
