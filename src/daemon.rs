@@ -299,7 +299,9 @@ fn counter(progress: Arc<AtomicU64>) -> crate::notify::Counter {
 fn status(state: &SourceState) -> String {
     match state {
         SourceState::Connecting { attempt: 0 } => "connecting to the source".into(),
-        SourceState::Connecting { attempt } => format!("connecting to the source, attempt {attempt}"),
+        SourceState::Connecting { attempt } => {
+            format!("connecting to the source, attempt {attempt}")
+        }
         SourceState::Live { width, height, format } => format!("live, {width}×{height} {format}"),
         SourceState::NoSignal { why } => format!("no signal: {why}"),
         SourceState::Stalled { quiet_ms } => format!("stalled: no frame for {quiet_ms} ms"),
@@ -369,10 +371,15 @@ struct Signals {
 impl Signals {
     fn new() -> Result<Self, DaemonError> {
         let on = |kind| {
-            signal(kind)
-                .map_err(|source| DaemonError::System { what: "installing signal handlers", source })
+            signal(kind).map_err(|source| DaemonError::System {
+                what: "installing signal handlers",
+                source,
+            })
         };
-        Ok(Self { interrupt: on(SignalKind::interrupt())?, terminate: on(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: on(SignalKind::interrupt())?,
+            terminate: on(SignalKind::terminate())?,
+        })
     }
 
     /// Waits for the next one and names it.

@@ -230,9 +230,7 @@ pub(super) fn to_outline(frame: &Frame, region: &Region, step: u32, band: &mut B
         let Some(known) = neighbours.iter().find_map(|&k| colours[k]) else { continue };
         let outward = depth as i32 * 6 / 10;
         band.read(frame, &region, side, (outward, 4), 0.8);
-        let Some(ridge) =
-            outline(band, 0, band.depth).filter(|r| alike(r.colour, known))
-        else {
+        let Some(ridge) = outline(band, 0, band.depth).filter(|r| alike(r.colour, known)) else {
             continue;
         };
         let mut shift = [0; 4];
@@ -300,9 +298,8 @@ fn steepest(profile: &[f32]) -> Option<usize> {
 /// The outermost line that holds some colour, as do the three after it.
 fn outermost(profile: &[f32]) -> Option<usize> {
     let n = profile.len();
-    (0..n.saturating_sub(3)).find(|&t| {
-        profile[t] >= 0.02 && profile[t..t + 4].iter().sum::<f32>() >= 0.12
-    })
+    (0..n.saturating_sub(3))
+        .find(|&t| profile[t] >= 0.02 && profile[t..t + 4].iter().sum::<f32>() >= 0.12)
 }
 
 /// A line that stands out from what lies outside and inside of it: the scanner's outline.
@@ -341,9 +338,8 @@ pub(super) fn outline(band: &Band, from: usize, to: usize) -> Option<Ridge> {
         .iter()
         .zip(band.line(peak - APART).iter().zip(band.line(peak + APART)))
         .filter(|(p, (q, r))| {
-            let d = [0, 1, 2].map(|i| {
-                f32::from(p[i]) - f32::midpoint(f32::from(q[i]), f32::from(r[i]))
-            });
+            let d = [0, 1, 2]
+                .map(|i| f32::from(p[i]) - f32::midpoint(f32::from(q[i]), f32::from(r[i])));
             dot(d, colour) > 0.25 * dot(colour, colour)
         })
         .count();

@@ -109,14 +109,18 @@ impl Finder {
         let dbg = std::env::var("LAYDBG").is_ok();
         let colours = self.colours(tint, blob, cells);
         if dbg {
-            eprintln!("cand cells {cells:?} step {step} shape {shape:?} box {elastogram_box:?} {colours:?} strip {}", strip.is_some());
+            eprintln!(
+                "cand cells {cells:?} step {step} shape {shape:?} box {elastogram_box:?} {colours:?} strip {}",
+                strip.is_some()
+            );
         }
         if colours.flat || colours.tinted || colours.concentration > 0.998 {
             return Err(NoDualView::NotElastogram);
         }
 
         twin::candidates(&self.texture, cells, w, h, &mut self.peaks);
-        let side = (24 + 2 * step).min(elastogram_box.height().min(elastogram_box.width()) / 3).max(8);
+        let side =
+            (24 + 2 * step).min(elastogram_box.height().min(elastogram_box.width()) / 3).max(8);
         let (labels, s) = (&self.blobs.labels, step as i32);
         twin::lattice(
             &elastogram_box,
