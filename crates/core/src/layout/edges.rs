@@ -214,11 +214,16 @@ pub(super) fn to_outline(frame: &Frame, region: &Region, step: u32, band: &mut B
         band.read(frame, region, side, (reach, reach), 0.9);
         let edge = reach as usize;
         if let Some(ridge) = outline(band, edge - 5, edge + 5) {
-            shift[i] = ridge.outer as i32 - reach;
-            colours[i] = Some(ridge.colour);
+            let off = ridge.peak as i32 - reach;
+            if !continues(frame, region, side, off, ridge.colour, band) {
+                shift[i] = ridge.outer as i32 - reach;
+                colours[i] = Some(ridge.colour);
+            }
         }
     }
     let mut region = moved(region, shift, frame).unwrap_or(*region);
+    let dbg = std::env::var("LAYDBG").is_ok();
+    if dbg { eprintln!("   outline: {region:?} {colours:?}"); }
     for (i, side) in Side::ALL.into_iter().enumerate() {
         if colours[i].is_some() {
             continue;
@@ -230,7 +235,10 @@ pub(super) fn to_outline(frame: &Frame, region: &Region, step: u32, band: &mut B
         let Some(known) = neighbours.iter().find_map(|&k| colours[k]) else { continue };
         let outward = depth as i32 * 6 / 10;
         band.read(frame, &region, side, (outward, 4), 0.8);
-        let Some(ridge) = outline(band, 0, band.depth).filter(|r| alike(r.colour, known)) else {
+        if dbg { eprintln!("     far {side:?} {:?} known {known:?}", outline(band, 0, band.depth)); }
+        let Some(ridge) =
+            outline(band, 0, band.depth).filter(|r| alike(r.colour, known))
+        else {
             continue;
         };
         let mut shift = [0; 4];
@@ -257,6 +265,53 @@ pub(super) fn to_outline(frame: &Frame, region: &Region, step: u32, band: &mut B
         }
     }
     region
+}
+
+/// Tells whether the line found `off` pixels inward of a side goes on beyond the corners: then it is
+/// a layer of tissue, not an outline.
+fn continues(
+    frame: &Frame,
+    region: &Region,
+    side: Side,
+    off: i32,
+    colour: [f32; 3],
+    band: &mut Band,
+) -> bool {
+    const GAP: u32 = 5;
+    let (x0, y0, x1, y1) = (region.x0(), region.y0(), region.x1(), region.y1());
+    let beyond = match side {
+        Side::Left | Side::Right => {
+            let ext = (region.height() / 8).max(10);
+            [
+                Region::new(x0, y0.saturating_sub(GAP + ext), x1, y0.saturating_sub(GAP)),
+                Region::new(x0, y1 + GAP, x1, (y1 + GAP + ext).min(frame.height())),
+            ]
+        }
+        Side::Top | Side::Bottom => {
+            let ext = (region.width() / 8).max(10);
+            [
+                Region::new(x0.saturating_sub(GAP + ext), y0, x0.saturating_sub(GAP), y1),
+                Region::new(x1 + GAP, y0, (x1 + GAP + ext).min(frame.width()), y1),
+            ]
+        }
+    };
+    // The map may have lost its margin, so that the outline itself goes on at one end.
+    beyond.into_iter().flatten().all(|part| {
+        let apart = APART as i32;
+        band.read(frame, &part, side, (apart + 1 - off, apart + 2 + off), 1.0);
+        if norm(band.mean(0)) < 20.0 && norm(band.mean(band.depth - 1)) < 20.0 {
+            // Beyond the view: nothing to see there.
+            return true;
+        }
+        // A layer may slope a little: the best of three lines.
+        (APART..=APART + 2).any(|t| {
+            t + APART < band.depth && {
+                let (out, into) = (band.mean(t - APART), band.mean(t + APART));
+                let level = [0, 1, 2].map(|i| f32::midpoint(out[i], into[i]));
+                dot(minus(band.mean(t), level), colour) > 0.5 * dot(colour, colour)
+            }
+        })
+    })
 }
 
 /// Tells whether two outlines have one colour.
@@ -298,8 +353,9 @@ fn steepest(profile: &[f32]) -> Option<usize> {
 /// The outermost line that holds some colour, as do the three after it.
 fn outermost(profile: &[f32]) -> Option<usize> {
     let n = profile.len();
-    (0..n.saturating_sub(3))
-        .find(|&t| profile[t] >= 0.02 && profile[t..t + 4].iter().sum::<f32>() >= 0.12)
+    (0..n.saturating_sub(3)).find(|&t| {
+        profile[t] >= 0.02 && profile[t..t + 4].iter().sum::<f32>() >= 0.12
+    })
 }
 
 /// A line that stands out from what lies outside and inside of it: the scanner's outline.
@@ -307,6 +363,8 @@ fn outermost(profile: &[f32]) -> Option<usize> {
 pub(super) struct Ridge {
     /// Its outermost line in the band.
     pub(super) outer: usize,
+    /// The line that stands out most.
+    pub(super) peak: usize,
     /// How it differs from its surroundings, in R'G'B'.
     pub(super) colour: [f32; 3],
 }
@@ -324,11 +382,15 @@ pub(super) fn outline(band: &Band, from: usize, to: usize) -> Option<Ridge> {
         let a = minus(here, out);
         let b = minus(here, into);
         let strength = norm(a).min(norm(b));
+        let colour = [0, 1, 2].map(|i| f32::midpoint(a[i], b[i]));
+        // Outlines are drawn to be seen: brighter than the picture in one channel at least.
+        let drawn = colour.iter().copied().fold(f32::MIN, f32::max) > 0.55 * norm(colour);
         if dot(a, b) > 0.5 * norm(a) * norm(b)
             && strength > RIDGE
+            && drawn
             && best.is_none_or(|best| strength > best.0)
         {
-            best = Some((strength, t, [0, 1, 2].map(|i| f32::midpoint(a[i], b[i]))));
+            best = Some((strength, t, colour));
         }
     }
     let (_, peak, colour) = best?;
@@ -338,8 +400,9 @@ pub(super) fn outline(band: &Band, from: usize, to: usize) -> Option<Ridge> {
         .iter()
         .zip(band.line(peak - APART).iter().zip(band.line(peak + APART)))
         .filter(|(p, (q, r))| {
-            let d = [0, 1, 2]
-                .map(|i| f32::from(p[i]) - f32::midpoint(f32::from(q[i]), f32::from(r[i])));
+            let d = [0, 1, 2].map(|i| {
+                f32::from(p[i]) - f32::midpoint(f32::from(q[i]), f32::from(r[i]))
+            });
             dot(d, colour) > 0.25 * dot(colour, colour)
         })
         .count();
@@ -353,7 +416,7 @@ pub(super) fn outline(band: &Band, from: usize, to: usize) -> Option<Ridge> {
     {
         outer -= 1;
     }
-    Some(Ridge { outer, colour })
+    Some(Ridge { outer, peak, colour })
 }
 
 fn minus(a: [f32; 3], b: [f32; 3]) -> [f32; 3] {
