@@ -23,6 +23,7 @@ mod launch;
 mod picture;
 mod preset;
 mod signal;
+mod simsrc;
 mod supervisor;
 
 pub use files::{FileFrames, open_file, open_preset};
@@ -69,7 +70,7 @@ pub fn init() -> Result<(), IngestError> {
     static DONE: OnceLock<Result<(), String>> = OnceLock::new();
     DONE.get_or_init(|| {
         gst::init().map_err(|e| e.to_string())?;
-        Ok(())
+        simsrc::register().map_err(|e| e.to_string())
     })
     .clone()
     .map_err(IngestError::Init)

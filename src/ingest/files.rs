@@ -12,7 +12,7 @@ use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta};
 
 use super::picture::Stream;
 use super::preset::Preset;
-use super::{IngestError, capture, launch, supervisor};
+use super::{IngestError, capture, launch, simsrc, supervisor};
 
 /// Pictures that are decoded ahead.
 const AHEAD: u32 = 2;
@@ -35,6 +35,7 @@ pub struct FileFrames {
     pipeline: gst::Pipeline,
     sink: gst_app::AppSink,
     caps: Option<(gst::Caps, Stream)>,
+    truth: Option<String>,
     sequence: u64,
     /// Fault that was posted while pictures were still on their way.
     fault: Option<(Instant, String)>,
@@ -152,6 +153,7 @@ impl FileFrames {
             pipeline,
             sink,
             caps: None,
+            truth: None,
             sequence: 0,
             fault: None,
             duration: None,
@@ -179,6 +181,11 @@ impl FileFrames {
             });
         spawned.ok()?;
         rx.recv_timeout(limit).ok()
+    }
+
+    /// The simulator's ground truth about the frame given last, as JSON; `None` for other sources.
+    pub fn truth(&self) -> Option<&str> {
+        self.truth.as_deref()
     }
 
     fn error(&self, problem: String) -> IngestError {
@@ -220,9 +227,7 @@ impl FileFrames {
                     missing = missing.or_else(|| e.structure().and_then(missing_decoder));
                 }
                 gst::MessageView::Error(e) if self.fault.is_none() => {
-                    let detail = e.debug().map(|d| d.to_string());
-                    tracing::debug!(file = %self.what.display(), detail, "element error");
-                    let said = supervisor::redact(&e.error().to_string());
+                    let said = supervisor::words(e);
                     self.fault = Some((Instant::now(), missing.take().unwrap_or(said)));
                 }
                 _ => {}
@@ -272,6 +277,7 @@ impl FileFrames {
         let Some((_, stream)) = &self.caps else {
             return Err(self.error("a picture came without caps".to_owned()));
         };
+        self.truth = simsrc::truth_of(&buffer);
         if let Some(pts) = buffer.pts() {
             let step = buffer.duration().unwrap_or(gst::ClockTime::ZERO);
             self.step = self.step.max(step);

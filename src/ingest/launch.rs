@@ -163,6 +163,13 @@ fn set_params(preset: &Preset, bin: &gst::Bin) -> Result<(), PresetError> {
         let value = typed(&text, &spec)
             .ok_or_else(|| preset.param_error(name, not_a_value(&text, &spec)))?;
         element.set_property_from_value(&param.property, &value);
+        // Our own source keeps its skin when it is told one that does not exist.
+        let taken = factory_name(&element) != "sonofusesimsrc"
+            || element.property_value(&param.property).serialize().ok() == value.serialize().ok();
+        if !taken {
+            let blurb = spec.blurb().unwrap_or_default();
+            return Err(preset.param_error(name, format!("{text:?} is not one: {blurb}")));
+        }
     }
     Ok(())
 }

@@ -264,13 +264,7 @@ impl Supervisor {
         use gst::MessageView;
         match message.view() {
             MessageView::Error(e) => {
-                let detail = e.debug().map(|d| redact(&d));
-                tracing::debug!(source = self.preset.name, detail, "element error");
-                return Some(End::Fault(format!(
-                    "{}: {}",
-                    speaker(message),
-                    redact(&e.error().to_string())
-                )));
+                return Some(End::Fault(format!("{}: {}", speaker(message), words(e))));
             }
             MessageView::Eos(_) if self.preset.expect.kind == Kind::Finite => {
                 return Some(End::Finished);
@@ -329,6 +323,18 @@ fn speaker(message: &gst::Message) -> String {
         Some(factory) => format!("{factory} ({})", source.name()),
         None => source.name().to_string(),
     }
+}
+
+/// What an element says about its fault.
+pub(super) fn words(error: &gst::message::Error) -> String {
+    let said = error.error().to_string();
+    // "Internal data stream error." alone helps nobody; the reason is the last line of the debug
+    // text: "streaming stopped, reason not-negotiated (-4)".
+    let reason = error
+        .debug()
+        .filter(|_| error.error().matches(gst::StreamError::Failed))
+        .and_then(|debug| debug.lines().last().map(str::to_owned));
+    redact(&reason.map_or(said.clone(), |reason| format!("{said} ({reason})")))
 }
 
 /// Hides the user and password of URLs: states and logs travel further than presets.
