@@ -288,8 +288,11 @@ fn without_frames_a_card_takes_the_place_of_the_last_picture() {
     let cards = display.counts().cards();
     until("the card", || display.counts().cards() >= cards + 2);
     until("the card is seen", || {
-        let picture = seen.last().part(0..640, 0..480, 1);
-        seen.last().width == Canvas::new(640, 480).width && picture.iter().all(|&b| b != 200)
+        let shown = seen.last();
+        let picture = shown.part(0..640, 0..480, 1);
+        // Light words on a dark ground: nothing is left of the light picture but a few edges.
+        let light = picture.iter().filter(|&&b| b == 200).count();
+        shown.width == Canvas::new(640, 480).width && light < picture.len() / 100
     });
     display.stop();
 }
@@ -369,7 +372,7 @@ fn a_frame_that_cannot_be_shown_ends_nothing() {
     let short = {
         let buffer = gst::Buffer::from_mut_slice(vec![0u8; 10]);
         let whole = sample("NV12", 320, 240, 0);
-        gst::Sample::builder().buffer(&buffer).caps(whole.caps().unwrap()).build()
+        gst::Sample::builder().buffer(&buffer).caps(&whole.caps_owned().unwrap()).build()
     };
     tap(&short);
     std::thread::sleep(Duration::from_millis(50));
@@ -480,4 +483,42 @@ fn a_real_window_shows_picture_and_panel() {
     });
     assert_eq!(display.counts().restarts(), 0);
     display.stop();
+}
+
+/// Not a test: what a shown frame costs. `cargo test --release --test display -- --ignored
+/// --nocapture cost`
+#[test]
+#[ignore = "a measurement"]
+fn cost_of_a_frame() {
+    gst::init().unwrap();
+    let cpu_ms = || {
+        let t = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        t.tv_sec as f64 * 1e3 + t.tv_nsec as f64 / 1e6
+    };
+    for format in ["NV12", "YUY2", "BGRx"] {
+        let latest = Arc::new(ArcSwapOption::empty());
+        let sink: DisplaySink = "fakesink".parse().unwrap();
+        let display = Display::start(&sink, now_ns(), Arc::clone(&latest), MAX_AGE_MS).unwrap();
+        let tap = display.tap();
+        let frame = sample(format, 1920, 1080, 77);
+        let run = |n: u64, changes: bool| {
+            let (before, start) = (display.counts().shown(), cpu_ms());
+            for i in 0..n {
+                if changes {
+                    let mut reading = scored(now_ns());
+                    reading.evidence = i as u32;
+                    latest.store(Some(Arc::new(reading)));
+                }
+                tap(&frame);
+                until("the frame is shown", || display.counts().shown() > before + i);
+            }
+            (cpu_ms() - start) / n as f64
+        };
+        run(20, false);
+        let (same, drawn) = (run(300, false), run(60, true));
+        println!(
+            "{format} 1920x1080: {same:.2} CPU-ms a frame, {drawn:.2} when the panel is drawn anew"
+        );
+        display.stop();
+    }
 }

@@ -90,8 +90,25 @@ fn a_real_journald_keeps_our_fields_and_priorities() {
 
 #[test]
 fn stderr_that_is_the_journal_is_noticed() {
-    // systemd-cat connects stderr to the journal as systemd does, and names it in JOURNAL_STREAM.
-    if let Some(entries) = journal("auto", &["systemd-cat", "--stderr-priority=err"]) {
+    // systemd-cat connects stderr to the journal as systemd does; the variable that systemd also
+    // sets is set by hand.
+    let by_hand = "JOURNAL_STREAM=$(stat --dereference --format %d:%i /proc/self/fd/2) exec \"$@\"";
+    if let Some(entries) = journal("auto", &["systemd-cat", "sh", "-c", by_hand, "sh"]) {
         check(&entries);
     }
+}
+
+#[test]
+fn a_journal_stream_of_somebody_else_is_not_taken_for_ours() {
+    // Inherited by a child whose stderr goes elsewhere: the log stays on stderr.
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--ignored", "--nocapture"])
+        .env("SONOFUSE_TEST_LOG", "auto")
+        .env("JOURNAL_STREAM", "9:1")
+        .env_remove("SONOFUSE_LOG")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("source is live") && said.contains("EVENT=\"source\""), "{said}");
+    assert!(!said.contains("filtered out"), "{said}");
 }
