@@ -8,10 +8,14 @@ use clap::{Parser, Subcommand};
 
 use self::error::Exit;
 
+pub mod bench;
+pub mod check;
 pub mod doctor;
 pub mod error;
+mod inputs;
 pub mod locate;
 mod output;
+pub mod replay;
 pub mod run;
 pub mod simulate;
 
@@ -33,9 +37,12 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
+    Replay(replay::ReplayArgs),
     Locate(locate::LocateArgs),
     Simulate(simulate::SimulateArgs),
+    Check(check::CheckArgs),
     Doctor(doctor::DoctorArgs),
+    Bench(bench::BenchArgs),
 }
 
 /// Runs the command named on the command line.
@@ -53,8 +60,11 @@ pub fn main() -> ExitCode {
     };
     let done = match &cli.command {
         Command::Run(args) => run::run(args),
+        Command::Replay(args) => replay::run(args),
         Command::Locate(args) => locate::run(args),
         Command::Simulate(args) => simulate::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Doctor(args) => doctor::run(args),
     };
     match done {
