@@ -12,6 +12,7 @@ use crate::rng::{chance, pick, uniform};
 use crate::screen::Screen;
 use crate::skin::{BarPlace, Keys, MapKind, Scene, Style};
 
+mod extras;
 mod over;
 mod words;
 
@@ -75,6 +76,7 @@ pub(crate) fn surround(
         paint::fill_gradient(s, bar, [235, 235, 235], [0, 0, 0]);
         paint::frame(s, bar.inset(-1), 1, [70, 70, 70], 255);
     }
+    extras::draw(s, style, screen, palette, rng);
 }
 
 fn banner(

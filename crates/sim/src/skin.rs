@@ -60,6 +60,10 @@ skins! {
     CanonSweSide = "canon-swe-side",
     /// Strain over the whole view, no palette bar.
     SamsungStrainSide = "samsung-strain-side",
+    /// Strain over the whole view, map above, B-mode below, blue is hard.
+    EsaoteStrainStacked = "esaote-strain-stacked",
+    /// Strain box right, cyan outline, no twin, red is hard.
+    ToshibaStrainSide = "toshiba-strain-side",
     /// Curved probe, box bounded by beams and arcs.
     CurvedSweSide = "curved-swe-side",
     /// Negative: colour flow in a box, single or beside its B-mode.

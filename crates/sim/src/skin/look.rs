@@ -121,7 +121,7 @@ pub(crate) const CANON: Look = Look {
     text: [232, 232, 232],
     accent: [250, 170, 60],
     banner_h: 0.05,
-    left_w: 0.07,
+    left_w: 0.085,
     right_w: 0.1,
     bottom_h: 0.1,
     keys: Keys::None,

@@ -4,7 +4,10 @@ use sonofuse_core::layout::{HardEnd, Orientation};
 
 use super::Skin;
 use super::look::{CANON, DARK, GE, HITACHI, Look, MINDRAY, PHILIPS, SAMSUNG, SIEMENS};
+use rand_pcg::Pcg64Mcg;
+
 use crate::palette::{Palette, Rgb};
+use crate::rng::uniform;
 
 /// What the screen shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +80,8 @@ pub(crate) struct Style {
     pub(crate) hard_end: HardEnd,
     /// Hard end of the bar is at its top.
     pub(crate) hard_on_top: bool,
+    /// Brightness of the grey under a map that fills its view, against the B-mode view's.
+    pub(crate) dim: f32,
     /// Weight of the colour, of 256.
     pub(crate) weight: u8,
     pub(crate) outline: Option<Rgb>,
@@ -103,6 +108,7 @@ const BASE: Style = Style {
     palette: Palette::Jet,
     hard_end: HardEnd::Red,
     hard_on_top: true,
+    dim: 1.0,
     weight: 128,
     outline: Some(ORANGE),
     twin: Twin::Outline,
@@ -113,6 +119,18 @@ const BASE: Style = Style {
     table: 0.25,
     look: DARK,
 };
+
+impl Style {
+    /// The style as one installation of the scanner shows it: opacity is the user's choice there.
+    /// Shear-wave scanners whose opacity is known to be a half keep it.
+    pub(crate) fn installed(mut self, rng: &mut Pcg64Mcg) -> Self {
+        if self.weight != 128 {
+            let weight = f32::from(self.weight) * uniform(rng, 0.88, 1.12);
+            self.weight = weight.clamp(90.0, 250.0) as u8;
+        }
+        self
+    }
+}
 
 impl Skin {
     /// What makes the skin different.
@@ -152,6 +170,7 @@ impl Skin {
                 outline: None,
                 twin: Twin::None,
                 weight: 165,
+                dim: 0.8,
                 table: 0.0,
                 look: SIEMENS,
                 ..SIDE
@@ -212,7 +231,7 @@ impl Skin {
                 map_first: false,
                 outline: None,
                 twin: Twin::None,
-                weight: 180,
+                weight: 225,
                 grey_bar: false,
                 look: CANON,
                 ..SIDE
@@ -230,6 +249,31 @@ impl Skin {
                 weight: 128,
                 table: 0.0,
                 look: SAMSUNG,
+                ..SIDE
+            },
+            Self::EsaoteStrainStacked => Style {
+                native: [800, 600],
+                map: MapKind::StrainFull,
+                hard_end: HardEnd::Blue,
+                outline: None,
+                twin: Twin::None,
+                bar: BarPlace::FarLeft,
+                weight: 110,
+                table: 0.0,
+                dim: 0.85,
+                look: HITACHI,
+                ..BASE
+            },
+            Self::ToshibaStrainSide => Style {
+                native: [1280, 960],
+                map_first: false,
+                map: MapKind::StrainBox,
+                palette: Palette::Rainbow,
+                outline: Some([90, 220, 250]),
+                twin: Twin::None,
+                weight: 200,
+                table: 0.0,
+                look: CANON,
                 ..SIDE
             },
             Self::CurvedSweSide => Style {
