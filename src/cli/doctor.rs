@@ -7,7 +7,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use self::probe::Machine;
+pub(super) use self::probe::Machine;
 use super::error::{CliError, Exit};
 use super::output::Output;
 

@@ -126,17 +126,14 @@ impl Finder {
         let elastogram_box =
             edges::refine(frame, tint, &approx, step, straight, &mut self.band, &mut self.profile);
         let strip = bar::find(&self.grid, tint, &self.blobs, cells);
-        let dbg = std::env::var("LAYDBG").is_ok();
         let colours = self.colours(tint, blob, cells);
-        if dbg {
-            eprintln!("cand cells {cells:?} step {step} shape {shape:?} box {elastogram_box:?} {colours:?} strip {}", strip.is_some());
-        }
         if colours.flat || colours.tinted || colours.concentration > 0.998 {
             return Err(NoDualView::NotElastogram);
         }
 
         twin::candidates(&self.texture, cells, w, h, &mut self.peaks);
-        let side = (24 + 2 * step).min(elastogram_box.height().min(elastogram_box.width()) / 3).max(8);
+        let side =
+            (24 + 2 * step).min(elastogram_box.height().min(elastogram_box.width()) / 3).max(8);
         let (labels, s) = (&self.blobs.labels, step as i32);
         twin::lattice(
             &elastogram_box,
@@ -150,7 +147,8 @@ impl Finder {
             &mut self.lattice,
         );
         let mut best: Option<(twin::Placed, Match, f32)> = None;
-        for &m in &self.peaks {
+        let strongest = self.peaks.first().map_or(0.0, |p| p.ncc);
+        for &m in self.peaks.iter().take_while(|p| p.ncc > 0.6 * strongest) {
             let placed = twin::place(
                 frame,
                 &self.lattice,
@@ -160,9 +158,6 @@ impl Finder {
                 &mut self.blocks,
             );
             let score = placed.score();
-            if dbg {
-                eprintln!("   peak {m:?} -> {placed:?} score {score:.2}");
-            }
             if best.as_ref().is_none_or(|b| score > b.2) {
                 best = Some((placed, m, score));
             }
@@ -271,7 +266,8 @@ impl Finder {
                 })
                 .unwrap_or(0) as f32
         };
-        let variation = (median(&self.joint[split + 1..]) + 1.0) / (median(&self.joint[..=split]) + 1.0);
+        let variation =
+            (median(&self.joint[split + 1..]) + 1.0) / (median(&self.joint[..=split]) + 1.0);
         let (q1, q3) = (quantile(&chroma, total / 4), quantile(&chroma, total * 3 / 4));
         let concentration = (sin * sin + cos * cos).sqrt() / n;
         let spread = bins.iter().filter(|&&k| share(k) > 0.02).count();
