@@ -212,7 +212,7 @@ fn what_a_client_writes_is_never_read() {
     let served = serve();
     let mut client = served.client();
     client.get_mut().set_nonblocking(true).unwrap();
-    let noise = [b'x'; 65_536];
+    let noise = vec![b'x'; 65_536];
     // It ends when the kernel's buffer is full, because nobody takes anything out.
     while std::io::Write::write(client.get_mut(), &noise).is_ok() {}
     client.get_mut().set_nonblocking(false).unwrap();
