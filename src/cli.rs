@@ -16,6 +16,7 @@ mod inputs;
 pub mod locate;
 mod output;
 pub mod replay;
+pub mod run;
 pub mod simulate;
 
 /// Reads the malignancy of a thyroid nodule off an ultrasound screen that shows B-mode and
@@ -35,6 +36,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::RunArgs),
     Replay(replay::ReplayArgs),
     Locate(locate::LocateArgs),
     Simulate(simulate::SimulateArgs),
@@ -57,6 +59,7 @@ pub fn main() -> ExitCode {
         }
     };
     let done = match &cli.command {
+        Command::Run(args) => run::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Locate(args) => locate::run(args),
         Command::Simulate(args) => simulate::run(args),

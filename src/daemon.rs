@@ -28,7 +28,7 @@ use crate::notify::{Notifier, Watchdog};
 use crate::publish::display::{Display, DisplaySink};
 use crate::publish::overlay;
 use crate::publish::socket::{self, Listener, Readings};
-use crate::scoring::{self, Analyzer, InferThread};
+use crate::scoring::{self, Analyzer, Clock, InferThread, MonotonicClock};
 use crate::state::SourceState;
 
 mod output;
@@ -85,13 +85,8 @@ pub enum DaemonError {
     #[error(transparent)]
     Display(#[from] crate::publish::display::DisplayError),
     /// The snapshot.
-    #[error("the snapshot {path} cannot be written", path = path.display())]
-    Snapshot {
-        /// File.
-        path: PathBuf,
-        /// Why.
-        source: crate::publish::overlay::SnapshotError,
-    },
+    #[error(transparent)]
+    Snapshot(#[from] overlay::OverlayError),
     /// Something that only a restart mends.
     #[error("{0}")]
     Fatal(String),
@@ -161,7 +156,7 @@ struct Parts {
     infer: InferThread,
     printer: Printer,
     readings: Option<Readings>,
-    display: Option<Display>,
+    display: Display,
 }
 
 async fn live(
@@ -174,7 +169,7 @@ async fn live(
     let config = &loaded.config;
     let notifier = Arc::new(Notifier::from_env());
     let mut signals = Signals::new()?;
-    let base_ns = crate::state::monotonic_ns();
+    let base_ns = MonotonicClock.now_ns();
     let latest: Arc<ArcSwapOption<Reading>> = Arc::default();
     let last_seen: LastSeen = Arc::default();
     let (state, mut state_changes) = watch::channel(SourceState::Connecting { attempt: 0 });
@@ -217,7 +212,7 @@ async fn live(
         .map_err(|source| DaemonError::System { what: "starting the infer thread", source })?
     };
 
-    let tap = display.as_ref().map(Display::tap);
+    let tap = (sink != DisplaySink::None).then(|| display.tap());
     let ingest = ingest::start(preset, base_ns, Arc::clone(&mailbox), tap, state)?;
     let mut parts = Parts { ingest, mailbox, infer, printer, readings, display };
 
@@ -328,9 +323,8 @@ impl Parts {
         if let Some(readings) = readings {
             readings.stop().await;
         }
-        if let Some(display) = display {
-            display.stop().await;
-        }
+        // Waits for the sink, so not on the runtime's own threads.
+        let _ = tokio::task::spawn_blocking(move || display.stop()).await;
         info!(EVENT = "stop", STAGE = "publish");
     }
 }
@@ -358,8 +352,8 @@ fn write_snapshot(
         return Ok(());
     };
     let (frame, reading) = &*seen;
-    overlay::write_snapshot(path, frame, Some(reading), reading.captured_ns, max_age_ms)
-        .map_err(|source| DaemonError::Snapshot { path: path.clone(), source })
+    let shown_ns = reading.captured_ns;
+    Ok(overlay::write_png(&overlay::snapshot(frame, Some(reading), shown_ns, max_age_ms), path)?)
 }
 
 /// SIGINT and SIGTERM.

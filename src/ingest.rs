@@ -19,6 +19,7 @@ mod capture;
 mod elements;
 pub mod encode;
 mod files;
+mod headers;
 mod launch;
 mod picture;
 mod preset;
@@ -53,7 +54,7 @@ pub enum IngestError {
     #[error(transparent)]
     Preset(#[from] PresetError),
     /// A file cannot be read, or not to its end.
-    #[error("{}: {problem}", path.display())]
+    #[error("{} {problem}", path.display())]
     File {
         /// The file, or the preset's name.
         path: PathBuf,
@@ -146,6 +147,11 @@ impl Ingest {
     /// A count that rises as long as the supervisor goes on, for the watchdog.
     pub fn progress(&self) -> u64 {
         self.progress.load(Ordering::Relaxed)
+    }
+
+    /// The count itself, for a watchdog that outlives borrows of this.
+    pub fn progress_counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.progress)
     }
 
     /// Pictures taken from the source so far, over all rebuilds.

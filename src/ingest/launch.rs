@@ -3,13 +3,12 @@
 //! Nothing is opened here: the elements stay in `NULL`. Parameters are set as `GObject` properties
 //! and never pasted into the text, so no value can add an element. Runs on the caller's thread.
 
-use std::fs::File;
 use std::path::Path;
 
 use gst::prelude::*;
 
-use super::elements;
 use super::preset::{Missing, Param, Preset, PresetError};
+use super::{elements, headers};
 
 /// Name that the launch text gives to its last element.
 const OUT: &str = "out";
@@ -64,6 +63,7 @@ pub(super) fn build(preset: &Preset) -> Result<gst::Bin, PresetError> {
     })?;
     unlinked(&elements, &pad).map_or(Ok(()), |problem| Err(preset.launch_error(problem)))?;
     set_params(preset, &bin)?;
+    elements.iter().for_each(pictures_only);
 
     let ghost = gst::GhostPad::builder_with_target(&pad)
         .map_err(|e| preset.launch_error(e.to_string()))?
@@ -279,26 +279,42 @@ pub(super) fn check_files(preset: &Preset, bin: &gst::Bin) -> Result<(), PresetE
             .iter()
             .find(|(_, p)| p.property == "location" && p.element == element.name().as_str())
             .map_or("location", |(name, _)| name.as_str());
-        readable(Path::new(&location)).map_err(|problem| preset.param_error(key, problem))?;
+        readable(Path::new(&location))
+            .map_err(|problem| preset.param_error(key, format!("{location} {problem}")))?;
     }
     Ok(())
 }
 
-/// Why `path` cannot be read as a video or image, in one line.
+/// Why `path` cannot be read as a video or image, in some words that follow its name.
 pub(super) fn readable(path: &Path) -> Result<(), String> {
-    let shown = path.display();
     // Before opening: to open a pipe would wait for its writer.
-    let meta = std::fs::metadata(path).map_err(|e| format!("cannot open {shown}: {e}"))?;
+    let meta = std::fs::metadata(path).map_err(|e| format!("cannot be opened: {e}"))?;
     if meta.is_dir() {
-        return Err(format!("{shown} is a directory, not a video or an image"));
+        return Err("is a directory, not a video or an image".to_owned());
     }
     if !meta.is_file() {
-        return Err(format!("{shown} is not a regular file: only video and image files are read"));
+        return Err("is not a regular file: only video and image files are read".to_owned());
     }
     if meta.len() == 0 {
-        return Err(format!("{shown} is empty (0 bytes)"));
+        return Err("is empty (0 bytes)".to_owned());
     }
-    File::open(path).map_err(|e| format!("cannot open {shown}: {e}")).map(drop)
+    headers::check(path).map_err(|e| format!("cannot be opened: {e}"))?
+}
+
+/// Keeps a `decodebin` from decoding sound and subtitles. (Its properties `caps` and
+/// `expose-all-streams` would do, but then it refuses RTP and parsers too.)
+pub(super) fn pictures_only(element: &gst::Element) {
+    if factory_name(element) != "decodebin" {
+        return;
+    }
+    element.connect("autoplug-continue", false, |args| {
+        let caps = args.get(2)?.get::<gst::Caps>().ok()?;
+        let kind = caps.structure(0).map_or("", |s| s.name().as_str());
+        let other = ["audio/", "text/", "subpicture/", "closedcaption/", "application/x-sub"]
+            .iter()
+            .any(|prefix| kind.starts_with(prefix));
+        Some((!other).to_value())
+    });
 }
 
 /// Lets a source run as fast as its reader takes frames: no clock, no live pace.

@@ -178,9 +178,10 @@ impl Patient {
             let fluid = n.cysts.iter().map(|c| c.radius(x, z)).fold(9.0, f32::min);
             if fluid < 1.15 {
                 let depth = (1.15 - fluid) / 0.15;
-                echo_db = blend(echo_db, FLUID_DB, depth);
+                let tiny = n.signs.composition == Composition::Spongiform;
+                echo_db = blend(echo_db, if tiny { -54.0 } else { FLUID_DB }, depth);
                 below_db_per_mm = 0.55;
-                if fluid < 0.95 && n.signs.composition != Composition::Spongiform {
+                if fluid < 0.95 && !tiny {
                     kpa = None;
                 }
             }
@@ -258,7 +259,9 @@ fn vessel(c: &Ellipse, x: f32, z: f32) -> Option<Tissue> {
     if r > 1.12 {
         return None;
     }
-    let wall = layer((r - 1.0) * c.rx, 0.28);
+    // The wall answers where the beam meets it squarely: front and back.
+    let square = ((z - c.z) / c.rz).abs().min(1.0);
+    let wall = layer((r - 1.0) * c.rx, 0.28) * (0.25 + 0.75 * square * square);
     let blood = if r < 1.0 { FLUID_DB + 14.0 } else { -36.0 };
     Some(Tissue {
         echo_db: blend(blood, -24.0, wall),

@@ -392,6 +392,7 @@ pub(crate) fn over_images(
     screen: &Screen,
     patient: &Patient,
     caption: &Caption,
+    mask: &[bool],
     rng: &mut Pcg64Mcg,
 ) {
     let outline = match (style.scene, style.outline) {
@@ -402,7 +403,7 @@ pub(crate) fn over_images(
     if let (Some(b), Some(colour)) = (screen.colour_box, outline) {
         for pane in &screen.panes {
             let twin = if pane.ink == Ink::Map { Twin::Outline } else { style.twin };
-            draw_outline(s, screen, pane.view, twin, colour);
+            draw_outline(s, screen, pane.view, mask, twin, colour);
         }
         debug_assert!(b.rect.w > 0);
     }
@@ -423,21 +424,32 @@ pub(crate) fn over_images(
     }
 }
 
-fn draw_outline(s: &mut impl Surface, screen: &Screen, view: Rect, kind: Twin, colour: Rgb) {
+/// Draws the box's outline: the outermost pixels of the box. `mask` tells the pixels of a box that is
+/// not an upright rectangle.
+fn draw_outline(
+    s: &mut impl Surface,
+    screen: &Screen,
+    view: Rect,
+    mask: &[bool],
+    kind: Twin,
+    colour: Rgb,
+) {
     let Some(b) = screen.colour_box else { return };
     let at = b.rect.shifted(view.x, view.y);
-    if b.fan.is_some() || b.steer != 0 {
-        if kind == Twin::None {
-            return;
-        }
-        for y in b.rect.y..b.rect.bottom() {
-            for x in b.rect.x..b.rect.right() {
-                let edge = screen.in_box(x, y)
+    if !mask.is_empty() && kind != Twin::None {
+        let inside = |x: i32, y: i32| {
+            (0..b.rect.w).contains(&x)
+                && (0..b.rect.h).contains(&y)
+                && mask[(y * b.rect.w + x) as usize]
+        };
+        for y in 0..b.rect.h {
+            for x in 0..b.rect.w {
+                let edge = inside(x, y)
                     && [(1, 0), (-1, 0), (0, 1), (0, -1)]
                         .iter()
-                        .any(|(dx, dy)| !screen.in_box(x + dx, y + dy));
+                        .any(|(dx, dy)| !inside(x + dx, y + dy));
                 if edge && (kind == Twin::Outline || (x + y) / 4 % 2 == 0) {
-                    s.blend(view.x + x, view.y + y, colour, 255);
+                    s.blend(at.x + x, at.y + y, colour, 255);
                 }
             }
         }

@@ -25,6 +25,17 @@ struct Tap {
 
 const NO_TAP: u32 = u32::MAX;
 
+/// What of an exam is built next. The work is cut into pieces, so that it can be spread over the
+/// frames of the exam before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Chrome,
+    Views,
+    ScanConversion,
+    Field,
+    Done,
+}
+
 /// Pixels of the exam that do not depend on time, being built or complete.
 pub(crate) struct Exam {
     pub(crate) number: u64,
@@ -41,7 +52,7 @@ pub(crate) struct Exam {
     max_kpa: f32,
     tints: [[u32; 256]; 2],
     memory: Memory,
-    built: bool,
+    stage: Stage,
     bmode: Option<u64>,
     elastogram: Option<u64>,
 }
@@ -110,7 +121,7 @@ impl Exam {
             ),
             _ => look,
         };
-        let mut exam = Self {
+        Self {
             number,
             seed,
             skin,
@@ -125,13 +136,10 @@ impl Exam {
             max_kpa,
             tints: [tint_table(look, gamma), tint_table(tint, gamma)],
             memory,
-            built: false,
+            stage: Stage::Chrome,
             bmode: None,
             elastogram: None,
-        };
-        exam.draw_chrome(&mut rng);
-        exam.prepare_views();
-        exam
+        }
     }
 
     /// Gives the memory back for another exam.
@@ -139,7 +147,18 @@ impl Exam {
         self.memory
     }
 
-    fn draw_chrome(&mut self, rng: &mut rand_pcg::Pcg64Mcg) {
+    fn draw_chrome(&mut self) {
+        let rng = &mut stream(self.seed, Purpose::Chrome, &[self.number, self.skin as u64]);
+        self.memory.mask.clear();
+        if let Some(b) = self.screen.colour_box
+            && self.screen.has_shaped_box()
+        {
+            for y in b.rect.y..b.rect.bottom() {
+                for x in b.rect.x..b.rect.right() {
+                    self.memory.mask.push(self.screen.in_box(x, y) && self.screen.in_fan(x, y));
+                }
+            }
+        }
         let [width, height] = self.size.map(|s| s as usize);
         let memory = &mut self.memory;
         memory.chrome.clear();
@@ -173,6 +192,7 @@ impl Exam {
             &self.screen,
             &self.patient,
             &self.caption,
+            &memory.mask,
             rng,
         );
         chrome::snowflake(&mut memory.frozen, &self.screen);
@@ -183,53 +203,63 @@ impl Exam {
         let beams = self.screen.beams;
         let memory = &mut self.memory;
         let Some(view) = self.screen.panes.first().map(|p| p.view) else {
-            self.built = true;
+            self.stage = Stage::Done;
             return;
         };
+        self.stage = Stage::Field;
         let px = (view.w * view.h) as usize;
         memory.grey.clear();
         memory.grey.resize(px, 0);
         memory.beam_grey.clear();
         memory.taps.clear();
-        memory.mask.clear();
         memory.other.clear();
         if matches!(beams.probe, Probe::Curved { .. }) {
             memory.beam_grey.resize(beams.cols * beams.rows, 0);
-            for y in 0..view.h {
-                for x in 0..view.w {
-                    memory.taps.push(tap(&self.screen, &beams, x, y));
-                }
-            }
+            self.stage = Stage::ScanConversion;
         }
         if self.screen.panes.iter().any(|p| p.ink == Ink::Other) {
             memory.other.resize(px, 0);
         }
-        if let Some(b) = self.screen.colour_box
-            && (b.fan.is_some() || b.steer != 0 || matches!(beams.probe, Probe::Curved { .. }))
-        {
-            for y in b.rect.y..b.rect.bottom() {
-                for x in b.rect.x..b.rect.right() {
-                    memory.mask.push(self.screen.in_box(x, y) && self.screen.in_fan(x, y));
-                }
-            }
-        }
         memory.builder.start(&mut memory.field, &beams, &self.acquisition);
     }
 
-    /// Builds some rows of the speckle field; returns true once frames can be drawn.
+    /// Builds the next piece, at most `rows` rows; returns true once frames can be drawn.
     pub(crate) fn advance(&mut self, rows: usize) -> bool {
-        if !self.built {
-            let memory = &mut self.memory;
-            self.built = memory.builder.advance(
-                &mut memory.field,
-                (self.seed, self.number),
-                &self.screen.beams,
-                &self.patient,
-                &self.acquisition,
-                rows,
-            );
+        match self.stage {
+            Stage::Chrome => {
+                self.draw_chrome();
+                self.stage = Stage::Views;
+            }
+            Stage::Views => self.prepare_views(),
+            Stage::ScanConversion => {
+                let view = self.screen.panes[0].view;
+                let done = self.memory.taps.len() / view.w as usize;
+                for y in done as i32..view.h.min((done + rows) as i32) {
+                    for x in 0..view.w {
+                        self.memory.taps.push(tap(&self.screen, &self.screen.beams, x, y));
+                    }
+                }
+                if done + rows >= view.h as usize {
+                    self.stage = Stage::Field;
+                }
+            }
+            Stage::Field => {
+                let memory = &mut self.memory;
+                let done = memory.builder.advance(
+                    &mut memory.field,
+                    (self.seed, self.number),
+                    &self.screen.beams,
+                    &|x, z| self.patient.tissue(x, z),
+                    &self.acquisition,
+                    rows,
+                );
+                if done {
+                    self.stage = Stage::Done;
+                }
+            }
+            Stage::Done => {}
         }
-        self.built
+        self.stage == Stage::Done
     }
 
     /// Draws the frame `t_s` seconds into the exam. The exam must be built.

@@ -17,6 +17,7 @@ pub(crate) enum Purpose {
     FrameNoise,
     NoiseTile,
     Picture,
+    Chrome,
 }
 
 /// Folds `value` into `hash` (the finaliser of splitmix64).
