@@ -358,8 +358,7 @@ fn a_sink_that_hangs_holds_up_neither_the_source_nor_the_stop() {
     }
     // At most: one in the sink, one or two on the way, one in hand, one in the mailbox.
     until("the frames are replaced, not kept", || display.replaced() >= 990);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(display.stop());
+    display.stop();
 }
 
 #[test]
@@ -396,7 +395,9 @@ fn a_wrong_sink_is_refused_with_what_would_be_right() {
     let error = "fakesink ! filesink".parse::<DisplaySink>().unwrap_err();
     assert!(error.to_string().contains("kmssink"), "{error}");
     assert_eq!("none".parse::<DisplaySink>().unwrap(), DisplaySink::None);
-    assert!(Display::start(&DisplaySink::None, 0, latest(), MAX_AGE_MS).unwrap().is_none());
+    let idle = Display::start(&DisplaySink::None, 0, latest(), MAX_AGE_MS).unwrap();
+    idle.tap()(&sample("NV12", 320, 240, 60));
+    idle.stop();
 }
 
 /// Xvfb on a free display; killed when dropped.
@@ -498,7 +499,7 @@ fn cost_of_a_frame() {
         let latest = Arc::new(ArcSwapOption::empty());
         let sink: DisplaySink = "fakesink".parse().unwrap();
         let display = Display::start(&sink, now_ns(), Arc::clone(&latest), MAX_AGE_MS);
-        let display = display.unwrap().unwrap();
+        let display = display.unwrap();
         let tap = display.tap();
         let frame = sample(format, 1920, 1080, 77);
         let run = |n: u64, changes: bool| {

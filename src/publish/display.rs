@@ -170,7 +170,7 @@ impl std::fmt::Debug for Display {
 }
 
 impl Display {
-    /// Starts the display on `sink`; `None` for [`DisplaySink::None`].
+    /// Starts the display on `sink`; with [`DisplaySink::None`] it swallows what it is given.
     /// `base_ns` is the base time of all pipelines, `latest` the newest reading, which is shown until
     /// it is `max_age_ms` old.
     ///
@@ -182,9 +182,9 @@ impl Display {
         base_ns: u64,
         latest: Arc<ArcSwapOption<Reading>>,
         max_age_ms: u64,
-    ) -> Result<Option<Self>, DisplayError> {
+    ) -> Result<Self, DisplayError> {
         let name = match sink {
-            DisplaySink::None => return Ok(None),
+            DisplaySink::None => return Ok(Self::idle()),
             DisplaySink::Auto => "autovideosink",
             DisplaySink::Named(name) => name,
         };
@@ -206,7 +206,7 @@ impl Display {
             set(&sink, "enable-last-sample", false);
             Ok(sink)
         };
-        Self::start_with(make, base_ns, latest, max_age_ms).map(Some)
+        Self::start_with(make, base_ns, latest, max_age_ms)
     }
 
     /// Starts the display on the sinks that `make` makes: one at the start, and one more each time
@@ -245,6 +245,17 @@ impl Display {
         Ok(Self { shared, thread: Some((thread, finished)) })
     }
 
+    fn idle() -> Self {
+        let shared = Arc::new(Shared {
+            frames: Mailbox::default(),
+            stop: AtomicBool::new(true),
+            counts: Counts::default(),
+            pipeline: Mutex::new(None),
+        });
+        shared.frames.close();
+        Self { shared, thread: None }
+    }
+
     /// Returns what the capture pipeline's streaming thread calls with each sample. Never waits.
     pub fn tap(&self) -> Arc<dyn Fn(&gst::Sample) + Send + Sync> {
         let shared = Arc::clone(&self.shared);
@@ -261,11 +272,10 @@ impl Display {
         self.shared.frames.replaced()
     }
 
-    /// Stops the display; a sink that hangs is left behind after a moment.
-    pub async fn stop(mut self) {
-        // Waits for a thread, so not here. It fails only when the runtime ends, and then the drop
-        // has stopped the display.
-        let _ = tokio::task::spawn_blocking(move || self.end()).await;
+    /// Stops the display; a sink that hangs is left behind after a moment. Waits for a thread: call
+    /// it where waiting is allowed.
+    pub fn stop(mut self) {
+        self.end();
     }
 
     fn end(&mut self) {
