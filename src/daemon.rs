@@ -28,7 +28,7 @@ use crate::notify::{Notifier, Watchdog};
 use crate::publish::display::{Display, DisplaySink};
 use crate::publish::overlay;
 use crate::publish::socket::{self, Listener, Readings};
-use crate::scoring::{self, Analyzer, InferThread};
+use crate::scoring::{self, Analyzer, Clock, InferThread, MonotonicClock};
 use crate::state::SourceState;
 
 mod output;
@@ -85,13 +85,8 @@ pub enum DaemonError {
     #[error(transparent)]
     Display(#[from] crate::publish::display::DisplayError),
     /// The snapshot.
-    #[error("the snapshot {path} cannot be written", path = path.display())]
-    Snapshot {
-        /// File.
-        path: PathBuf,
-        /// Why.
-        source: crate::publish::overlay::SnapshotError,
-    },
+    #[error(transparent)]
+    Snapshot(#[from] overlay::SnapshotError),
     /// Something that only a restart mends.
     #[error("{0}")]
     Fatal(String),
@@ -123,15 +118,15 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
     let inherited = Listener::inherited()?;
     let model_dir = loaded.model_dir(&config.model.name)?;
     config.scoring.check().map_err(DaemonError::Setting)?;
-    let backend: scoring::Backend = config.model.scorer.parse()?;
     // Loads, checks and runs it once: the first frame is scored at full speed.
-    let model = scoring::load_with_threads(&model_dir, backend, config.scoring.threads)?;
+    let model = scoring::load_with_threads(&model_dir, config.model.scorer, config.scoring.threads)?;
     info!(
         EVENT = "model",
         NAME = %model.info().name,
         BACKEND = %model.info().backend,
         DIGEST = %model.info().digest,
         TRAINED = model.info().trained,
+        WHY = model.why(),
         "scorer chosen"
     );
     let analyzer =
@@ -174,7 +169,7 @@ async fn live(
     let config = &loaded.config;
     let notifier = Arc::new(Notifier::from_env());
     let mut signals = Signals::new()?;
-    let base_ns = crate::state::monotonic_ns();
+    let base_ns = MonotonicClock.now_ns();
     let latest: Arc<ArcSwapOption<Reading>> = Arc::default();
     let last_seen: LastSeen = Arc::default();
     let (state, mut state_changes) = watch::channel(SourceState::Connecting { attempt: 0 });
@@ -358,8 +353,7 @@ fn write_snapshot(
         return Ok(());
     };
     let (frame, reading) = &*seen;
-    overlay::write_snapshot(path, frame, Some(reading), reading.captured_ns, max_age_ms)
-        .map_err(|source| DaemonError::Snapshot { path: path.clone(), source })
+    Ok(overlay::write_snapshot(path, frame, Some(reading), reading.captured_ns, max_age_ms)?)
 }
 
 /// SIGINT and SIGTERM.

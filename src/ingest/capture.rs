@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use gst::prelude::*;
 use sonofuse_core::frame::{Frame, FrameMeta};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::picture::{PictureError, Stream, accepted_caps};
 use super::preset::{Preset, PresetError};
 use super::signal::SignalWatch;
+use super::supervisor::off_thread;
 use super::{SampleTap, elements, launch};
 use crate::mailbox::Mailbox;
 
@@ -59,9 +60,22 @@ pub(super) struct Capture {
     open: Arc<AtomicBool>,
 }
 
+impl Capture {
+    /// Closes the outlet, then stops the pipeline on a thread of its own: a driver may take its
+    /// time. The receiver tells when it is done.
+    pub(super) fn stop(&self) -> oneshot::Receiver<bool> {
+        self.open.store(false, Ordering::Release);
+        let pipeline = self.pipeline.clone();
+        off_thread("sonofuse-null", move || pipeline.set_state(gst::State::Null).is_ok())
+    }
+}
+
 impl Drop for Capture {
     fn drop(&mut self) {
-        self.open.store(false, Ordering::Release);
+        // Dropped with the runtime rather than stopped: no element may be left playing.
+        if self.open.load(Ordering::Acquire) && self.pipeline.current_state() > gst::State::Null {
+            drop(self.stop());
+        }
     }
 }
 

@@ -3,13 +3,12 @@
 //! Nothing is opened here: the elements stay in `NULL`. Parameters are set as `GObject` properties
 //! and never pasted into the text, so no value can add an element. Runs on the caller's thread.
 
-use std::fs::File;
 use std::path::Path;
 
 use gst::prelude::*;
 
-use super::elements;
 use super::preset::{Missing, Param, Preset, PresetError};
+use super::{elements, headers};
 
 /// Name that the launch text gives to its last element.
 const OUT: &str = "out";
@@ -29,7 +28,8 @@ pub(super) fn build(preset: &Preset) -> Result<gst::Bin, PresetError> {
         Some(&mut context),
         gst::ParseFlags::FATAL_ERRORS,
     );
-    missing.extend(context.missing_elements());
+    // The context also lists elements whose properties it could not set.
+    missing.extend(context.missing_elements().into_iter().filter(|name| absent(name)));
     missing.sort_unstable();
     missing.dedup();
     if let Some(factory) = missing
@@ -49,13 +49,8 @@ pub(super) fn build(preset: &Preset) -> Result<gst::Bin, PresetError> {
         .downcast::<gst::Bin>()
         .map_err(|_| preset.launch_error("it is not a chain of elements".to_owned()))?;
 
-    let elements = elements_of(&bin);
-    for element in &elements {
-        let factory = element.factory().map(|f| f.name().to_string()).unwrap_or_default();
-        if !elements::allowed(&factory) {
-            return Err(not_allowed(preset, &factory));
-        }
-    }
+    let mut elements = Vec::new();
+    collect(&bin, true, &mut elements).map_err(|factory| not_allowed(preset, &factory))?;
     let out = bin.by_name(OUT).ok_or_else(|| {
         preset.launch_error(
             "name the last element `name=out`, so that its pictures are taken".to_owned(),
@@ -68,6 +63,7 @@ pub(super) fn build(preset: &Preset) -> Result<gst::Bin, PresetError> {
     })?;
     unlinked(&elements, &pad).map_or(Ok(()), |problem| Err(preset.launch_error(problem)))?;
     set_params(preset, &bin)?;
+    elements.iter().for_each(pictures_only);
 
     let ghost = gst::GhostPad::builder_with_target(&pad)
         .map_err(|e| preset.launch_error(e.to_string()))?
@@ -79,6 +75,29 @@ pub(super) fn build(preset: &Preset) -> Result<gst::Bin, PresetError> {
 
 fn elements_of(bin: &gst::Bin) -> Vec<gst::Element> {
     bin.iterate_recurse().into_iter().flatten().collect()
+}
+
+/// Gathers the elements that the text names, held to the allow-list; what a ready-made bin
+/// (`decodebin`) is built of is held to the wider list. The error is the name of a factory.
+fn collect(bin: &gst::Bin, from_text: bool, found: &mut Vec<gst::Element>) -> Result<(), String> {
+    for element in bin.iterate_elements().into_iter().flatten() {
+        let factory = factory_name(&element);
+        let fits = if from_text {
+            elements::allowed(&factory)
+        } else {
+            elements::admitted_inside(&element)
+        };
+        if !fits {
+            return Err(factory);
+        }
+        if let Some(inner) = element.downcast_ref::<gst::Bin>() {
+            collect(inner, from_text && factory == "bin", found)?;
+        }
+        if from_text {
+            found.push(element);
+        }
+    }
+    Ok(())
 }
 
 fn not_allowed(preset: &Preset, factory: &str) -> PresetError {
@@ -106,7 +125,7 @@ fn unlinked(elements: &[gst::Element], out: &gst::Pad) -> Option<String> {
     };
     let mut delayed = 0;
     let mut open = Vec::new();
-    for element in elements.iter().filter(|e| !e.is::<gst::Bin>() || e.factory().is_some()) {
+    for element in elements.iter().filter(|e| factory_name(e) != "bin") {
         let later = element.pad_template_list().iter().any(|template| {
             template.direction() == gst::PadDirection::Src
                 && template.presence() == gst::PadPresence::Sometimes
@@ -144,6 +163,13 @@ fn set_params(preset: &Preset, bin: &gst::Bin) -> Result<(), PresetError> {
         let value = typed(&text, &spec)
             .ok_or_else(|| preset.param_error(name, not_a_value(&text, &spec)))?;
         element.set_property_from_value(&param.property, &value);
+        // Our own source keeps its skin when it is told one that does not exist.
+        let taken = factory_name(&element) != "sonofusesimsrc"
+            || element.property_value(&param.property).serialize().ok() == value.serialize().ok();
+        if !taken {
+            let blurb = spec.blurb().unwrap_or_default();
+            return Err(preset.param_error(name, format!("{text:?} is not one: {blurb}")));
+        }
     }
     Ok(())
 }
@@ -253,26 +279,42 @@ pub(super) fn check_files(preset: &Preset, bin: &gst::Bin) -> Result<(), PresetE
             .iter()
             .find(|(_, p)| p.property == "location" && p.element == element.name().as_str())
             .map_or("location", |(name, _)| name.as_str());
-        readable(Path::new(&location)).map_err(|problem| preset.param_error(key, problem))?;
+        readable(Path::new(&location))
+            .map_err(|problem| preset.param_error(key, format!("{location} {problem}")))?;
     }
     Ok(())
 }
 
-/// Why `path` cannot be read as a video or image, in one line.
+/// Why `path` cannot be read as a video or image, in some words that follow its name.
 pub(super) fn readable(path: &Path) -> Result<(), String> {
-    let shown = path.display();
     // Before opening: to open a pipe would wait for its writer.
-    let meta = std::fs::metadata(path).map_err(|e| format!("cannot open {shown}: {e}"))?;
+    let meta = std::fs::metadata(path).map_err(|e| format!("cannot be opened: {e}"))?;
     if meta.is_dir() {
-        return Err(format!("{shown} is a directory, not a video or an image"));
+        return Err("is a directory, not a video or an image".to_owned());
     }
     if !meta.is_file() {
-        return Err(format!("{shown} is not a regular file: only video and image files are read"));
+        return Err("is not a regular file: only video and image files are read".to_owned());
     }
     if meta.len() == 0 {
-        return Err(format!("{shown} is empty (0 bytes)"));
+        return Err("is empty (0 bytes)".to_owned());
     }
-    File::open(path).map_err(|e| format!("cannot open {shown}: {e}")).map(drop)
+    headers::check(path).map_err(|e| format!("cannot be opened: {e}"))?
+}
+
+/// Keeps a `decodebin` from decoding sound and subtitles. (Its properties `caps` and
+/// `expose-all-streams` would do, but then it refuses RTP and parsers too.)
+pub(super) fn pictures_only(element: &gst::Element) {
+    if factory_name(element) != "decodebin" {
+        return;
+    }
+    element.connect("autoplug-continue", false, |args| {
+        let caps = args.get(2)?.get::<gst::Caps>().ok()?;
+        let kind = caps.structure(0).map_or("", |s| s.name().as_str());
+        let other = ["audio/", "text/", "subpicture/", "closedcaption/", "application/x-sub"]
+            .iter()
+            .any(|prefix| kind.starts_with(prefix));
+        Some((!other).to_value())
+    });
 }
 
 /// Lets a source run as fast as its reader takes frames: no clock, no live pace.

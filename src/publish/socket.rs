@@ -33,7 +33,7 @@ pub const CUT_OFF: Duration = Duration::from_secs(5);
 /// Clients at a time; one more is told so and closed.
 pub const MAX_CLIENTS: usize = 64;
 /// How long clients have to take what is left when the daemon stops.
-pub const DRAIN: Duration = Duration::from_millis(250);
+pub const DRAIN: Duration = Duration::from_millis(100);
 /// Version of the lines' schema, in the hello.
 pub const SCHEMA: u32 = 1;
 /// The name by which systemd hands the socket over (`FileDescriptorName=`).

@@ -47,10 +47,10 @@ pub struct Trend {
 impl Trend {
     /// How far back the history goes, ns.
     pub const WINDOW_NS: u64 = 30_000_000_000;
-    /// Two points are at least this far apart, ns: scores change at 1–2 Hz, the video runs at 60.
+    /// Any three points span at least this, ns: scores change at 1–2 Hz, the video runs at 60.
     pub const SPACING_NS: u64 = 250_000_000;
     /// Most points that are ever kept.
-    pub const MAX_POINTS: usize = (Self::WINDOW_NS / Self::SPACING_NS) as usize + 2;
+    pub const MAX_POINTS: usize = (2 * Self::WINDOW_NS / Self::SPACING_NS) as usize + 2;
     /// A gap longer than this breaks the drawn line: nothing was scored there, ns.
     pub const GAP_NS: u64 = 1_500_000_000;
     /// How far back the arrow looks, ns.

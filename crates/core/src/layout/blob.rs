@@ -84,13 +84,12 @@ pub(super) struct Shape {
     pub(super) solid: f32,
     /// Coloured share of the rectangle.
     pub(super) fill: f32,
-    /// How wide the narrower of the top and bottom rows is, as a share of the rectangle: 1 for a
-    /// rectangle, about 0.3 for an ellipse.
-    pub(super) row_ends: f32,
-    /// The same for the left and right columns.
-    pub(super) column_ends: f32,
-    /// Coloured share between the first and last coloured cell of the rows from the first to the
-    /// last that is more than half coloured: what a map holds above a lost margin.
+    /// Share of the rows that reach from one side of the rectangle to the other.
+    pub(super) full_rows: f32,
+    /// Share of the columns that do.
+    pub(super) full_columns: f32,
+    /// Coloured share between the first and last coloured cell, over the largest run of rows that
+    /// are more than half coloured: what a map holds above a lost margin.
     pub(super) body: f32,
 }
 
@@ -141,8 +140,11 @@ pub(super) fn shape(labels: &[u16], stride: usize, label: u16, cells: &Cells) ->
     }
     let at = |x: usize, y: usize| labels[(cells.y0 + y) * stride + cells.x0 + x] == label;
     let (mut count, mut hull) = (0usize, 0usize);
-    // Coloured cells and extent so far, from the first full row on and up to the last one.
-    let (mut run, mut body) = ((0usize, 0usize), (0usize, 0usize));
+    let mut full_rows = 0;
+    // Coloured cells and extent of the rows since the first full one of a run, up to its last full
+    // one, and of the largest such run. A gap of a tenth of the height ends a run.
+    let (mut run, mut upto, mut body) = ((0usize, 0usize), (0usize, 0usize), (0usize, 0usize));
+    let mut gap = 0;
     for y in 0..h {
         let (mut first, mut last, mut n) = (w, 0, 0);
         for x in 0..w {
@@ -155,36 +157,33 @@ pub(super) fn shape(labels: &[u16], stride: usize, label: u16, cells: &Cells) ->
         let extent = last.saturating_sub(first);
         count += n;
         hull += extent;
+        full_rows += usize::from(extent * 100 >= w * 93);
         let full = n * 2 > extent && extent * 2 > w;
-        if full || run.1 > 0 {
+        gap = if full { 0 } else { gap + 1 };
+        if gap * 10 > h {
+            run = (0, 0);
+        } else if full || run.1 > 0 {
             run = (run.0 + n, run.1 + extent);
         }
         if full {
-            body = run;
+            upto = run;
+        }
+        if upto.0 > body.0 {
+            body = upto;
         }
     }
-    let row_extent = |rows: std::ops::Range<usize>| -> f32 {
-        let first = rows.clone().filter_map(|y| (0..w).find(|&x| at(x, y))).min();
-        let last = rows.clone().filter_map(|y| (0..w).rev().find(|&x| at(x, y))).max();
-        match (first, last) {
-            (Some(a), Some(b)) => (b + 1 - a) as f32 / w as f32,
-            _ => 0.0,
-        }
-    };
-    let column_extent = |columns: std::ops::Range<usize>| -> f32 {
-        let first = columns.clone().filter_map(|x| (0..h).find(|&y| at(x, y))).min();
-        let last = columns.clone().filter_map(|x| (0..h).rev().find(|&y| at(x, y))).max();
-        match (first, last) {
-            (Some(a), Some(b)) => (b + 1 - a) as f32 / h as f32,
-            _ => 0.0,
-        }
-    };
-    let (ky, kx) = ((h / 25).max(1), (w / 25).max(1));
+    let full_columns = (0..w)
+        .filter(|&x| {
+            let first = (0..h).find(|&y| at(x, y));
+            let last = (0..h).rev().find(|&y| at(x, y));
+            first.zip(last).is_some_and(|(a, b)| (b + 1 - a) * 100 >= h * 93)
+        })
+        .count();
     Shape {
         body: body.0 as f32 / body.1.max(1) as f32,
         solid: count as f32 / hull.max(1) as f32,
         fill: count as f32 / (w * h) as f32,
-        row_ends: row_extent(0..ky).min(row_extent(h - ky..h)),
-        column_ends: column_extent(0..kx).min(column_extent(w - kx..w)),
+        full_rows: full_rows as f32 / h as f32,
+        full_columns: full_columns as f32 / w as f32,
     }
 }

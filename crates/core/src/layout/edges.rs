@@ -214,8 +214,13 @@ pub(super) fn to_outline(frame: &Frame, region: &Region, step: u32, band: &mut B
         band.read(frame, region, side, (reach, reach), 0.9);
         let edge = reach as usize;
         if let Some(ridge) = outline(band, edge - 5, edge + 5) {
-            shift[i] = ridge.outer as i32 - reach;
-            colours[i] = Some(ridge.colour);
+            let off = ridge.peak as i32 - reach;
+            let steady = ridge.steady;
+            let ends = continues(frame, region, side, off, ridge.colour, band);
+            if ends == 0 || ends == 1 && steady {
+                shift[i] = ridge.outer as i32 - reach;
+                colours[i] = Some(ridge.colour);
+            }
         }
     }
     let mut region = moved(region, shift, frame).unwrap_or(*region);
@@ -257,6 +262,53 @@ pub(super) fn to_outline(frame: &Frame, region: &Region, step: u32, band: &mut B
         }
     }
     region
+}
+
+/// Counts the corners beyond which the line found `off` pixels inward of a side goes on. Beyond both:
+/// a layer of tissue. Beyond one: perhaps the outline of a map that has lost its margin.
+fn continues(
+    frame: &Frame,
+    region: &Region,
+    side: Side,
+    off: i32,
+    colour: [f32; 3],
+    band: &mut Band,
+) -> usize {
+    const GAP: u32 = 5;
+    let (x0, y0, x1, y1) = (region.x0(), region.y0(), region.x1(), region.y1());
+    let beyond = match side {
+        Side::Left | Side::Right => {
+            let ext = (region.height() / 8).max(10);
+            [
+                Region::new(x0, y0.saturating_sub(GAP + ext), x1, y0.saturating_sub(GAP)),
+                Region::new(x0, y1 + GAP, x1, (y1 + GAP + ext).min(frame.height())),
+            ]
+        }
+        Side::Top | Side::Bottom => {
+            let ext = (region.width() / 8).max(10);
+            [
+                Region::new(x0.saturating_sub(GAP + ext), y0, x0.saturating_sub(GAP), y1),
+                Region::new(x1 + GAP, y0, (x1 + GAP + ext).min(frame.width()), y1),
+            ]
+        }
+    };
+    let mut goes_on = |part: &Region| {
+        let apart = APART as i32;
+        band.read(frame, part, side, (apart + 1 - off, apart + 2 + off), 1.0);
+        if norm(band.mean(0)) < 20.0 && norm(band.mean(band.depth - 1)) < 20.0 {
+            // Beyond the view: nothing to see there.
+            return false;
+        }
+        // A layer may slope a little: the best of three lines.
+        (APART..=APART + 2).any(|t| {
+            t + APART < band.depth && {
+                let (out, into) = (band.mean(t - APART), band.mean(t + APART));
+                let level = [0, 1, 2].map(|i| f32::midpoint(out[i], into[i]));
+                dot(minus(band.mean(t), level), colour) > 0.5 * dot(colour, colour)
+            }
+        })
+    };
+    beyond.into_iter().flatten().filter(|p| goes_on(p)).count()
 }
 
 /// Tells whether two outlines have one colour.
@@ -307,6 +359,10 @@ fn outermost(profile: &[f32]) -> Option<usize> {
 pub(super) struct Ridge {
     /// Its outermost line in the band.
     pub(super) outer: usize,
+    /// The line that stands out most.
+    pub(super) peak: usize,
+    /// Its brightness varies less along the side than its surroundings' does.
+    pub(super) steady: bool,
     /// How it differs from its surroundings, in R'G'B'.
     pub(super) colour: [f32; 3],
 }
@@ -324,11 +380,15 @@ pub(super) fn outline(band: &Band, from: usize, to: usize) -> Option<Ridge> {
         let a = minus(here, out);
         let b = minus(here, into);
         let strength = norm(a).min(norm(b));
+        let colour = [0, 1, 2].map(|i| f32::midpoint(a[i], b[i]));
+        // Outlines are drawn to be seen: brighter than the picture in one channel at least.
+        let drawn = colour.iter().copied().fold(f32::MIN, f32::max) > 0.55 * norm(colour);
         if dot(a, b) > 0.5 * norm(a) * norm(b)
             && strength > RIDGE
+            && drawn
             && best.is_none_or(|best| strength > best.0)
         {
-            best = Some((strength, t, [0, 1, 2].map(|i| f32::midpoint(a[i], b[i]))));
+            best = Some((strength, t, colour));
         }
     }
     let (_, peak, colour) = best?;
@@ -353,7 +413,19 @@ pub(super) fn outline(band: &Band, from: usize, to: usize) -> Option<Ridge> {
     {
         outer -= 1;
     }
-    Some(Ridge { outer, colour })
+    let steady = spread(band.line(peak))
+        < 0.6 * f32::midpoint(spread(band.line(peak - APART)), spread(band.line(peak + APART)));
+    Some(Ridge { outer, peak, steady, colour })
+}
+
+/// Standard deviation of luma along a line.
+fn spread(line: &[[u8; 3]]) -> f32 {
+    let n = line.len().max(1) as f32;
+    let (sum, square) = line.iter().fold((0f32, 0f32), |(s, q), &p| {
+        let y = f32::from(luma(p));
+        (s + y, q + y * y)
+    });
+    (square / n - (sum / n).powi(2)).max(0.0).sqrt()
 }
 
 fn minus(a: [f32; 3], b: [f32; 3]) -> [f32; 3] {

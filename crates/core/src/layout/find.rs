@@ -17,7 +17,7 @@ const MAX_CANDIDATES: usize = 4;
 
 /// Finds the dual view on a picture. Holds the buffers of the search, so that a second search
 /// allocates next to nothing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Finder {
     grid: Grid,
     mask: Vec<u8>,
@@ -30,6 +30,26 @@ pub struct Finder {
     band: Band,
     other: Band,
     profile: Vec<f32>,
+    joint: Joint,
+}
+
+impl Default for Finder {
+    fn default() -> Self {
+        Self {
+            grid: Grid::default(),
+            mask: Vec::new(),
+            blobs: Blobs::default(),
+            texture: Texture::default(),
+            counts: Vec::new(),
+            peaks: Vec::new(),
+            blocks: Blocks::default(),
+            lattice: Vec::new(),
+            band: Band::default(),
+            other: Band::default(),
+            profile: Vec::new(),
+            joint: [[0; 64]; 32],
+        }
+    }
 }
 
 impl Finder {
@@ -101,19 +121,12 @@ impl Finder {
         let (w, h) = (self.grid.width, self.grid.height);
         let step = self.grid.step as u32;
         let shape = blob::shape(&self.blobs.labels, w, blob.label, cells);
-        let straight = shape.row_ends > 0.9 && shape.column_ends > 0.9;
+        let straight = shape.full_rows > 0.7 && shape.full_columns > 0.7;
         let approx = to_region(cells, step).ok_or(NoDualView::NotElastogram)?;
         let elastogram_box =
             edges::refine(frame, tint, &approx, step, straight, &mut self.band, &mut self.profile);
         let strip = bar::find(&self.grid, tint, &self.blobs, cells);
-        let dbg = std::env::var("LAYDBG").is_ok();
         let colours = self.colours(tint, blob, cells);
-        if dbg {
-            eprintln!(
-                "cand cells {cells:?} step {step} shape {shape:?} box {elastogram_box:?} {colours:?} strip {}",
-                strip.is_some()
-            );
-        }
         if colours.flat || colours.tinted || colours.concentration > 0.998 {
             return Err(NoDualView::NotElastogram);
         }
@@ -134,7 +147,8 @@ impl Finder {
             &mut self.lattice,
         );
         let mut best: Option<(twin::Placed, Match, f32)> = None;
-        for &m in &self.peaks {
+        let strongest = self.peaks.first().map_or(0.0, |p| p.ncc);
+        for &m in self.peaks.iter().take_while(|p| p.ncc > 0.6 * strongest) {
             let placed = twin::place(
                 frame,
                 &self.lattice,
@@ -144,9 +158,6 @@ impl Finder {
                 &mut self.blocks,
             );
             let score = placed.score();
-            if dbg {
-                eprintln!("   peak {m:?} -> {placed:?} score {score:.2}");
-            }
             if best.as_ref().is_none_or(|b| score > b.2) {
                 best = Some((placed, m, score));
             }
@@ -218,7 +229,8 @@ impl Finder {
         let mut bins = [0u32; 12];
         let mut total = 0u32;
         let mut chroma = [0u32; 256];
-        let mut moments = [0f32; 5];
+        let mut floors = [0u32; 256];
+        self.joint.iter_mut().for_each(|row| row.fill(0));
         let (mut sin, mut cos) = (0f32, 0f32);
         for y in cells.y0..cells.y1 {
             for x in cells.x0..cells.x1 {
@@ -230,11 +242,10 @@ impl Finder {
                     let c = tint.chroma(p);
                     chroma[usize::from(c)] += 1;
                     // Of the picture as it is: a tint is a multiple of the grey.
-                    let g = f32::from(p[0].min(p[1]).min(p[2]));
-                    let c = f32::from(p[0].max(p[1]).max(p[2])) - g;
-                    for (m, v) in moments.iter_mut().zip([c, c * c, g, g * g, c * g]) {
-                        *m += v;
-                    }
+                    let floor = p[0].min(p[1]).min(p[2]);
+                    let raw = p[0].max(p[1]).max(p[2]) - floor;
+                    self.joint[usize::from(floor >> 3)][usize::from(raw >> 2)] += 1;
+                    floors[usize::from(floor)] += 1;
                     sin += hue.to_radians().sin();
                     cos += hue.to_radians().cos();
                     total += 1;
@@ -243,9 +254,20 @@ impl Finder {
         }
         let n = total.max(1) as f32;
         let share = |k: u32| k as f32 / n;
-        let [c, cc, g, gg, cg] = moments.map(|m| m / n);
-        let spread_c = (cc - c * c).max(1.0);
-        let variation = (cg - c * g) / (spread_c * (gg - g * g).max(1.0)).sqrt();
+        // Median chroma of the darker and of the brighter half.
+        let split = quantile(&floors, total / 2) >> 3;
+        let median = |rows: &[[u32; 64]]| {
+            let n: u32 = rows.iter().flatten().sum();
+            let mut below = 0;
+            (0..64)
+                .find(|&c| {
+                    below += rows.iter().map(|row| row[c]).sum::<u32>();
+                    below * 2 > n
+                })
+                .unwrap_or(0) as f32
+        };
+        let variation =
+            (median(&self.joint[split + 1..]) + 1.0) / (median(&self.joint[..=split]) + 1.0);
         let (q1, q3) = (quantile(&chroma, total / 4), quantile(&chroma, total * 3 / 4));
         let concentration = (sin * sin + cos * cos).sqrt() / n;
         let spread = bins.iter().filter(|&&k| share(k) > 0.02).count();
@@ -253,9 +275,9 @@ impl Finder {
         Colours {
             rainbow: spread >= 3 && green > 0.03,
             flat: q3 - q1 < 3 && concentration > 0.99,
-            tinted: concentration > 0.98 && variation > 0.7,
+            tinted: concentration > 0.85 && variation > 1.15,
             velocity: share(bins[3] + bins[4] + bins[9] + bins[10]) < 0.06
-                && share(bins[11] + bins[0] + bins[1] + bins[2]) > 0.1
+                && share(bins[11] + bins[0] + bins[1]) > 0.08
                 && share(bins[5] + bins[6] + bins[7] + bins[8]) > 0.1,
             variation,
             concentration,
@@ -273,6 +295,9 @@ fn quantile(histogram: &[u32; 256], rank: u32) -> usize {
         })
         .unwrap_or(255)
 }
+
+/// Cells of an area by smallest channel (steps of 8) and chroma (steps of 4).
+type Joint = [[u32; 64]; 32];
 
 /// Colours of an area.
 #[derive(Debug)]
