@@ -119,7 +119,8 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
     let model_dir = loaded.model_dir(&config.model.name)?;
     config.scoring.check().map_err(DaemonError::Setting)?;
     // Loads, checks and runs it once: the first frame is scored at full speed.
-    let model = scoring::load_with_threads(&model_dir, config.model.scorer, config.scoring.threads)?;
+    let model =
+        scoring::load_with_threads(&model_dir, config.model.scorer, config.scoring.threads)?;
     info!(
         EVENT = "model",
         NAME = %model.info().name,

@@ -199,7 +199,8 @@ impl Supervisor {
     async fn session(&mut self, live_since: &mut Option<Instant>) -> End {
         let (preset, outlet) = (self.preset.clone(), Arc::clone(&self.outlet));
         let built = off_thread("sonofuse-build", move || capture::build(&preset, &outlet));
-        let mut capture = match self.wait(built, self.preset.expect.connect(), Duration::ZERO).await {
+        let mut capture = match self.wait(built, self.preset.expect.connect(), Duration::ZERO).await
+        {
             Some(Ok(capture)) => capture,
             Some(Err(e)) => return End::Fault(e.to_string()),
             None if *self.stop.borrow() => return End::Stopped,

@@ -210,7 +210,9 @@ fn unpack_segments(data: &[u8]) -> Vec<u8> {
                 at + 3
             }
             2 => {
-                let (Some(&low), Some(&high)) = (words.get(at + 2), words.get(at + 3)) else { break };
+                let (Some(&low), Some(&high)) = (words.get(at + 2), words.get(at + 3)) else {
+                    break;
+                };
                 let offset = (usize::from(high) << 16 | usize::from(low)) / 2;
                 // The repeated segments may not repeat others in turn.
                 if places.is_empty() {
