@@ -209,7 +209,7 @@ impl Bench {
         let mut last = None;
         for i in 0..n {
             let screen =
-                Screen { spot: f64::from(i) * 6.0, live: u64::from(i), ..Screen::default() };
+                Screen { spot: f64::from(i) * 14.0, live: u64::from(i), ..Screen::default() };
             last = Some(self.show(screen, 1000));
         }
         last.unwrap()
@@ -223,7 +223,7 @@ fn distinct_elastograms_are_evidence_and_repeated_frames_are_not() {
     for map in 0..3u32 {
         for frame in 0..20u64 {
             let screen = Screen {
-                spot: f64::from(map) * 6.0,
+                spot: f64::from(map) * 14.0,
                 live: u64::from(map) * 20 + frame,
                 ..Screen::default()
             };
@@ -274,7 +274,7 @@ fn a_frozen_screen_keeps_its_reading_marked_frozen_and_never_ages() {
     let mut bench = Bench::new();
     let before = bench.examine(4);
     assert_eq!(before.outcome, Outcome::Scored);
-    let held = Screen { spot: 18.0, live: 3, ..Screen::default() }.draw();
+    let held = Screen { spot: 42.0, live: 3, ..Screen::default() }.draw();
     let mut last = bench.show_frame(held.clone(), 33);
     assert!(!last.frozen);
     for _ in 0..80 {
@@ -282,7 +282,7 @@ fn a_frozen_screen_keeps_its_reading_marked_frozen_and_never_ages() {
     }
     assert!(last.frozen);
     assert_eq!((last.malignancy, last.evidence), (before.malignancy, 4));
-    let thawed = bench.show(Screen { spot: 24.0, live: 9, ..Screen::default() }, 33);
+    let thawed = bench.show(Screen { spot: 56.0, live: 9, ..Screen::default() }, 33);
     assert!(!thawed.frozen);
     assert_eq!(bench.calls(), 5);
 }
@@ -323,7 +323,7 @@ fn a_short_loss_of_the_layout_keeps_the_evidence_and_a_long_one_does_not() {
             let lost = bench.show_frame(menu(), 900);
             assert_eq!(lost.reason, Some(Withheld::NoDualView), "{:?}", lost.detail);
         }
-        let back = bench.show(Screen { spot: 30.0, live: 7, ..Screen::default() }, 100);
+        let back = bench.show(Screen { spot: 56.0, live: 7, ..Screen::default() }, 100);
         assert_eq!(back.evidence, if kept { 5 } else { 1 });
     }
 }
@@ -335,7 +335,7 @@ fn old_evidence_expires_while_the_screen_is_live() {
     let mut last = None;
     for i in 0..40u64 {
         // The same map for 40 s over live B-mode: the elastography has stopped.
-        last = Some(bench.show(Screen { spot: 18.0, live: 100 + i, ..Screen::default() }, 1000));
+        last = Some(bench.show(Screen { spot: 42.0, live: 100 + i, ..Screen::default() }, 1000));
     }
     let last = last.unwrap();
     assert_eq!((last.evidence, last.reason), (0, Some(Withheld::WarmingUp)));
@@ -368,7 +368,7 @@ fn the_gate_withholds_with_its_reason() {
 #[test]
 fn a_map_that_jumps_is_unstable_until_it_settles() {
     let mut settings = Settings::default();
-    settings.gate.max_map_change = 5.0;
+    settings.gate.max_map_change = 9.0;
     let mut bench = Bench::with(settings, manifest(), pins(Some(HardEnd::Red)));
     bench.show(Screen::default(), 1000);
     let far = Screen { spot: 60.0, live: 1, ..Screen::default() };
@@ -377,7 +377,7 @@ fn a_map_that_jumps_is_unstable_until_it_settles() {
     // The repeated frame says the same; the next, similar map counts.
     let repeated = bench.show(Screen { live: 2, ..far }, 33);
     assert_eq!(repeated.reason, Some(Withheld::UnstableElastogram));
-    let settled = bench.show(Screen { spot: 63.0, live: 3, ..far }, 1000);
+    let settled = bench.show(Screen { spot: 78.0, live: 3, ..far }, 1000);
     assert_eq!((settled.reason, settled.evidence), (Some(Withheld::WarmingUp), 2));
 }
 
