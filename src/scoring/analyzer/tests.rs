@@ -368,7 +368,7 @@ fn the_gate_withholds_with_its_reason() {
 #[test]
 fn a_map_that_jumps_is_unstable_until_it_settles() {
     let mut settings = Settings::default();
-    settings.gate.max_map_change = 9.0;
+    settings.gate.max_map_change = 24.0;
     let mut bench = Bench::with(settings, manifest(), pins(Some(HardEnd::Red)));
     bench.show(Screen::default(), 1000);
     let far = Screen { spot: 60.0, live: 1, ..Screen::default() };
@@ -377,8 +377,13 @@ fn a_map_that_jumps_is_unstable_until_it_settles() {
     // The repeated frame says the same; the next, similar map counts.
     let repeated = bench.show(Screen { live: 2, ..far }, 33);
     assert_eq!(repeated.reason, Some(Withheld::UnstableElastogram));
-    let settled = bench.show(Screen { spot: 78.0, live: 3, ..far }, 1000);
-    assert_eq!((settled.reason, settled.evidence), (Some(Withheld::WarmingUp), 2));
+    let settled = bench.show(Screen { spot: 46.0, live: 3, ..far }, 1000);
+    assert_eq!(
+        (settled.reason, settled.evidence),
+        (Some(Withheld::WarmingUp), 2),
+        "{:?}",
+        settled.detail
+    );
 }
 
 #[test]
