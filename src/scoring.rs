@@ -226,7 +226,7 @@ pub fn load_with_threads(
         Manifest::parse(&text).map_err(|source| ScoringError::Manifest { path, source })?;
     let path = model_dir.join(&manifest.file);
     let bytes = read(&path, MODEL_MAX)?;
-    let found: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+    let found = format!("{:x}", Sha256::digest(&bytes));
     if !found.eq_ignore_ascii_case(&manifest.sha256) {
         return Err(ScoringError::Digest { path, found, expected: manifest.sha256 });
     }

@@ -21,7 +21,7 @@ fn copy() -> tempfile::TempDir {
 
 /// Writes `bytes` as the model, with a manifest that has its digest.
 fn with_model(folder: &Path, bytes: &[u8]) {
-    let digest: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
+    let digest = format!("{:x}", Sha256::digest(bytes));
     fs::write(folder.join("model.onnx"), bytes).unwrap();
     let text = fs::read_to_string(folder.join("model.toml")).unwrap();
     let old = Manifest::parse(&text).unwrap().sha256;
@@ -139,8 +139,9 @@ fn an_unknown_backend_names_the_known_ones() {
 
 #[test]
 fn settings_out_of_range_are_told_by_key() {
+    type Change = fn(&mut Settings);
     assert!(Settings::default().check().is_ok());
-    let bad: [(fn(&mut Settings), &str); 6] = [
+    let bad: [(Change, &str); 6] = [
         (|s| s.window = 0, "window"),
         (|s| s.min_evidence = 10, "min-evidence"),
         (|s| s.threads = 0, "threads"),
