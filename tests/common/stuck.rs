@@ -26,6 +26,16 @@ mod imp {
     impl GstObjectImpl for Stuck {}
 
     impl ElementImpl for Stuck {
+        fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+            static METADATA: std::sync::OnceLock<gst::subclass::ElementMetadata> =
+                std::sync::OnceLock::new();
+            let make = || {
+                let (name, about) = ("Stuck source", "Hangs when it is opened");
+                gst::subclass::ElementMetadata::new(name, "Source/Video", about, "tests")
+            };
+            Some(METADATA.get_or_init(make))
+        }
+
         fn pad_templates() -> &'static [gst::PadTemplate] {
             static TEMPLATES: std::sync::OnceLock<Vec<gst::PadTemplate>> =
                 std::sync::OnceLock::new();
