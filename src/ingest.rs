@@ -77,6 +77,11 @@ pub fn init() -> Result<(), IngestError> {
     .map_err(IngestError::Init)
 }
 
+/// GStreamer's version in words; call [`init`] first.
+pub fn version() -> String {
+    gst::version_string().to_string()
+}
+
 /// A running capture; [`Ingest::stop`] ends it. Dropping it ends it too, without waiting.
 #[derive(Debug)]
 pub struct Ingest {

@@ -228,7 +228,7 @@ impl Display {
             pipeline: Mutex::new(None),
         });
         // The first one is built here, so that what is missing is told to the caller.
-        let first = Output::build(make()?, base_ns)?;
+        let first = Output::build(&make()?, base_ns)?;
         let (done, finished) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("display".into())
@@ -312,7 +312,7 @@ struct Output {
 }
 
 impl Output {
-    fn build(sink: gst::Element, base_ns: u64) -> Result<Self, DisplayError> {
+    fn build(sink: &gst::Element, base_ns: u64) -> Result<Self, DisplayError> {
         let failed = |what: &str| DisplayError::Start { what: what.to_owned() };
         let source = gst_app::AppSrc::builder()
             .name("display-source")
@@ -329,7 +329,7 @@ impl Output {
             .build()
             .map_err(|_| DisplayError::Missing { name: "videoconvert".into() })?;
         let pipeline = gst::Pipeline::with_name("display");
-        let elements = [source.upcast_ref(), &convert, &sink];
+        let elements = [source.upcast_ref(), &convert, sink];
         pipeline.add_many(elements).map_err(|e| failed(&e.to_string()))?;
         gst::Element::link_many(elements).map_err(|e| failed(&e.to_string()))?;
         pipeline.use_clock(Some(&gst::SystemClock::obtain()));
@@ -368,7 +368,7 @@ impl<M: Fn() -> Result<gst::Element, DisplayError>> Loop<'_, M> {
         while !self.shared.stopping() {
             let built = match output.take() {
                 Some(output) => Ok(output),
-                None => (self.make)().and_then(|sink| Output::build(sink, self.base_ns)),
+                None => (self.make)().and_then(|sink| Output::build(&sink, self.base_ns)),
             };
             let started = Instant::now();
             let why = match built {

@@ -71,23 +71,20 @@ impl Lines {
         let (dim, end) = self.style.paint(FAINT);
         // Writing to a String cannot fail.
         let _ = write!(line, "{dim}{}{end}  ", utc_time(at));
-        match (reading.outcome, reading.malignancy) {
-            (Outcome::Scored, Some(score)) => {
-                let (on, off) = self.style.paint(SCORED);
-                let _ = write!(line, "{on}SCORED    {:5.1} %{off}", score * 100.0);
-                if let Some([low, high]) = reading.interval {
-                    let _ = write!(line, "  [{:3.0}–{:3.0}]", low * 100.0, high * 100.0);
-                }
-                let arrow = self.trend.direction().map_or(" ", super::trend::Direction::arrow);
-                let _ = write!(line, "  {arrow}  n={:<3}", reading.evidence);
+        if let (Outcome::Scored, Some(score)) = (reading.outcome, reading.malignancy) {
+            let (on, off) = self.style.paint(SCORED);
+            let _ = write!(line, "{on}SCORED    {:5.1} %{off}", score * 100.0);
+            if let Some([low, high]) = reading.interval {
+                let _ = write!(line, "  [{:3.0}–{:3.0}]", low * 100.0, high * 100.0);
             }
-            _ => {
-                let (on, off) = self.style.paint(WITHHELD);
-                let what = reading.reason.map_or("no score", |r| words::plain(r).what);
-                let _ = write!(line, "{on}WITHHELD  {what}{off}");
-                if let Some(detail) = &reading.detail {
-                    let _ = write!(line, ": {}", one_line(detail));
-                }
+            let arrow = self.trend.direction().map_or(" ", super::trend::Direction::arrow);
+            let _ = write!(line, "  {arrow}  n={:<3}", reading.evidence);
+        } else {
+            let (on, off) = self.style.paint(WITHHELD);
+            let what = reading.reason.map_or("no score", |r| words::plain(r).what);
+            let _ = write!(line, "{on}WITHHELD  {what}{off}");
+            if let Some(detail) = &reading.detail {
+                let _ = write!(line, ": {}", one_line(detail));
             }
         }
         let _ = write!(line, "  {dim}{:.0} ms{end}", reading.latency_ms.total);

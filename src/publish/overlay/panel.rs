@@ -30,8 +30,8 @@ fn upright(p: &mut Painter, state: &PanelState, w: f32, h: f32) {
     if state.shows_score() {
         blocks::caption(p, state, at(18.5 * u, 4.0 * u), u);
         blocks::headline(p, state, at(26.0 * u, 30.0 * u), u);
-        blocks::evidence(p, state, at(61.0 * u, 20.0 * u), u);
-        blocks::gauge(p, state, at(83.0 * u, 13.0 * u), u);
+        blocks::evidence(p, state, at(62.5 * u, 20.0 * u), u);
+        blocks::gauge(p, state, at(84.0 * u, 13.0 * u), u);
     } else {
         blocks::headline(p, state, at(22.0 * u, 74.0 * u), u);
     }
