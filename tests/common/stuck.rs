@@ -7,13 +7,13 @@ use gst::subclass::prelude::*;
 use gst_base::subclass::prelude::*;
 
 /// Name of the element in launch texts.
-pub const STUCK: &str = "nvarguscamerasrc";
+pub(crate) const STUCK: &str = "nvarguscamerasrc";
 
 mod imp {
     use super::*;
 
     #[derive(Default)]
-    pub struct Stuck;
+    pub(crate) struct Stuck;
 
     #[glib::object_subclass]
     impl ObjectSubclass for Stuck {
@@ -59,11 +59,11 @@ mod imp {
 }
 
 glib::wrapper! {
-    pub struct Stuck(ObjectSubclass<imp::Stuck>)
+    pub(crate) struct Stuck(ObjectSubclass<imp::Stuck>)
         @extends gst_base::PushSrc, gst_base::BaseSrc, gst::Element, gst::Object;
 }
 
-pub fn register() {
+pub(crate) fn register() {
     gst::Element::register(None, STUCK, gst::Rank::NONE, Stuck::static_type())
         .expect("the name is free");
 }
