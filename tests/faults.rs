@@ -369,6 +369,16 @@ fn a_missing_element_is_a_kind_of_its_own_that_names_the_package() {
 }
 
 #[test]
+fn one_of_several_decoders_is_enough() {
+    let launch = "videotestsrc ! identity name=out";
+    let one = "[needs]\n'nosuchdec | jpegdec' = 'package'\n";
+    parse(&text(launch, one)).unwrap().check().unwrap();
+    let none = "[needs]\n'nosuchdec | nosuchdec2' = 'package'\n";
+    let error = refusal(&text(launch, none)).to_string();
+    assert!(error.contains("nosuchdec | nosuchdec2") && error.contains("package"), "{error}");
+}
+
+#[test]
 fn a_parameter_is_set_by_its_name_and_unknown_ones_are_refused() {
     let table = "[params.pattern]\nelement = 'src'\nproperty = 'pattern'\ndefault = 'ball'\ndescription = 'd'\n";
     let mut preset = parse(&text("videotestsrc name=src ! identity name=out", table)).unwrap();
