@@ -63,6 +63,11 @@ impl Finder {
     /// # Errors
     /// The reason why the picture is not a dual view: the furthest that any coloured area got.
     pub fn find(&mut self, frame: &Frame) -> Result<ScreenLayout, NoDualView> {
+        self.search(frame).map(|found| found.layout)
+    }
+
+    /// As [`Finder::find`], with what the follower needs besides.
+    pub(super) fn search(&mut self, frame: &Frame) -> Result<Found, NoDualView> {
         if frame.width().min(frame.height()) < MIN_SIDE_PX {
             return Err(NoDualView::TooSmall);
         }
@@ -94,7 +99,7 @@ impl Finder {
                 texture_ready = true;
             }
             match self.complete(frame, &tint, &candidate, &cells) {
-                Ok(layout) => return Ok(layout),
+                Ok(layout) => return Ok(Found { layout, tint }),
                 Err(why) => reason = further(reason, why),
             }
         }
@@ -125,9 +130,9 @@ impl Finder {
         let approx = to_region(cells, step).ok_or(NoDualView::NotElastogram)?;
         let elastogram_box =
             edges::refine(frame, tint, &approx, step, straight, &mut self.band, &mut self.profile);
-        let strip = bar::find(&self.grid, tint, &self.blobs, cells);
+        let strip = bar::find(&self.grid, tint, &self.blobs, cells, &mut self.counts);
         let colours = self.colours(tint, blob, cells);
-        if colours.flat || colours.tinted || colours.concentration > 0.998 {
+        if colours.flat || colours.tinted {
             return Err(NoDualView::NotElastogram);
         }
 
@@ -220,7 +225,7 @@ impl Finder {
             elastogram_view,
             bmode_box,
             elastogram_box,
-            colour_bar: strip.and_then(|s| bar::describe(&self.grid, &s)),
+            colour_bar: strip.and_then(|s| bar::describe(frame, &self.grid, tint, &s)),
             confidence: score.clamp(0.0, 1.0),
         })
     }
@@ -296,6 +301,14 @@ fn quantile(histogram: &[u32; 256], rank: u32) -> usize {
         .unwrap_or(255)
 }
 
+/// What a search found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) layout: ScreenLayout,
+    /// The tint of the picture's greys.
+    pub(super) tint: Tint,
+}
+
 /// Cells of an area by smallest channel (steps of 8) and chroma (steps of 4).
 type Joint = [[u32; 64]; 32];
 
@@ -335,7 +348,7 @@ fn further(a: NoDualView, b: NoDualView) -> NoDualView {
         NoDualView::TooSmall | NoDualView::Blank => 0,
         NoDualView::NoColourBox => 1,
         NoDualView::NotElastogram => 2,
-        NoDualView::NoTwin => 3,
+        NoDualView::NoTwin | NoDualView::PinsDoNotFit => 3,
     };
     if rank(b) > rank(a) { b } else { a }
 }
