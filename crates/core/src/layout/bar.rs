@@ -128,18 +128,21 @@ fn numbered(grid: &Grid, c: &Cells) -> bool {
         // The nearest group of columns that hold something but are not solid: a grey bar beside the
         // coloured one is skipped, the next thing after the labels ends them.
         let mut labels: Option<(usize, usize)> = None;
-        let mut empty = 0;
-        for x in columns {
+        let (mut empty, mut solid) = (0, 0);
+        // Labels stand close to their bar; what is farther off is a depth ruler or a view.
+        let close = (grid.width / 80).max(3);
+        for (distance, x) in columns.into_iter().enumerate() {
             let n = count(x);
             if n * 10 > c.height() * 6 {
                 if labels.is_some() {
                     break;
                 }
+                solid = distance;
                 continue;
             }
             if n == 0 {
                 empty += 1;
-                if empty > 2 && labels.is_some() {
+                if empty > 2 && labels.is_some() || labels.is_none() && distance > close + solid {
                     break;
                 }
                 continue;

@@ -176,17 +176,19 @@ impl Finder {
             .fold(0.0, f32::max);
         let unique = m.ncc > 0.25 && m.ncc > 1.3 * second;
         let (inside, around) = (placed.inside, placed.around);
-        // A map of flow colours must show the tissue through itself all over.
-        let through = if colours.velocity || shape.body < 0.75 {
+        // A rainbow bar on the screen speaks for a stiffness map; without one, flow colours and
+        // areas full of holes must show the tissue through themselves all over.
+        let palette = strip.is_some();
+        let through = if !palette && (colours.velocity || shape.body < 0.75) {
             inside.1 >= 8 && inside.0 >= 0.5
         } else {
             inside.1 >= 5 && inside.0 >= 0.35
         };
         let beside = around.1 >= 6
-            && shape.body >= 0.85
-            && !colours.velocity
+            && (palette || !colours.velocity && shape.body >= 0.85)
             && (around.0 >= 0.6 && inside.1 >= 6 && inside.0 >= 0.2
-                || around.0 >= 0.7 && inside.1 >= 3 && inside.0 >= 0.08 && colours.rainbow);
+                || around.0 >= 0.7 && inside.1 >= 3 && inside.0 >= 0.08 && colours.rainbow
+                || around.0 >= 0.85 && around.1 >= 8 && palette && shape.body >= 0.6);
         if !unique || !(through || beside) {
             return Err(NoDualView::NoTwin);
         }
@@ -281,7 +283,7 @@ impl Finder {
             rainbow: spread >= 3 && green > 0.03,
             flat: q3 - q1 < 3 && concentration > 0.99,
             tinted: concentration > 0.85 && variation > 1.15,
-            velocity: share(bins[3] + bins[4] + bins[9] + bins[10]) < 0.06
+            velocity: share(bins[3] + bins[4] + bins[9] + bins[10]) < 0.04
                 && share(bins[11] + bins[0] + bins[1]) > 0.08
                 && share(bins[5] + bins[6] + bins[7] + bins[8]) > 0.1,
             variation,
