@@ -86,7 +86,6 @@ impl Supervisor {
                 backoff = Backoff::new();
             }
             let why = match end {
-                End::Stopped => break,
                 End::Finished if live_since.is_none() => {
                     "it ended before its first picture".to_owned()
                 }
@@ -97,7 +96,7 @@ impl Supervisor {
                     }
                     continue;
                 }
-                End::Finished => break,
+                End::Stopped | End::Finished => break,
                 End::Fault(why) => why,
             };
             attempt += 1;
@@ -199,7 +198,8 @@ impl Supervisor {
     async fn session(&mut self, live_since: &mut Option<Instant>) -> End {
         let (preset, outlet) = (self.preset.clone(), Arc::clone(&self.outlet));
         let built = off_thread("sonofuse-build", move || capture::build(&preset, &outlet));
-        let mut capture = match self.wait(built, self.preset.expect.connect(), Duration::ZERO).await {
+        let mut capture = match self.wait(built, self.preset.expect.connect(), Duration::ZERO).await
+        {
             Some(Ok(capture)) => capture,
             Some(Err(e)) => return End::Fault(e.to_string()),
             None if *self.stop.borrow() => return End::Stopped,
@@ -357,7 +357,7 @@ fn speaker(message: &gst::Message) -> String {
     let Some(source) = message.src() else { return "GStreamer".to_owned() };
     let factory = source
         .downcast_ref::<gst::Element>()
-        .and_then(|e| e.factory())
+        .and_then(gst::prelude::ElementExt::factory)
         .map(|f| f.name().to_string());
     match factory {
         Some(factory) => format!("{factory} ({})", source.name()),
