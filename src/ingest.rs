@@ -77,6 +77,11 @@ pub fn init() -> Result<(), IngestError> {
     .map_err(IngestError::Init)
 }
 
+/// GStreamer's version in words; call [`init`] first.
+pub fn version() -> String {
+    gst::version_string().to_string()
+}
+
 /// A running capture; [`Ingest::stop`] ends it. Dropping it ends it too, without waiting.
 #[derive(Debug)]
 pub struct Ingest {
@@ -134,7 +139,7 @@ impl Ingest {
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         if tokio::time::timeout(STOP_CAP, &mut self.task).await.is_err() {
-            tracing::warn!("the capture pipeline did not stop in time; given up");
+            tracing::warn!(EVENT = "source", "the capture pipeline did not stop in time; given up");
             self.task.abort();
         }
     }
@@ -144,7 +149,7 @@ impl Ingest {
         self.progress.load(Ordering::Relaxed)
     }
 
-    /// The count itself, for a watchdog that outlives borrows of this.
+    /// The counter behind [`Ingest::progress`], to be read after this is gone.
     pub fn progress_counter(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.progress)
     }

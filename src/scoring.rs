@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sonofuse_core::manifest::{Manifest, ManifestError};
 use sonofuse_core::preprocess::FusionInput;
@@ -36,7 +37,8 @@ const MANIFEST_MAX: u64 = 1 << 20;
 const MODEL_MAX: u64 = 4 << 30;
 
 /// What runs the network.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Backend {
     /// The fastest that this machine can run.
     #[default]

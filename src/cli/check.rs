@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::error::{CliError, Exit};
+use super::inputs::check_unset;
 use super::output::Output;
 use crate::config::Loaded;
 use crate::ingest::{self, Preset, PresetError};
@@ -172,8 +173,16 @@ fn preset(
     name: &str,
     in_use: bool,
 ) -> Result<(), CliError> {
-    match read.and_then(|preset| preset.check().map(|()| preset)) {
-        Ok(preset) => report.add("preset", name, Verdict::Ok, preset.summary, in_use),
+    let checked = read.and_then(|mut preset| {
+        // What is in use must be complete; another preset may wait for its values.
+        let unset =
+            if in_use { preset.check().map(|()| Vec::new())? } else { check_unset(&mut preset)? };
+        let needs =
+            if unset.is_empty() { String::new() } else { format!("; needs {}", unset.join(", ")) };
+        Ok(preset.summary + &needs)
+    });
+    match checked {
+        Ok(says) => report.add("preset", name, Verdict::Ok, says, in_use),
         Err(e @ PresetError::MissingElements { .. }) => {
             report.add("preset", name, Verdict::Missing, told(&e), in_use)
         }
@@ -187,7 +196,8 @@ fn model(report: &mut Report, loaded: &Loaded) -> Result<(), CliError> {
         Ok(folder) => folder,
         Err(e) => return report.add("model", &config.name, Verdict::Fail, told(&e), true),
     };
-    match scoring::load(&folder, config.scorer) {
+    let loaded = scoring::load(&folder, config.scorer);
+    match loaded {
         Ok(model) => {
             let info = model.info();
             let trained = if info.trained { "" } else { ", UNTRAINED: its scores mean nothing" };

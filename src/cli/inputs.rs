@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use sonofuse_core::frame::{Frame, FrameMeta};
 
 use super::error::{CliError, Exit, unreadable};
-use crate::ingest::{self, FileFrames, IngestError};
+use crate::ingest::{self, FileFrames, IngestError, Preset, PresetError};
 use crate::scoring::{Clock, MonotonicClock};
 use crate::still::{self, Kind, Still};
 
@@ -133,11 +133,26 @@ pub(super) fn ingest_failed(error: &IngestError) -> CliError {
 
 /// The code for a preset that cannot be used: elements that are not installed are another matter
 /// than a mistake in the file.
-pub(super) fn preset_exit(error: &ingest::PresetError) -> Exit {
+pub(super) fn preset_exit(error: &PresetError) -> Exit {
     match error {
-        ingest::PresetError::MissingElements { .. } => Exit::Unavailable,
+        PresetError::MissingElements { .. } => Exit::Unavailable,
         _ => Exit::Config,
     }
+}
+
+/// Checks a preset that nobody runs now: parameters that have no default get a stand-in, as long as
+/// it is never opened. Returns their names.
+pub(super) fn check_unset(preset: &mut Preset) -> Result<Vec<String>, PresetError> {
+    let unset: Vec<String> = preset
+        .params()
+        .filter(|(_, _, value)| value.is_none())
+        .map(|(name, ..)| name.to_owned())
+        .collect();
+    for name in &unset {
+        // Both a text and a number.
+        preset.set(name, "0")?;
+    }
+    preset.check().map(|()| unset)
 }
 
 #[cfg(test)]

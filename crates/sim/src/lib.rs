@@ -27,6 +27,7 @@ mod palette;
 mod patient;
 mod picture;
 mod rng;
+mod scan;
 mod screen;
 mod skin;
 mod speckle;

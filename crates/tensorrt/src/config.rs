@@ -32,6 +32,11 @@ impl<'b> BuilderConfig<'b> {
         Self { raw, builder }
     }
 
+    /// The builder that made this config.
+    pub fn builder(&self) -> &'b Builder {
+        self.builder
+    }
+
     fn library(&self) -> Library {
         self.builder.library()
     }
@@ -228,7 +233,7 @@ impl<'b> BuilderConfig<'b> {
         watcher: impl ProgressMonitor + 'static,
     ) -> Result<(), Error> {
         if self.builder.raw.abi.era != Era::V8
-            && self.raw.set_monitor(Monitor::new(Box::new(watcher)))
+            && self.raw.set_monitor(Box::new(Monitor::new(Box::new(watcher))))
         {
             return Ok(());
         }

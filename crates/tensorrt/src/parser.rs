@@ -165,6 +165,7 @@ fn major_in_name(path: &Path) -> Option<u32> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

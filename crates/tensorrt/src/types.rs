@@ -248,6 +248,7 @@ pub(crate) fn constants(era: Era, put: &mut dyn FnMut(String, i64)) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

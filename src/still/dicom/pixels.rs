@@ -51,6 +51,7 @@ impl PictureFacts {
                         | 0x1051
                         | 0x1101..=0x1103
                         | 0x1201..=0x1203
+                        | 0x1221..=0x1223
                 )
         )
     }
@@ -88,6 +89,10 @@ impl PictureFacts {
             }
             channel @ 0x1201..=0x1203 => {
                 self.palette[usize::from(channel - 0x1201)].data = value.to_vec();
+            }
+            // Comes before or after the plain table's place, but never with it.
+            channel @ 0x1221..=0x1223 => {
+                self.palette[usize::from(channel - 0x1221)].data = unpack_segments(value);
             }
             _ => {}
         }
@@ -176,6 +181,51 @@ impl PaletteFacts {
         };
         PaletteTable { first: self.first, values }
     }
+}
+
+/// Unpacks a segmented look-up table to 16-bit entries (PS3.3 C.7.9.2): runs of values, straight
+/// lines to a value, and repetitions of earlier segments. Ends where it stops making sense.
+fn unpack_segments(data: &[u8]) -> Vec<u8> {
+    const MAX_ENTRIES: usize = 65_536;
+    let words: Vec<u16> = data.as_chunks().0.iter().map(|b| u16::from_le_bytes(*b)).collect();
+    let mut out: Vec<u16> = Vec::new();
+    // Where to read on, and how many segments to read there; the file itself is the outermost.
+    let mut places = vec![(0usize, usize::MAX)];
+    while let Some((at, left)) = places.pop() {
+        let (Some(&opcode), Some(&len)) = (words.get(at), words.get(at + 1)) else { continue };
+        if left == 0 || out.len() >= MAX_ENTRIES {
+            continue;
+        }
+        let next = match opcode {
+            0 => {
+                let end = at + 2 + usize::from(len);
+                let Some(values) = words.get(at + 2..end) else { break };
+                out.extend(values);
+                end
+            }
+            1 => {
+                let (Some(&to), Some(&from)) = (words.get(at + 2), out.last()) else { break };
+                let (from, to, n) = (i32::from(from), i32::from(to), i32::from(len));
+                out.extend((1..=n).map(|i| (from + (to - from) * i / n) as u16));
+                at + 3
+            }
+            2 => {
+                let (Some(&low), Some(&high)) = (words.get(at + 2), words.get(at + 3)) else { break };
+                let offset = (usize::from(high) << 16 | usize::from(low)) / 2;
+                // The repeated segments may not repeat others in turn.
+                if places.is_empty() {
+                    places.push((at + 4, left - 1));
+                    places.push((offset, usize::from(len)));
+                    continue;
+                }
+                break;
+            }
+            _ => break,
+        };
+        places.push((next, left - 1));
+    }
+    out.truncate(MAX_ENTRIES);
+    out.into_iter().flat_map(u16::to_le_bytes).collect()
 }
 
 /// One channel of a palette.
