@@ -73,8 +73,7 @@ fn try_to_run(bytes: &[u8]) -> Result<(), String> {
 }
 
 fn small() -> Model {
-    let mut model =
-        Model::dual(vec![(2, false), (3, true)], Head::Spp(vec![2, 1]), vec![3], 1);
+    let mut model = Model::dual(vec![(2, false), (3, true)], Head::Spp(vec![2, 1]), vec![3], 1);
     model.classes = 2;
     model
 }
