@@ -126,6 +126,7 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
         BACKEND = %model.info().backend,
         DIGEST = %model.info().digest,
         TRAINED = model.info().trained,
+        WHY = model.why(),
         "scorer chosen"
     );
     let analyzer =

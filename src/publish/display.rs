@@ -288,6 +288,16 @@ impl Display {
         if thread.join().is_err() {
             warn!(EVENT = "display", "the display thread failed");
         }
+        let counts = &self.shared.counts;
+        info!(
+            EVENT = "display",
+            SHOWN = counts.shown(),
+            REPLACED = self.shared.frames.replaced(),
+            CARDS = counts.cards(),
+            RENDERS = counts.renders(),
+            RESTARTS = counts.restarts(),
+            "display closed"
+        );
     }
 }
 
@@ -382,7 +392,7 @@ impl<M: Fn() -> Result<gst::Element, DisplayError>> Loop<'_, M> {
                 (pause, told) = (RETRY[0], false);
             }
             if !std::mem::replace(&mut told, true) {
-                warn!(EVENT = "display", %why, "the display failed; it is tried again until it works");
+                warn!(EVENT = "display", WHY = %why, "the display failed; it is tried again until it works");
             }
             self.sleep(pause);
             pause = (pause * 2).min(RETRY[1]);
@@ -434,7 +444,7 @@ impl<M: Fn() -> Result<gst::Element, DisplayError>> Loop<'_, M> {
                     }
                     Err(error) => {
                         if refused.as_ref() != Some(&error) {
-                            warn!(EVENT = "display", %error, "a frame cannot be shown");
+                            warn!(EVENT = "display", ERROR = %error, "a frame cannot be shown");
                             refused = Some(error);
                         }
                         continue;

@@ -299,9 +299,12 @@ fn rtx_runtime_settings_take_and_a_junk_plan_is_refused_with_words() {
     assert_eq!(runtime.max_threads(), 3);
     runtime.set_temporary_directory(&std::env::temp_dir()).unwrap();
     println!("host code: {:?}", runtime.allow_engine_host_code());
-    let error = runtime.deserialize(b"this is not an engine").unwrap_err();
-    println!("{error}");
-    assert!(!error.said().unwrap().0.is_empty(), "{error}");
+    let long = vec![7; 1 << 20];
+    for junk in [&b""[..], b"this is not an engine", &long] {
+        let error = runtime.deserialize(junk).unwrap_err();
+        println!("{error}");
+        assert!(!error.said().unwrap().0.is_empty(), "{error}");
+    }
 }
 
 #[test]

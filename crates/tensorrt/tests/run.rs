@@ -54,7 +54,7 @@ fn every_supported_version_builds_loads_and_runs_a_network_with_open_extents() {
             assert!(engine.inspect().unwrap().contains("workspace"));
 
             let mut context = engine.create_context().unwrap();
-            context.set_name(c"live");
+            context.set_name(c"live").unwrap();
             assert_eq!(context.optimization_profile(), Some(0));
             assert!(!context.tensor_shape(c"x").unwrap().is_known());
             context.set_input_shape(c"x", &[1, 3, 2, 5]).unwrap();
