@@ -311,3 +311,23 @@ fn a_picture_that_cannot_be_written_leaves_nothing_behind_and_says_where() {
     overlay::write_png(&image, &dir.path().join("taken.png")).unwrap_err();
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
 }
+
+#[test]
+fn the_last_frame_seen_is_kept_with_the_curve_that_led_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("seen.png");
+    let seen = overlay::LastSeen::default();
+    assert!(!seen.write(&path, MAX_AGE_MS).unwrap(), "nothing seen, nothing written");
+    assert!(!path.exists());
+    let last = reading(VGA, stacked());
+    for i in 0..20u64 {
+        let captured_ns = NOW_NS - (20 - i) * 1_000_000_000;
+        seen.observe(None, &Reading { captured_ns, malignancy: Some(0.2), ..last.clone() });
+    }
+    seen.observe(Some(&screen(VGA)), &last);
+    assert!(seen.write(&path, MAX_AGE_MS).unwrap());
+    let with_curve = image::open(&path).unwrap().into_rgb8();
+    let without = overlay::snapshot(&screen(VGA), Some(&last), NOW_NS, MAX_AGE_MS);
+    assert_eq!(with_curve.dimensions(), without.dimensions());
+    assert!(with_curve != without, "the curve is drawn");
+}
