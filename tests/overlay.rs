@@ -191,8 +191,11 @@ fn each_state_looks_as_agreed_below_a_wide_screen() {
     let trend = history(&scored);
     let unstable =
         withheld(FULL_HD, Withheld::UnstableElastogram, "the map changed by 31 % since the last");
+    let mut assumed = reading(FULL_HD, side_by_side());
+    assumed.palette_assumed = true;
     let cases = [
         ("scored", PanelState::at(Some(&scored), &trend, NOW_NS, MAX_AGE_MS)),
+        ("palette-assumed", PanelState::at(Some(&assumed), &trend, NOW_NS, MAX_AGE_MS)),
         ("withheld", PanelState::at(Some(&unstable), &trend, NOW_NS, MAX_AGE_MS)),
         ("stale", PanelState::at(Some(&scored), &trend, NOW_NS + 7_200_000_000, MAX_AGE_MS)),
     ];
