@@ -86,7 +86,7 @@ pub enum DaemonError {
     Display(#[from] crate::publish::display::DisplayError),
     /// The snapshot.
     #[error(transparent)]
-    Snapshot(#[from] overlay::OverlayError),
+    Snapshot(#[from] overlay::SnapshotError),
     /// Something that only a restart mends.
     #[error("{0}")]
     Fatal(String),
@@ -118,15 +118,15 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
     let inherited = Listener::inherited()?;
     let model_dir = loaded.model_dir(&config.model.name)?;
     config.scoring.check().map_err(DaemonError::Setting)?;
-    let backend: scoring::Backend = config.model.scorer.parse()?;
     // Loads, checks and runs it once: the first frame is scored at full speed.
-    let model = scoring::load_with_threads(&model_dir, backend, config.scoring.threads)?;
+    let model = scoring::load_with_threads(&model_dir, config.model.scorer, config.scoring.threads)?;
     info!(
         EVENT = "model",
         NAME = %model.info().name,
         BACKEND = %model.info().backend,
         DIGEST = %model.info().digest,
         TRAINED = model.info().trained,
+        WHY = model.why(),
         "scorer chosen"
     );
     let analyzer =
@@ -156,7 +156,7 @@ struct Parts {
     infer: InferThread,
     printer: Printer,
     readings: Option<Readings>,
-    display: Display,
+    display: Option<Display>,
 }
 
 async fn live(
@@ -212,7 +212,7 @@ async fn live(
         .map_err(|source| DaemonError::System { what: "starting the infer thread", source })?
     };
 
-    let tap = (sink != DisplaySink::None).then(|| display.tap());
+    let tap = display.as_ref().map(Display::tap);
     let ingest = ingest::start(preset, base_ns, Arc::clone(&mailbox), tap, state)?;
     let mut parts = Parts { ingest, mailbox, infer, printer, readings, display };
 
@@ -323,8 +323,9 @@ impl Parts {
         if let Some(readings) = readings {
             readings.stop().await;
         }
-        // Waits for the sink, so not on the runtime's own threads.
-        let _ = tokio::task::spawn_blocking(move || display.stop()).await;
+        if let Some(display) = display {
+            display.stop().await;
+        }
         info!(EVENT = "stop", STAGE = "publish");
     }
 }
@@ -352,8 +353,7 @@ fn write_snapshot(
         return Ok(());
     };
     let (frame, reading) = &*seen;
-    let shown_ns = reading.captured_ns;
-    Ok(overlay::write_png(&overlay::snapshot(frame, Some(reading), shown_ns, max_age_ms), path)?)
+    Ok(overlay::write_snapshot(path, frame, Some(reading), reading.captured_ns, max_age_ms)?)
 }
 
 /// SIGINT and SIGTERM.

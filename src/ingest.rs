@@ -139,7 +139,7 @@ impl Ingest {
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         if tokio::time::timeout(STOP_CAP, &mut self.task).await.is_err() {
-            tracing::warn!("the capture pipeline did not stop in time; given up");
+            tracing::warn!(EVENT = "source", "the capture pipeline did not stop in time; given up");
             self.task.abort();
         }
     }
@@ -149,7 +149,7 @@ impl Ingest {
         self.progress.load(Ordering::Relaxed)
     }
 
-    /// The count itself, for a watchdog that outlives borrows of this.
+    /// The counter behind [`Ingest::progress`], to be read after this is gone.
     pub fn progress_counter(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.progress)
     }

@@ -126,3 +126,64 @@ async fn a_capture_stops_while_it_still_connects() {
     ingest.stop().await;
     assert_eq!(*state.borrow(), SourceState::Ended);
 }
+
+/// Writes a file with GStreamer.
+fn write(launch: &str, path: &std::path::Path) {
+    sonofuse::ingest::init().unwrap();
+    let text = format!("{launch} ! filesink name=file");
+    let pipeline = gst::parse::launch(&text).unwrap().downcast::<gst::Pipeline>().unwrap();
+    pipeline.by_name("file").unwrap().set_property("location", path.to_str().unwrap());
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+    let message = pipeline.bus().unwrap().timed_pop_filtered(gst::ClockTime::NONE, &ends).unwrap();
+    assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
+    pipeline.set_state(gst::State::Null).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_with_sound_is_replayed_to_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("exam.mkv");
+    write(
+        "audiotestsrc num-buffers=30 ! audio/x-raw,rate=16000 ! vorbisenc ! mux. \
+         videotestsrc num-buffers=20 ! video/x-raw,width=320,height=240,framerate=20/1 \
+         ! x264enc ! matroskamux name=mux",
+        &path,
+    );
+    let mut preset = shipped("replay");
+    preset.set("location", path.to_str().unwrap()).unwrap();
+    let mut rig = Rig::start(preset);
+    rig.until("ended", |s| *s == SourceState::Ended).await;
+    assert_eq!(rig.ingest.frames(), 20);
+    rig.ingest.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_still_picture_is_shown_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("screen.png");
+    write(
+        "videotestsrc num-buffers=1 pattern=circular ! video/x-raw,format=RGB,width=321,height=241 ! pngenc",
+        &path,
+    );
+    let mut preset = shipped("image");
+    preset.set("location", path.to_str().unwrap()).unwrap();
+    let mut rig = Rig::start(preset);
+    rig.until_live().await;
+    let first = rig.frame();
+    assert_eq!((first.width(), first.height()), (321, 241));
+    while rig.frame().meta().sequence < 10 {}
+    assert!(matches!(*rig.state.borrow(), SourceState::Live { .. }));
+    rig.ingest.stop().await;
+}
+
+#[test]
+fn a_file_that_is_not_there_is_an_error_at_once() {
+    let mut preset = shipped("replay");
+    preset.set("location", "/nowhere/exam.mkv").unwrap();
+    preset.check().unwrap();
+    let (state, _) = tokio::sync::watch::channel(SourceState::Ended);
+    let error = sonofuse::ingest::start(preset, 0, std::sync::Arc::default(), None, state);
+    let error = error.expect_err("nothing to read").to_string();
+    assert!(error.contains("/nowhere/exam.mkv"), "{error}");
+}

@@ -196,7 +196,7 @@ fn model(report: &mut Report, loaded: &Loaded) -> Result<(), CliError> {
         Ok(folder) => folder,
         Err(e) => return report.add("model", &config.name, Verdict::Fail, told(&e), true),
     };
-    let loaded = config.scorer.parse().and_then(|backend| scoring::load(&folder, backend));
+    let loaded = scoring::load(&folder, config.scorer);
     match loaded {
         Ok(model) => {
             let info = model.info();

@@ -60,7 +60,8 @@ pub fn open_file(path: impl AsRef<Path>) -> Result<FileFrames, IngestError> {
     super::init()?;
     let fail = |problem: String| IngestError::File { path: path.to_owned(), problem };
     launch::readable(path).map_err(fail)?;
-    let location = path.to_str().ok_or_else(|| fail("has a name that is not UTF-8: rename it".to_owned()))?;
+    let location =
+        path.to_str().ok_or_else(|| fail("has a name that is not UTF-8: rename it".to_owned()))?;
     let make = |factory: &str| {
         gst::ElementFactory::make(factory)
             .build()
@@ -288,7 +289,8 @@ impl FileFrames {
             return Err(self.error("gave a picture without caps or without data".to_owned()));
         };
         if self.caps.as_ref().is_none_or(|(known, _)| known.as_ref() != caps) {
-            let stream = Stream::from_caps(caps).map_err(|e| self.error(format!("gave a picture that cannot be used: {e}")))?;
+            let stream = Stream::from_caps(caps)
+                .map_err(|e| self.error(format!("gave a picture that cannot be used: {e}")))?;
             self.caps = Some((caps.to_owned(), stream));
         }
         let Some((_, stream)) = &self.caps else {
@@ -305,7 +307,9 @@ impl FileFrames {
             pts_ns: buffer.pts().map(gst::ClockTime::nseconds),
             captured_ns: gst::SystemClock::obtain().time().nseconds(),
         };
-        let frame = stream.frame(buffer, meta).map_err(|e| self.error(format!("gave a picture that cannot be used: {e}")))?;
+        let frame = stream
+            .frame(buffer, meta)
+            .map_err(|e| self.error(format!("gave a picture that cannot be used: {e}")))?;
         if self.sequence == 0 {
             self.duration = self.sink.query_duration::<gst::ClockTime>();
         }
@@ -330,7 +334,7 @@ impl Iterator for FileFrames {
 impl Drop for FileFrames {
     fn drop(&mut self) {
         if self.change_state(gst::State::Null, NULL_CAP).is_none() {
-            tracing::warn!(file = %self.what.display(), "GStreamer did not let go of the file");
+            tracing::warn!(EVENT = "file", file = %self.what.display(), "GStreamer did not let go of the file");
         }
     }
 }

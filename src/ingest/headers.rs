@@ -112,12 +112,10 @@ fn boxes_end(file: &mut File, len: u64) -> std::io::Result<u64> {
         }
         let word = |i: usize| u32::from_be_bytes([head[i], head[i + 1], head[i + 2], head[i + 3]]);
         at = match word(0) {
-            // To the end of the file.
-            0 => return Ok(len),
             1 if got == 16 => at.saturating_add((u64::from(word(8)) << 32) | u64::from(word(12))),
             1 => return Ok(at + 16),
-            // Smaller than its own head: not a box.
-            2..8 => return Ok(len),
+            // To the end of the file; or smaller than its own head, so not a box.
+            0 | 2..8 => return Ok(len),
             size => at + u64::from(size),
         };
     }

@@ -13,6 +13,7 @@ use futures_util::StreamExt;
 use gst::prelude::*;
 use tokio::sync::{oneshot, watch};
 use tokio::time::MissedTickBehavior;
+use tracing::{debug, error, info, warn};
 
 use super::capture::{self, Capture, Outlet, Seen};
 use super::preset::{AtEnd, Kind, Preset};
@@ -73,6 +74,7 @@ impl Supervisor {
     pub(super) async fn run(mut self) {
         let mut attempt = 0;
         let mut backoff = Backoff::new();
+        let mut losses = Said::default();
         loop {
             self.publish(SourceState::Connecting { attempt });
             let mut live_since = None;
@@ -84,7 +86,6 @@ impl Supervisor {
                 backoff = Backoff::new();
             }
             let why = match end {
-                End::Stopped => break,
                 End::Finished if live_since.is_none() => {
                     "it ended before its first picture".to_owned()
                 }
@@ -95,13 +96,16 @@ impl Supervisor {
                     }
                     continue;
                 }
-                End::Finished => break,
+                End::Stopped | End::Finished => break,
                 End::Fault(why) => why,
             };
             attempt += 1;
             let delay = backoff.delay();
             let retry_ms = delay.as_millis() as u64;
-            tracing::warn!(source = self.preset.name, why, attempt, retry_ms, "source lost");
+            if let Some(times) = losses.again(&why) {
+                let name = &self.preset.name;
+                warn!(EVENT = "source", SOURCE = name, STATE = "lost", WHY = why, times, retry_ms);
+            }
             self.publish(SourceState::Lost { why, retry_ms });
             if self.pause(delay).await {
                 break;
@@ -118,11 +122,33 @@ impl Supervisor {
                 (SourceState::Stalled { .. }, SourceState::Stalled { .. })
             ) || *now == state;
             if !same {
-                tracing::info!(source = self.preset.name, state = ?state, "source");
+                self.tell(&state);
                 *now = state;
             }
             !same
         });
+    }
+
+    /// Logs a change of state. What is lost is logged with its cause, once; an attempt to connect
+    /// is no news.
+    fn tell(&self, state: &SourceState) {
+        let name = &self.preset.name;
+        match state {
+            SourceState::Connecting { attempt } => {
+                debug!(EVENT = "source", SOURCE = name, STATE = "connecting", attempt);
+            }
+            SourceState::Live { width, height, format } => {
+                info!(EVENT = "source", SOURCE = name, STATE = "live", width, height, format);
+            }
+            SourceState::NoSignal { why } => {
+                warn!(EVENT = "source", SOURCE = name, STATE = "no-signal", WHY = why);
+            }
+            SourceState::Stalled { quiet_ms } => {
+                warn!(EVENT = "source", SOURCE = name, STATE = "stalled", quiet_ms);
+            }
+            SourceState::Lost { .. } => {}
+            SourceState::Ended => info!(EVENT = "source", SOURCE = name, STATE = "ended"),
+        }
     }
 
     fn alive(&self) {
@@ -142,37 +168,51 @@ impl Supervisor {
         }
     }
 
-    /// Waits for `answer` at most `limit`, showing progress.
-    async fn wait<T>(&self, answer: oneshot::Receiver<T>, limit: Duration) -> Option<T> {
+    /// Waits for `answer` at most `limit`, or `once_stopped` after being told to stop; shows
+    /// progress meanwhile.
+    async fn wait<T>(
+        &self,
+        answer: oneshot::Receiver<T>,
+        limit: Duration,
+        once_stopped: Duration,
+    ) -> Option<T> {
         let mut answer = std::pin::pin!(answer);
-        let until = tokio::time::Instant::now() + limit;
-        while tokio::time::Instant::now() < until {
+        let mut until = tokio::time::Instant::now() + limit;
+        loop {
             self.alive();
-            if let Ok(got) = tokio::time::timeout(TICK.min(limit), &mut answer).await {
+            let now = tokio::time::Instant::now();
+            if *self.stop.borrow() || self.stop.has_changed().is_err() {
+                until = until.min(now + once_stopped);
+            }
+            if now >= until {
+                return None;
+            }
+            let next = TICK.min(until - now);
+            if let Ok(got) = tokio::time::timeout(next, &mut answer).await {
                 return got.ok();
             }
         }
-        None
     }
 
     /// Builds a pipeline, plays it until something ends it, and stops it.
     async fn session(&mut self, live_since: &mut Option<Instant>) -> End {
         let (preset, outlet) = (self.preset.clone(), Arc::clone(&self.outlet));
         let built = off_thread("sonofuse-build", move || capture::build(&preset, &outlet));
-        let mut capture = match self.wait(built, self.preset.expect.connect()).await {
+        let mut capture = match self.wait(built, self.preset.expect.connect(), Duration::ZERO).await
+        {
             Some(Ok(capture)) => capture,
             Some(Err(e)) => return End::Fault(e.to_string()),
+            None if *self.stop.borrow() => return End::Stopped,
             None => return End::Fault("GStreamer did not build the source in time".to_owned()),
         };
         if let Ok(mut current) = self.current.lock() {
             *current = Some(capture.pipeline.downgrade());
         }
         let end = self.play(&mut capture, live_since).await;
-        let cap = if matches!(end, End::Stopped) { LAST_NULL_CAP } else { NULL_CAP };
         let null = capture.stop();
-        if self.wait(null, cap).await.is_none() {
-            let cap_ms = cap.as_millis() as u64;
-            tracing::warn!(source = self.preset.name, cap_ms, "source did not stop; given up");
+        if self.wait(null, NULL_CAP, LAST_NULL_CAP).await.is_none() {
+            let name = &self.preset.name;
+            warn!(EVENT = "source", SOURCE = name, "it did not stop in time; given up");
         }
         end
     }
@@ -286,12 +326,12 @@ impl Supervisor {
                 let text = redact(&w.error().to_string());
                 note_signal(&text, device_lost);
                 if let Some(times) = said.again(&text) {
-                    tracing::warn!(
-                        source = self.preset.name,
-                        element = speaker(message),
-                        text,
-                        times,
-                        "element warning"
+                    warn!(
+                        EVENT = "element",
+                        SOURCE = self.preset.name,
+                        ELEMENT = speaker(message),
+                        WHY = text,
+                        times
                     );
                 }
             }
@@ -317,7 +357,7 @@ fn speaker(message: &gst::Message) -> String {
     let Some(source) = message.src() else { return "GStreamer".to_owned() };
     let factory = source
         .downcast_ref::<gst::Element>()
-        .and_then(|e| e.factory())
+        .and_then(gst::prelude::ElementExt::factory)
         .map(|f| f.name().to_string());
     match factory {
         Some(factory) => format!("{factory} ({})", source.name()),
@@ -404,7 +444,7 @@ pub(super) fn off_thread<T: Send + 'static>(
         let _ = tx.send(work());
     });
     if let Err(e) = spawned {
-        tracing::error!(error = %e, "no thread for GStreamer");
+        error!(EVENT = "source", %e, "no thread can be started for GStreamer");
     }
     rx
 }

@@ -28,7 +28,7 @@ pub use state::{Headline, Map, Model, PanelState};
 
 /// Why a picture could not be kept.
 #[derive(Debug, Error)]
-pub enum OverlayError {
+pub enum SnapshotError {
     /// The file could not be written.
     #[error("cannot write the picture {}: is its folder there and writable?", path.display())]
     Write {
@@ -105,12 +105,26 @@ pub fn snapshot(
     compose(frame, &PanelState::at(reading, &trend, now_ns, max_age_ms))
 }
 
+/// Writes what the sonographer sees at `now_ns` as PNG: see [`snapshot`].
+///
+/// # Errors
+/// [`SnapshotError::Write`].
+pub fn write_snapshot(
+    path: &Path,
+    frame: &Frame,
+    reading: Option<&Reading>,
+    now_ns: u64,
+    max_age_ms: u64,
+) -> Result<(), SnapshotError> {
+    write_png(&snapshot(frame, reading, now_ns, max_age_ms), path)
+}
+
 /// Writes a picture as PNG: under another name first, so that a reader never sees half of it.
 ///
 /// # Errors
-/// [`OverlayError::Write`].
-pub fn write_png(image: &RgbImage, path: &Path) -> Result<(), OverlayError> {
-    let failed = |source| OverlayError::Write { path: path.to_owned(), source };
+/// [`SnapshotError::Write`].
+pub fn write_png(image: &RgbImage, path: &Path) -> Result<(), SnapshotError> {
+    let failed = |source| SnapshotError::Write { path: path.to_owned(), source };
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.part", std::process::id()));
     let part = path.with_file_name(name);

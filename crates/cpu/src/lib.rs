@@ -15,6 +15,7 @@ mod direct;
 mod head;
 mod layer;
 mod map;
+mod measure;
 mod network;
 mod onnx;
 mod run;
@@ -24,6 +25,7 @@ mod weights;
 mod winograd;
 
 pub use architecture::{Activation, InputInfo};
+pub use measure::{StepTime, multiply_adds};
 pub use network::{LoadError, Network, Options, Output, RunError, TensorView};
 pub use onnx::OnnxError;
 pub use simd::{ISA_VARIABLE, Isa};

@@ -8,12 +8,13 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     thread::available_parallelism,
 };
 
 use crate::{
     architecture::{Activation, InputInfo, Reduce},
+    measure::StepTime,
     onnx::{self, OnnxError},
     run::Work,
     simd::{ISA_VARIABLE, Isa},
@@ -234,8 +235,48 @@ impl Network {
     /// way: never a score from such.
     pub fn run(&mut self, inputs: &[TensorView<'_>]) -> Result<Output<'_>, RunError> {
         self.check(inputs)?;
-        let logits = self.work.run(&self.weights, &mut self.pool, inputs)?;
+        let logits = self.work.run(&self.weights, &mut self.pool, inputs, None)?;
         Ok(Output { logits, activation: self.weights.activation })
+    }
+
+    /// Runs like [`Network::run`] and tells the time of each step by `clock`, in ns.
+    ///
+    /// A clock of the calling thread's processor time suits one thread only; the steps of teams
+    /// that run side by side overlap.
+    ///
+    /// # Errors
+    /// As [`Network::run`].
+    pub fn profile(
+        &mut self,
+        inputs: &[TensorView<'_>],
+        clock: &(dyn Fn() -> u64 + Sync),
+    ) -> Result<Vec<StepTime>, RunError> {
+        self.check(inputs)?;
+        let steps = Mutex::new(Vec::new());
+        let start = clock();
+        let watch = |step| {
+            let now = clock();
+            steps.lock().unwrap_or_else(PoisonError::into_inner).push((step, now));
+        };
+        self.work.run(&self.weights, &mut self.pool, inputs, Some(&watch))?;
+        let steps = steps.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // A step begins where the same branch's one before ended, the first where a branch that
+        // the same team ran before did.
+        let teams = self.threads().min(self.weights.branches.len());
+        let mut times = Vec::new();
+        for (index, (step, end)) in steps.iter().enumerate() {
+            let before = steps[..index].iter().rev().find(|(other, _)| match (step, other) {
+                (Some((branch, _)), Some((other, _))) => branch % teams == other % teams,
+                _ => true,
+            });
+            let begin = before.map_or(start, |(_, end)| *end);
+            let (name, operations) = match step {
+                None => ("head".to_owned(), self.weights.head_operations()),
+                Some((branch, step)) => self.weights.step(*branch, *step, inputs),
+            };
+            times.push(StepTime { step: name, operations, time_ns: end.saturating_sub(begin) });
+        }
+        Ok(times)
     }
 
     fn check(&self, inputs: &[TensorView<'_>]) -> Result<(), RunError> {

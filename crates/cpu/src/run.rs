@@ -33,6 +33,20 @@ struct Team {
     scratch: Vec<Scratch>,
 }
 
+/// Is told when a step is done: a branch's packing or one of its layers, or the head. It is called
+/// by the thread that ran the step.
+pub(crate) type Watch<'a> = Option<&'a (dyn Fn(Option<(usize, Option<usize>)>) + Sync)>;
+
+/// A branch to run.
+struct Task<'a> {
+    isa: Isa,
+    stack: &'a Stack,
+    inputs: &'a [TensorView<'a>],
+    /// The branch's number.
+    index: usize,
+    watch: Watch<'a>,
+}
+
 impl Stack {
     /// Returns the height and width of the features of a picture.
     pub(crate) fn feature_size(&self, [height, width]: [usize; 2]) -> (usize, usize) {
@@ -40,7 +54,7 @@ impl Stack {
         (height >> pools, width >> pools)
     }
 
-    fn input_shape(&self, view: &TensorView<'_>) -> MapShape {
+    pub(crate) fn input_shape(&self, view: &TensorView<'_>) -> MapShape {
         let channels = match (&self.first, self.layers.first()) {
             (Some(first), _) => first.inputs,
             (None, Some(layer)) => layer.inputs,
@@ -106,6 +120,7 @@ impl Work {
         weights: &Weights,
         pool: &mut Pool,
         inputs: &[TensorView<'_>],
+        watch: Watch<'_>,
     ) -> Result<&[f32], RunError> {
         self.reserve(weights, inputs);
         let overflow = AtomicBool::new(false);
@@ -116,9 +131,10 @@ impl Work {
             let member = Member::new(rank, memory.scratch.len(), &memory.barrier);
             for index in (team..weights.branches.len()).step_by(teams.len()) {
                 let (stack, to) = (&weights.branches[index], features[index].share());
+                let task = Task { isa: weights.isa, stack, inputs, index, watch };
                 // SAFETY: a branch is run by one team, a team's memory is its own, and every
                 // member of the team makes this call.
-                let finite = unsafe { memory.run(weights.isa, member, stack, inputs, to) };
+                let finite = unsafe { memory.run(&task, member, to) };
                 // A sum of zeros; anything else is NaN.
                 if finite != 0.0 {
                     overflow.store(true, Ordering::Relaxed);
@@ -132,7 +148,11 @@ impl Work {
             let shape = stack.output_shape(&inputs[stack.sources[0]]);
             head::Features::of_map(buffer.as_slice(), shape, stack.channels)
         });
-        self.head.run(weights, pool, features)
+        let head = self.head.run(weights, pool, features);
+        if let Some(watch) = watch {
+            watch(None);
+        }
+        head
     }
 }
 
@@ -143,14 +163,13 @@ impl Team {
     /// # Safety
     /// Every member of the team, and nobody else, makes this call; the team's memory and `to` are
     /// reserved for these inputs and used by nobody else meanwhile.
-    unsafe fn run(
-        &self,
-        isa: Isa,
-        member: Member<'_>,
-        stack: &Stack,
-        inputs: &[TensorView<'_>],
-        to: Shared<'_>,
-    ) -> f32 {
+    unsafe fn run(&self, task: &Task<'_>, member: Member<'_>, to: Shared<'_>) -> f32 {
+        let Task { isa, stack, inputs, index, watch } = *task;
+        let seen = |step: Option<usize>| {
+            if let (Some(watch), 0) = (watch, member.rank) {
+                watch(Some((index, step)));
+            }
+        };
         let shape = stack.input_shape(&inputs[stack.sources[0]]);
         let mut from = Map::new(shape, self.input.share());
         // SAFETY: members write different rows; the frame is the first member's.
@@ -163,6 +182,7 @@ impl Team {
             }
         }
         member.wait();
+        seen(None);
         let mut finite = 0.0;
         for (at, layer) in stack.layers.iter().enumerate() {
             let last = at + 1 == stack.layers.len();
@@ -173,6 +193,7 @@ impl Team {
             // scratch is a member's each and reserved.
             finite += unsafe { layer.run(isa, member, (from, first), map, &self.scratch) };
             member.wait();
+            seen(Some(at));
             from = map;
         }
         finite

@@ -6,7 +6,8 @@ use crate::{
     architecture::{Activation, Architecture, Branch, Conv, Dense, InputInfo, Part},
     buffer::Buffer,
     layer::{First, Layer},
-    network::LoadError,
+    map::MapShape,
+    network::{LoadError, TensorView},
     onnx::Tensor,
     simd::Isa,
 };
@@ -92,6 +93,34 @@ impl Weights {
         });
         let matrices = self.dense.iter().chain(&self.mix).map(Matrix::bytes);
         branches.sum::<usize>() + matrices.sum::<usize>()
+    }
+
+    /// Returns the operations of the dense layers.
+    pub(crate) fn head_operations(&self) -> u64 {
+        self.dense.iter().map(|matrix| 2 * (matrix.inputs * matrix.outputs) as u64).sum()
+    }
+
+    /// Names a step of a branch and counts its operations by the definition of a convolution.
+    pub(crate) fn step(
+        &self,
+        branch: usize,
+        step: Option<usize>,
+        inputs: &[TensorView<'_>],
+    ) -> (String, u64) {
+        let stack = &self.branches[branch];
+        let Some(step) = step else { return (format!("branch {branch} input"), 0) };
+        let mut shape = stack.input_shape(&inputs[stack.sources[0]]);
+        for layer in &stack.layers[..step] {
+            shape = layer.output(shape);
+        }
+        let MapShape { height, width, .. } = shape;
+        let layer = &stack.layers[step];
+        let first = stack.first.as_ref().filter(|_| step == 0);
+        let pairs = layer.inputs * layer.outputs + first.map_or(0, |f| f.inputs * f.outputs);
+        let from = first.map_or(String::new(), |first| format!("{}→", first.inputs));
+        let (inputs, outputs) = (layer.inputs, layer.outputs);
+        let name = format!("branch {branch} conv {from}{inputs}→{outputs} {height}×{width}");
+        (name, 2 * 9 * (pairs * height * width) as u64)
     }
 
     /// Returns the channels of the features of `branches`, or of the mix behind them.

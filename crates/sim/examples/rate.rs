@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for index in 0..frames {
             let start = busy(epoch);
             simulator.render(index, &mut bgrx, width as usize * 4);
-            ms.push((busy(epoch) - start).as_secs_f64() * 1e3);
+            ms.push(busy(epoch).saturating_sub(start).as_secs_f64() * 1e3);
         }
         let first = ms.remove(0);
         let mean = ms.iter().sum::<f64>() / ms.len() as f64;

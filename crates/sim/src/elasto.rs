@@ -13,6 +13,8 @@ use crate::palette::Rgb;
 use crate::patient::Patient;
 use crate::rng::{Purpose, mix, normal, stream};
 
+/// Lateral and axial size of a flow cell, mm.
+const FLOW_CELL_MM: [f32; 2] = [0.22, 0.3];
 /// Side of a map cell, mm.
 const CELL_MM: f32 = 0.3;
 /// Standard deviations of the noise's Gaussian, cells: an autocorrelation of about 0.55 at 1 mm
@@ -90,7 +92,7 @@ fn smooth_noise(
     tmp.resize(cols * (rows + DOWN - 1) + wide, 0.0);
     let (blurred, white) = tmp.split_at_mut(cols * (rows + DOWN - 1));
     for row in blurred.chunks_exact_mut(cols) {
-        white.iter_mut().for_each(|v| *v = normal(rng));
+        white.fill_with(|| normal(rng));
         for (k, from) in across.iter().zip(white.windows(cols)) {
             row.iter_mut().zip(from).for_each(|(o, v)| *o += k * v);
         }
@@ -285,7 +287,11 @@ impl ColourMap {
                 if !inside(x, y) {
                     continue;
                 }
-                let mm = |i: usize, k: usize| patch.origin_mm[k] + i as f32 / patch.px_per_mm;
+                // Flow is measured in cells coarser than the image's pixels.
+                let mm = |i: usize, k: usize| {
+                    let cell = (i as f32 / patch.px_per_mm / FLOW_CELL_MM[k]).floor();
+                    patch.origin_mm[k] + cell * FLOW_CELL_MM[k]
+                };
                 let (mx, mz) = (mm(x, 0) + pose.lateral_mm, mm(y, 1) + pose.axial_mm);
                 let artery = patient.carotid.map_or(2.0, |c| c.radius(mx, mz));
                 let wander = noise(seed, mx * 0.35, mz * 0.45);
@@ -293,16 +299,17 @@ impl ColourMap {
                     .nodule
                     .as_ref()
                     .map_or(1.0, |n| ((n.shape.radius(mx, mz) - 1.0).abs() * 5.0).min(1.0));
-                let branch = noise(seed ^ 3, mx * 0.8 + wander, mz * 0.8);
+                let branch = noise(seed ^ 0x03, mx * 0.8 + wander, mz * 0.8);
                 let v = if artery < 0.95 {
                     (1.0 - artery * artery) * (0.5 + 0.5 * beat)
                 } else {
                     ((0.05 + 0.2 * (1.0 - ring) + 0.04 * beat) - branch.abs())
                         * 3.0
-                        * (noise(seed ^ 5, mx * 0.3, mz * 0.3) * 2.5).clamp(0.0, 1.6)
+                        * (noise(seed ^ 0x05, mx * 0.3, mz * 0.3) * 2.5).clamp(0.0, 1.6)
                 };
                 if v > 0.09 {
-                    let sign = if noise(seed ^ 9, mx * 0.22, mz * 0.22) > 0.0 { 1.0 } else { -1.0 };
+                    let sign =
+                        if noise(seed ^ 0x09, mx * 0.22, mz * 0.22) > 0.0 { 1.0 } else { -1.0 };
                     let [r, g, b] = if power {
                         crate::palette::power(v)
                     } else {

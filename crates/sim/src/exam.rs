@@ -10,20 +10,11 @@ use crate::palette::Rgb;
 use crate::patient::Patient;
 use crate::picture;
 use crate::rng::{Purpose, mix, pick, stream, uniform};
+use crate::scan::ScanConversion;
 use crate::screen::{self, Ink, Screen};
 use crate::skin::{MapKind, Scene, Skin, Style};
-use crate::speckle::{Acquisition, Beams, Field, FieldBuilder, Lines, NoiseTile, Probe, Sample};
+use crate::speckle::{Acquisition, Field, FieldBuilder, Lines, NoiseTile, Probe, Sample};
 use crate::truth::{StiffnessKpa, Truth};
-
-/// Where a view pixel of a curved probe takes its grey from.
-#[derive(Clone, Copy, Debug)]
-struct Tap {
-    at: u32,
-    right: u8,
-    down: u8,
-}
-
-const NO_TAP: u32 = u32::MAX;
 
 /// What of an exam is built next. The work is cut into pieces, so that it can be spread over the
 /// frames of the exam before.
@@ -50,7 +41,8 @@ pub(crate) struct Exam {
     acquisition: Acquisition,
     palette: [Rgb; 256],
     max_kpa: f32,
-    tints: [[u32; 256]; 2],
+    /// Grey to pixel: in B-mode, through the tint, under a map.
+    tints: [[u32; 256]; 3],
     memory: Memory,
     stage: Stage,
     bmode: Option<u64>,
@@ -68,7 +60,7 @@ pub(crate) struct Memory {
     grid: Grid,
     map: ColourMap,
     mask: Vec<bool>,
-    taps: Vec<Tap>,
+    scan: ScanConversion,
     beam_grey: Vec<u8>,
     grey: Vec<u8>,
     other: Vec<u8>,
@@ -85,7 +77,7 @@ impl Exam {
         exam_s: f32,
         memory: Memory,
     ) -> Self {
-        let style = skin.style();
+        let style = skin.style().installed(&mut stream(seed, Purpose::Installation, &[]));
         let patient = Patient::draw(seed, number);
         let mut rng = stream(seed, Purpose::Screen, &[number, skin as u64]);
         let screen = screen::lay_out(&style, size, &patient, &mut rng);
@@ -134,7 +126,11 @@ impl Exam {
             acquisition,
             palette,
             max_kpa,
-            tints: [tint_table(look, gamma), tint_table(tint, gamma)],
+            tints: [
+                tint_table(look, gamma),
+                tint_table(tint, gamma),
+                tint_table(look.map(|c| c * style.dim), gamma),
+            ],
             memory,
             stage: Stage::Chrome,
             bmode: None,
@@ -211,7 +207,7 @@ impl Exam {
         memory.grey.clear();
         memory.grey.resize(px, 0);
         memory.beam_grey.clear();
-        memory.taps.clear();
+        memory.scan.clear();
         memory.other.clear();
         if matches!(beams.probe, Probe::Curved { .. }) {
             memory.beam_grey.resize(beams.cols * beams.rows, 0);
@@ -232,14 +228,7 @@ impl Exam {
             }
             Stage::Views => self.prepare_views(),
             Stage::ScanConversion => {
-                let view = self.screen.panes[0].view;
-                let done = self.memory.taps.len() / view.w as usize;
-                for y in done as i32..view.h.min((done + rows) as i32) {
-                    for x in 0..view.w {
-                        self.memory.taps.push(tap(&self.screen, &self.screen.beams, x, y));
-                    }
-                }
-                if done + rows >= view.h as usize {
+                if self.memory.scan.advance(&self.screen, self.screen.panes[0].view, rows) {
                     self.stage = Stage::Field;
                 }
             }
@@ -315,24 +304,11 @@ impl Exam {
             elevation_rad: pose.elevation_rad,
             noise,
         };
-        let curved = !memory.taps.is_empty();
+        let curved = !memory.beam_grey.is_empty();
         let grey = if curved { &mut memory.beam_grey } else { &mut memory.grey };
         memory.field.image(beams, &self.acquisition, tile, &sample, &mut memory.lines, grey);
         if curved {
-            let beam = &memory.beam_grey;
-            for (out, tap) in memory.grey.iter_mut().zip(&memory.taps) {
-                *out = if tap.at == NO_TAP {
-                    0
-                } else {
-                    let at = tap.at as usize;
-                    let across = |i: usize| {
-                        let (a, b) = (beam[i] as i32, beam[i + 1] as i32);
-                        (a << 8) + (b - a) * tap.right as i32
-                    };
-                    let (top, bottom) = (across(at), across(at + beams.cols));
-                    (((top << 8) + (bottom - top) * tap.down as i32) >> 16) as u8
-                };
-            }
+            memory.scan.convert(&memory.beam_grey, beams.cols, &mut memory.grey);
         }
     }
 
@@ -377,7 +353,11 @@ impl Exam {
         let view = pane.view;
         let memory = &self.memory;
         let grey = if pane.ink == Ink::Other { &memory.other } else { &memory.grey };
-        let tint = &self.tints[usize::from(pane.ink == Ink::Tint)];
+        let tint = &self.tints[match pane.ink {
+            Ink::Tint => 1,
+            Ink::Map => 2,
+            Ink::Grey | Ink::Other => 0,
+        }];
         let colour_box = self.screen.colour_box.filter(|_| pane.ink == Ink::Map);
         for (y, line) in grey.chunks_exact(view.w as usize).enumerate() {
             let out = canvas.span(view.x, view.y + y as i32, view.w);
@@ -433,7 +413,10 @@ impl Exam {
                 background: self.patient.background_kpa,
             },
             signs: nodule.map(|n| n.signs),
-            elastogram_index: self.number * updates_per_exam + moment.elastogram,
+            elastogram_index: self
+                .number
+                .saturating_mul(updates_per_exam)
+                .saturating_add(moment.elastogram),
             frozen: moment.frozen,
             settled: self.timeline.settled(moment.elastogram_s),
             exam: self.number,
@@ -449,23 +432,4 @@ fn tint_table(tint: [f32; 3], gamma: f32) -> [u32; 256] {
         let [r, gr, b] = tint.map(c);
         u32::from_le_bytes([b, gr, r, 255])
     })
-}
-
-/// The scan conversion of one view pixel.
-fn tap(screen: &Screen, beams: &Beams, x: i32, y: i32) -> Tap {
-    let none = Tap { at: NO_TAP, right: 0, down: 0 };
-    let Probe::Curved { half_rad, .. } = beams.probe else { return none };
-    if !screen.in_fan(x, y) {
-        return none;
-    }
-    let [angle, depth] = screen.polar(x as f32 + 0.5, y as f32 + 0.5);
-    let col = (angle / half_rad * 0.5 + 0.5) * beams.cols as f32;
-    let row = depth * beams.px_per_mm;
-    let col = col.clamp(0.0, (beams.cols - 2) as f32);
-    let row = row.clamp(0.0, (beams.rows - 2) as f32);
-    Tap {
-        at: (row as usize * beams.cols + col as usize) as u32,
-        right: (col.fract() * 255.0) as u8,
-        down: (row.fract() * 255.0) as u8,
-    }
 }

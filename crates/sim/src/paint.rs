@@ -1,4 +1,4 @@
-//! Drawing with anti-aliasing on BGRx pixels, or into a list of pixels that is laid over every
+//! Drawing with anti-aliasing on `BGRx` pixels, or into a list of pixels that is laid over every
 //! frame. Pure; no allocation but the growth of that list.
 
 use crate::font;
@@ -56,7 +56,7 @@ pub(crate) trait Surface {
     }
 }
 
-/// A frame of BGRx rows.
+/// A frame of `BGRx` rows.
 pub(crate) struct Canvas<'a> {
     pub(crate) px: &'a mut [u8],
     pub(crate) stride: usize,

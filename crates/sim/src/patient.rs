@@ -56,6 +56,7 @@ pub enum Composition {
 /// The B-mode signs of a nodule, in TI-RADS' words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a sign of its own, present or not")]
 pub struct Signs {
     /// Higher than wide.
     pub taller_than_wide: bool,

@@ -148,8 +148,8 @@ fn rendering(s: &mut impl Surface, style: &Style, screen: &Screen, seed: u32, rn
     let height = |x: f32, y: f32| {
         let r = ((x - 3.0) / stretch[0]).hypot((y - 3.0) / stretch[1]) / 2.1;
         let bumps = 0.45 * noise(seed, x * 1.1, y * 1.1)
-            + 0.11 * noise(seed ^ 1, x * 2.7, y * 2.7)
-            + 0.012 * noise(seed ^ 2, x * 8.0, y * 8.0);
+            + 0.11 * noise(seed ^ 0x01, x * 2.7, y * 2.7)
+            + 0.012 * noise(seed ^ 0x02, x * 8.0, y * 8.0);
         1.4 - 1.3 * r * r + bumps
     };
     // Every second pixel of every second line; a rendering is soft anyway.

@@ -18,6 +18,7 @@ pub(crate) enum Purpose {
     NoiseTile,
     Picture,
     Chrome,
+    Installation,
 }
 
 /// Folds `value` into `hash` (the finaliser of splitmix64).

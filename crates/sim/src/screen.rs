@@ -256,7 +256,7 @@ fn image_area(
     let depth_mm = depth_mm.min(ph / s);
     let width_mm = probe_mm.min(pw / s);
     let view = Rect::new(0, 0, (width_mm * s) as i32, (depth_mm * s) as i32);
-    let room = (width_mm / 2.0 - half_mm - 2.0).max(0.0).min(9.0);
+    let room = (width_mm / 2.0 - half_mm - 2.0).clamp(0.0, 9.0);
     let left_mm = -width_mm / 2.0 + uniform(rng, -room, room);
     let beams = Beams {
         probe: Probe::Linear { left_mm },

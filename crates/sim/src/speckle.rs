@@ -116,7 +116,9 @@ fn kernel(fwhm: f32, radius: usize, out: &mut Vec<f32>) {
     }));
     let energy: f32 = out.iter().map(|k| k * k).sum();
     let scale = energy.sqrt().recip();
-    out.iter_mut().for_each(|k| *k *= scale);
+    for k in out {
+        *k *= scale;
+    }
 }
 
 /// Builds a [`Field`], some rows at a time.

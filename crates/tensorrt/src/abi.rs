@@ -307,6 +307,7 @@ pub fn slot_table(major: &str) -> Option<Vec<(String, i64)>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::collections::BTreeMap;

@@ -32,6 +32,11 @@ impl<'b> BuilderConfig<'b> {
         Self { raw, builder }
     }
 
+    /// The builder that made this config.
+    pub fn builder(&self) -> &'b Builder {
+        self.builder
+    }
+
     fn library(&self) -> Library {
         self.builder.library()
     }
@@ -198,6 +203,8 @@ impl<'b> BuilderConfig<'b> {
     /// A cache belongs to a GPU, a CUDA version and a TensorRT version. `Ok(false)`: it is for
     /// another machine and was not taken, the build times everything anew.
     ///
+    /// Some versions take bytes that are no cache at all for an empty one, with a warning in the log.
+    ///
     /// # Errors
     /// [`Error::Failed`] with TensorRT's words where the bytes are no timing cache.
     pub fn load_timing_cache(&mut self, bytes: &[u8]) -> Result<bool, Error> {
@@ -228,7 +235,7 @@ impl<'b> BuilderConfig<'b> {
         watcher: impl ProgressMonitor + 'static,
     ) -> Result<(), Error> {
         if self.builder.raw.abi.era != Era::V8
-            && self.raw.set_monitor(Monitor::new(Box::new(watcher)))
+            && self.raw.set_monitor(Box::new(Monitor::new(Box::new(watcher))))
         {
             return Ok(());
         }

@@ -210,7 +210,7 @@ impl Library {
     }
 
     /// Starts to listen for the words of a call.
-    pub(crate) fn call(&self) -> Call {
+    pub(crate) fn call(self) -> Call {
         Call::start(self.loaded.logger)
     }
 
@@ -288,6 +288,7 @@ fn path_of(name: &Path, address: usize) -> PathBuf {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

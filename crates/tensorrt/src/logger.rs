@@ -53,7 +53,7 @@ impl Logger {
     fn take(&self, severity: Severity, text: &str) {
         match severity {
             Severity::InternalError => {
-                tracing::error!(target: "tensorrt", internal = true, "{text}")
+                tracing::error!(target: "tensorrt", internal = true, "{text}");
             }
             Severity::Error => tracing::error!(target: "tensorrt", "{text}"),
             Severity::Warning => tracing::warn!(target: "tensorrt", "{text}"),
@@ -205,6 +205,7 @@ pub(crate) fn constants(era: Era, put: &mut dyn FnMut(String, i64)) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

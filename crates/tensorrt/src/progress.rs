@@ -40,8 +40,8 @@ impl fmt::Debug for Monitor {
 }
 
 impl Monitor {
-    pub(crate) fn new(watcher: Box<dyn ProgressMonitor>) -> Box<Self> {
-        Box::new(Self { vtable: TABLE.0.as_ptr(), cancelled: AtomicBool::new(false), watcher })
+    pub(crate) fn new(watcher: Box<dyn ProgressMonitor>) -> Self {
+        Self { vtable: TABLE.0.as_ptr(), cancelled: AtomicBool::new(false), watcher }
     }
 
     pub(crate) fn as_ptr(&self) -> *mut c_void {

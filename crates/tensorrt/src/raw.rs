@@ -83,7 +83,8 @@ impl Object {
         // vtable's address.
         unsafe {
             checked(*public.cast::<Ptr>())?;
-            let implementation = checked(*public.cast::<u8>().add(same::IMPL_AT).cast::<Ptr>())?;
+            let implementation =
+                checked(*public.cast::<Ptr>().add(same::IMPL_AT / size_of::<Ptr>()))?;
             checked(*implementation.cast::<Ptr>())?;
             Ok(Self { public, implementation })
         }
@@ -215,6 +216,7 @@ pub(crate) fn layout_entries(era: Era, put: &mut dyn FnMut(String, i64)) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

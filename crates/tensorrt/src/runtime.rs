@@ -104,7 +104,7 @@ impl Runtime {
     /// [`Error::ZeroByte`].
     pub fn set_temporary_directory(&mut self, path: &Path) -> Result<(), Error> {
         let path = CString::new(path.as_os_str().as_encoded_bytes())
-            .map_err(|_| Error::ZeroByte { what: "the path of the temporary directory" })?;
+            .map_err(|_| Error::ZeroByte { what: "path of the temporary directory" })?;
         self.only()?.set_temporary_directory(&path);
         Ok(())
     }

@@ -1,4 +1,5 @@
 //! Building engines, end to end against the stand-in library in every layout.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Finding, loading and refusing libraries; and the log.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,4 +1,6 @@
 //! Running engines, end to end against the stand-in library in every layout.
+#![allow(clippy::unwrap_used)]
+#![allow(clippy::float_cmp, reason = "small whole numbers, exact in any order")]
 #![allow(unsafe_code, reason = "promises about the memory of the stand-in's device, the host")]
 
 mod common;
@@ -52,7 +54,7 @@ fn every_supported_version_builds_loads_and_runs_a_network_with_open_extents() {
             assert!(engine.inspect().unwrap().contains("workspace"));
 
             let mut context = engine.create_context().unwrap();
-            context.set_name(c"live");
+            context.set_name(c"live").unwrap();
             assert_eq!(context.optimization_profile(), Some(0));
             assert!(!context.tensor_shape(c"x").unwrap().is_known());
             context.set_input_shape(c"x", &[1, 3, 2, 5]).unwrap();
@@ -340,15 +342,15 @@ fn threads_share_an_engine_and_each_runs_its_own_context() {
     let library = stand_in.open();
     let engine = library.create_runtime().unwrap().deserialize(&plan(library)).unwrap();
     // Made here, moved there.
-    let contexts: Vec<_> = (0..4).map(|_| engine.create_context().unwrap()).collect();
+    let contexts: Vec<_> = (0_u8..4).map(|_| engine.create_context().unwrap()).collect();
     let sums: Vec<f32> = std::thread::scope(|scope| {
         let threads: Vec<_> = contexts
             .into_iter()
-            .enumerate()
-            .map(|(index, mut context)| {
+            .zip(0_u8..)
+            .map(|(mut context, index)| {
                 scope.spawn(move || {
                     context.set_input_shape(c"x", &[1, 3, 2, 2]).unwrap();
-                    let (input, mut output) = ([index as f32; 12], [0.0; 2]);
+                    let (input, mut output) = ([f32::from(index); 12], [0.0; 2]);
                     bind(&mut context, &input, &mut output);
                     enqueue(&mut context).unwrap();
                     output[0]

@@ -72,7 +72,7 @@ fn model(loaded: &Loaded) -> Finding {
         Ok(folder) => folder,
         Err(e) => return missing(e.to_string()),
     };
-    match config.scorer.parse().and_then(|backend| scoring::load(&folder, backend)) {
+    match scoring::load(&folder, config.scorer) {
         Ok(model) => {
             let info = model.info();
             let trained = if info.trained { "" } else { "; UNTRAINED: its scores mean nothing" };

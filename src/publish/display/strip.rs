@@ -200,11 +200,12 @@ pub(super) fn blacken(format: PixelFormat, to: &mut [RowsMut<'_>], full_range: b
     let black = if full_range { 0 } else { 16 };
     for (i, plane) in to.iter_mut().enumerate() {
         match (format, i) {
-            (PixelFormat::Nv12 | PixelFormat::I420, 0) => plane.data.fill(black),
+            (PixelFormat::Nv12 | PixelFormat::I420, 0) | (PixelFormat::Gray8, _) => {
+                plane.data.fill(black);
+            }
             (PixelFormat::Nv12 | PixelFormat::I420, _) => plane.data.fill(128),
             (PixelFormat::Yuy2, _) => pattern(plane.data, [black, 128]),
             (PixelFormat::Uyvy, _) => pattern(plane.data, [128, black]),
-            (PixelFormat::Gray8, _) => plane.data.fill(black),
             (PixelFormat::Bgrx | PixelFormat::Rgb, _) => plane.data.fill(0),
         }
     }
@@ -304,7 +305,7 @@ mod tests {
                 (0..n).map(|i| f64::from(f(i))).sum::<f64>() / n as f64
             };
             let n = shown.len();
-            for channel in 0..3 {
+            for channel in [0, 1, 2usize] {
                 let want = mean(&|i| tile.rgba()[i * 4 + channel], n);
                 let got = mean(&|i| shown[i][channel], n);
                 // A grey format has the luma in all three.

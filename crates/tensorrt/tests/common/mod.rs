@@ -1,4 +1,5 @@
 //! A private copy of the stand-in libnvinfer, playing one version.
+#![allow(clippy::unwrap_used)]
 #![allow(
     dead_code,
     unreachable_pub,
@@ -114,15 +115,11 @@ impl StandIn {
 }
 
 fn names(version: i32) -> [String; 2] {
-    match version {
-        10_700..=10_799 => {
-            ["libtensorrt_rtx.so.1".into(), "libtensorrt_onnxparser_rtx.so.1".into()]
-        }
-        _ => {
-            let major = if version < 10_000 { version / 1000 } else { version / 10_000 };
-            [format!("libnvinfer.so.{major}"), format!("libnvonnxparser.so.{major}")]
-        }
+    if (10_700..10_800).contains(&version) {
+        return ["libtensorrt_rtx.so.1".into(), "libtensorrt_onnxparser_rtx.so.1".into()];
     }
+    let major = if version < 10_000 { version / 1000 } else { version / 10_000 };
+    [format!("libnvinfer.so.{major}"), format!("libnvonnxparser.so.{major}")]
 }
 
 /// Parses a model of the stand-in.
