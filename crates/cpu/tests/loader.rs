@@ -1,6 +1,8 @@
 //! The loader on files that are cut, changed or hostile: an error that tells, never a panic, and
 //! memory that the file's own size bounds.
 
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, clippy::needless_for_each)]
+
 #[path = "support/model.rs"]
 mod model;
 
@@ -104,7 +106,7 @@ fn changed_bytes_never_panic_and_never_take_much_memory() {
         let bytes = model.onnx();
         for round in 0..6_000 {
             let mut changed = bytes.clone();
-            for _ in 0..1 + round % 4 {
+            for _ in 0..=round % 4 {
                 let at = random(changed.len());
                 changed[at] = match random(4) {
                     0 => changed[at] ^ (1 << random(8)),

@@ -1,5 +1,7 @@
 //! The network against rten on the same ONNX bytes, from 64 px to 448 px, odd sizes included.
 
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, clippy::needless_for_each)]
+
 #[path = "support/model.rs"]
 mod model;
 #[path = "support/peer.rs"]
