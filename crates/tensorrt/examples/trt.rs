@@ -34,7 +34,10 @@ fn main() -> Result<(), Any> {
     let library = Library::open()?;
     println!("{library}, functions of {}", library.table());
     match arguments[..] {
-        [] => about(library),
+        [] => {
+            about(library);
+            Ok(())
+        }
         ["build", model, plan] => build(library, model, plan, 224),
         ["build", model, plan, side] => build(library, model, plan, side.parse()?),
         ["show", plan] => show(library, plan),
@@ -42,7 +45,7 @@ fn main() -> Result<(), Any> {
     }
 }
 
-fn about(library: Library) -> Result<(), Any> {
+fn about(library: Library) {
     match library.create_runtime() {
         Ok(runtime) => println!("runtime: {} DLA cores", runtime.dla_cores()),
         Err(error) => println!("no runtime: {error}"),
@@ -55,7 +58,6 @@ fn about(library: Library) -> Result<(), Any> {
         Ok(parser) => println!("parser: {}", parser.path().display()),
         Err(error) => println!("no parser: {error}"),
     }
-    Ok(())
 }
 
 fn build(library: Library, model: &str, plan: &str, side: i64) -> Result<(), Any> {

@@ -201,6 +201,7 @@ pub(crate) fn constants(era: Era, put: &mut dyn FnMut(String, i64)) {
     }
     if era != Era::V8 {
         put("interface_info.size".into(), size_of::<InterfaceInfo>() as i64);
+        put("interface_info.as_in_c".into(), 1);
     }
 }
 

@@ -213,6 +213,8 @@ pub(crate) fn layout_entries(era: Era, put: &mut dyn FnMut(String, i64)) {
     put("dims.size".into(), size as i64);
     put("dims.extent_size".into(), extent as i64);
     put("dims.extents_at".into(), at as i64);
+    put("dims.as_in_c".into(), 1);
+    put("enums.as_int32".into(), 1);
 }
 
 #[cfg(test)]

@@ -264,6 +264,21 @@ fn a_context_that_cannot_be_made_says_why() {
 }
 
 #[test]
+fn an_engine_that_does_not_name_its_tensors_is_refused_and_freed() {
+    for version in VERSIONS {
+        let stand_in = StandIn::new(version);
+        {
+            let library = stand_in.open();
+            let plan = plan(library);
+            stand_in.set("nameless", 1);
+            let error = library.create_runtime().unwrap().deserialize(&plan).unwrap_err();
+            assert_eq!(error.to_string(), "getIOTensorName failed: TensorRT gave no reason");
+        }
+        stand_in.assert_clean();
+    }
+}
+
+#[test]
 fn shapes_and_names_are_checked_with_words_that_help() {
     for version in VERSIONS {
         let stand_in = StandIn::new(version);

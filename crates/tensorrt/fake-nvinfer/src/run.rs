@@ -280,6 +280,9 @@ extern "C" fn nb_io_tensors(it: It) -> i32 {
 }
 
 extern "C" fn io_tensor_name(it: It, index: i32) -> *const c_char {
+    if is_set("nameless") {
+        return std::ptr::null();
+    }
     let tensor = state::<Engine>(it).plan.tensors.get(index as usize);
     tensor.map_or(std::ptr::null(), |tensor| tensor.name.as_ptr())
 }

@@ -130,11 +130,11 @@ impl RawEngine {
         self.abi.era
     }
 
-    /// Inputs and outputs in TensorRT's order. Entries without a name or mode are left out.
-    pub(crate) fn tensors(&self) -> Vec<TensorInfo> {
+    /// Inputs and outputs in TensorRT's order. `None` where one has no name, mode or shape.
+    pub(crate) fn tensors(&self) -> Option<Vec<TensorInfo>> {
         // SAFETY: the tables.
         let count = unsafe { call!(self.owned.it(), self.abi.engine.nb_io_tensors, fn() -> i32) };
-        (0..count).filter_map(|index| self.tensor(index)).collect()
+        (0..count).map(|index| self.tensor(index)).collect()
     }
 
     fn tensor(&self, index: i32) -> Option<TensorInfo> {
