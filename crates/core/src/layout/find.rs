@@ -116,6 +116,8 @@ impl Finder {
         (shape.solid > 0.5 && shape.fill > 0.4).then_some(cells)
     }
 
+    // One straight sequence of steps, in the order of docs/design/layout.md.
+    #[allow(clippy::too_many_lines)]
     fn complete(
         &mut self,
         frame: &Frame,
