@@ -8,10 +8,15 @@ use clap::{Parser, Subcommand};
 
 use self::error::Exit;
 
+pub mod bench;
+pub mod check;
 pub mod doctor;
 pub mod error;
+mod inputs;
 pub mod locate;
 mod output;
+pub mod replay;
+pub mod run;
 pub mod simulate;
 
 /// Reads the malignancy of a thyroid nodule off an ultrasound screen that shows B-mode and
@@ -31,9 +36,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::RunArgs),
+    Replay(replay::ReplayArgs),
     Locate(locate::LocateArgs),
     Simulate(simulate::SimulateArgs),
+    Check(check::CheckArgs),
     Doctor(doctor::DoctorArgs),
+    Bench(bench::BenchArgs),
 }
 
 /// Runs the command named on the command line.
@@ -50,8 +59,12 @@ pub fn main() -> ExitCode {
         }
     };
     let done = match &cli.command {
+        Command::Run(args) => run::run(args),
+        Command::Replay(args) => replay::run(args),
         Command::Locate(args) => locate::run(args),
         Command::Simulate(args) => simulate::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Doctor(args) => doctor::run(args),
     };
     match done {

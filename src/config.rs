@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::scoring::Settings;
+use crate::scoring::{Backend, Settings};
 
 /// Everything that a person can set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,12 +48,12 @@ pub struct ModelConfig {
     /// Name of a folder in one of the `engines` folders, or a folder's path.
     pub name: String,
     /// `auto`, or the one backend to use; a named backend that cannot run is an error.
-    pub scorer: String,
+    pub scorer: Backend,
 }
 
 impl Default for ModelConfig {
     fn default() -> Self {
-        Self { name: "demo".into(), scorer: "auto".into() }
+        Self { name: "demo".into(), scorer: Backend::default() }
     }
 }
 

@@ -26,9 +26,9 @@ use crate::ingest::{self, Ingest, Preset};
 use crate::mailbox::Mailbox;
 use crate::notify::{Notifier, Watchdog};
 use crate::publish::display::{Display, DisplaySink};
-use crate::publish::overlay;
+use crate::publish::overlay::{self, LastSeen};
 use crate::publish::socket::{self, Listener, Readings};
-use crate::scoring::{self, Analyzer, InferThread};
+use crate::scoring::{self, Analyzer, Clock, InferThread, MonotonicClock};
 use crate::state::SourceState;
 
 mod output;
@@ -85,13 +85,8 @@ pub enum DaemonError {
     #[error(transparent)]
     Display(#[from] crate::publish::display::DisplayError),
     /// The snapshot.
-    #[error("the snapshot {path} cannot be written", path = path.display())]
-    Snapshot {
-        /// File.
-        path: PathBuf,
-        /// Why.
-        source: crate::publish::overlay::SnapshotError,
-    },
+    #[error(transparent)]
+    Snapshot(#[from] overlay::SnapshotError),
     /// Something that only a restart mends.
     #[error("{0}")]
     Fatal(String),
@@ -104,9 +99,6 @@ pub enum DaemonError {
         source: std::io::Error,
     },
 }
-
-/// The newest frame that was looked at, kept only when a snapshot is wanted.
-type LastSeen = Arc<ArcSwapOption<(Frame, Arc<Reading>)>>;
 
 /// Runs the live path until its limit, a signal, the end of a finite source, or a fault.
 ///
@@ -123,15 +115,16 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
     let inherited = Listener::inherited()?;
     let model_dir = loaded.model_dir(&config.model.name)?;
     config.scoring.check().map_err(DaemonError::Setting)?;
-    let backend: scoring::Backend = config.model.scorer.parse()?;
     // Loads, checks and runs it once: the first frame is scored at full speed.
-    let model = scoring::load_with_threads(&model_dir, backend, config.scoring.threads)?;
+    let model =
+        scoring::load_with_threads(&model_dir, config.model.scorer, config.scoring.threads)?;
     info!(
         EVENT = "model",
         NAME = %model.info().name,
         BACKEND = %model.info().backend,
         DIGEST = %model.info().digest,
         TRAINED = model.info().trained,
+        WHY = model.why(),
         "scorer chosen"
     );
     let analyzer =
@@ -174,9 +167,10 @@ async fn live(
     let config = &loaded.config;
     let notifier = Arc::new(Notifier::from_env());
     let mut signals = Signals::new()?;
-    let base_ns = crate::state::monotonic_ns();
+    let base_ns = MonotonicClock.now_ns();
     let latest: Arc<ArcSwapOption<Reading>> = Arc::default();
-    let last_seen: LastSeen = Arc::default();
+    // Kept only when a snapshot is wanted.
+    let last_seen: Arc<LastSeen> = Arc::default();
     let (state, mut state_changes) = watch::channel(SourceState::Connecting { attempt: 0 });
 
     let readings = match inherited {
@@ -207,8 +201,8 @@ async fn live(
                 if let Some(publisher) = &publisher {
                     publisher.publish(&reading);
                 }
-                if keep_frames && let Some(frame) = frame {
-                    last_seen.store(Some(Arc::new((frame.clone(), Arc::clone(&reading)))));
+                if keep_frames {
+                    last_seen.observe(frame, &reading);
                 }
                 summary.observe(&reading);
                 out.print(reading);
@@ -299,7 +293,9 @@ fn counter(progress: Arc<AtomicU64>) -> crate::notify::Counter {
 fn status(state: &SourceState) -> String {
     match state {
         SourceState::Connecting { attempt: 0 } => "connecting to the source".into(),
-        SourceState::Connecting { attempt } => format!("connecting to the source, attempt {attempt}"),
+        SourceState::Connecting { attempt } => {
+            format!("connecting to the source, attempt {attempt}")
+        }
         SourceState::Live { width, height, format } => format!("live, {width}×{height} {format}"),
         SourceState::NoSignal { why } => format!("no signal: {why}"),
         SourceState::Stalled { quiet_ms } => format!("stalled: no frame for {quiet_ms} ms"),
@@ -351,13 +347,10 @@ fn write_snapshot(
     max_age_ms: u64,
 ) -> Result<(), DaemonError> {
     let Some(path) = &options.snapshot else { return Ok(()) };
-    let Some(seen) = last_seen.load_full() else {
+    if !last_seen.write(path, max_age_ms)? {
         warn!(EVENT = "snapshot", "no frame was seen: no snapshot");
-        return Ok(());
-    };
-    let (frame, reading) = &*seen;
-    overlay::write_snapshot(path, frame, Some(reading), reading.captured_ns, max_age_ms)
-        .map_err(|source| DaemonError::Snapshot { path: path.clone(), source })
+    }
+    Ok(())
 }
 
 /// SIGINT and SIGTERM.
@@ -369,10 +362,15 @@ struct Signals {
 impl Signals {
     fn new() -> Result<Self, DaemonError> {
         let on = |kind| {
-            signal(kind)
-                .map_err(|source| DaemonError::System { what: "installing signal handlers", source })
+            signal(kind).map_err(|source| DaemonError::System {
+                what: "installing signal handlers",
+                source,
+            })
         };
-        Ok(Self { interrupt: on(SignalKind::interrupt())?, terminate: on(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: on(SignalKind::interrupt())?,
+            terminate: on(SignalKind::terminate())?,
+        })
     }
 
     /// Waits for the next one and names it.

@@ -19,10 +19,13 @@ mod capture;
 mod elements;
 pub mod encode;
 mod files;
+mod headers;
 mod launch;
+mod messages;
 mod picture;
 mod preset;
 mod signal;
+mod simsrc;
 mod supervisor;
 
 pub use files::{FileFrames, open_file, open_preset};
@@ -52,7 +55,7 @@ pub enum IngestError {
     #[error(transparent)]
     Preset(#[from] PresetError),
     /// A file cannot be read, or not to its end.
-    #[error("{}: {problem}", path.display())]
+    #[error("{} {problem}", path.display())]
     File {
         /// The file, or the preset's name.
         path: PathBuf,
@@ -69,10 +72,15 @@ pub fn init() -> Result<(), IngestError> {
     static DONE: OnceLock<Result<(), String>> = OnceLock::new();
     DONE.get_or_init(|| {
         gst::init().map_err(|e| e.to_string())?;
-        Ok(())
+        simsrc::register().map_err(|e| e.to_string())
     })
     .clone()
     .map_err(IngestError::Init)
+}
+
+/// GStreamer's version in words; call [`init`] first.
+pub fn version() -> String {
+    gst::version_string().to_string()
 }
 
 /// A running capture; [`Ingest::stop`] ends it. Dropping it ends it too, without waiting.
@@ -132,7 +140,7 @@ impl Ingest {
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         if tokio::time::timeout(STOP_CAP, &mut self.task).await.is_err() {
-            tracing::warn!("the capture pipeline did not stop in time; given up");
+            tracing::warn!(EVENT = "source", "the capture pipeline did not stop in time; given up");
             self.task.abort();
         }
     }
@@ -140,6 +148,11 @@ impl Ingest {
     /// A count that rises as long as the supervisor goes on, for the watchdog.
     pub fn progress(&self) -> u64 {
         self.progress.load(Ordering::Relaxed)
+    }
+
+    /// The counter behind [`Ingest::progress`], to be read after this is gone.
+    pub fn progress_counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.progress)
     }
 
     /// Pictures taken from the source so far, over all rebuilds.

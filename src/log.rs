@@ -63,10 +63,9 @@ pub enum LogError {
 pub fn init(target: Target) -> Result<Target, LogError> {
     let filter = filter(std::env::var(FILTER_VAR).ok().as_deref())?;
     let journal = match target {
-        Target::Stderr => None,
         Target::Journal => Some(journal_layer().map_err(LogError::Journal)?),
         Target::Auto if stderr_is_the_journal() => journal_layer().ok(),
-        Target::Auto => None,
+        Target::Auto | Target::Stderr => None,
     };
     let registry = tracing_subscriber::registry().with(filter);
     if let Some(layer) = journal {

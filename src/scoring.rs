@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sonofuse_core::manifest::{Manifest, ManifestError};
 use sonofuse_core::preprocess::FusionInput;
@@ -17,6 +18,7 @@ mod analyzer;
 mod clock;
 mod evidence;
 mod infer;
+mod cpu;
 mod onnx;
 mod scorer;
 mod settings;
@@ -36,11 +38,14 @@ const MANIFEST_MAX: u64 = 1 << 20;
 const MODEL_MAX: u64 = 4 << 30;
 
 /// What runs the network.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Backend {
     /// The fastest that this machine can run.
     #[default]
     Auto,
+    /// Our own engine on the CPU: the VGG fusion family.
+    Cpu,
     /// rten on the CPU: any ONNX file.
     Rten,
 }
@@ -51,6 +56,7 @@ impl FromStr for Backend {
     fn from_str(name: &str) -> Result<Self, ScoringError> {
         match name {
             "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
             "rten" => Ok(Self::Rten),
             _ => Err(ScoringError::Backend { name: name.into() }),
         }
@@ -61,6 +67,7 @@ impl std::fmt::Display for Backend {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Auto => "auto",
+            Self::Cpu => "cpu",
             Self::Rten => "rten",
         })
     }
@@ -70,7 +77,7 @@ impl std::fmt::Display for Backend {
 #[derive(Debug, Error)]
 pub enum ScoringError {
     /// A backend that this build does not have.
-    #[error("unknown scorer `{name}`: this build has `auto` and `rten`")]
+    #[error("unknown scorer `{name}`: this build has `auto`, `cpu` and `rten`")]
     Backend {
         /// What was asked for.
         name: String,
@@ -147,6 +154,7 @@ pub enum ScoringError {
 pub struct Model {
     manifest: Manifest,
     scorer: Box<dyn Scorer>,
+    why: String,
 }
 
 impl std::fmt::Debug for Model {
@@ -158,12 +166,17 @@ impl std::fmt::Debug for Model {
 impl Model {
     /// Joins a manifest and a scorer, unchecked: for scorers of tests and of other backends.
     pub fn new(manifest: Manifest, scorer: Box<dyn Scorer>) -> Self {
-        Self { manifest, scorer }
+        Self { manifest, scorer, why: String::new() }
     }
 
     /// What is said of it in every reading.
     pub fn info(&self) -> &ModelInfo {
         self.scorer.info()
+    }
+
+    /// Why this backend runs it, for the journal.
+    pub fn why(&self) -> &str {
+        &self.why
     }
 
     /// Its manifest.
@@ -217,15 +230,39 @@ pub fn load_with_threads(
     if !found.eq_ignore_ascii_case(&manifest.sha256) {
         return Err(ScoringError::Digest { path, found, expected: manifest.sha256 });
     }
-    let scorer = match backend {
-        Backend::Auto | Backend::Rten => {
-            onnx::RtenScorer::load(&manifest, found, bytes, threads)
-                .map_err(|why| ScoringError::Load { path: path.clone(), backend: "rten", why })?
-        }
-    };
-    let mut model = Model::new(manifest, Box::new(scorer));
+    let (scorer, why) = choose(&manifest, &path, found, bytes, backend, threads)?;
+    let mut model = Model { why, ..Model::new(manifest, scorer) };
     prove(&mut model, &path)?;
     Ok(model)
+}
+
+/// Takes the named backend, or with `auto` the first that runs the model; says why that one.
+fn choose(
+    manifest: &Manifest,
+    path: &Path,
+    digest: String,
+    bytes: Vec<u8>,
+    backend: Backend,
+    threads: usize,
+) -> Result<(Box<dyn Scorer>, String), ScoringError> {
+    let failed =
+        |backend, why| ScoringError::Load { path: path.to_owned(), backend, why };
+    let mut why = "named in the configuration".to_string();
+    if backend != Backend::Rten {
+        match cpu::CpuScorer::load(manifest, digest.clone(), &bytes, threads) {
+            Ok(scorer) => {
+                if backend == Backend::Auto {
+                    why = "the fastest on a machine without a usable GPU engine".into();
+                }
+                return Ok((Box::new(scorer), why));
+            }
+            Err(cpu::Refusal::NotOurs(words)) if backend == Backend::Auto => why = words,
+            Err(refusal) => return Err(failed("cpu", refusal.into_words())),
+        }
+    }
+    let scorer = onnx::RtenScorer::load(manifest, digest, bytes, threads)
+        .map_err(|why| failed("rten", why))?;
+    Ok((Box::new(scorer), why))
 }
 
 /// Runs the known inputs, or a small one where the manifest has none.

@@ -173,7 +173,7 @@ fn the_picture_goes_on_while_the_scorer_hangs() {
     // Each frame was shown, or replaced by a newer one because the machine was busy; few were.
     until("all frames are accounted for", || display.counts().shown() + display.replaced() == 120);
     assert!(display.counts().shown() >= 90, "{} of 120 shown", display.counts().shown());
-    display.stop();
+    drop(display);
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn the_scanner_s_bytes_reach_the_sink_unchanged() {
         let strip = shown.part(strip.x0()..strip.x1(), strip.y0()..strip.y1(), bytes);
         let values: HashSet<u8> = strip.into_iter().collect();
         assert!(values.len() > 20, "{format}: text and shapes have many values");
-        display.stop();
+        drop(display);
     }
 }
 
@@ -248,7 +248,7 @@ fn a_score_expires_on_the_screen_by_its_own_age() {
     });
     let now = show(250);
     assert!(now != fresh, "the score is not shown any more");
-    display.stop();
+    drop(display);
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn a_change_of_size_and_format_is_shown_at_once() {
         });
     }
     assert_eq!(display.counts().restarts(), 0);
-    display.stop();
+    drop(display);
 }
 
 #[test]
@@ -288,10 +288,13 @@ fn without_frames_a_card_takes_the_place_of_the_last_picture() {
     let cards = display.counts().cards();
     until("the card", || display.counts().cards() >= cards + 2);
     until("the card is seen", || {
-        let picture = seen.last().part(0..640, 0..480, 1);
-        seen.last().width == Canvas::new(640, 480).width && picture.iter().all(|&b| b != 200)
+        let shown = seen.last();
+        let picture = shown.part(0..640, 0..480, 1);
+        // Light words on a dark ground: nothing is left of the light picture but a few edges.
+        let light: u32 = picture.iter().map(|&b| u32::from(b == 200)).sum();
+        shown.width == Canvas::new(640, 480).width && light < 640 * 480 / 100
     });
-    display.stop();
+    drop(display);
 }
 
 #[test]
@@ -325,7 +328,7 @@ fn a_sink_that_fails_is_built_again_and_the_picture_comes_back() {
         seen.len() > 3
     });
     assert!(display.counts().restarts() >= 1);
-    display.stop();
+    drop(display);
 }
 
 #[test]
@@ -355,7 +358,8 @@ fn a_sink_that_hangs_holds_up_neither_the_source_nor_the_stop() {
     }
     // At most: one in the sink, one or two on the way, one in hand, one in the mailbox.
     until("the frames are replaced, not kept", || display.replaced() >= 990);
-    display.stop();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(display.stop());
 }
 
 #[test]
@@ -369,14 +373,14 @@ fn a_frame_that_cannot_be_shown_ends_nothing() {
     let short = {
         let buffer = gst::Buffer::from_mut_slice(vec![0u8; 10]);
         let whole = sample("NV12", 320, 240, 0);
-        gst::Sample::builder().buffer(&buffer).caps(whole.caps().unwrap()).build()
+        gst::Sample::builder().buffer(&buffer).caps(&whole.caps_owned().unwrap()).build()
     };
     tap(&short);
     std::thread::sleep(Duration::from_millis(50));
     tap(&sample("NV12", 320, 240, 60));
     until("the good frame", || display.counts().shown() == 1);
     assert_eq!(display.counts().restarts(), 0);
-    display.stop();
+    drop(display);
 }
 
 #[test]
@@ -392,9 +396,7 @@ fn a_wrong_sink_is_refused_with_what_would_be_right() {
     let error = "fakesink ! filesink".parse::<DisplaySink>().unwrap_err();
     assert!(error.to_string().contains("kmssink"), "{error}");
     assert_eq!("none".parse::<DisplaySink>().unwrap(), DisplaySink::None);
-    let idle = Display::start(&DisplaySink::None, 0, latest(), MAX_AGE_MS).unwrap();
-    idle.tap()(&sample("NV12", 320, 240, 60));
-    idle.stop();
+    assert!(Display::start(&DisplaySink::None, 0, latest(), MAX_AGE_MS).unwrap().is_none());
 }
 
 /// Xvfb on a free display; killed when dropped.
@@ -479,5 +481,44 @@ fn a_real_window_shows_picture_and_panel() {
         picture_shown && colours.len() > 50
     });
     assert_eq!(display.counts().restarts(), 0);
-    display.stop();
+    drop(display);
+}
+
+/// Not a test: what a shown frame costs. `cargo test --release --test display -- --ignored
+/// --nocapture cost`
+#[test]
+#[ignore = "a measurement"]
+fn cost_of_a_frame() {
+    gst::init().unwrap();
+    let cpu_ms = || {
+        let t = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        t.tv_sec as f64 * 1e3 + t.tv_nsec as f64 / 1e6
+    };
+    for format in ["NV12", "YUY2", "BGRx"] {
+        let latest = Arc::new(ArcSwapOption::empty());
+        let sink: DisplaySink = "fakesink".parse().unwrap();
+        let display = Display::start(&sink, now_ns(), Arc::clone(&latest), MAX_AGE_MS);
+        let display = display.unwrap().unwrap();
+        let tap = display.tap();
+        let frame = sample(format, 1920, 1080, 77);
+        let run = |n: u64, changes: bool| {
+            let (before, start) = (display.counts().shown(), cpu_ms());
+            for i in 0..n {
+                if changes {
+                    let mut reading = scored(now_ns());
+                    reading.evidence = i as u32;
+                    latest.store(Some(Arc::new(reading)));
+                }
+                tap(&frame);
+                until("the frame is shown", || display.counts().shown() > before + i);
+            }
+            (cpu_ms() - start) / n as f64
+        };
+        run(20, false);
+        let (same, drawn) = (run(300, false), run(60, true));
+        println!(
+            "{format} 1920x1080: {same:.2} CPU-ms a frame, {drawn:.2} when the panel is drawn anew"
+        );
+        drop(display);
+    }
 }

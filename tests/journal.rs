@@ -27,7 +27,8 @@ fn child() {
     tracing::warn!(EVENT = "socket", "a cause");
     tracing::error!(EVENT = "engine", "a fault");
     tracing::debug!(EVENT = "never", "filtered out");
-    assert_eq!(got, sonofuse::log::Target::Journal);
+    let journal = std::env::var_os("SONOFUSE_TEST_ELSEWHERE").is_none();
+    assert_eq!(got == sonofuse::log::Target::Journal, journal);
 }
 
 /// Runs the child beside a journald of its own; `None` with the reason printed where that cannot be.
@@ -90,8 +91,27 @@ fn a_real_journald_keeps_our_fields_and_priorities() {
 
 #[test]
 fn stderr_that_is_the_journal_is_noticed() {
-    // systemd-cat connects stderr to the journal as systemd does, and names it in JOURNAL_STREAM.
-    if let Some(entries) = journal("auto", &["systemd-cat", "--stderr-priority=err"]) {
+    // systemd-cat connects stderr to the journal as systemd does; the variable that systemd also
+    // sets is set by hand.
+    let by_hand = "JOURNAL_STREAM=$(stat --dereference --format %d:%i /proc/self/fd/2) exec \"$@\"";
+    if let Some(entries) = journal("auto", &["systemd-cat", "sh", "-c", by_hand, "sh"]) {
         check(&entries);
     }
+}
+
+#[test]
+fn a_journal_stream_of_somebody_else_is_not_taken_for_ours() {
+    // Inherited by a child whose stderr goes elsewhere: the log stays on stderr.
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--ignored", "--nocapture"])
+        .env("SONOFUSE_TEST_LOG", "auto")
+        .env("SONOFUSE_TEST_ELSEWHERE", "1")
+        .env("JOURNAL_STREAM", "9:1")
+        .env_remove("SONOFUSE_LOG")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("source is live") && said.contains("EVENT=\"source\""), "{said}");
+    assert!(!said.contains("filtered out"), "{said}");
 }

@@ -49,10 +49,8 @@ fn an_unknown_key_is_refused_with_its_line() {
 #[test]
 fn the_readme_names_the_commands_that_exist() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let help = std::process::Command::new(env!("CARGO_BIN_EXE_sonofuse"))
-        .arg("--help")
-        .output()
-        .unwrap();
+    let help =
+        std::process::Command::new(env!("CARGO_BIN_EXE_sonofuse")).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     for command in ["run", "replay", "locate", "simulate", "check", "doctor", "bench"] {
         assert!(readme.contains(&format!("sonofuse {command}")), "README lacks {command}");

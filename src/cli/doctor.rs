@@ -7,11 +7,13 @@
 use clap::Args;
 use serde::Serialize;
 
-use self::probe::Machine;
+pub(super) use self::probe::Machine;
 use super::error::{CliError, Exit};
 use super::output::Output;
+use crate::config::Loaded;
 
 mod gpu;
+mod live;
 mod probe;
 mod service;
 
@@ -105,7 +107,10 @@ struct Report<'a> {
 /// # Errors
 /// [`Exit::Unavailable`] when something essential is missing; [`Exit::Io`] when stdout fails.
 pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
-    let findings = findings(&Machine::this());
+    // A wrong configuration is `check`'s matter: here the defaults serve as well.
+    let loaded = Loaded::read(None).unwrap_or_default();
+    let mut findings = findings(&Machine::this());
+    findings.extend(live::findings(&loaded));
     let missing = findings.iter().filter(|f| f.state == State::Missing).count();
     let mut out = Output::new();
     if args.json {

@@ -11,12 +11,13 @@ use sonofuse_core::layout::{Finder, HardEnd, NoDualView, Orientation, ScreenLayo
 use sonofuse_core::region::Region;
 
 use super::error::{CliError, Exit, Failures, unreadable};
+use super::inputs::{self, Wanted};
 use super::output::Output;
 use crate::still;
 
 /// Finds the B-mode and elastography views on screen images.
 ///
-/// Works on screenshots of any scanner (PNG, JPEG, DICOM; of a DICOM cine, the first picture). For
+/// Works on screenshots of any scanner (PNG, JPEG, DICOM; of a cine, the first picture). For
 /// each image it says whether the screen shows B-mode and elastogram of the same anatomy, and where:
 /// both views, the coloured box, the same anatomy in the B-mode view, and the colour bar.
 /// Use it to try a new scanner, or to write the fixed regions of a preset.
@@ -25,7 +26,7 @@ use crate::still;
     *.png > found.jsonl\n  sonofuse locate --annotate /tmp/found *.dcm\n\nRegions are in pixels, \
     left, top, right, bottom; right and bottom are the first pixel outside.")]
 pub struct LocateArgs {
-    /// Images to look at.
+    /// Images to look at, or folders of them.
     #[arg(value_name = "IMAGE", required = true)]
     pub paths: Vec<PathBuf>,
     /// Print one line of JSON an image.
@@ -88,11 +89,17 @@ pub fn run(args: &LocateArgs) -> Result<(), CliError> {
     let mut out = Output::new();
     let mut finder = Finder::new();
     let mut failures = Failures::default();
-    for (n, path) in args.paths.iter().enumerate() {
-        let frame = match still::read(path) {
-            Ok(frame) => frame,
+    let paths = inputs::expand(&args.paths, Wanted::Images);
+    let of = paths.len();
+    for (n, path) in paths.into_iter().enumerate() {
+        let read = path.and_then(|p| match still::read(&p) {
+            Ok(frame) => Ok((p, frame)),
+            Err(e) => Err(unreadable(&p, &e)),
+        });
+        let (path, frame) = match read {
+            Ok(read) => read,
             Err(e) => {
-                failures.add(&unreadable(path, &e));
+                failures.add(&e);
                 continue;
             }
         };
@@ -106,13 +113,13 @@ pub fn run(args: &LocateArgs) -> Result<(), CliError> {
             }
         }
         if let Some(folder) = &args.annotate {
-            let file = folder.join(annotated_name(path, n, args.paths.len()));
+            let file = folder.join(annotated_name(&path, n, of));
             annotate(&frame, result.as_ref().ok()).save(&file).map_err(|e| {
                 CliError::caused(Exit::CantCreate, format!("cannot write {}", file.display()), &e)
             })?;
         }
     }
-    failures.finish(args.paths.len(), "images")
+    failures.finish(of, "images")
 }
 
 /// The finding for people.

@@ -71,8 +71,8 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// 70 for a fault that needs a restart.
 pub fn run(args: &RunArgs) -> Result<(), CliError> {
     log::init(log::Target::Auto).map_err(|e| CliError::from_error(Exit::Os, &e))?;
-    let mut loaded = Loaded::read(args.config.as_deref())
-        .map_err(|e| CliError::from_error(Exit::Config, &e))?;
+    let mut loaded =
+        Loaded::read(args.config.as_deref()).map_err(|e| CliError::from_error(Exit::Config, &e))?;
     let config = &mut loaded.config;
     if let Some(preset) = &args.preset {
         // The file's parameters belong to the file's preset.
@@ -114,7 +114,7 @@ fn exit_of(error: &DaemonError) -> Exit {
         | DaemonError::Display(_) => Exit::Config,
         DaemonError::Ingest(_) => Exit::Unavailable,
         DaemonError::Fatal(_) => Exit::Software,
-        DaemonError::Snapshot { .. } => Exit::Io,
+        DaemonError::Snapshot(_) => Exit::Io,
         DaemonError::System { .. } => Exit::Os,
     }
 }

@@ -12,12 +12,14 @@ use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta};
 
 use super::picture::Stream;
 use super::preset::Preset;
-use super::{IngestError, capture, launch, supervisor};
+use super::{IngestError, capture, headers, launch, messages, simsrc};
 
 /// Pictures that are decoded ahead.
 const AHEAD: u32 = 2;
 /// Longest wait for one picture: a large still on a slow machine takes seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The same for a file that is known to be damaged.
+const PATIENCE_DAMAGED: Duration = Duration::from_secs(5);
 /// How long a decoder may take to give out what it has after a fault.
 const DRAIN: Duration = Duration::from_millis(500);
 /// How often the bus is looked at while waiting.
@@ -35,9 +37,12 @@ pub struct FileFrames {
     pipeline: gst::Pipeline,
     sink: gst_app::AppSink,
     caps: Option<(gst::Caps, Stream)>,
+    truth: Option<String>,
     sequence: u64,
     /// Fault that was posted while pictures were still on their way.
     fault: Option<(Instant, String)>,
+    /// Bytes that the container says it has beyond the file's end.
+    missing: u64,
     /// What the container says about its length.
     duration: Option<gst::ClockTime>,
     /// End of the newest picture.
@@ -55,7 +60,8 @@ pub fn open_file(path: impl AsRef<Path>) -> Result<FileFrames, IngestError> {
     super::init()?;
     let fail = |problem: String| IngestError::File { path: path.to_owned(), problem };
     launch::readable(path).map_err(fail)?;
-    let location = path.to_str().ok_or_else(|| fail("its name is not UTF-8".to_owned()))?;
+    let location =
+        path.to_str().ok_or_else(|| fail("has a name that is not UTF-8: rename it".to_owned()))?;
     let make = |factory: &str| {
         gst::ElementFactory::make(factory)
             .build()
@@ -64,8 +70,7 @@ pub fn open_file(path: impl AsRef<Path>) -> Result<FileFrames, IngestError> {
     let source = make("filesrc")?;
     source.set_property("location", location);
     let decode = make("decodebin")?;
-    decode.set_property("caps", gst::Caps::new_empty_simple("video/x-raw"));
-    decode.set_property("expose-all-streams", false);
+    launch::pictures_only(&decode);
     // Passes through what is taken already; converts only what is not (10 bit, 4:4:4, palettes).
     let convert = make("videoconvert")?;
 
@@ -77,19 +82,33 @@ pub fn open_file(path: impl AsRef<Path>) -> Result<FileFrames, IngestError> {
         source.link(&decode)?;
         convert.link(&sink)
     };
-    link().map_err(|e| fail(e.to_string()))?;
+    link().map_err(|e| fail(format!("cannot be opened: {e}")))?;
     refuse_giants(&pipeline);
     capture::guard(&pipeline);
     let into = convert.downgrade();
     decode.connect_pad_added(move |_, pad| {
         // The first picture stream is the one; further ones (covers, thumbnails) stay unlinked.
         let Some(sink) = into.upgrade().and_then(|e| e.static_pad("sink")) else { return };
-        if !sink.is_linked() {
+        let raw = pad
+            .current_caps()
+            .is_some_and(|caps| caps.structure(0).is_some_and(|s| s.name().starts_with("video/")));
+        if raw && !sink.is_linked() {
             // A refusal shows as "not linked" on the bus.
             let _ = pad.link(&sink);
         }
     });
-    FileFrames::start(path.to_owned(), pipeline, sink)
+    let into = convert.downgrade();
+    decode.connect_no_more_pads(move |decode| {
+        let linked =
+            into.upgrade().and_then(|e| e.static_pad("sink")).is_some_and(|p| p.is_linked());
+        if !linked {
+            gst::element_error!(decode, gst::StreamError::WrongType, ("it holds no video"));
+        }
+    });
+    let mut frames = FileFrames::start(path.to_owned(), pipeline, sink)?;
+    frames.missing =
+        headers::missing_bytes(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
+    Ok(frames)
 }
 
 /// Opens a preset so that every picture is delivered: no clock, no live pace.
@@ -152,8 +171,10 @@ impl FileFrames {
             pipeline,
             sink,
             caps: None,
+            truth: None,
             sequence: 0,
             fault: None,
+            missing: 0,
             duration: None,
             reached: gst::ClockTime::ZERO,
             step: gst::ClockTime::ZERO,
@@ -161,9 +182,8 @@ impl FileFrames {
         };
         // A failure to start leaves its words on the bus, where `next` reads them.
         if frames.change_state(gst::State::Playing, PATIENCE).is_none() {
-            return Err(
-                frames.error(format!("GStreamer did not open it within {} s", PATIENCE.as_secs()))
-            );
+            return Err(frames
+                .error(format!("was not opened by GStreamer within {} s", PATIENCE.as_secs())));
         }
         Ok(frames)
     }
@@ -181,13 +201,20 @@ impl FileFrames {
         rx.recv_timeout(limit).ok()
     }
 
+    /// The simulator's ground truth about the frame given last, as JSON; `None` for other sources.
+    pub fn truth(&self) -> Option<&str> {
+        self.truth.as_deref()
+    }
+
     fn error(&self, problem: String) -> IngestError {
         IngestError::File { path: self.what.clone(), problem }
     }
 
     /// The next picture, `None` at the end.
     fn pull(&mut self) -> Result<Option<Frame>, IngestError> {
-        let deadline = Instant::now() + PATIENCE;
+        // Some demuxers wait for what is missing.
+        let patience = if self.missing > 0 { PATIENCE_DAMAGED } else { PATIENCE };
+        let deadline = Instant::now() + patience;
         loop {
             if let Some(sample) = self.sink.try_pull_sample(LOOK) {
                 return self.frame(&sample).map(Some);
@@ -200,11 +227,10 @@ impl FileFrames {
                 return self.end();
             }
             if Instant::now() >= deadline {
-                return Err(self.error(format!(
-                    "no picture came within {} s, after {} pictures",
-                    PATIENCE.as_secs(),
-                    self.sequence
-                )));
+                let secs = patience.as_secs();
+                let why = format!("no picture came within {secs} s");
+                self.fault = Some((deadline, why));
+                return self.end();
             }
         }
     }
@@ -220,9 +246,7 @@ impl FileFrames {
                     missing = missing.or_else(|| e.structure().and_then(missing_decoder));
                 }
                 gst::MessageView::Error(e) if self.fault.is_none() => {
-                    let detail = e.debug().map(|d| d.to_string());
-                    tracing::debug!(file = %self.what.display(), detail, "element error");
-                    let said = supervisor::redact(&e.error().to_string());
+                    let said = messages::words(e);
                     self.fault = Some((Instant::now(), missing.take().unwrap_or(said)));
                 }
                 _ => {}
@@ -236,42 +260,43 @@ impl FileFrames {
     fn end(&mut self) -> Result<Option<Frame>, IngestError> {
         self.listen();
         let pictures = self.sequence;
-        if let Some((_, why)) = self.fault.take() {
-            return Err(self.error(if pictures == 0 {
-                format!("cannot be decoded: {why}")
-            } else {
-                format!("broken off after {pictures} pictures: {why}")
-            }));
+        let fault = self.fault.take().map(|(_, why)| why);
+        let missing = (self.missing > 0).then(|| {
+            format!("{} bytes are missing at its end: it is truncated or damaged", self.missing)
+        });
+        let early = self.duration.filter(|says| {
+            pictures > 1 && self.reached + self.step + EARLY.min(*says / 10) < *says
+        });
+        let early = early.map(|says| {
+            let (says, reached) = (says.seconds_f64(), self.reached.seconds_f64());
+            format!("it says that it is {says:.2} s long, its pictures end at {reached:.2} s")
+        });
+        let mut why: Vec<String> = fault.into_iter().chain(missing).collect();
+        if why.is_empty() {
+            why.extend(early);
         }
-        if pictures == 0 {
-            return Err(self.error("holds no picture that GStreamer can decode".to_owned()));
-        }
-        match self.duration {
-            Some(says)
-                if self.reached + self.step + EARLY.min(says / 10) < says && pictures > 1 =>
-            {
-                Err(self.error(format!(
-                    "ends early: it says that it is {:.2} s long, its pictures end at {:.2} s \
-                     ({pictures} pictures); it is truncated or damaged",
-                    says.seconds_f64(),
-                    self.reached.seconds_f64(),
-                )))
-            }
-            _ => Ok(None),
+        let why = why.join("; ");
+        match (pictures, why.as_str()) {
+            (0, "") => Err(self.error("holds no picture that GStreamer can decode".to_owned())),
+            (0, why) => Err(self.error(format!("cannot be decoded: {why}"))),
+            (_, "") => Ok(None),
+            (_, why) => Err(self.error(format!("broken off after {pictures} pictures: {why}"))),
         }
     }
 
     fn frame(&mut self, sample: &gst::Sample) -> Result<Frame, IngestError> {
         let (Some(caps), Some(buffer)) = (sample.caps(), sample.buffer_owned()) else {
-            return Err(self.error("a picture came without caps or without data".to_owned()));
+            return Err(self.error("gave a picture without caps or without data".to_owned()));
         };
         if self.caps.as_ref().is_none_or(|(known, _)| known.as_ref() != caps) {
-            let stream = Stream::from_caps(caps).map_err(|e| self.error(e.to_string()))?;
+            let stream = Stream::from_caps(caps)
+                .map_err(|e| self.error(format!("gave a picture that cannot be used: {e}")))?;
             self.caps = Some((caps.to_owned(), stream));
         }
         let Some((_, stream)) = &self.caps else {
-            return Err(self.error("a picture came without caps".to_owned()));
+            return Err(self.error("gave a picture without caps".to_owned()));
         };
+        self.truth = simsrc::truth_of(&buffer);
         if let Some(pts) = buffer.pts() {
             let step = buffer.duration().unwrap_or(gst::ClockTime::ZERO);
             self.step = self.step.max(step);
@@ -282,7 +307,9 @@ impl FileFrames {
             pts_ns: buffer.pts().map(gst::ClockTime::nseconds),
             captured_ns: gst::SystemClock::obtain().time().nseconds(),
         };
-        let frame = stream.frame(buffer, meta).map_err(|e| self.error(e.to_string()))?;
+        let frame = stream
+            .frame(buffer, meta)
+            .map_err(|e| self.error(format!("gave a picture that cannot be used: {e}")))?;
         if self.sequence == 0 {
             self.duration = self.sink.query_duration::<gst::ClockTime>();
         }
@@ -307,7 +334,7 @@ impl Iterator for FileFrames {
 impl Drop for FileFrames {
     fn drop(&mut self) {
         if self.change_state(gst::State::Null, NULL_CAP).is_none() {
-            tracing::warn!(file = %self.what.display(), "GStreamer did not let go of the file");
+            tracing::warn!(EVENT = "file", file = %self.what.display(), "GStreamer did not let go of the file");
         }
     }
 }

@@ -3,13 +3,12 @@
 //! Nothing is opened here: the elements stay in `NULL`. Parameters are set as `GObject` properties
 //! and never pasted into the text, so no value can add an element. Runs on the caller's thread.
 
-use std::fs::File;
 use std::path::Path;
 
 use gst::prelude::*;
 
-use super::elements;
 use super::preset::{Missing, Param, Preset, PresetError};
+use super::{elements, headers};
 
 /// Name that the launch text gives to its last element.
 const OUT: &str = "out";
@@ -18,7 +17,9 @@ const OUT: &str = "out";
 pub(super) fn build(preset: &Preset) -> Result<gst::Bin, PresetError> {
     // What a running bin will look for (`decodebin`'s decoder) is not in the text: ask first.
     let absent = |name: &str| !elements::installed(name);
-    let mut missing: Vec<String> = preset.needs.keys().filter(|n| absent(n)).cloned().collect();
+    // "a | b": any of them will do.
+    let unmet = |names: &&String| names.split('|').all(|name| absent(name.trim()));
+    let mut missing: Vec<String> = preset.needs.keys().filter(unmet).cloned().collect();
 
     let mut context = gst::ParseContext::new();
     let parsed = gst::parse::bin_from_description_with_name_full(
@@ -64,6 +65,7 @@ pub(super) fn build(preset: &Preset) -> Result<gst::Bin, PresetError> {
     })?;
     unlinked(&elements, &pad).map_or(Ok(()), |problem| Err(preset.launch_error(problem)))?;
     set_params(preset, &bin)?;
+    elements.iter().for_each(pictures_only);
 
     let ghost = gst::GhostPad::builder_with_target(&pad)
         .map_err(|e| preset.launch_error(e.to_string()))?
@@ -163,6 +165,13 @@ fn set_params(preset: &Preset, bin: &gst::Bin) -> Result<(), PresetError> {
         let value = typed(&text, &spec)
             .ok_or_else(|| preset.param_error(name, not_a_value(&text, &spec)))?;
         element.set_property_from_value(&param.property, &value);
+        // Our own source keeps its skin when it is told one that does not exist.
+        let taken = factory_name(&element) != "sonofusesimsrc"
+            || element.property_value(&param.property).serialize().ok() == value.serialize().ok();
+        if !taken {
+            let blurb = spec.blurb().unwrap_or_default();
+            return Err(preset.param_error(name, format!("{text:?} is not one: {blurb}")));
+        }
     }
     Ok(())
 }
@@ -272,39 +281,62 @@ pub(super) fn check_files(preset: &Preset, bin: &gst::Bin) -> Result<(), PresetE
             .iter()
             .find(|(_, p)| p.property == "location" && p.element == element.name().as_str())
             .map_or("location", |(name, _)| name.as_str());
-        readable(Path::new(&location)).map_err(|problem| preset.param_error(key, problem))?;
+        readable(Path::new(&location))
+            .map_err(|problem| preset.param_error(key, format!("{location} {problem}")))?;
     }
     Ok(())
 }
 
-/// Why `path` cannot be read as a video or image, in one line.
+/// Why `path` cannot be read as a video or image, in some words that follow its name.
 pub(super) fn readable(path: &Path) -> Result<(), String> {
-    let shown = path.display();
     // Before opening: to open a pipe would wait for its writer.
-    let meta = std::fs::metadata(path).map_err(|e| format!("cannot open {shown}: {e}"))?;
+    let meta = std::fs::metadata(path).map_err(|e| format!("cannot be opened: {e}"))?;
     if meta.is_dir() {
-        return Err(format!("{shown} is a directory, not a video or an image"));
+        return Err("is a directory, not a video or an image".to_owned());
     }
     if !meta.is_file() {
-        return Err(format!("{shown} is not a regular file: only video and image files are read"));
+        return Err("is not a regular file: only video and image files are read".to_owned());
     }
     if meta.len() == 0 {
-        return Err(format!("{shown} is empty (0 bytes)"));
+        return Err("is empty (0 bytes)".to_owned());
     }
-    File::open(path).map_err(|e| format!("cannot open {shown}: {e}")).map(drop)
+    headers::check(path).map_err(|e| format!("cannot be opened: {e}"))?
+}
+
+/// Keeps a `decodebin` to what we can use: no sound and no subtitles are decoded (its properties
+/// `caps` and `expose-all-streams` would do that, but then it refuses RTP and parsers too), and no
+/// decoder is taken that leaves its pictures in a device's memory.
+pub(super) fn pictures_only(element: &gst::Element) {
+    if factory_name(element) != "decodebin" {
+        return;
+    }
+    element.connect("autoplug-continue", false, |args| {
+        let caps = args.get(2)?.get::<gst::Caps>().ok()?;
+        let kind = caps.structure(0).map_or("", |s| s.name().as_str());
+        let other = ["audio/", "text/", "subpicture/", "closedcaption/", "application/x-sub"]
+            .iter()
+            .any(|prefix| kind.starts_with(prefix));
+        Some((!other).to_value())
+    });
+    // The answer's type belongs to a plug-in and is known by name only.
+    let answers = gst::glib::Type::from_name("GstAutoplugSelectResult")
+        .and_then(gst::glib::EnumClass::with_type);
+    let Some(answers) = answers else { return };
+    element.connect("autoplug-select", false, move |args| {
+        let factory = args.get(3)?.get::<gst::ElementFactory>().ok()?;
+        answers.to_value_by_nick(if elements::keeps_pictures(&factory) { "skip" } else { "try" })
+    });
 }
 
 /// Lets a source run as fast as its reader takes frames: no clock, no live pace.
 pub(super) fn unpace(bin: &gst::Bin) {
     for element in elements_of(bin) {
-        let is_pacer = matches!(factory_name(&element).as_str(), "clocksync" | "identity");
-        for (property, applies) in [("sync", is_pacer), ("is-live", true)] {
-            let boolean = element
-                .find_property(property)
-                .is_some_and(|spec| spec.value_type() == gst::glib::Type::BOOL);
-            if applies && boolean {
-                element.set_property(property, false);
-            }
-        }
+        // Not `rtspsrc`, which has `is-live` too: a network stream has its own pace.
+        let property = match factory_name(&element).as_str() {
+            "clocksync" | "identity" => "sync",
+            "sonofusesimsrc" | "videotestsrc" | "imagefreeze" => "is-live",
+            _ => continue,
+        };
+        element.set_property(property, false);
     }
 }

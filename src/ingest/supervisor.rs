@@ -4,7 +4,6 @@
 //! does not answer) runs on a thread of its own, is waited for with a limit and is then given up,
 //! so that the task always goes on, and `progress` shows it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,8 +12,10 @@ use futures_util::StreamExt;
 use gst::prelude::*;
 use tokio::sync::{oneshot, watch};
 use tokio::time::MissedTickBehavior;
+use tracing::{debug, error, info, warn};
 
 use super::capture::{self, Capture, Outlet, Seen};
+use super::messages::{Said, note_signal, redact, speaker, words};
 use super::preset::{AtEnd, Kind, Preset};
 use crate::state::SourceState;
 
@@ -73,6 +74,7 @@ impl Supervisor {
     pub(super) async fn run(mut self) {
         let mut attempt = 0;
         let mut backoff = Backoff::new();
+        let mut losses = Said::default();
         loop {
             self.publish(SourceState::Connecting { attempt });
             let mut live_since = None;
@@ -84,7 +86,6 @@ impl Supervisor {
                 backoff = Backoff::new();
             }
             let why = match end {
-                End::Stopped => break,
                 End::Finished if live_since.is_none() => {
                     "it ended before its first picture".to_owned()
                 }
@@ -95,13 +96,16 @@ impl Supervisor {
                     }
                     continue;
                 }
-                End::Finished => break,
+                End::Stopped | End::Finished => break,
                 End::Fault(why) => why,
             };
             attempt += 1;
             let delay = backoff.delay();
             let retry_ms = delay.as_millis() as u64;
-            tracing::warn!(source = self.preset.name, why, attempt, retry_ms, "source lost");
+            if let Some(times) = losses.again(&why) {
+                let name = &self.preset.name;
+                warn!(EVENT = "source", SOURCE = name, STATE = "lost", WHY = why, times, retry_ms);
+            }
             self.publish(SourceState::Lost { why, retry_ms });
             if self.pause(delay).await {
                 break;
@@ -118,11 +122,33 @@ impl Supervisor {
                 (SourceState::Stalled { .. }, SourceState::Stalled { .. })
             ) || *now == state;
             if !same {
-                tracing::info!(source = self.preset.name, state = ?state, "source");
+                self.tell(&state);
                 *now = state;
             }
             !same
         });
+    }
+
+    /// Logs a change of state. What is lost is logged with its cause, once; an attempt to connect
+    /// is no news.
+    fn tell(&self, state: &SourceState) {
+        let name = &self.preset.name;
+        match state {
+            SourceState::Connecting { attempt } => {
+                debug!(EVENT = "source", SOURCE = name, STATE = "connecting", attempt);
+            }
+            SourceState::Live { width, height, format } => {
+                info!(EVENT = "source", SOURCE = name, STATE = "live", width, height, format);
+            }
+            SourceState::NoSignal { why } => {
+                warn!(EVENT = "source", SOURCE = name, STATE = "no-signal", WHY = why);
+            }
+            SourceState::Stalled { quiet_ms } => {
+                warn!(EVENT = "source", SOURCE = name, STATE = "stalled", quiet_ms);
+            }
+            SourceState::Lost { .. } => {}
+            SourceState::Ended => info!(EVENT = "source", SOURCE = name, STATE = "ended"),
+        }
     }
 
     fn alive(&self) {
@@ -142,37 +168,51 @@ impl Supervisor {
         }
     }
 
-    /// Waits for `answer` at most `limit`, showing progress.
-    async fn wait<T>(&self, answer: oneshot::Receiver<T>, limit: Duration) -> Option<T> {
+    /// Waits for `answer` at most `limit`, or `once_stopped` after being told to stop; shows
+    /// progress meanwhile.
+    async fn wait<T>(
+        &self,
+        answer: oneshot::Receiver<T>,
+        limit: Duration,
+        once_stopped: Duration,
+    ) -> Option<T> {
         let mut answer = std::pin::pin!(answer);
-        let until = tokio::time::Instant::now() + limit;
-        while tokio::time::Instant::now() < until {
+        let mut until = tokio::time::Instant::now() + limit;
+        loop {
             self.alive();
-            if let Ok(got) = tokio::time::timeout(TICK.min(limit), &mut answer).await {
+            let now = tokio::time::Instant::now();
+            if *self.stop.borrow() || self.stop.has_changed().is_err() {
+                until = until.min(now + once_stopped);
+            }
+            if now >= until {
+                return None;
+            }
+            let next = TICK.min(until - now);
+            if let Ok(got) = tokio::time::timeout(next, &mut answer).await {
                 return got.ok();
             }
         }
-        None
     }
 
     /// Builds a pipeline, plays it until something ends it, and stops it.
     async fn session(&mut self, live_since: &mut Option<Instant>) -> End {
         let (preset, outlet) = (self.preset.clone(), Arc::clone(&self.outlet));
         let built = off_thread("sonofuse-build", move || capture::build(&preset, &outlet));
-        let mut capture = match self.wait(built, self.preset.expect.connect()).await {
+        let mut capture = match self.wait(built, self.preset.expect.connect(), Duration::ZERO).await
+        {
             Some(Ok(capture)) => capture,
             Some(Err(e)) => return End::Fault(e.to_string()),
+            None if *self.stop.borrow() => return End::Stopped,
             None => return End::Fault("GStreamer did not build the source in time".to_owned()),
         };
         if let Ok(mut current) = self.current.lock() {
             *current = Some(capture.pipeline.downgrade());
         }
         let end = self.play(&mut capture, live_since).await;
-        let cap = if matches!(end, End::Stopped) { LAST_NULL_CAP } else { NULL_CAP };
         let null = capture.stop();
-        if self.wait(null, cap).await.is_none() {
-            let cap_ms = cap.as_millis() as u64;
-            tracing::warn!(source = self.preset.name, cap_ms, "source did not stop; given up");
+        if self.wait(null, NULL_CAP, LAST_NULL_CAP).await.is_none() {
+            let name = &self.preset.name;
+            warn!(EVENT = "source", SOURCE = name, "it did not stop in time; given up");
         }
         end
     }
@@ -264,13 +304,7 @@ impl Supervisor {
         use gst::MessageView;
         match message.view() {
             MessageView::Error(e) => {
-                let detail = e.debug().map(|d| redact(&d));
-                tracing::debug!(source = self.preset.name, detail, "element error");
-                return Some(End::Fault(format!(
-                    "{}: {}",
-                    speaker(message),
-                    redact(&e.error().to_string())
-                )));
+                return Some(End::Fault(format!("{}: {}", speaker(message), words(e))));
             }
             MessageView::Eos(_) if self.preset.expect.kind == Kind::Finite => {
                 return Some(End::Finished);
@@ -292,12 +326,12 @@ impl Supervisor {
                 let text = redact(&w.error().to_string());
                 note_signal(&text, device_lost);
                 if let Some(times) = said.again(&text) {
-                    tracing::warn!(
-                        source = self.preset.name,
-                        element = speaker(message),
-                        text,
-                        times,
-                        "element warning"
+                    warn!(
+                        EVENT = "element",
+                        SOURCE = self.preset.name,
+                        ELEMENT = speaker(message),
+                        WHY = text,
+                        times
                     );
                 }
             }
@@ -305,71 +339,6 @@ impl Supervisor {
             _ => {}
         }
         None
-    }
-}
-
-/// Follows what capture elements (`v4l2src`, `decklinkvideosrc`) say about their input.
-fn note_signal(text: &str, device_lost: &mut Option<String>) {
-    let lower = text.to_ascii_lowercase();
-    if lower.contains("signal lost") || lower.contains("no input source") {
-        *device_lost = Some(text.to_owned());
-    } else if lower.contains("signal recovered") || lower.contains("signal found") {
-        *device_lost = None;
-    }
-}
-
-/// The element that a message comes from, as its preset names it.
-fn speaker(message: &gst::Message) -> String {
-    let Some(source) = message.src() else { return "GStreamer".to_owned() };
-    let factory = source
-        .downcast_ref::<gst::Element>()
-        .and_then(|e| e.factory())
-        .map(|f| f.name().to_string());
-    match factory {
-        Some(factory) => format!("{factory} ({})", source.name()),
-        None => source.name().to_string(),
-    }
-}
-
-/// Hides the user and password of URLs: states and logs travel further than presets.
-pub(super) fn redact(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("://") {
-        let (head, tail) = rest.split_at(at + 3);
-        out.push_str(head);
-        let authority = tail.find(|c: char| c == '/' || c.is_whitespace()).unwrap_or(tail.len());
-        rest = match tail[..authority].rfind('@') {
-            Some(user) => {
-                out.push_str("***");
-                &tail[user..]
-            }
-            None => tail,
-        };
-    }
-    out + rest
-}
-
-/// Warnings said so far, so that one cause does not fill the journal.
-#[derive(Default)]
-struct Said(HashMap<String, u64>);
-
-impl Said {
-    /// Different texts that are remembered; a text beyond them is not logged.
-    const MOST: usize = 64;
-
-    /// Counts `text`; how often it was said, when that is worth a line (1, 10, 100, …).
-    fn again(&mut self, text: &str) -> Option<u64> {
-        if !self.0.contains_key(text) {
-            if self.0.len() >= Self::MOST {
-                return None;
-            }
-            self.0.insert(text.to_owned(), 0);
-        }
-        let times = self.0.get_mut(text)?;
-        *times += 1;
-        let decade = 10u64.pow(times.ilog10());
-        (*times == decade).then_some(*times)
     }
 }
 
@@ -398,7 +367,7 @@ pub(super) fn off_thread<T: Send + 'static>(
         let _ = tx.send(work());
     });
     if let Err(e) = spawned {
-        tracing::error!(error = %e, "no thread for GStreamer");
+        error!(EVENT = "source", %e, "no thread can be started for GStreamer");
     }
     rx
 }
@@ -412,42 +381,5 @@ mod tests {
         let mut backoff = Backoff::new();
         let delays: Vec<u64> = (0..7).map(|_| backoff.delay().as_millis() as u64).collect();
         assert_eq!(delays, [200, 400, 800, 1600, 3200, 5000, 5000]);
-    }
-
-    #[test]
-    fn credentials_in_urls_do_not_leave() {
-        for (text, hidden) in [
-            (
-                "open rtsp://bob:secret@10.0.0.5:554/live failed",
-                "open rtsp://***@10.0.0.5:554/live failed",
-            ),
-            ("rtsp://10.0.0.5/a@b", "rtsp://10.0.0.5/a@b"),
-            ("no url", "no url"),
-            ("a://u:p@h b://x:y@z", "a://***@h b://***@z"),
-        ] {
-            assert_eq!(redact(text), hidden);
-        }
-    }
-
-    #[test]
-    fn a_warning_is_told_once_and_then_counted() {
-        let mut said = Said::default();
-        let told: Vec<u64> = (0..1000).filter_map(|_| said.again("late")).collect();
-        assert_eq!(told, [1, 10, 100, 1000]);
-        for n in 0..1000 {
-            said.again(&n.to_string());
-        }
-        assert!(said.0.len() <= Said::MOST);
-    }
-
-    #[test]
-    fn the_devices_words_about_its_signal_are_followed() {
-        let mut lost = None;
-        note_signal("Signal lost", &mut lost);
-        assert!(lost.is_some());
-        note_signal("something else", &mut lost);
-        assert!(lost.is_some());
-        note_signal("Signal recovered", &mut lost);
-        assert_eq!(lost, None);
     }
 }

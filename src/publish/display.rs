@@ -34,7 +34,7 @@ const CARD_EVERY: Duration = Duration::from_millis(500);
 /// First and longest pause before a failed sink is tried again.
 const RETRY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
 /// How long a stop waits for the sink before it goes on without it.
-const STOP_WITHIN: Duration = Duration::from_millis(800);
+const STOP_WITHIN: Duration = Duration::from_millis(300);
 
 /// Where the picture is shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -170,7 +170,7 @@ impl std::fmt::Debug for Display {
 }
 
 impl Display {
-    /// Starts the display on `sink`; with [`DisplaySink::None`] it swallows what it is given.
+    /// Starts the display on `sink`; `None` for [`DisplaySink::None`].
     /// `base_ns` is the base time of all pipelines, `latest` the newest reading, which is shown until
     /// it is `max_age_ms` old.
     ///
@@ -182,9 +182,9 @@ impl Display {
         base_ns: u64,
         latest: Arc<ArcSwapOption<Reading>>,
         max_age_ms: u64,
-    ) -> Result<Self, DisplayError> {
+    ) -> Result<Option<Self>, DisplayError> {
         let name = match sink {
-            DisplaySink::None => return Ok(Self::idle()),
+            DisplaySink::None => return Ok(None),
             DisplaySink::Auto => "autovideosink",
             DisplaySink::Named(name) => name,
         };
@@ -206,7 +206,7 @@ impl Display {
             set(&sink, "enable-last-sample", false);
             Ok(sink)
         };
-        Self::start_with(make, base_ns, latest, max_age_ms)
+        Self::start_with(make, base_ns, latest, max_age_ms).map(Some)
     }
 
     /// Starts the display on the sinks that `make` makes: one at the start, and one more each time
@@ -228,7 +228,7 @@ impl Display {
             pipeline: Mutex::new(None),
         });
         // The first one is built here, so that what is missing is told to the caller.
-        let first = Output::build(make()?, base_ns)?;
+        let first = Output::build(&make()?, base_ns)?;
         let (done, finished) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("display".into())
@@ -243,17 +243,6 @@ impl Display {
             })
             .map_err(|e| DisplayError::Start { what: format!("no thread: {e}") })?;
         Ok(Self { shared, thread: Some((thread, finished)) })
-    }
-
-    fn idle() -> Self {
-        let shared = Arc::new(Shared {
-            frames: Mailbox::default(),
-            stop: AtomicBool::new(true),
-            counts: Counts::default(),
-            pipeline: Mutex::new(None),
-        });
-        shared.frames.close();
-        Self { shared, thread: None }
     }
 
     /// Returns what the capture pipeline's streaming thread calls with each sample. Never waits.
@@ -272,9 +261,11 @@ impl Display {
         self.shared.frames.replaced()
     }
 
-    /// Stops the display; a sink that hangs is left behind after a second.
-    pub fn stop(mut self) {
-        self.end();
+    /// Stops the display; a sink that hangs is left behind after a moment.
+    pub async fn stop(mut self) {
+        // Waits for a thread, so not here. It fails only when the runtime ends, and then the drop
+        // has stopped the display.
+        let _ = tokio::task::spawn_blocking(move || self.end()).await;
     }
 
     fn end(&mut self) {
@@ -297,6 +288,16 @@ impl Display {
         if thread.join().is_err() {
             warn!(EVENT = "display", "the display thread failed");
         }
+        let counts = &self.shared.counts;
+        info!(
+            EVENT = "display",
+            SHOWN = counts.shown(),
+            REPLACED = self.shared.frames.replaced(),
+            CARDS = counts.cards(),
+            RENDERS = counts.renders(),
+            RESTARTS = counts.restarts(),
+            "display closed"
+        );
     }
 }
 
@@ -321,7 +322,7 @@ struct Output {
 }
 
 impl Output {
-    fn build(sink: gst::Element, base_ns: u64) -> Result<Self, DisplayError> {
+    fn build(sink: &gst::Element, base_ns: u64) -> Result<Self, DisplayError> {
         let failed = |what: &str| DisplayError::Start { what: what.to_owned() };
         let source = gst_app::AppSrc::builder()
             .name("display-source")
@@ -338,7 +339,7 @@ impl Output {
             .build()
             .map_err(|_| DisplayError::Missing { name: "videoconvert".into() })?;
         let pipeline = gst::Pipeline::with_name("display");
-        let elements = [source.upcast_ref(), &convert, &sink];
+        let elements = [source.upcast_ref(), &convert, sink];
         pipeline.add_many(elements).map_err(|e| failed(&e.to_string()))?;
         gst::Element::link_many(elements).map_err(|e| failed(&e.to_string()))?;
         pipeline.use_clock(Some(&gst::SystemClock::obtain()));
@@ -377,7 +378,7 @@ impl<M: Fn() -> Result<gst::Element, DisplayError>> Loop<'_, M> {
         while !self.shared.stopping() {
             let built = match output.take() {
                 Some(output) => Ok(output),
-                None => (self.make)().and_then(|sink| Output::build(sink, self.base_ns)),
+                None => (self.make)().and_then(|sink| Output::build(&sink, self.base_ns)),
             };
             let started = Instant::now();
             let why = match built {
@@ -391,7 +392,7 @@ impl<M: Fn() -> Result<gst::Element, DisplayError>> Loop<'_, M> {
                 (pause, told) = (RETRY[0], false);
             }
             if !std::mem::replace(&mut told, true) {
-                warn!(EVENT = "display", %why, "the display failed; it is tried again until it works");
+                warn!(EVENT = "display", WHY = %why, "the display failed; it is tried again until it works");
             }
             self.sleep(pause);
             pause = (pause * 2).min(RETRY[1]);
@@ -443,7 +444,7 @@ impl<M: Fn() -> Result<gst::Element, DisplayError>> Loop<'_, M> {
                     }
                     Err(error) => {
                         if refused.as_ref() != Some(&error) {
-                            warn!(EVENT = "display", %error, "a frame cannot be shown");
+                            warn!(EVENT = "display", ERROR = %error, "a frame cannot be shown");
                             refused = Some(error);
                         }
                         continue;

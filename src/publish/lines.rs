@@ -45,6 +45,8 @@ impl Style {
 const SCORED: &str = "\x1b[1;36m";
 const WITHHELD: &str = "\x1b[33m";
 const FAINT: &str = "\x1b[2m";
+/// Most that a line says of a detail: the line should fit a terminal's width.
+const DETAIL_CHARS: usize = 60;
 
 /// Writes readings for people and remembers the trend for the arrow.
 #[derive(Clone, Debug, Default)]
@@ -71,23 +73,20 @@ impl Lines {
         let (dim, end) = self.style.paint(FAINT);
         // Writing to a String cannot fail.
         let _ = write!(line, "{dim}{}{end}  ", utc_time(at));
-        match (reading.outcome, reading.malignancy) {
-            (Outcome::Scored, Some(score)) => {
-                let (on, off) = self.style.paint(SCORED);
-                let _ = write!(line, "{on}SCORED    {:5.1} %{off}", score * 100.0);
-                if let Some([low, high]) = reading.interval {
-                    let _ = write!(line, "  [{:3.0}–{:3.0}]", low * 100.0, high * 100.0);
-                }
-                let arrow = self.trend.direction().map_or(" ", super::trend::Direction::arrow);
-                let _ = write!(line, "  {arrow}  n={:<3}", reading.evidence);
+        if let (Outcome::Scored, Some(score)) = (reading.outcome, reading.malignancy) {
+            let (on, off) = self.style.paint(SCORED);
+            let _ = write!(line, "{on}SCORED    {:5.1} %{off}", score * 100.0);
+            if let Some([low, high]) = reading.interval {
+                let _ = write!(line, "  [{:3.0}–{:3.0}]", low * 100.0, high * 100.0);
             }
-            _ => {
-                let (on, off) = self.style.paint(WITHHELD);
-                let what = reading.reason.map_or("no score", |r| words::plain(r).what);
-                let _ = write!(line, "{on}WITHHELD  {what}{off}");
-                if let Some(detail) = &reading.detail {
-                    let _ = write!(line, ": {}", one_line(detail));
-                }
+            let arrow = self.trend.direction().map_or(" ", super::trend::Direction::arrow);
+            let _ = write!(line, "  {arrow}  n={:<3}", reading.evidence);
+        } else {
+            let (on, off) = self.style.paint(WITHHELD);
+            let what = reading.reason.map_or("no score", |r| words::plain(r).what);
+            let _ = write!(line, "{on}WITHHELD  {what}{off}");
+            if let Some(detail) = &reading.detail {
+                let _ = write!(line, ": {}", short(&one_line(detail), DETAIL_CHARS));
             }
         }
         let _ = write!(line, "  {dim}{:.0} ms{end}", reading.latency_ms.total);
@@ -165,6 +164,14 @@ pub fn utc_time(at: SystemTime) -> String {
     format!("{:02}:{:02}:{:02}.{}Z", s / 3600, s / 60 % 60, s % 60, since.subsec_millis() / 100)
 }
 
+/// The beginning of `text`, with an ellipsis where it goes on; the whole is in the JSON.
+fn short(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
+}
+
 /// Text from outside, made fit for one line of a terminal: no control characters.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -204,9 +211,10 @@ mod tests {
     #[test]
     fn a_detail_from_outside_cannot_drive_the_terminal_or_break_the_line() {
         let mut reading = sample::withheld(Withheld::Stalled);
-        reading.detail = Some("a\nb\x1b[2Jc".into());
+        reading.detail = Some(format!("a\nb\x1b[2Jc{}", "é".repeat(500)));
         let line = Lines::default().human(&reading, at());
         assert!(!line.contains(['\n', '\x1b']), "{line:?}");
+        assert!(line.chars().count() < 160, "{line}");
     }
 
     #[test]

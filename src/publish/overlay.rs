@@ -18,17 +18,19 @@ use super::trend::Trend;
 mod blocks;
 mod canvas;
 mod draw;
+mod last;
 mod panel;
 mod state;
 
 pub use canvas::{Canvas, Placement};
 pub use draw::Tile;
+pub use last::LastSeen;
 pub use panel::{card, panel};
 pub use state::{Headline, Map, Model, PanelState};
 
 /// Why a picture could not be kept.
 #[derive(Debug, Error)]
-pub enum OverlayError {
+pub enum SnapshotError {
     /// The file could not be written.
     #[error("cannot write the picture {}: is its folder there and writable?", path.display())]
     Write {
@@ -108,9 +110,9 @@ pub fn snapshot(
 /// Writes a picture as PNG: under another name first, so that a reader never sees half of it.
 ///
 /// # Errors
-/// [`OverlayError::Write`].
-pub fn write_png(image: &RgbImage, path: &Path) -> Result<(), OverlayError> {
-    let failed = |source| OverlayError::Write { path: path.to_owned(), source };
+/// [`SnapshotError::Write`].
+pub fn write_png(image: &RgbImage, path: &Path) -> Result<(), SnapshotError> {
+    let failed = |source| SnapshotError::Write { path: path.to_owned(), source };
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.part", std::process::id()));
     let part = path.with_file_name(name);

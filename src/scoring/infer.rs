@@ -65,7 +65,7 @@ pub fn spawn(
     analyzer: Analyzer,
     mailbox: Arc<Mailbox<Frame>>,
     source_state: watch::Receiver<SourceState>,
-    out: impl Fn(Arc<Reading>) + Send + 'static,
+    out: impl Fn(Option<&Frame>, Arc<Reading>) + Send + 'static,
 ) -> std::io::Result<InferThread> {
     let progress = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&progress);
@@ -79,8 +79,8 @@ pub fn spawn(
         };
         loop {
             match turn.take(&mailbox) {
-                Some(Some(reading)) => out(Arc::new(reading)),
-                Some(None) => {}
+                Some((frame, Some(reading))) => out(frame.as_ref(), Arc::new(reading)),
+                Some((_, None)) => {}
                 None => break,
             }
             counter.fetch_add(1, Ordering::Relaxed);
@@ -101,16 +101,18 @@ struct Turn<C> {
 }
 
 impl<C: Clock> Turn<C> {
-    /// One turn: `None` at the end, else a reading where there is something to say.
-    fn take(&mut self, mailbox: &Mailbox<Frame>) -> Option<Option<Reading>> {
+    /// One turn: `None` at the end, else the frame that was looked at, if one came, and a reading
+    /// where there is something to say.
+    fn take(&mut self, mailbox: &Mailbox<Frame>) -> Option<(Option<Frame>, Option<Reading>)> {
         match mailbox.take(POLL) {
             Taken::Closed => None,
             Taken::Item(frame) => {
                 self.said_ns = None;
                 self.analyzer.set_replaced(mailbox.replaced().saturating_sub(self.replaced_before));
-                Some(Some(self.guarded(&frame)))
+                let reading = self.guarded(&frame);
+                Some((Some(frame), Some(reading)))
             }
-            Taken::Timeout => Some(self.silence(mailbox)),
+            Taken::Timeout => Some((None, self.silence(mailbox))),
         }
     }
 

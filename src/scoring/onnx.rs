@@ -11,7 +11,7 @@ use sonofuse_core::manifest::{Manifest, OutputKind};
 use sonofuse_core::preprocess::{FusionInput, Planes};
 use sonofuse_core::reading::ModelInfo;
 
-use super::scorer::{Scorer, ScorerError, unwound};
+use super::scorer::{Scorer, ScorerError, logit, unwound};
 
 /// A network run by rten.
 pub(super) struct RtenScorer {
@@ -91,13 +91,6 @@ impl Scorer for RtenScorer {
             .try_into()
             .map_err(|e: rten::TryFromValueError| ScorerError::Run(e.to_string()))?;
         let numbers = output.to_vec();
-        let logit = match (self.kind, numbers.as_slice()) {
-            (OutputKind::Logit, [z]) => *z,
-            (OutputKind::BenignMalignant, [benign, malignant]) => malignant - benign,
-            _ => {
-                return Err(ScorerError::Shape { found: numbers.len(), expected: self.kind.len() });
-            }
-        };
-        Logit::new(logit).ok_or_else(|| ScorerError::NotFinite(format!("{numbers:?}")))
+        logit(self.kind, &numbers)
     }
 }

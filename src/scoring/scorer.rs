@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sonofuse_core::calibrate::Logit;
+use sonofuse_core::manifest::OutputKind;
 use sonofuse_core::preprocess::FusionInput;
 use sonofuse_core::reading::ModelInfo;
 use thiserror::Error;
@@ -39,6 +40,16 @@ pub trait Scorer: Send {
     /// # Errors
     /// [`ScorerError`]; never a NaN or an infinity.
     fn score(&mut self, input: &FusionInput) -> Result<Logit, ScorerError>;
+}
+
+/// Reads the logit of malignancy off a network's output.
+pub(super) fn logit(kind: OutputKind, numbers: &[f32]) -> Result<Logit, ScorerError> {
+    let logit = match (kind, numbers) {
+        (OutputKind::Logit, [z]) => *z,
+        (OutputKind::BenignMalignant, [benign, malignant]) => malignant - benign,
+        _ => return Err(ScorerError::Shape { found: numbers.len(), expected: kind.len() }),
+    };
+    Logit::new(logit).ok_or_else(|| ScorerError::NotFinite(format!("{numbers:?}")))
 }
 
 /// Makes an error of a panic, where panics unwind.

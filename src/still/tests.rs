@@ -363,6 +363,42 @@ mod dicom {
     }
 
     #[test]
+    fn a_segmented_palette_unpacks_runs_lines_and_repetitions() {
+        // Two values, then a line of two steps to 0xFF00, then the first segment again.
+        let words: [u16; 15] =
+            [0, 2, 0x0000, 0x7F00, 1, 2, 0xFF00, 2, 1, 0, 0, 0, 1, 0x1100, 0x2200];
+        let segments: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+        let entries = [8u16, 0, 16].map(u16::to_le_bytes).concat();
+        let mut file = Dicom::new(EXPLICIT).shape("PALETTE COLOR", 1, (8, 1), 8);
+        for channel in 1..=3 {
+            file = file.element((0x0028, 0x1100 + channel), b"US", &entries).element(
+                (0x0028, 0x1220 + channel),
+                b"OW",
+                &segments,
+            );
+        }
+        let grey: Vec<u8> = first_pixels(&file.native(&[0, 1, 2, 3, 4, 5, 6, 7]))
+            .into_iter()
+            .map(|[r, g, b]| {
+                assert!(r == g && g == b);
+                r
+            })
+            .collect();
+        assert_eq!(grey, [0x00, 0x7F, 0xBF, 0xFF, 0x00, 0x7F, 0x11, 0x11]);
+    }
+
+    #[test]
+    fn a_segmented_palette_that_repeats_itself_ends() {
+        let words: [u16; 8] = [0, 1, 7, 2, 0xFFFF, 0, 0, 0];
+        let segments: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+        let bytes = Dicom::new(EXPLICIT)
+            .shape("PALETTE COLOR", 1, (2, 1), 8)
+            .element((0x0028, 0x1221), b"OW", &segments)
+            .native(&[0, 1]);
+        assert!(frames(&bytes).is_ok());
+    }
+
+    #[test]
     fn a_cine_gives_every_frame_with_its_time() {
         let bytes = Dicom::new(EXPLICIT)
             .element((0x0018, 0x1063), b"DS", b"40")

@@ -77,9 +77,10 @@ impl Patient {
         }
         if z < fat {
             // Lobules between bright septa that run along the skin.
-            let septum = noise(seed, x * 0.16, z * 1.1 + 0.35 * noise(seed ^ 7, x * 0.3, z * 0.4));
+            let septum =
+                noise(seed, x * 0.16, z * 1.1 + 0.35 * noise(seed ^ 0x07, x * 0.3, z * 0.4));
             let bright = layer(septum - 0.1, 0.10).max(layer(z - fat, 0.28));
-            let level = FAT_DB + 2.0 * noise(seed ^ 8, x * 0.4, z * 0.9);
+            let level = FAT_DB + 2.0 * noise(seed ^ 0x08, x * 0.4, z * 0.9);
             return Tissue {
                 echo_db: blend(level, FASCIA_DB - 4.0, bright),
                 // Septa cast faint shadows, lobules let through a little more: streaks below.
@@ -89,7 +90,7 @@ impl Patient {
         }
         if z < muscle {
             let fibre =
-                noise(seed ^ 11, x * 0.09, z * 2.6 + 0.5 * noise(seed ^ 12, x * 0.2, z * 0.5));
+                noise(seed ^ 0x0b, x * 0.09, z * 2.6 + 0.5 * noise(seed ^ 0x0c, x * 0.2, z * 0.5));
             let bright = layer(fibre - 0.25, 0.12) * 0.65;
             let fascia = layer(z - muscle, 0.26).max(layer(z - fat, 0.2));
             return solid(
@@ -124,17 +125,17 @@ impl Patient {
     /// Gland with its capsule, and the nodule in it.
     fn gland(&self, lobe: f32, x: f32, z: f32) -> Tissue {
         let seed = self.texture;
-        let strand = layer(noise(seed ^ 24, x * 0.55, z * 1.5) - 0.62, 0.10);
-        let grain = 1.6 * noise(seed ^ 20, x * 0.17, z * 0.2)
-            + 1.6 * noise(seed ^ 21, x * 0.5, z * 0.6)
-            + 1.6 * noise(seed ^ 22, x * 1.7, z * 2.1)
+        let strand = layer(noise(seed ^ 0x18, x * 0.55, z * 1.5) - 0.62, 0.10);
+        let grain = 1.6 * noise(seed ^ 0x14, x * 0.17, z * 0.2)
+            + 1.6 * noise(seed ^ 0x15, x * 0.5, z * 0.6)
+            + 1.6 * noise(seed ^ 0x16, x * 1.7, z * 2.1)
             + 5.0 * strand;
-        let patchy = 0.55 + 0.45 * noise(seed ^ 25, x * 0.3, z * 0.3);
+        let patchy = 0.55 + 0.45 * noise(seed ^ 0x19, x * 0.3, z * 0.3);
         let capsule = layer((1.0 - lobe) * self.lobe.rz, 0.22) * patchy;
         let parenchyma = Tissue {
             echo_db: blend(THYROID_DB + grain, -24.0, capsule * 0.8),
             below_db_per_mm: 0.0,
-            kpa: Some(self.background_kpa * (0.32 * noise(seed ^ 23, x * 0.3, z * 0.22)).exp()),
+            kpa: Some(self.background_kpa * (0.32 * noise(seed ^ 0x17, x * 0.3, z * 0.22)).exp()),
         };
         match &self.nodule {
             None => parenchyma,
@@ -155,8 +156,8 @@ impl Patient {
             Echogenicity::Hypoechoic => THYROID_DB - 8.5,
             Echogenicity::MarkedlyHypoechoic => THYROID_DB - 15.0,
         };
-        let patchy =
-            2.6 * noise(seed ^ 31, x * 0.55, z * 0.55) + 1.6 * noise(seed ^ 32, x * 1.3, z * 1.5);
+        let patchy = 2.6 * noise(seed ^ 0x1f, x * 0.55, z * 0.55)
+            + 1.6 * noise(seed ^ 0x20, x * 1.3, z * 1.5);
         let edge_mm = if n.signs.irregular_margin { 0.45 } else { 0.2 };
         let part = inside_mm / edge_mm + 0.5;
         let mut echo_db = blend(around.echo_db, base + patchy, part);
@@ -166,21 +167,22 @@ impl Patient {
         }
         // Stiffness does not follow the visible margin: a softened outline, patches inside, and a
         // stiff rim of about 1.5 mm that is not closed everywhere.
-        let smooth = n.shape.radius(x, z) * (1.0 + 0.16 * noise(seed ^ 34, x * 0.24, z * 0.24));
+        let smooth = n.shape.radius(x, z) * (1.0 + 0.16 * noise(seed ^ 0x22, x * 0.24, z * 0.24));
         let deep_mm = (1.0 - smooth) * size;
-        let closed = (0.6 + 0.9 * noise(seed ^ 35, x * 0.2, z * 0.2)).clamp(0.0, 1.3);
+        let closed = (0.6 + 0.9 * noise(seed ^ 0x23, x * 0.2, z * 0.2)).clamp(0.0, 1.3);
         let rim = layer(deep_mm - 0.3, 1.4) * closed;
         let soft = around.kpa.unwrap_or(self.background_kpa);
-        let core = n.mean_kpa * (0.30 * noise(seed ^ 33, x * 0.33, z * 0.3)).exp();
+        let core = n.mean_kpa * (0.30 * noise(seed ^ 0x21, x * 0.33, z * 0.3)).exp();
         let stiff = core * (1.0 + (n.rim_gain - 1.0) * rim);
         let mut kpa = Some(blend(soft, stiff, deep_mm / 2.6 + 0.5));
         if part > 0.5 {
             let fluid = n.cysts.iter().map(|c| c.radius(x, z)).fold(9.0, f32::min);
             if fluid < 1.15 {
                 let depth = (1.15 - fluid) / 0.15;
-                echo_db = blend(echo_db, FLUID_DB, depth);
+                let tiny = n.signs.composition == Composition::Spongiform;
+                echo_db = blend(echo_db, if tiny { -54.0 } else { FLUID_DB }, depth);
                 below_db_per_mm = 0.55;
-                if fluid < 0.95 && n.signs.composition != Composition::Spongiform {
+                if fluid < 0.95 && !tiny {
                     kpa = None;
                 }
             }
@@ -193,8 +195,9 @@ impl Patient {
             if let Some(coarse) = &n.coarse
                 && coarse.radius(x, z) < 1.0
             {
-                echo_db = -8.0;
-                below_db_per_mm = -26.0;
+                let thick = 1.0 - coarse.radius(x, z);
+                echo_db = -15.0 + 9.0 * thick + 4.0 * noise(seed ^ 0x24, x * 2.2, z * 3.0);
+                below_db_per_mm = -45.0 * thick;
                 kpa = None;
             }
         }
@@ -207,16 +210,17 @@ impl Patient {
         let outside_mm = (lobe - 1.0) * self.lobe.rz;
         if z > bone {
             let front =
-                layer(z - bone - 0.3, 0.5) * (0.45 + 0.55 * noise(seed ^ 44, x * 0.28, 0.5));
+                layer(z - bone - 0.3, 0.5) * (0.45 + 0.55 * noise(seed ^ 0x2c, x * 0.28, 0.5));
             return Tissue {
                 echo_db: blend(-58.0, -21.0, front),
                 below_db_per_mm: -5.0,
                 kpa: None,
             };
         }
-        let capsule = layer(outside_mm, 0.25) * (0.6 + 0.4 * noise(seed ^ 43, x * 0.3, z * 0.3));
+        let capsule = layer(outside_mm, 0.25) * (0.6 + 0.4 * noise(seed ^ 0x2b, x * 0.3, z * 0.3));
         let below = z > self.lobe.z;
-        let fibre = noise(seed ^ 41, x * 0.1, z * 1.3 + 0.4 * noise(seed ^ 42, x * 0.25, z * 0.3));
+        let fibre =
+            noise(seed ^ 0x29, x * 0.1, z * 1.3 + 0.4 * noise(seed ^ 0x2a, x * 0.25, z * 0.3));
         let (base, bright) = if below && outside_mm > 1.0 {
             (MUSCLE_DB - 2.0, layer(fibre - 0.2, 0.13) * 0.7)
         } else {
@@ -258,7 +262,9 @@ fn vessel(c: &Ellipse, x: f32, z: f32) -> Option<Tissue> {
     if r > 1.12 {
         return None;
     }
-    let wall = layer((r - 1.0) * c.rx, 0.28);
+    // The wall answers where the beam meets it squarely: front and back.
+    let square = ((z - c.z) / c.rz).abs().min(1.0);
+    let wall = layer((r - 1.0) * c.rx, 0.28) * (0.25 + 0.75 * square * square);
     let blood = if r < 1.0 { FLUID_DB + 14.0 } else { -36.0 };
     Some(Tissue {
         echo_db: blend(blood, -24.0, wall),

@@ -9,83 +9,15 @@ use crate::paint::{self, Align, Rect, Surface};
 use crate::palette::Rgb;
 use crate::patient::Patient;
 use crate::rng::{chance, pick, uniform};
-use crate::screen::{Ink, Screen};
-use crate::skin::{BarPlace, Keys, MapKind, Scene, Style, Twin};
+use crate::screen::Screen;
+use crate::skin::{BarPlace, Keys, MapKind, Scene, Style};
 
-/// Words of one language as they stand on screens.
-struct Words {
-    hospital: &'static [&'static str],
-    preset: &'static [&'static str],
-    keys: [&'static str; 6],
-    soft: &'static str,
-    hard: &'static str,
-    mean: &'static str,
-    ratio: &'static str,
-    note: &'static [&'static str],
-}
+mod extras;
+mod over;
+mod words;
 
-const LANGUAGES: &[Words] = &[
-    Words {
-        hospital: &["County Hospital", "North Clinic", "Imaging Dept. 2"],
-        preset: &["Thyroid", "Small Parts", "Neck"],
-        keys: ["Pan", "Box pos.", "Box size", "Opacity", "Measure", "Print"],
-        soft: "Soft",
-        hard: "Hard",
-        mean: "Mean",
-        ratio: "Ratio",
-        note: &["RT LOBE", "LT LOBE TRANS", "Rt mid", ""],
-    },
-    Words {
-        hospital: &["Städt. Klinikum", "Praxis Dr. Müller", "Uniklinik Süd"],
-        preset: &["Schilddrüse", "Hals", "Weichteile"],
-        keys: ["Verschieben", "Box-Pos.", "Box-Größe", "Deckkraft", "Messen", "Drucken"],
-        soft: "Weich",
-        hard: "Hart",
-        mean: "Mittel",
-        ratio: "Verhältnis",
-        note: &["SD rechts quer", "SD li. längs", ""],
-    },
-    Words {
-        hospital: &["Hôpital Saint-Jean", "CHU Échographie"],
-        preset: &["Thyroïde", "Cou"],
-        keys: ["Déplacer", "Position", "Taille", "Opacité", "Mesure", "Imprimer"],
-        soft: "Mou",
-        hard: "Dur",
-        mean: "Moy.",
-        ratio: "Rapport",
-        note: &["LOBE DROIT", "Lobe g. trans", ""],
-    },
-    Words {
-        hospital: &["Hospital Central", "Clínica del Cuello"],
-        preset: &["Tiroides", "Cuello"],
-        keys: ["Mover", "Posición", "Tamaño", "Opacidad", "Medir", "Imprimir"],
-        soft: "Blando",
-        hard: "Duro",
-        mean: "Media",
-        ratio: "Razón",
-        note: &["LOB DER", "DER", "IZQ TRANSV", ""],
-    },
-    Words {
-        hospital: &["Ospedale Civile", "Centro Ecografico"],
-        preset: &["Tiroide", "Collo"],
-        keys: ["Sposta", "Pos. box", "Dim. box", "Opacità", "Misura", "Stampa"],
-        soft: "Molle",
-        hard: "Duro",
-        mean: "Media",
-        ratio: "Rapporto",
-        note: &["lobo dx", "LOBO SN", ""],
-    },
-    Words {
-        hospital: &["丁七万丈 三上", "中丰串"],
-        preset: &["丸丹", "主丽"],
-        keys: ["举乃", "久么义", "乌乍", "乎乏", "乐乒", "乓乔"],
-        soft: "乖",
-        hard: "乘",
-        mean: "乙九",
-        ratio: "也习",
-        note: &["乡书", ""],
-    },
-];
+pub(crate) use over::over_images;
+use words::{LANGUAGES, Words};
 
 /// What one exam's texts say; fixed when the exam is made.
 pub(crate) struct Caption {
@@ -144,6 +76,7 @@ pub(crate) fn surround(
         paint::fill_gradient(s, bar, [235, 235, 235], [0, 0, 0]);
         paint::frame(s, bar.inset(-1), 1, [70, 70, 70], 255);
     }
+    extras::draw(s, style, screen, palette, rng);
 }
 
 fn banner(
@@ -383,156 +316,6 @@ fn colour_bar(
     if style.look.ruler_left || style.bar == BarPlace::FarLeft {
         paint::frame(s, bar.inset(-1), 1, [120, 120, 120], 255);
     }
-}
-
-/// Draws what lies over the images: box outline, twin, measurement marks, annotations.
-pub(crate) fn over_images(
-    s: &mut impl Surface,
-    style: &Style,
-    screen: &Screen,
-    patient: &Patient,
-    caption: &Caption,
-    rng: &mut Pcg64Mcg,
-) {
-    let outline = match (style.scene, style.outline) {
-        (Scene::Flow { .. }, _) => Some([230, 230, 230]),
-        (Scene::Dual | Scene::Elastogram, colour) => colour,
-        _ => None,
-    };
-    if let (Some(b), Some(colour)) = (screen.colour_box, outline) {
-        for pane in &screen.panes {
-            let twin = if pane.ink == Ink::Map { Twin::Outline } else { style.twin };
-            draw_outline(s, screen, pane.view, twin, colour);
-        }
-        debug_assert!(b.rect.w > 0);
-    }
-    if style.scene == Scene::Dual {
-        marks(s, style, screen, patient, caption, rng);
-    }
-    if let Some(first) = screen.panes.first() {
-        let size = cap(screen, 1.3);
-        let note = pick(rng, caption.words.note);
-        let at = [
-            first.view.x as f32 + first.view.w as f32 * uniform(rng, 0.03, 0.4),
-            first.view.bottom() as f32 - size * uniform(rng, 1.8, 3.5),
-        ];
-        paint::text(s, at, size, Align::Left, [238, 240, 244], note);
-    }
-    if chance(rng, 0.35) {
-        cursor(s, screen, rng);
-    }
-}
-
-fn draw_outline(s: &mut impl Surface, screen: &Screen, view: Rect, kind: Twin, colour: Rgb) {
-    let Some(b) = screen.colour_box else { return };
-    let at = b.rect.shifted(view.x, view.y);
-    if b.fan.is_some() || b.steer != 0 {
-        if kind == Twin::None {
-            return;
-        }
-        for y in b.rect.y..b.rect.bottom() {
-            for x in b.rect.x..b.rect.right() {
-                let edge = screen.in_box(x, y)
-                    && [(1, 0), (-1, 0), (0, 1), (0, -1)]
-                        .iter()
-                        .any(|(dx, dy)| !screen.in_box(x + dx, y + dy));
-                if edge && (kind == Twin::Outline || (x + y) / 4 % 2 == 0) {
-                    s.blend(view.x + x, view.y + y, colour, 255);
-                }
-            }
-        }
-        return;
-    }
-    match kind {
-        Twin::None => {}
-        Twin::Outline => paint::frame(s, at, screen.outline_px, colour, 255),
-        Twin::Dashed => {
-            let dash = (6.0 * screen.unit).max(3.0) as i32;
-            paint::frame_dashed(s, at, screen.outline_px, dash, colour);
-        }
-    }
-}
-
-/// Draws measurement circles in both views and a table of results over a part of one.
-fn marks(
-    s: &mut impl Surface,
-    style: &Style,
-    screen: &Screen,
-    patient: &Patient,
-    caption: &Caption,
-    rng: &mut Pcg64Mcg,
-) {
-    let scale = screen.beams.px_per_mm;
-    let (centre, radius) = match &patient.nodule {
-        Some(n) => ([n.shape.x, n.shape.z], n.shape.rx.min(n.shape.rz) * 0.55),
-        None => ([0.0, patient.lobe.z], 2.0),
-    };
-    let px = [(centre[0] - screen.origin_mm[0]) * scale, (centre[1] - screen.origin_mm[1]) * scale];
-    let circles = chance(rng, style.circles) || (style.map != MapKind::Swe && chance(rng, 0.4));
-    let width = 1.2f32.max(1.3 * screen.unit);
-    if circles {
-        let second =
-            [px[0] + uniform(rng, 5.0, 8.0) * scale, px[1] + uniform(rng, -2.0, 2.0) * scale];
-        for pane in &screen.panes {
-            let to = |p: [f32; 2]| [pane.view.x as f32 + p[0], pane.view.y as f32 + p[1]];
-            let r = radius * scale;
-            paint::ellipse(s, to(px), [r, r], width, 0.0, [245, 245, 245]);
-            if style.map != MapKind::Swe && second[0] + r * 0.7 < pane.view.w as f32 {
-                paint::ellipse(s, to(second), [r * 0.7, r * 0.7], width, 0.0, [120, 240, 250]);
-            }
-        }
-    }
-    if !chance(rng, style.table) {
-        return;
-    }
-    let Some(nodule) = &patient.nodule else { return };
-    let Some(view) = screen.panes.iter().find(|p| p.ink == Ink::Grey).map(|p| p.view) else {
-        return;
-    };
-    let size = cap(screen, 0.9);
-    let table = Rect::new(0, 0, (size * 15.0) as i32, (size * 10.0) as i32);
-    let table = table.shifted(view.right() - table.w - 4, view.bottom() - table.h - 4);
-    paint::fill(s, table, [24, 30, 44], 215);
-    paint::frame(s, table, 1, style.look.accent, 255);
-    let rows = [
-        (caption.words.mean, format!("{:.1} kPa", nodule.mean_kpa)),
-        ("Max", format!("{:.1} kPa", nodule.mean_kpa * nodule.rim_gain)),
-        ("SD", format!("{:.1} kPa", nodule.mean_kpa * 0.17)),
-        (caption.words.ratio, format!("{:.1}", nodule.mean_kpa / patient.background_kpa)),
-        ("Diam.", format!("{:.1} mm", radius * 2.0)),
-    ];
-    for (i, (name, value)) in rows.iter().enumerate() {
-        let y = table.y as f32 + size * (0.8 + 1.8 * i as f32);
-        paint::text(
-            s,
-            [table.x as f32 + size * 0.6, y],
-            size,
-            Align::Left,
-            style.look.accent,
-            name,
-        );
-        let right = table.right() as f32 - size * 0.6;
-        paint::text(s, [right, y], size, Align::Right, [235, 235, 235], value);
-    }
-}
-
-fn cursor(s: &mut impl Surface, screen: &Screen, rng: &mut Pcg64Mcg) {
-    let stage = screen.stage;
-    let u = screen.unit.max(0.5);
-    let x = stage.x as f32 + stage.w as f32 * uniform(rng, 0.05, 0.95);
-    let y = stage.y as f32 + stage.h as f32 * uniform(rng, 0.3, 0.95);
-    let shape = [
-        [0.0, 0.0],
-        [0.0, 17.0],
-        [4.5, 13.0],
-        [8.0, 19.5],
-        [10.5, 18.0],
-        [7.5, 12.0],
-        [13.0, 12.0],
-        [0.0, 0.0],
-    ];
-    let points = shape.map(|[px, py]| [x + px * u, y + py * u]);
-    paint::polyline(s, &points, 1.6 * u, [250, 250, 250]);
 }
 
 /// Draws the snowflake of a frozen screen.

@@ -11,8 +11,10 @@ use crate::anatomy::noise;
 use crate::motion::Pose;
 use crate::palette::Rgb;
 use crate::patient::Patient;
-use crate::rng::{Purpose, normal, stream};
+use crate::rng::{Purpose, mix, normal, stream};
 
+/// Lateral and axial size of a flow cell, mm.
+const FLOW_CELL_MM: [f32; 2] = [0.22, 0.3];
 /// Side of a map cell, mm.
 const CELL_MM: f32 = 0.3;
 /// Standard deviations of the noise's Gaussian, cells: an autocorrelation of about 0.55 at 1 mm
@@ -48,6 +50,8 @@ pub(crate) struct Grid {
     ln_kpa: Vec<f32>,
     quality: Vec<f32>,
     noise: Vec<f32>,
+    /// Artefacts of an exam, after the key of that exam.
+    artefacts: (u64, Vec<f32>),
     scratch: Vec<f32>,
 }
 
@@ -61,7 +65,17 @@ pub(crate) struct Update {
     pub(crate) unsettled: f32,
 }
 
-/// Fills `out` with smooth noise of unit variance.
+/// A Gaussian of unit energy: `TAPS` weights around the middle one.
+fn gaussian<const TAPS: usize>(sigma: f32) -> [f32; TAPS] {
+    let k: [f32; TAPS] = std::array::from_fn(|i| {
+        let d = (i as f32 - (TAPS / 2) as f32) / sigma;
+        (-0.5 * d * d).exp()
+    });
+    let scale = k.iter().map(|k| k * k).sum::<f32>().sqrt().recip();
+    k.map(|k| k * scale)
+}
+
+/// Fills `out` with `cols × rows` of smooth noise of unit variance.
 fn smooth_noise(
     rng: &mut Pcg64Mcg,
     cols: usize,
@@ -69,36 +83,27 @@ fn smooth_noise(
     out: &mut Vec<f32>,
     tmp: &mut Vec<f32>,
 ) {
-    let blur = |from: &[f32],
-                to: &mut [f32],
-                stride: usize,
-                count: usize,
-                lines: usize,
-                step: usize,
-                sigma: f32| {
-        let radius = (sigma * 2.2).ceil() as isize;
-        let k: [f32; 32] = std::array::from_fn(|i| {
-            let d = (i as isize - radius) as f32 / sigma;
-            if i as isize <= 2 * radius { (-0.5 * d * d).exp() } else { 0.0 }
-        });
-        let scale = k.iter().map(|k| k * k).sum::<f32>().sqrt().recip();
-        for line in 0..lines {
-            for i in 0..count as isize {
-                let mut sum = 0.0;
-                for t in -radius..=radius {
-                    // Wraps round, so that the edges have the same variance as the middle.
-                    let j = (i + t).rem_euclid(count as isize) as usize;
-                    sum += k[(t + radius) as usize] * from[line * step + j * stride];
-                }
-                to[line * step + i as usize * stride] = sum * scale;
-            }
+    // The white field is larger than the result, so that its edges are as noisy as its middle.
+    const ACROSS: usize = 11;
+    const DOWN: usize = 19;
+    let (across, down) = (gaussian::<ACROSS>(NOISE_CELLS[0]), gaussian::<DOWN>(NOISE_CELLS[1]));
+    let wide = cols + ACROSS - 1;
+    tmp.clear();
+    tmp.resize(cols * (rows + DOWN - 1) + wide, 0.0);
+    let (blurred, white) = tmp.split_at_mut(cols * (rows + DOWN - 1));
+    for row in blurred.chunks_exact_mut(cols) {
+        white.fill_with(|| normal(rng));
+        for (k, from) in across.iter().zip(white.windows(cols)) {
+            row.iter_mut().zip(from).for_each(|(o, v)| *o += k * v);
         }
-    };
+    }
+    out.clear();
     out.resize(cols * rows, 0.0);
-    tmp.resize(cols * rows, 0.0);
-    out.iter_mut().for_each(|v| *v = normal(rng));
-    blur(out, tmp, 1, cols, rows, cols, NOISE_CELLS[0]);
-    blur(tmp, out, cols, rows, cols, 1, NOISE_CELLS[1]);
+    for (y, row) in out.chunks_exact_mut(cols).enumerate() {
+        for (k, from) in down.iter().zip(blurred[y * cols..].chunks_exact(cols)) {
+            row.iter_mut().zip(from).for_each(|(o, v)| *o += k * v);
+        }
+    }
 }
 
 impl Grid {
@@ -133,9 +138,14 @@ impl Grid {
         self.soften();
         // Artefacts that stay for the exam and noise of this update, of equal power.
         let spread = NOISE_LN * (1.0 + 3.0 * update.unsettled);
-        let mut fixed = stream(update.seed, Purpose::MapArtefact, &[update.exam]);
-        smooth_noise(&mut fixed, cols, rows, &mut self.noise, &mut self.scratch);
-        for (v, n) in self.ln_kpa.iter_mut().zip(&self.noise) {
+        let (of, artefacts) = &mut self.artefacts;
+        let key = mix(update.seed, update.exam);
+        if *of != key || artefacts.len() != cols * rows {
+            *of = key;
+            let mut fixed = stream(update.seed, Purpose::MapArtefact, &[update.exam]);
+            smooth_noise(&mut fixed, cols, rows, artefacts, &mut self.scratch);
+        }
+        for (v, n) in self.ln_kpa.iter_mut().zip(artefacts.iter()) {
             *v += n * NOISE_LN * 0.7;
         }
         let mut fresh = stream(update.seed, Purpose::Map, &[update.exam, update.index]);
@@ -277,7 +287,11 @@ impl ColourMap {
                 if !inside(x, y) {
                     continue;
                 }
-                let mm = |i: usize, k: usize| patch.origin_mm[k] + i as f32 / patch.px_per_mm;
+                // Flow is measured in cells coarser than the image's pixels.
+                let mm = |i: usize, k: usize| {
+                    let cell = (i as f32 / patch.px_per_mm / FLOW_CELL_MM[k]).floor();
+                    patch.origin_mm[k] + cell * FLOW_CELL_MM[k]
+                };
                 let (mx, mz) = (mm(x, 0) + pose.lateral_mm, mm(y, 1) + pose.axial_mm);
                 let artery = patient.carotid.map_or(2.0, |c| c.radius(mx, mz));
                 let wander = noise(seed, mx * 0.35, mz * 0.45);
@@ -285,16 +299,17 @@ impl ColourMap {
                     .nodule
                     .as_ref()
                     .map_or(1.0, |n| ((n.shape.radius(mx, mz) - 1.0).abs() * 5.0).min(1.0));
-                let branch = noise(seed ^ 3, mx * 0.8 + wander, mz * 0.8);
+                let branch = noise(seed ^ 0x03, mx * 0.8 + wander, mz * 0.8);
                 let v = if artery < 0.95 {
                     (1.0 - artery * artery) * (0.5 + 0.5 * beat)
                 } else {
-                    ((0.02 + 0.15 * (1.0 - ring) + 0.03 * beat) - branch.abs())
+                    ((0.05 + 0.2 * (1.0 - ring) + 0.04 * beat) - branch.abs())
                         * 3.0
-                        * (noise(seed ^ 5, mx * 0.3, mz * 0.3) * 2.5).clamp(0.0, 1.6)
+                        * (noise(seed ^ 0x05, mx * 0.3, mz * 0.3) * 2.5).clamp(0.0, 1.6)
                 };
                 if v > 0.09 {
-                    let sign = if noise(seed ^ 9, mx * 0.22, mz * 0.22) > 0.0 { 1.0 } else { -1.0 };
+                    let sign =
+                        if noise(seed ^ 0x09, mx * 0.22, mz * 0.22) > 0.0 { 1.0 } else { -1.0 };
                     let [r, g, b] = if power {
                         crate::palette::power(v)
                     } else {
@@ -304,5 +319,35 @@ impl ColourMap {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn map_noise_has_the_correlation_lengths_of_shear_wave_maps() {
+        let (cols, rows) = (160, 160);
+        let (mut noise, mut scratch) = (Vec::new(), Vec::new());
+        let mut rng = stream(3, Purpose::Map, &[]);
+        smooth_noise(&mut rng, cols, rows, &mut noise, &mut scratch);
+        let product = |dx: usize, dy: usize| {
+            let mut sum = 0.0;
+            for y in 0..rows - dy {
+                for x in 0..cols - dx {
+                    sum += noise[y * cols + x] * noise[(y + dy) * cols + x + dx];
+                }
+            }
+            sum / ((rows - dy) * (cols - dx)) as f32
+        };
+        let variance = product(0, 0);
+        assert!((0.8..1.2).contains(&variance), "variance {variance}");
+        let cells = |mm: f32| (mm / CELL_MM).round() as usize;
+        let (lateral, axial) =
+            (product(cells(1.0), 0) / variance, product(0, cells(2.0)) / variance);
+        assert!((0.45..0.7).contains(&lateral), "correlation at 1 mm laterally {lateral}");
+        assert!((0.45..0.7).contains(&axial), "correlation at 2 mm axially {axial}");
     }
 }

@@ -10,20 +10,22 @@ use crate::palette::Rgb;
 use crate::patient::Patient;
 use crate::picture;
 use crate::rng::{Purpose, mix, pick, stream, uniform};
+use crate::scan::ScanConversion;
 use crate::screen::{self, Ink, Screen};
 use crate::skin::{MapKind, Scene, Skin, Style};
-use crate::speckle::{Acquisition, Beams, Field, FieldBuilder, Lines, NoiseTile, Probe, Sample};
+use crate::speckle::{Acquisition, Field, FieldBuilder, Lines, NoiseTile, Probe, Sample};
 use crate::truth::{StiffnessKpa, Truth};
 
-/// Where a view pixel of a curved probe takes its grey from.
-#[derive(Clone, Copy, Debug)]
-struct Tap {
-    at: u32,
-    right: u8,
-    down: u8,
+/// What of an exam is built next. The work is cut into pieces, so that it can be spread over the
+/// frames of the exam before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Chrome,
+    Views,
+    ScanConversion,
+    Field,
+    Done,
 }
-
-const NO_TAP: u32 = u32::MAX;
 
 /// Pixels of the exam that do not depend on time, being built or complete.
 pub(crate) struct Exam {
@@ -39,9 +41,10 @@ pub(crate) struct Exam {
     acquisition: Acquisition,
     palette: [Rgb; 256],
     max_kpa: f32,
-    tints: [[u32; 256]; 2],
+    /// Grey to pixel: in B-mode, through the tint, under a map.
+    tints: [[u32; 256]; 3],
     memory: Memory,
-    built: bool,
+    stage: Stage,
     bmode: Option<u64>,
     elastogram: Option<u64>,
 }
@@ -57,7 +60,7 @@ pub(crate) struct Memory {
     grid: Grid,
     map: ColourMap,
     mask: Vec<bool>,
-    taps: Vec<Tap>,
+    scan: ScanConversion,
     beam_grey: Vec<u8>,
     grey: Vec<u8>,
     other: Vec<u8>,
@@ -74,7 +77,7 @@ impl Exam {
         exam_s: f32,
         memory: Memory,
     ) -> Self {
-        let style = skin.style();
+        let style = skin.style().installed(&mut stream(seed, Purpose::Installation, &[]));
         let patient = Patient::draw(seed, number);
         let mut rng = stream(seed, Purpose::Screen, &[number, skin as u64]);
         let screen = screen::lay_out(&style, size, &patient, &mut rng);
@@ -110,7 +113,7 @@ impl Exam {
             ),
             _ => look,
         };
-        let mut exam = Self {
+        Self {
             number,
             seed,
             skin,
@@ -123,15 +126,16 @@ impl Exam {
             acquisition,
             palette,
             max_kpa,
-            tints: [tint_table(look, gamma), tint_table(tint, gamma)],
+            tints: [
+                tint_table(look, gamma),
+                tint_table(tint, gamma),
+                tint_table(look.map(|c| c * style.dim), gamma),
+            ],
             memory,
-            built: false,
+            stage: Stage::Chrome,
             bmode: None,
             elastogram: None,
-        };
-        exam.draw_chrome(&mut rng);
-        exam.prepare_views();
-        exam
+        }
     }
 
     /// Gives the memory back for another exam.
@@ -139,7 +143,18 @@ impl Exam {
         self.memory
     }
 
-    fn draw_chrome(&mut self, rng: &mut rand_pcg::Pcg64Mcg) {
+    fn draw_chrome(&mut self) {
+        let rng = &mut stream(self.seed, Purpose::Chrome, &[self.number, self.skin as u64]);
+        self.memory.mask.clear();
+        if let Some(b) = self.screen.colour_box
+            && self.screen.has_shaped_box()
+        {
+            for y in b.rect.y..b.rect.bottom() {
+                for x in b.rect.x..b.rect.right() {
+                    self.memory.mask.push(self.screen.in_box(x, y) && self.screen.in_fan(x, y));
+                }
+            }
+        }
         let [width, height] = self.size.map(|s| s as usize);
         let memory = &mut self.memory;
         memory.chrome.clear();
@@ -173,6 +188,7 @@ impl Exam {
             &self.screen,
             &self.patient,
             &self.caption,
+            &memory.mask,
             rng,
         );
         chrome::snowflake(&mut memory.frozen, &self.screen);
@@ -183,53 +199,56 @@ impl Exam {
         let beams = self.screen.beams;
         let memory = &mut self.memory;
         let Some(view) = self.screen.panes.first().map(|p| p.view) else {
-            self.built = true;
+            self.stage = Stage::Done;
             return;
         };
+        self.stage = Stage::Field;
         let px = (view.w * view.h) as usize;
         memory.grey.clear();
         memory.grey.resize(px, 0);
         memory.beam_grey.clear();
-        memory.taps.clear();
-        memory.mask.clear();
+        memory.scan.clear();
         memory.other.clear();
         if matches!(beams.probe, Probe::Curved { .. }) {
             memory.beam_grey.resize(beams.cols * beams.rows, 0);
-            for y in 0..view.h {
-                for x in 0..view.w {
-                    memory.taps.push(tap(&self.screen, &beams, x, y));
-                }
-            }
+            self.stage = Stage::ScanConversion;
         }
         if self.screen.panes.iter().any(|p| p.ink == Ink::Other) {
             memory.other.resize(px, 0);
         }
-        if let Some(b) = self.screen.colour_box
-            && (b.fan.is_some() || b.steer != 0 || matches!(beams.probe, Probe::Curved { .. }))
-        {
-            for y in b.rect.y..b.rect.bottom() {
-                for x in b.rect.x..b.rect.right() {
-                    memory.mask.push(self.screen.in_box(x, y) && self.screen.in_fan(x, y));
-                }
-            }
-        }
         memory.builder.start(&mut memory.field, &beams, &self.acquisition);
     }
 
-    /// Builds some rows of the speckle field; returns true once frames can be drawn.
+    /// Builds the next piece, at most `rows` rows; returns true once frames can be drawn.
     pub(crate) fn advance(&mut self, rows: usize) -> bool {
-        if !self.built {
-            let memory = &mut self.memory;
-            self.built = memory.builder.advance(
-                &mut memory.field,
-                (self.seed, self.number),
-                &self.screen.beams,
-                &self.patient,
-                &self.acquisition,
-                rows,
-            );
+        match self.stage {
+            Stage::Chrome => {
+                self.draw_chrome();
+                self.stage = Stage::Views;
+            }
+            Stage::Views => self.prepare_views(),
+            Stage::ScanConversion => {
+                if self.memory.scan.advance(&self.screen, self.screen.panes[0].view, rows) {
+                    self.stage = Stage::Field;
+                }
+            }
+            Stage::Field => {
+                let memory = &mut self.memory;
+                let done = memory.builder.advance(
+                    &mut memory.field,
+                    (self.seed, self.number),
+                    &self.screen.beams,
+                    &|x, z| self.patient.tissue(x, z),
+                    &self.acquisition,
+                    rows,
+                );
+                if done {
+                    self.stage = Stage::Done;
+                }
+            }
+            Stage::Done => {}
         }
-        self.built
+        self.stage == Stage::Done
     }
 
     /// Draws the frame `t_s` seconds into the exam. The exam must be built.
@@ -285,24 +304,11 @@ impl Exam {
             elevation_rad: pose.elevation_rad,
             noise,
         };
-        let curved = !memory.taps.is_empty();
+        let curved = !memory.beam_grey.is_empty();
         let grey = if curved { &mut memory.beam_grey } else { &mut memory.grey };
         memory.field.image(beams, &self.acquisition, tile, &sample, &mut memory.lines, grey);
         if curved {
-            let beam = &memory.beam_grey;
-            for (out, tap) in memory.grey.iter_mut().zip(&memory.taps) {
-                *out = if tap.at == NO_TAP {
-                    0
-                } else {
-                    let at = tap.at as usize;
-                    let across = |i: usize| {
-                        let (a, b) = (beam[i] as i32, beam[i + 1] as i32);
-                        (a << 8) + (b - a) * tap.right as i32
-                    };
-                    let (top, bottom) = (across(at), across(at + beams.cols));
-                    (((top << 8) + (bottom - top) * tap.down as i32) >> 16) as u8
-                };
-            }
+            memory.scan.convert(&memory.beam_grey, beams.cols, &mut memory.grey);
         }
     }
 
@@ -347,7 +353,11 @@ impl Exam {
         let view = pane.view;
         let memory = &self.memory;
         let grey = if pane.ink == Ink::Other { &memory.other } else { &memory.grey };
-        let tint = &self.tints[usize::from(pane.ink == Ink::Tint)];
+        let tint = &self.tints[match pane.ink {
+            Ink::Tint => 1,
+            Ink::Map => 2,
+            Ink::Grey | Ink::Other => 0,
+        }];
         let colour_box = self.screen.colour_box.filter(|_| pane.ink == Ink::Map);
         for (y, line) in grey.chunks_exact(view.w as usize).enumerate() {
             let out = canvas.span(view.x, view.y + y as i32, view.w);
@@ -403,7 +413,10 @@ impl Exam {
                 background: self.patient.background_kpa,
             },
             signs: nodule.map(|n| n.signs),
-            elastogram_index: self.number * updates_per_exam + moment.elastogram,
+            elastogram_index: self
+                .number
+                .saturating_mul(updates_per_exam)
+                .saturating_add(moment.elastogram),
             frozen: moment.frozen,
             settled: self.timeline.settled(moment.elastogram_s),
             exam: self.number,
@@ -419,23 +432,4 @@ fn tint_table(tint: [f32; 3], gamma: f32) -> [u32; 256] {
         let [r, gr, b] = tint.map(c);
         u32::from_le_bytes([b, gr, r, 255])
     })
-}
-
-/// The scan conversion of one view pixel.
-fn tap(screen: &Screen, beams: &Beams, x: i32, y: i32) -> Tap {
-    let none = Tap { at: NO_TAP, right: 0, down: 0 };
-    let Probe::Curved { half_rad, .. } = beams.probe else { return none };
-    if !screen.in_fan(x, y) {
-        return none;
-    }
-    let [angle, depth] = screen.polar(x as f32 + 0.5, y as f32 + 0.5);
-    let col = (angle / half_rad * 0.5 + 0.5) * beams.cols as f32;
-    let row = depth * beams.px_per_mm;
-    let col = col.clamp(0.0, (beams.cols - 2) as f32);
-    let row = row.clamp(0.0, (beams.rows - 2) as f32);
-    Tap {
-        at: (row as usize * beams.cols + col as usize) as u32,
-        right: (col.fract() * 255.0) as u8,
-        down: (row.fract() * 255.0) as u8,
-    }
 }

@@ -1,4 +1,4 @@
-//! Drawing with anti-aliasing on BGRx pixels, or into a list of pixels that is laid over every
+//! Drawing with anti-aliasing on `BGRx` pixels, or into a list of pixels that is laid over every
 //! frame. Pure; no allocation but the growth of that list.
 
 use crate::font;
@@ -47,9 +47,16 @@ impl Rect {
 pub(crate) trait Surface {
     /// Blends `colour` with weight `alpha` (0..=255) on the pixel; ignores pixels outside.
     fn blend(&mut self, x: i32, y: i32, colour: Rgb, alpha: u8);
+
+    /// Blends a run of `w` pixels.
+    fn run(&mut self, x: i32, y: i32, w: i32, colour: Rgb, alpha: u8) {
+        for x in x..x + w {
+            self.blend(x, y, colour, alpha);
+        }
+    }
 }
 
-/// A frame of BGRx rows.
+/// A frame of `BGRx` rows.
 pub(crate) struct Canvas<'a> {
     pub(crate) px: &'a mut [u8],
     pub(crate) stride: usize,
@@ -72,6 +79,21 @@ impl Surface for Canvas<'_> {
         }
         let at = y as usize * self.stride + x as usize * 4;
         mix(&mut self.px[at..at + 3], colour, alpha);
+    }
+
+    fn run(&mut self, x: i32, y: i32, w: i32, colour: Rgb, alpha: u8) {
+        let (x0, x1) = (x.max(0), (x + w).min(self.width));
+        if y < 0 || y >= self.height || x0 >= x1 {
+            return;
+        }
+        let [r, g, b] = colour;
+        for px in self.span(x0, y, x1 - x0).chunks_exact_mut(4) {
+            if alpha == 255 {
+                px.copy_from_slice(&[b, g, r, 255]);
+            } else {
+                mix(&mut px[..3], colour, alpha);
+            }
+        }
     }
 }
 
@@ -112,9 +134,7 @@ impl Surface for Overlay {
 /// Fills a rectangle.
 pub(crate) fn fill(s: &mut impl Surface, r: Rect, colour: Rgb, alpha: u8) {
     for y in r.y..r.bottom() {
-        for x in r.x..r.right() {
-            s.blend(x, y, colour, alpha);
-        }
+        s.run(r.x, y, r.w, colour, alpha);
     }
 }
 

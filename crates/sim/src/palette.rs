@@ -76,3 +76,50 @@ pub(crate) fn sepia(v: f32) -> Rgb {
     let c = |power: f32, top: f32| (v.powf(power) * top) as u8;
     [c(0.75, 255.0), c(1.1, 240.0), c(1.7, 205.0)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_grey_and_half_jet_gives_the_value_back() {
+        for grey in [0u16, 40, 128, 255] {
+            for i in 0..=100u8 {
+                let v = f32::from(i) / 100.0;
+                let shown = jet(v).map(|c| (u16::from(c) + grey).div_ceil(2));
+                // The minimum channel is the grey's share, where jet has a channel at 0; between
+                // cyan and yellow, where it has none, the palette's own minimum goes with it.
+                let least = shown.iter().copied().min().unwrap_or(0);
+                let colour = shown.map(|c| i32::from(c - least) * 2);
+                let (mut best, mut nearest) = (i32::MAX, 0.0);
+                for k in 0..=400u16 {
+                    let w = f32::from(k) / 400.0;
+                    let candidate = jet(w);
+                    let base = i32::from(candidate.iter().copied().min().unwrap_or(0));
+                    let miss = (0..3)
+                        .map(|c| (i32::from(candidate[c]) - base - colour[c]).pow(2))
+                        .sum::<i32>();
+                    if miss < best {
+                        (best, nearest) = (miss, w);
+                    }
+                }
+                assert!(
+                    (nearest - v).abs() < 0.02,
+                    "value {v} over grey {grey} reads as {nearest}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_palette_runs_from_blue_to_red() {
+        for palette in [Palette::Jet, Palette::Rainbow, Palette::BlueGreenRed] {
+            let [r, _, b] = palette.colour(0.05);
+            assert!(b > r, "{palette:?}");
+            let [r, _, b] = palette.colour(0.95);
+            assert!(r > b, "{palette:?}");
+            let [r, g, b] = palette.colour(0.5);
+            assert!(g > r && g > b, "{palette:?}");
+        }
+    }
+}

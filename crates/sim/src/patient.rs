@@ -56,6 +56,7 @@ pub enum Composition {
 /// The B-mode signs of a nodule, in TI-RADS' words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a sign of its own, present or not")]
 pub struct Signs {
     /// Higher than wide.
     pub taller_than_wide: bool,
@@ -203,7 +204,7 @@ impl Nodule {
                 vec![Ellipse { rx: rx * 0.9, rz: rz * 0.88, ..shape }]
             }
             Composition::Spongiform => {
-                (0..(rx * rz * 1.4) as usize).map(|_| inside(0.9, [0.35, 0.9])).collect()
+                (0..(rx * rz * 1.6) as usize).map(|_| inside(0.85, [0.2, 0.65])).collect()
             }
         };
         let rim_gain = if malignant { uniform(rng, 1.15, 1.75) } else { uniform(rng, 0.95, 1.3) };
@@ -311,5 +312,97 @@ impl Patient {
             texture: rng.random(),
             phase: std::array::from_fn(|_| uniform(rng, 0.0, std::f32::consts::TAU)),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn nodules() -> Vec<Nodule> {
+        (0..6000).filter_map(|exam| Patient::draw(11, exam).nodule).collect()
+    }
+
+    /// Probability that a malignant nodule has the higher value.
+    fn area_under_the_curve(nodules: &[Nodule], value: impl Fn(&Nodule) -> f32) -> f64 {
+        let of = |class: bool| nodules.iter().filter(move |n| n.malignant == class);
+        let benign: Vec<f32> = of(false).map(&value).collect();
+        let mut wins = 0.0;
+        for m in of(true).map(&value) {
+            for b in &benign {
+                wins += if m > *b {
+                    1.0
+                } else if m < *b {
+                    0.0
+                } else {
+                    0.5
+                };
+            }
+        }
+        wins / (of(true).count() * benign.len()) as f64
+    }
+
+    #[test]
+    fn stiffness_tells_the_classes_apart_as_well_as_in_published_series_and_no_better() {
+        let auc = area_under_the_curve(&nodules(), |n| n.mean_kpa);
+        assert!((0.87..0.945).contains(&auc), "AUC of the true stiffness {auc}");
+    }
+
+    #[test]
+    fn no_sign_and_no_count_of_signs_separates_the_classes() {
+        let auc = area_under_the_curve(&nodules(), |n| {
+            let s = &n.signs;
+            let dark = match s.echogenicity {
+                Echogenicity::IsoOrHyperechoic => 0.0,
+                Echogenicity::Hypoechoic => 1.9,
+                Echogenicity::MarkedlyHypoechoic => 2.7,
+            };
+            // Log odds ratios of the signs: what an ideal reader would add up.
+            1.8 * f32::from(s.taller_than_wide)
+                + 1.8 * f32::from(s.irregular_margin)
+                + 1.75 * f32::from(s.microcalcifications)
+                + 2.4 * f32::from(s.composition == Composition::Solid)
+                - 1.3 * f32::from(s.halo)
+                + dark
+        });
+        assert!((0.82..0.95).contains(&auc), "AUC of all signs together {auc}");
+    }
+
+    #[test]
+    fn signs_have_the_odds_ratios_of_the_literature() {
+        let nodules = nodules();
+        let odds_ratio = |sign: fn(&Signs) -> bool| {
+            let odds = |class: bool| {
+                let of: Vec<bool> = nodules
+                    .iter()
+                    .filter(|n| n.malignant == class)
+                    .map(|n| sign(&n.signs))
+                    .collect();
+                let with = of.iter().filter(|s| **s).count() as f64;
+                with / (of.len() as f64 - with)
+            };
+            odds(true) / odds(false)
+        };
+        for (name, sign, low, high) in [
+            ("taller than wide", (|s| s.taller_than_wide) as fn(&Signs) -> bool, 2.63, 13.7),
+            ("irregular margin", |s| s.irregular_margin, 4.5, 8.0),
+            ("microcalcifications", |s| s.microcalcifications, 4.5, 7.5),
+            ("solid", |s| s.composition == Composition::Solid, 7.5, 15.0),
+            ("no halo", |s| !s.halo, 3.0, 4.8),
+        ] {
+            let ratio = odds_ratio(sign);
+            assert!((low..high).contains(&ratio), "{name}: odds ratio {ratio}");
+        }
+    }
+
+    #[test]
+    fn classes_are_about_as_frequent_as_in_the_paper_and_some_patients_have_no_nodule() {
+        let patients: Vec<Patient> = (0..3000).map(|exam| Patient::draw(5, exam)).collect();
+        let with = patients.iter().filter_map(|p| p.nodule.as_ref());
+        let malignant =
+            with.clone().filter(|n| n.malignant).count() as f64 / with.clone().count() as f64;
+        assert!((0.49..0.58).contains(&malignant), "share of malignant nodules {malignant}");
+        assert!((2600..2800).contains(&with.count()));
     }
 }

@@ -148,25 +148,37 @@ fn rendering(s: &mut impl Surface, style: &Style, screen: &Screen, seed: u32, rn
     let height = |x: f32, y: f32| {
         let r = ((x - 3.0) / stretch[0]).hypot((y - 3.0) / stretch[1]) / 2.1;
         let bumps = 0.45 * noise(seed, x * 1.1, y * 1.1)
-            + 0.11 * noise(seed ^ 1, x * 2.7, y * 2.7)
-            + 0.012 * noise(seed ^ 2, x * 8.0, y * 8.0);
+            + 0.11 * noise(seed ^ 0x01, x * 2.7, y * 2.7)
+            + 0.012 * noise(seed ^ 0x02, x * 8.0, y * 8.0);
         1.4 - 1.3 * r * r + bumps
     };
-    for y in 0..side as i32 {
-        for x in 0..side as i32 {
-            let (fx, fy) = (x as f32 * scale, y as f32 * scale);
-            let h = height(fx, fy);
+    // Every second pixel of every second line; a rendering is soft anyway.
+    let cells = (side / 2.0) as usize;
+    let line = |y: usize, out: &mut Vec<f32>| {
+        out.clear();
+        let y = y as f32 * 2.0 * scale;
+        out.extend((0..=cells).map(|x| height(x as f32 * 2.0 * scale, y)));
+    };
+    let (mut here, mut below) = (Vec::new(), Vec::new());
+    line(0, &mut below);
+    for y in 0..cells {
+        std::mem::swap(&mut here, &mut below);
+        line(y + 1, &mut below);
+        for x in 0..cells {
+            let h = here[x];
             if h <= 0.0 {
                 continue;
             }
-            let (dx, dy) = (height(fx + 0.03, fy) - h, height(fx, fy + 0.03) - h);
+            let slope = 0.03 / (2.0 * scale);
+            let (dx, dy) = ((here[x + 1] - h) * slope, (below[x] - h) * slope);
             let light = (0.6 - dx * 7.0 - dy * 9.0).clamp(0.04, 1.0) * (h * 3.0).min(1.0);
             let colour = if warm {
                 palette::sepia(light)
             } else {
                 [light * 120.0, light * 170.0, light * 235.0].map(|c| c as u8)
             };
-            s.blend(area.x + (area.w - side as i32) / 2 + x, area.y + y, colour, 255);
+            let left = area.x + (area.w - side as i32) / 2 + 2 * x as i32;
+            paint::fill(s, Rect::new(left, area.y + 2 * y as i32, 2, 2), colour, 255);
         }
     }
     let bar = Rect::new(

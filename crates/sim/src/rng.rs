@@ -17,6 +17,8 @@ pub(crate) enum Purpose {
     FrameNoise,
     NoiseTile,
     Picture,
+    Chrome,
+    Installation,
 }
 
 /// Folds `value` into `hash` (the finaliser of splitmix64).

@@ -89,6 +89,12 @@ impl Screen {
         }
     }
 
+    /// Tells whether the colour box is other than an upright rectangle of pixels.
+    pub(crate) fn has_shaped_box(&self) -> bool {
+        let curved = matches!(self.beams.probe, Probe::Curved { .. });
+        self.colour_box.is_some_and(|b| curved || b.fan.is_some() || b.steer != 0)
+    }
+
     /// Tells whether the view's pixel lies in the colour box.
     pub(crate) fn in_box(&self, x: i32, y: i32) -> bool {
         let Some(b) = self.colour_box else { return false };
@@ -250,7 +256,7 @@ fn image_area(
     let depth_mm = depth_mm.min(ph / s);
     let width_mm = probe_mm.min(pw / s);
     let view = Rect::new(0, 0, (width_mm * s) as i32, (depth_mm * s) as i32);
-    let room = (width_mm / 2.0 - half_mm - 2.0).max(0.0).min(9.0);
+    let room = (width_mm / 2.0 - half_mm - 2.0).clamp(0.0, 9.0);
     let left_mm = -width_mm / 2.0 + uniform(rng, -room, room);
     let beams = Beams {
         probe: Probe::Linear { left_mm },
@@ -301,9 +307,14 @@ fn place_box(
         let fan = Some([a - half_a, a + half_a, d0, d1]);
         let mut probe = screen.clone();
         probe.colour_box = Some(ColourBox { rect: Rect::default(), fan, steer: 0 });
+        // The box lies within the chords of its corners and the arc's lowest point.
+        let [left, top] = screen.origin_mm;
+        let wide = (radius_mm + d1) * (half_a + a.abs()).sin() + 0.5;
+        let high = [(radius_mm + d0) * (half_a + a.abs()).cos() - radius_mm - 0.5, d1 + 0.5];
+        let px = |mm: f32, from: f32, max: i32| (((mm - from) * s) as i32).clamp(0, max);
         let (mut x0, mut y0, mut x1, mut y1) = (view.w, view.h, 0, 0);
-        for py in 0..view.h {
-            for px in 0..view.w {
+        for py in px(high[0], top, view.h)..px(high[1], top, view.h) {
+            for px in px(-wide, left, view.w)..px(wide, left, view.w) {
                 if probe.in_box(px, py) {
                     (x0, y0) = (x0.min(px), y0.min(py));
                     (x1, y1) = (x1.max(px + 1), y1.max(py + 1));

@@ -8,7 +8,7 @@
 
 use rand::Rng;
 
-use crate::patient::Patient;
+use crate::anatomy::Tissue;
 use crate::rng::{Purpose, stream};
 
 /// Anatomy is evaluated on every second sample of the field.
@@ -116,7 +116,9 @@ fn kernel(fwhm: f32, radius: usize, out: &mut Vec<f32>) {
     }));
     let energy: f32 = out.iter().map(|k| k * k).sum();
     let scale = energy.sqrt().recip();
-    out.iter_mut().for_each(|k| *k *= scale);
+    for k in out {
+        *k *= scale;
+    }
 }
 
 /// Builds a [`Field`], some rows at a time.
@@ -143,7 +145,7 @@ impl FieldBuilder {
         let (width, height) = (beams.width(), beams.height());
         field.width = width;
         for plane in &mut field.planes {
-            plane.clear();
+            // Every row is written before it is read.
             plane.resize(width * height, 0.0);
         }
         self.row = 0;
@@ -171,7 +173,12 @@ impl FieldBuilder {
     }
 
     /// Evaluates the anatomy on the next coarse line.
-    fn coarse_line(&mut self, beams: &Beams, patient: &Patient, acquisition: &Acquisition) {
+    fn coarse_line(
+        &mut self,
+        beams: &Beams,
+        tissue: &impl Fn(f32, f32) -> Tissue,
+        acquisition: &Acquisition,
+    ) {
         let row = (self.next_coarse * STEP) as f32;
         self.next_coarse += 1;
         self.coarse.swap(0, 1);
@@ -182,7 +189,7 @@ impl FieldBuilder {
             self.coarse[1].iter_mut().zip(self.loss_db.iter_mut()).enumerate()
         {
             let [x, z] = beams.position((i * STEP) as f32, row);
-            let tissue = patient.tissue(x, z.max(0.0));
+            let tissue = tissue(x, z.max(0.0));
             let db = (tissue.echo_db + *loss + base).max(-100.0);
             *loss = (*loss + tissue.below_db_per_mm * line_mm).clamp(-42.0, 9.0);
             *amplitude = (db * 0.115_129_26).exp();
@@ -195,7 +202,7 @@ impl FieldBuilder {
         field: &mut Field,
         seeds: (u64, u64),
         beams: &Beams,
-        patient: &Patient,
+        tissue: &impl Fn(f32, f32) -> Tissue,
         acquisition: &Acquisition,
         rows: usize,
     ) -> bool {
@@ -208,7 +215,7 @@ impl FieldBuilder {
             let r = self.row;
             self.row += 1;
             while self.next_coarse * STEP <= r + STEP {
-                self.coarse_line(beams, patient, acquisition);
+                self.coarse_line(beams, tissue, acquisition);
             }
             self.scatter(seeds, r, width);
             // The beam widens away from its focus.
@@ -232,6 +239,7 @@ impl FieldBuilder {
                 let y = r - 2 * V_RADIUS;
                 for (p, plane) in field.planes.iter_mut().enumerate() {
                     let out = &mut plane[y * width..][..width];
+                    out.fill(0.0);
                     for (t, k) in self.vertical.iter().enumerate() {
                         let from = ((y + t) % depth) * 4 * width + p * width;
                         for (o, v) in out.iter_mut().zip(&self.ring[from..][..width]) {
@@ -390,5 +398,96 @@ impl Field {
                 *o = (255.0 + slope * log2(*s + noise * p + 1e-12)) as u8;
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const ACQUISITION: Acquisition = Acquisition {
+        axial_mm: 0.18,
+        lateral_mm: 0.3,
+        focus_mm: 10.0,
+        range_db: 66.0,
+        gain_db: 0.0,
+        decay_db_per_mm: 0.0,
+        coupling: 0,
+        compounding: 0.0,
+        noise_db: -120.0,
+    };
+
+    fn beams() -> Beams {
+        Beams {
+            probe: Probe::Linear { left_mm: -15.0 },
+            cols: 420,
+            rows: 360,
+            margin_cols: 20,
+            margin_rows: 8,
+            px_per_mm: 18.0,
+        }
+    }
+
+    fn homogeneous(echo_db: f32) -> Field {
+        let (mut field, mut builder) = (Field::default(), FieldBuilder::default());
+        builder.start(&mut field, &beams(), &ACQUISITION);
+        // Without the differences in coupling that `start` draws.
+        builder.loss_db.fill(0.0);
+        let tissue = |_, _| Tissue { echo_db, below_db_per_mm: 0.0, kpa: Some(20.0) };
+        while !builder.advance(&mut field, (7, 0), &beams(), &tissue, &ACQUISITION, 50) {}
+        field
+    }
+
+    fn mean_and_deviation(values: &[f32]) -> (f32, f32) {
+        let n = values.len() as f32;
+        let mean = values.iter().sum::<f32>() / n;
+        (mean, (values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / n).sqrt())
+    }
+
+    #[test]
+    fn the_envelope_of_homogeneous_tissue_has_the_snr_of_fully_developed_speckle() {
+        let field = homogeneous(0.0);
+        for [re, im] in [[0, 1], [2, 3]] {
+            let envelope: Vec<f32> =
+                field.planes[re].iter().zip(&field.planes[im]).map(|(r, i)| r.hypot(*i)).collect();
+            let (mean, deviation) = mean_and_deviation(&envelope);
+            let snr = mean / deviation;
+            assert!((1.86..1.96).contains(&snr), "SNR {snr}, 1.91 for a Rayleigh envelope");
+            let power = envelope.iter().map(|e| e * e).sum::<f32>() / envelope.len() as f32;
+            assert!((0.9..1.1).contains(&power), "power {power} for a level of 0 dB");
+        }
+    }
+
+    #[test]
+    fn a_decibel_of_backscatter_is_a_decibel_of_grey() {
+        let tile = NoiseTile::new(1, beams().cols);
+        let at = Sample { cols: 0.0, rows: 0.0, elevation_rad: 0.3, noise: 5 };
+        let grey = |echo_db: f32| {
+            let mut out = vec![0; beams().cols * beams().rows];
+            let mut lines = Lines::default();
+            homogeneous(echo_db).image(&beams(), &ACQUISITION, &tile, &at, &mut lines, &mut out);
+            out.iter().map(|g| f32::from(*g)).sum::<f32>() / out.len() as f32
+        };
+        let step = (grey(-30.0) - grey(-40.0)) * ACQUISITION.range_db / 255.0;
+        assert!((step - 10.0).abs() < 0.2, "10 dB of backscatter are {step} dB of grey");
+    }
+
+    #[test]
+    fn elevation_changes_the_speckle_but_not_its_level() {
+        let field = homogeneous(-30.0);
+        let tile = NoiseTile::new(1, beams().cols);
+        let image = |elevation_rad: f32| {
+            let mut out = vec![0; beams().cols * beams().rows];
+            let at = Sample { cols: 0.0, rows: 0.0, elevation_rad, noise: 5 };
+            field.image(&beams(), &ACQUISITION, &tile, &at, &mut Lines::default(), &mut out);
+            out.iter().map(|g| f32::from(*g)).collect::<Vec<f32>>()
+        };
+        let (a, b) = (image(0.0), image(std::f32::consts::FRAC_PI_2));
+        let ((ma, da), (mb, db)) = (mean_and_deviation(&a), mean_and_deviation(&b));
+        let covariance =
+            a.iter().zip(&b).map(|(x, y)| (x - ma) * (y - mb)).sum::<f32>() / a.len() as f32;
+        assert!((ma - mb).abs() < 2.0, "levels {ma} and {mb}");
+        assert!((covariance / (da * db)).abs() < 0.1, "the two realisations are correlated");
     }
 }

@@ -7,9 +7,9 @@ use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gst_base::prelude::*;
+use gst_base::subclass::base_src::CreateSuccess;
 use gst_base::subclass::prelude::*;
 use gst_video::VideoFormat;
-use gst_video::prelude::*;
 use sonofuse_sim::{SimConfig, Simulator, Skin, Truth};
 
 use super::TRUTH_META;
@@ -260,15 +260,8 @@ impl BaseSrcImpl for SimSrc {
             gst::element_imp_error!(self, gst::StreamError::Format, ("{e}"));
             gst::loggable_error!(CATEGORY, "{e}")
         })?;
-        *lock(&self.run) = Some(Run {
-            simulator,
-            info,
-            rate,
-            next: 0,
-            origin: None,
-            skipped: 0,
-            truth: None,
-        });
+        *lock(&self.run) =
+            Some(Run { simulator, info, rate, next: 0, origin: None, skipped: 0, truth: None });
         Ok(())
     }
 
@@ -303,11 +296,25 @@ impl BaseSrcImpl for SimSrc {
 }
 
 impl PushSrcImpl for SimSrc {
-    fn fill(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
+    fn create(&self, given: Option<&mut gst::BufferRef>) -> Result<CreateSuccess, gst::FlowError> {
+        if let Some(buffer) = given {
+            self.draw(buffer)?;
+            return Ok(CreateSuccess::FilledBuffer);
+        }
+        let pool = self.obj().buffer_pool().ok_or(gst::FlowError::NotNegotiated)?;
+        let mut buffer = pool.acquire_buffer(None)?;
+        self.draw(buffer.get_mut().ok_or(gst::FlowError::Error)?)?;
+        Ok(CreateSuccess::NewBuffer(buffer))
+    }
+}
+
+impl SimSrc {
+    /// Draws the next picture into `buffer` and tells its time and truth.
+    fn draw(&self, buffer: &mut gst::BufferRef) -> Result<(), gst::FlowError> {
         let live = self.obj().is_live();
         let running = self.obj().current_running_time().filter(|_| live);
         let mut guard = lock(&self.run);
-        let Some(run) = guard.as_mut() else { return Err(gst::FlowError::NotNegotiated) };
+        let run = guard.as_mut().ok_or(gst::FlowError::NotNegotiated)?;
         let (index, pts) = run.take(running);
         // A pool that downstream offered may pad its rows.
         let stride = buffer
@@ -330,7 +337,7 @@ impl PushSrcImpl for SimSrc {
         {
             meta.mut_structure().set("json", json);
         }
-        Ok(gst::FlowSuccess::Ok)
+        Ok(())
     }
 }
 

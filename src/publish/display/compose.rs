@@ -214,27 +214,21 @@ impl Target {
         {
             blacken(self.pixel, rows, self.matrix.full_range);
         }
-        match input {
-            Some(input) => {
-                let picture =
-                    gst_video::VideoFrameRef::from_buffer_ref_readable(input, &self.in_info)
-                        .map_err(|_| failed("read"))?;
-                let from = picture_rows(&picture);
-                copy_picture(self.pixel, &from[..planes], rows, image.width(), image.height());
-            }
-            None => {
-                let card = self.card.get_or_insert_with(|| {
-                    let plain = words::plain(Withheld::NoSignal);
-                    // An odd picture's card is drawn a pixel wider; only its own part is copied.
-                    let even = |n: u32| n.div_ceil(2) * 2;
-                    let (w, h) = (even(image.width()), even(image.height()));
-                    let tile = card(w, h, "NO SIGNAL", plain.hint);
-                    Encoded::new(&tile, self.pixel, self.matrix)
-                });
-                let even = |n: u32| n.div_ceil(2) * 2;
-                if let Some(place) = Region::new(0, 0, even(image.width()), even(image.height())) {
-                    blit(self.pixel, card, rows, &place);
-                }
+        if let Some(input) = input {
+            let picture = gst_video::VideoFrameRef::from_buffer_ref_readable(input, &self.in_info)
+                .map_err(|_| failed("read"))?;
+            let from = picture_rows(&picture);
+            copy_picture(self.pixel, &from[..planes], rows, image.width(), image.height());
+        } else {
+            // An odd picture's card is a pixel wider; the strip comes after it.
+            let even = |n: u32| n.div_ceil(2) * 2;
+            let (w, h) = (even(image.width()), even(image.height()));
+            let card = self.card.get_or_insert_with(|| {
+                let tile = card(w, h, "NO SIGNAL", words::plain(Withheld::NoSignal).hint);
+                Encoded::new(&tile, self.pixel, self.matrix)
+            });
+            if let Some(place) = Region::new(0, 0, w, h) {
+                blit(self.pixel, card, rows, &place);
             }
         }
         // After the picture: an odd width's last chroma group ends where the strip begins.

@@ -69,65 +69,82 @@ pub(super) struct Encoded {
 }
 
 impl Encoded {
-    /// Encodes `tile`, whose sides are even.
+    /// Encodes `tile`, whose sides are even. A panel is mostly flat: a colour that was just
+    /// converted is not converted again.
     pub(super) fn new(tile: &Tile, format: PixelFormat, matrix: Matrix) -> Self {
-        let (w, h) = (tile.width() as usize, tile.height() as usize);
+        let w = tile.width() as usize;
         let pixels = tile.rgba().as_chunks::<4>().0;
-        let rgb = |p: &[u8; 4]| [f32::from(p[0]), f32::from(p[1]), f32::from(p[2])];
-        // The mean of a group of pixels that share their chroma.
-        let chroma = |x: usize, y: usize, dx: usize, dy: usize| {
-            let mut sum = [0.0; 3];
-            for yy in y..(y + dy).min(h) {
-                for p in &pixels[yy * w + x..yy * w + (x + dx).min(w)] {
-                    for (s, v) in sum.iter_mut().zip(rgb(p)) {
-                        *s += v;
-                    }
-                }
-            }
-            let n = (((y + dy).min(h) - y) * ((x + dx).min(w) - x)) as f32;
-            let [_, cb, cr] = matrix.encode(sum.map(|s| s / n));
-            [cb, cr]
-        };
         // Grey has no chroma and no reserved codes: it is full range, as the core reads it.
         let grey = Matrix { full_range: true, ..matrix };
-        let luma = || pixels.iter().map(|p| matrix.encode(rgb(p))[0]);
-        let groups = |dx: usize, dy: usize| {
-            (0..h).step_by(dy).flat_map(move |y| (0..w).step_by(dx).map(move |x| (x, y)))
-        };
         let planes = match format {
             PixelFormat::Bgrx => {
                 vec![pixels.iter().flat_map(|p| [p[2], p[1], p[0], 255]).collect()]
             }
             PixelFormat::Rgb => vec![pixels.iter().flat_map(|p| [p[0], p[1], p[2]]).collect()],
-            PixelFormat::Gray8 => {
-                vec![pixels.iter().map(|p| grey.encode(rgb(p))[0]).collect()]
-            }
+            PixelFormat::Gray8 => vec![luma(pixels, grey)],
             PixelFormat::Nv12 => {
-                let uv = groups(2, 2).flat_map(|(x, y)| chroma(x, y, 2, 2)).collect();
-                vec![luma().collect(), uv]
+                let uv = chroma(pixels, w, 2, matrix);
+                vec![luma(pixels, matrix), uv.as_flattened().to_vec()]
             }
             PixelFormat::I420 => {
-                let uv: Vec<[u8; 2]> = groups(2, 2).map(|(x, y)| chroma(x, y, 2, 2)).collect();
+                let uv = chroma(pixels, w, 2, matrix);
                 let plane = |i: usize| uv.iter().map(|c| c[i]).collect();
-                vec![luma().collect(), plane(0), plane(1)]
+                vec![luma(pixels, matrix), plane(0), plane(1)]
             }
             PixelFormat::Yuy2 | PixelFormat::Uyvy => {
-                let luma: Vec<u8> = luma().collect();
-                let group = |(x, y): (usize, usize)| {
-                    let [cb, cr] = chroma(x, y, 2, 1);
-                    let first = luma[y * w + x];
-                    let second = luma[y * w + (x + 1).min(w - 1)];
-                    if format == PixelFormat::Yuy2 {
-                        [first, cb, second, cr]
-                    } else {
-                        [cb, first, cr, second]
-                    }
+                let luma = luma(pixels, matrix);
+                let uv = chroma(pixels, w, 1, matrix);
+                let pairs = luma.as_chunks::<2>().0.iter().zip(uv);
+                let yuy2 = format == PixelFormat::Yuy2;
+                let group = |(&[first, second], [cb, cr]): (&[u8; 2], [u8; 2])| {
+                    if yuy2 { [first, cb, second, cr] } else { [cb, first, cr, second] }
                 };
-                vec![groups(2, 1).flat_map(group).collect()]
+                vec![pairs.flat_map(group).collect()]
             }
         };
         Self { planes }
     }
+}
+
+type Rgba = [u8; 4];
+
+fn luma(pixels: &[Rgba], matrix: Matrix) -> Vec<u8> {
+    let (mut last, mut y) = ([0; 4], matrix.encode([0.0; 3])[0]);
+    let mut out = Vec::with_capacity(pixels.len());
+    for p in pixels {
+        if *p != last {
+            last = *p;
+            y = matrix.encode([f32::from(p[0]), f32::from(p[1]), f32::from(p[2])])[0];
+        }
+        out.push(y);
+    }
+    out
+}
+
+/// The chroma of each group of 2 × `rows` pixels: that of their mean colour.
+fn chroma(pixels: &[Rgba], width: usize, rows: usize, matrix: Matrix) -> Vec<[u8; 2]> {
+    let of = |[r, g, b]: [f32; 3]| {
+        let [_, cb, cr] = matrix.encode([r, g, b]);
+        [cb, cr]
+    };
+    let mut last = ([[0; 4]; 4], of([0.0; 3]));
+    let mut out = Vec::with_capacity(pixels.len() / 2 / rows);
+    for band in pixels.chunks_exact(width * rows) {
+        let (upper, lower) = band.split_at(width);
+        // With one row to a group the row counts twice.
+        let lower = if rows == 2 { lower } else { upper };
+        for (u, l) in upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0) {
+            let group = [u[0], u[1], l[0], l[1]];
+            if group != last.0 {
+                let mean = std::array::from_fn(|c| {
+                    group.iter().map(|p| f32::from(p[c])).sum::<f32>() / 4.0
+                });
+                last = (group, of(mean));
+            }
+            out.push(last.1);
+        }
+    }
+    out
 }
 
 /// One plane of a mapped buffer.
@@ -183,11 +200,12 @@ pub(super) fn blacken(format: PixelFormat, to: &mut [RowsMut<'_>], full_range: b
     let black = if full_range { 0 } else { 16 };
     for (i, plane) in to.iter_mut().enumerate() {
         match (format, i) {
-            (PixelFormat::Nv12 | PixelFormat::I420, 0) => plane.data.fill(black),
+            (PixelFormat::Nv12 | PixelFormat::I420, 0) | (PixelFormat::Gray8, _) => {
+                plane.data.fill(black);
+            }
             (PixelFormat::Nv12 | PixelFormat::I420, _) => plane.data.fill(128),
             (PixelFormat::Yuy2, _) => pattern(plane.data, [black, 128]),
             (PixelFormat::Uyvy, _) => pattern(plane.data, [128, black]),
-            (PixelFormat::Gray8, _) => plane.data.fill(black),
             (PixelFormat::Bgrx | PixelFormat::Rgb, _) => plane.data.fill(0),
         }
     }
@@ -287,7 +305,7 @@ mod tests {
                 (0..n).map(|i| f64::from(f(i))).sum::<f64>() / n as f64
             };
             let n = shown.len();
-            for channel in 0..3 {
+            for channel in [0, 1, 2usize] {
                 let want = mean(&|i| tile.rgba()[i * 4 + channel], n);
                 let got = mean(&|i| shown[i][channel], n);
                 // A grey format has the luma in all three.

@@ -1,6 +1,7 @@
 //! The panel's parts. Each draws itself into an area; lengths are in `u`, the panel's unit in pixels,
 //! so that a panel reads the same at every size. Pure.
 
+use sonofuse_core::reading::Withheld;
 use sonofuse_core::region::Region;
 
 use super::draw::{ALERT, Area, DIM, GROUND, LINE, Painter, Rgb, SCORE, TEXT, Type};
@@ -8,21 +9,31 @@ use super::state::{Headline, Map, PanelState, Vertex};
 use crate::publish::trend::{Direction, Trend};
 use crate::publish::words;
 
-/// The state's own mark and word; the reading's age at the right.
+/// The state's own mark and word; at the right a badge that nobody overlooks when the model was
+/// never trained.
 pub(super) fn status(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
     let colour = tone(state);
     let r = 2.7 * u;
     let set = Type::bold(7.0 * u, colour);
     let [cx, cy] = [area.x + r, area.y + set.cap_height() / 2.0];
     mark(p, state, cx, cy, r);
-    let end = p.text(area.x + 2.0 * r + 2.4 * u, area.y, set, state.word());
+    p.text(area.x + 2.0 * r + 2.4 * u, area.y, set, state.word());
+    if state.model.as_ref().is_some_and(|m| !m.trained) {
+        let set = Type::bold(5.4 * u, GROUND);
+        let w = set.width("UNTRAINED") + 4.0 * u;
+        let h = 7.2 * u;
+        let badge = Area::new(area.right() - w, cy - h / 2.0, w, h);
+        p.round(badge, 1.4 * u, ALERT);
+        p.text(badge.x + 2.0 * u, cy - set.cap_height() / 2.0, set, "UNTRAINED");
+    }
+}
+
+/// What the number is, and how old it is where that can be told.
+pub(super) fn caption(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
+    let set = Type::regular(4.8 * u, DIM);
+    p.text(area.x, area.y, set, "Malignancy, calibrated");
     if state.age_s > 0 {
-        let age = Type::regular(5.0 * u, DIM);
-        let text = format!("{} s old", state.age_s);
-        if end + age.width(&text) + 2.0 * u < area.right() {
-            let y = area.y + set.cap_height() - age.cap_height();
-            p.text_right(area.right(), y, age, &text);
-        }
+        p.text_right(area.right(), area.y, set, &format!("{} s old", state.age_s));
     }
 }
 
@@ -39,8 +50,7 @@ fn mark(p: &mut Painter, state: &PanelState, x: f32, y: f32, r: f32) {
             }
         }
         Headline::Scored { .. } => p.disc(x, y, r, SCORE),
-        Headline::Withheld { reason: sonofuse_core::reading::Withheld::NoSignal, .. }
-        | Headline::NoSignal => {
+        Headline::Withheld { reason: Withheld::NoSignal, .. } | Headline::NoSignal => {
             let d = r * 0.62;
             p.ring(x, y, r * 0.88, r * 0.26, ALERT);
             p.polyline(&[[x - d, y + d], [x + d, y - d]], r * 0.26, ALERT);
@@ -74,12 +84,12 @@ pub(super) fn headline(p: &mut Painter, state: &PanelState, area: Area, u: f32) 
             let what = if *seconds > 99 {
                 "No reading for minutes".to_owned()
             } else {
-                format!("No reading for {seconds} s")
+                format!("No reading for {seconds}\u{a0}s")
             };
             sentences(p, &what, "The last score is too old to be shown.", None, area, u);
         }
         Headline::NoSignal => {
-            let plain = words::plain(sonofuse_core::reading::Withheld::NoSignal);
+            let plain = words::plain(Withheld::NoSignal);
             sentences(p, plain.what, plain.hint, None, area, u);
         }
         Headline::Starting => {
@@ -99,10 +109,11 @@ fn percent_text(percent: u8) -> String {
 
 fn number(p: &mut Painter, percent: u8, direction: Option<Direction>, area: Area, u: f32) {
     let digits = percent_text(percent);
-    // As high as the area, but never wider: the widest text sets the size, so that the number does
-    // not jump when its digits change.
+    // As high as the area, but never wider: two digits set the size, so that the number does not
+    // jump when they change; only ">99" is smaller.
     let by_height = area.h / Type::bold(1.0, TEXT).cap_height();
-    let by_width = area.w / (Type::bold(1.0, TEXT).width(">99") + 0.95);
+    let widest = if digits.len() > 2 { ">99" } else { "88" };
+    let by_width = area.w / (Type::bold(1.0, TEXT).width(widest) + 0.55);
     let px = by_height.min(by_width);
     let big = Type::bold(px, TEXT);
     let top = area.y + (area.h - big.cap_height()) / 2.0;
@@ -112,9 +123,9 @@ fn number(p: &mut Painter, percent: u8, direction: Option<Direction>, area: Area
     let x = end + 0.06 * px;
     p.text(x, base - unit.cap_height(), unit, "%");
     if let Some(direction) = direction {
-        let w = unit.width("%") * 0.8;
+        let w = unit.width("%") * 0.62;
         let mid = x + unit.width("%") / 2.0;
-        arrow(p, direction, mid, top + w * 0.5, w, u.max(px * 0.035));
+        arrow(p, direction, mid, top + w * 0.44, w, u.max(px * 0.032));
     }
 }
 
@@ -137,22 +148,24 @@ fn arrow(p: &mut Painter, direction: Direction, x: f32, y: f32, size: f32, thick
 }
 
 fn sentences(p: &mut Painter, what: &str, hint: &str, detail: Option<&str>, area: Area, u: f32) {
-    let title = Type::bold(11.5 * u, TEXT);
-    let body = Type::regular(6.2 * u, DIM);
+    // A tall area takes larger words.
+    let scale = if area.h > 60.0 * u { 1.25 } else { 1.0 };
+    let title = Type::bold(11.5 * u * scale, TEXT);
+    let body = Type::regular(6.2 * u * scale, DIM);
     let mut y = area.y;
     for line in title.wrap(what, area.w, 2) {
         p.text(area.x, y, title, &line);
         y += title.px * 0.96;
     }
-    y += 0.5 * u;
+    y += 0.8 * u * scale;
     for line in body.wrap(hint, area.w, 3) {
         if y + body.cap_height() > area.bottom() {
             return;
         }
         p.text(area.x, y, body, &line);
-        y += body.px * 1.02;
+        y += body.px * 1.04;
     }
-    let small = Type::regular(5.0 * u, DIM);
+    let small = Type::regular(5.0 * u * scale, DIM);
     for line in small.wrap(detail.unwrap_or_default(), area.w, 2) {
         y += 0.8 * u;
         if y + small.cap_height() > area.bottom() {
@@ -170,6 +183,8 @@ pub(super) fn evidence(p: &mut Painter, state: &PanelState, area: Area, u: f32) 
         return;
     };
     let mut y = area.y;
+    // A strip below the picture has no line to spare.
+    let [after_interval, after_count] = if area.h < 18.0 * u { [7.1, 5.6] } else { [8.4, 7.2] };
     if let Some([low, high]) = interval {
         let set = Type::bold(7.2 * u, TEXT);
         let end = p.text(area.x, y, set, &format!("{low}–{high} %"));
@@ -178,21 +193,20 @@ pub(super) fn evidence(p: &mut Painter, state: &PanelState, area: Area, u: f32) 
             let base = y + set.cap_height() - small.cap_height();
             p.text(end + 2.0 * u, base, small, "interval");
         }
-        y += 8.4 * u;
+        y += after_interval * u;
     }
     let small = Type::regular(5.6 * u, DIM);
     let plural = if *evidence == 1 { "" } else { "s" };
     p.text(area.x, y, small, &small.fit(&format!("from {evidence} elastogram{plural}"), area.w));
-    y += 7.2 * u;
+    y += after_count * u;
+    let notes = match (frozen, palette_assumed) {
+        (true, true) => "frozen image, red assumed hard",
+        (true, false) => "frozen image",
+        (false, true) => "red assumed hard",
+        (false, false) => return,
+    };
     let beware = Type::bold(5.2 * u, ALERT);
-    let notes =
-        [(*frozen).then_some("frozen image"), palette_assumed.then_some("assumed: red is hard")];
-    for note in notes.into_iter().flatten() {
-        if y + beware.cap_height() <= area.bottom() {
-            p.text(area.x, y, beware, &beware.fit(note, area.w));
-            y += 6.6 * u;
-        }
-    }
+    p.text(area.x, y, beware, &beware.fit(notes, area.w));
 }
 
 /// A scale from 0 to 100 % with the interval as a band and the score as a pointer.
@@ -260,7 +274,10 @@ pub(super) fn map(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
         let set = Type::regular(5.0 * u, DIM);
         p.frame(area, 0.4 * u, LINE);
         let y = area.y + (area.h - set.cap_height()) / 2.0;
-        p.text_centre(area.x + area.w / 2.0, y, set, &set.fit("no dual view found", area.w));
+        let none =
+            matches!(state.headline, Headline::Withheld { reason: Withheld::NoDualView, .. });
+        let text = if none { "no dual view found" } else { "views unknown" };
+        p.text_centre(area.x + area.w / 2.0, y, set, &set.fit(text, area.w));
         return;
     };
     let scale = (area.w / width as f32).min(area.h / height as f32);
@@ -296,7 +313,7 @@ pub(super) fn map(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
     }
 }
 
-/// The model's name; a badge that nobody overlooks when it was never trained.
+/// The model's name, what runs it, and what its numbers are worth.
 pub(super) fn model(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
     let Some(model) = &state.model else { return };
     let small = Type::regular(4.6 * u, DIM);
@@ -306,13 +323,10 @@ pub(super) fn model(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
     y += 6.8 * u;
     let line = format!("{} · {}", model.backend, model.digest);
     p.text(area.x, y, small, &small.fit(&line, area.w));
-    y += 6.4 * u;
+    y += 6.2 * u;
     if !model.trained {
-        let set = Type::bold(5.6 * u, GROUND);
-        let text = set.fit("UNTRAINED: numbers mean nothing", area.w - 4.0 * u);
-        let badge = Area::new(area.x, y, set.width(&text) + 4.0 * u, 8.0 * u);
-        p.round(badge, 1.4 * u, ALERT);
-        p.text(badge.x + 2.0 * u, y + (badge.h - set.cap_height()) / 2.0, set, &text);
+        let set = Type::bold(4.8 * u, ALERT);
+        p.text(area.x, y, set, &set.fit("untrained: its numbers mean nothing", area.w));
     }
 }
 
@@ -326,9 +340,4 @@ pub(super) fn notice(p: &mut Painter, area: Area, u: f32) {
     for (i, line) in lines.iter().enumerate() {
         p.text(area.x + 3.0 * u, area.y + step * i as f32, set, line);
     }
-}
-
-/// A heading over a part.
-pub(super) fn heading(p: &mut Painter, x: f32, y: f32, u: f32, text: &str) {
-    p.text(x, y, Type::regular(4.8 * u, DIM), text);
 }

@@ -112,8 +112,9 @@ mod tests {
             let canvas = Canvas::new(w, h);
             prop_assert!(canvas.strip.intersect(&canvas.image).is_none());
             prop_assert_eq!([canvas.image.width(), canvas.image.height()], [w.max(1), h.max(1)]);
-            prop_assert!(canvas.strip.x0() % 2 == 0 && canvas.strip.y0() % 2 == 0);
-            prop_assert!(canvas.width % 2 == 0 && canvas.height % 2 == 0);
+            for even in [canvas.strip.x0(), canvas.strip.y0(), canvas.width, canvas.height] {
+                prop_assert!(even.is_multiple_of(2), "{canvas:?}");
+            }
             let whole = Region::new(0, 0, canvas.width, canvas.height).expect("not empty");
             prop_assert!(whole.contains(&canvas.strip) && whole.contains(&canvas.image));
         }

@@ -136,7 +136,8 @@ impl Type {
     /// Breaks `text` into at most `lines` lines of `width` pixels; the last is shortened.
     pub(super) fn wrap(self, text: &str, width: f32, lines: usize) -> Vec<String> {
         let mut out: Vec<String> = Vec::new();
-        let mut words = text.split_whitespace().peekable();
+        // A no-break space keeps a number with its unit.
+        let mut words = text.split([' ', '\n', '\t']).filter(|w| !w.is_empty()).peekable();
         while words.peek().is_some() && out.len() < lines {
             if out.len() + 1 == lines {
                 let rest: Vec<&str> = words.by_ref().collect();

@@ -26,20 +26,20 @@ fn upright(p: &mut Painter, state: &PanelState, w: f32, h: f32) {
     let at = |y: f32, height: f32| Area::new(x, y, inner, height);
     p.fill(Area::new(0.0, 0.0, 0.6 * u, h), LINE, 1.0);
 
-    blocks::status(p, state, at(6.0 * u, 7.0 * u), u);
+    blocks::status(p, state, at(6.5 * u, 7.0 * u), u);
     if state.shows_score() {
-        blocks::heading(p, x, 17.0 * u, u, "Malignancy, calibrated");
-        blocks::headline(p, state, at(24.0 * u, 28.0 * u), u);
-        blocks::evidence(p, state, at(57.0 * u, 22.0 * u), u);
-        blocks::gauge(p, state, at(80.0 * u, 13.0 * u), u);
+        blocks::caption(p, state, at(18.5 * u, 4.0 * u), u);
+        blocks::headline(p, state, at(26.0 * u, 30.0 * u), u);
+        blocks::evidence(p, state, at(62.5 * u, 20.0 * u), u);
+        blocks::gauge(p, state, at(84.0 * u, 13.0 * u), u);
     } else {
-        blocks::headline(p, state, at(20.0 * u, 72.0 * u), u);
+        blocks::headline(p, state, at(22.0 * u, 74.0 * u), u);
     }
 
     // The foot is laid from below; trend and map share what is left.
     let notice = h - 16.5 * u;
-    let model = notice - 27.0 * u;
-    let top = 100.0 * u;
+    let model = notice - 23.0 * u;
+    let top = 103.0 * u;
     let spare = model - 5.0 * u - top;
     rule(p, x, top - 3.0 * u, inner, u);
     let trend_h = (spare * 0.5).min(44.0 * u);
@@ -70,7 +70,7 @@ fn lying(p: &mut Painter, state: &PanelState, w: f32, h: f32) {
 
     let model_w = 84.0 * u;
     let map_w = (height * 4.0 / 3.0).min(52.0 * u);
-    let number_w = 66.0 * u;
+    let number_w = 68.0 * u;
     let evidence_w = 62.0 * u;
     let model_x = w - margin - model_w;
     let map_x = model_x - gap - map_w;
@@ -78,11 +78,11 @@ fn lying(p: &mut Painter, state: &PanelState, w: f32, h: f32) {
 
     blocks::status(p, state, Area::new(margin, top, number_w + gap + evidence_w, 7.0 * u), u);
     if state.shows_score() {
-        let number = Area::new(margin, top + 10.0 * u, number_w, height - 10.0 * u);
+        let number = Area::new(margin, top + 10.0 * u, number_w, height - 11.0 * u);
         blocks::headline(p, state, number, u);
         let x = margin + number_w + gap;
-        blocks::evidence(p, state, Area::new(x, top + 8.5 * u, evidence_w, 20.0 * u), u);
-        blocks::gauge(p, state, Area::new(x, foot - 12.6 * u, evidence_w, 13.0 * u), u);
+        blocks::evidence(p, state, Area::new(x, top + 8.8 * u, evidence_w, 16.0 * u), u);
+        blocks::gauge(p, state, Area::new(x, foot - 11.4 * u, evidence_w, 12.0 * u), u);
     } else {
         let words = Area::new(margin, top + 9.5 * u, trend_x - gap - margin, height - 9.0 * u);
         blocks::headline(p, state, words, u);

@@ -75,7 +75,11 @@ impl Tint {
         }
         let (du, dv) = (du / share.max(1) as f32, dv / share.max(1) as f32);
         let (tu, tv) = ((u as f32 + du - 24.0) / 24.0, (v as f32 + dv - 24.0) / 24.0);
-        if share * 8 < total || tu.abs() > MAX_TINT || tv.abs() > MAX_TINT || tu.abs().max(tv.abs()) < 0.03 {
+        if share * 8 < total
+            || tu.abs() > MAX_TINT
+            || tv.abs() > MAX_TINT
+            || tu.abs().max(tv.abs()) < 0.03
+        {
             return Self::default();
         }
         // The curve: mean chroma by luma over the cells near the mode.

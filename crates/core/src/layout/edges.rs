@@ -215,15 +215,15 @@ pub(super) fn to_outline(frame: &Frame, region: &Region, step: u32, band: &mut B
         let edge = reach as usize;
         if let Some(ridge) = outline(band, edge - 5, edge + 5) {
             let off = ridge.peak as i32 - reach;
-            if !continues(frame, region, side, off, ridge.colour, band) {
+            let steady = ridge.steady;
+            let ends = continues(frame, region, side, off, ridge.colour, band);
+            if ends == 0 || ends == 1 && steady {
                 shift[i] = ridge.outer as i32 - reach;
                 colours[i] = Some(ridge.colour);
             }
         }
     }
     let mut region = moved(region, shift, frame).unwrap_or(*region);
-    let dbg = std::env::var("LAYDBG").is_ok();
-    if dbg { eprintln!("   outline: {region:?} {colours:?}"); }
     for (i, side) in Side::ALL.into_iter().enumerate() {
         if colours[i].is_some() {
             continue;
@@ -235,10 +235,7 @@ pub(super) fn to_outline(frame: &Frame, region: &Region, step: u32, band: &mut B
         let Some(known) = neighbours.iter().find_map(|&k| colours[k]) else { continue };
         let outward = depth as i32 * 6 / 10;
         band.read(frame, &region, side, (outward, 4), 0.8);
-        if dbg { eprintln!("     far {side:?} {:?} known {known:?}", outline(band, 0, band.depth)); }
-        let Some(ridge) =
-            outline(band, 0, band.depth).filter(|r| alike(r.colour, known))
-        else {
+        let Some(ridge) = outline(band, 0, band.depth).filter(|r| alike(r.colour, known)) else {
             continue;
         };
         let mut shift = [0; 4];
@@ -267,8 +264,8 @@ pub(super) fn to_outline(frame: &Frame, region: &Region, step: u32, band: &mut B
     region
 }
 
-/// Tells whether the line found `off` pixels inward of a side goes on beyond the corners: then it is
-/// a layer of tissue, not an outline.
+/// Counts the corners beyond which the line found `off` pixels inward of a side goes on. Beyond both:
+/// a layer of tissue. Beyond one: perhaps the outline of a map that has lost its margin.
 fn continues(
     frame: &Frame,
     region: &Region,
@@ -276,7 +273,7 @@ fn continues(
     off: i32,
     colour: [f32; 3],
     band: &mut Band,
-) -> bool {
+) -> usize {
     const GAP: u32 = 5;
     let (x0, y0, x1, y1) = (region.x0(), region.y0(), region.x1(), region.y1());
     let beyond = match side {
@@ -295,13 +292,12 @@ fn continues(
             ]
         }
     };
-    // The map may have lost its margin, so that the outline itself goes on at one end.
-    beyond.into_iter().flatten().all(|part| {
+    let mut goes_on = |part: &Region| {
         let apart = APART as i32;
-        band.read(frame, &part, side, (apart + 1 - off, apart + 2 + off), 1.0);
+        band.read(frame, part, side, (apart + 1 - off, apart + 2 + off), 1.0);
         if norm(band.mean(0)) < 20.0 && norm(band.mean(band.depth - 1)) < 20.0 {
             // Beyond the view: nothing to see there.
-            return true;
+            return false;
         }
         // A layer may slope a little: the best of three lines.
         (APART..=APART + 2).any(|t| {
@@ -311,7 +307,8 @@ fn continues(
                 dot(minus(band.mean(t), level), colour) > 0.5 * dot(colour, colour)
             }
         })
-    })
+    };
+    beyond.into_iter().flatten().filter(|p| goes_on(p)).count()
 }
 
 /// Tells whether two outlines have one colour.
@@ -353,9 +350,8 @@ fn steepest(profile: &[f32]) -> Option<usize> {
 /// The outermost line that holds some colour, as do the three after it.
 fn outermost(profile: &[f32]) -> Option<usize> {
     let n = profile.len();
-    (0..n.saturating_sub(3)).find(|&t| {
-        profile[t] >= 0.02 && profile[t..t + 4].iter().sum::<f32>() >= 0.12
-    })
+    (0..n.saturating_sub(3))
+        .find(|&t| profile[t] >= 0.02 && profile[t..t + 4].iter().sum::<f32>() >= 0.12)
 }
 
 /// A line that stands out from what lies outside and inside of it: the scanner's outline.
@@ -365,6 +361,8 @@ pub(super) struct Ridge {
     pub(super) outer: usize,
     /// The line that stands out most.
     pub(super) peak: usize,
+    /// Its brightness varies less along the side than its surroundings' does.
+    pub(super) steady: bool,
     /// How it differs from its surroundings, in R'G'B'.
     pub(super) colour: [f32; 3],
 }
@@ -400,9 +398,8 @@ pub(super) fn outline(band: &Band, from: usize, to: usize) -> Option<Ridge> {
         .iter()
         .zip(band.line(peak - APART).iter().zip(band.line(peak + APART)))
         .filter(|(p, (q, r))| {
-            let d = [0, 1, 2].map(|i| {
-                f32::from(p[i]) - f32::midpoint(f32::from(q[i]), f32::from(r[i]))
-            });
+            let d = [0, 1, 2]
+                .map(|i| f32::from(p[i]) - f32::midpoint(f32::from(q[i]), f32::from(r[i])));
             dot(d, colour) > 0.25 * dot(colour, colour)
         })
         .count();
@@ -416,7 +413,19 @@ pub(super) fn outline(band: &Band, from: usize, to: usize) -> Option<Ridge> {
     {
         outer -= 1;
     }
-    Some(Ridge { outer, peak, colour })
+    let steady = spread(band.line(peak))
+        < 0.6 * f32::midpoint(spread(band.line(peak - APART)), spread(band.line(peak + APART)));
+    Some(Ridge { outer, peak, steady, colour })
+}
+
+/// Standard deviation of luma along a line.
+fn spread(line: &[[u8; 3]]) -> f32 {
+    let n = line.len().max(1) as f32;
+    let (sum, square) = line.iter().fold((0f32, 0f32), |(s, q), &p| {
+        let y = f32::from(luma(p));
+        (s + y, q + y * y)
+    });
+    (square / n - (sum / n).powi(2)).max(0.0).sqrt()
 }
 
 fn minus(a: [f32; 3], b: [f32; 3]) -> [f32; 3] {

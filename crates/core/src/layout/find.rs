@@ -63,6 +63,11 @@ impl Finder {
     /// # Errors
     /// The reason why the picture is not a dual view: the furthest that any coloured area got.
     pub fn find(&mut self, frame: &Frame) -> Result<ScreenLayout, NoDualView> {
+        self.search(frame).map(|found| found.layout)
+    }
+
+    /// As [`Finder::find`], with what the follower needs besides.
+    pub(super) fn search(&mut self, frame: &Frame) -> Result<Found, NoDualView> {
         if frame.width().min(frame.height()) < MIN_SIDE_PX {
             return Err(NoDualView::TooSmall);
         }
@@ -94,7 +99,7 @@ impl Finder {
                 texture_ready = true;
             }
             match self.complete(frame, &tint, &candidate, &cells) {
-                Ok(layout) => return Ok(layout),
+                Ok(layout) => return Ok(Found { layout, tint }),
                 Err(why) => reason = further(reason, why),
             }
         }
@@ -125,18 +130,15 @@ impl Finder {
         let approx = to_region(cells, step).ok_or(NoDualView::NotElastogram)?;
         let elastogram_box =
             edges::refine(frame, tint, &approx, step, straight, &mut self.band, &mut self.profile);
-        let strip = bar::find(&self.grid, tint, &self.blobs, cells);
-        let dbg = std::env::var("LAYDBG").is_ok();
+        let strip = bar::find(&self.grid, tint, &self.blobs, cells, &mut self.counts);
         let colours = self.colours(tint, blob, cells);
-        if dbg {
-            eprintln!("cand cells {cells:?} step {step} shape {shape:?} box {elastogram_box:?} {colours:?} strip {}", strip.is_some());
-        }
-        if colours.flat || colours.tinted || colours.concentration > 0.998 {
+        if colours.flat || colours.tinted {
             return Err(NoDualView::NotElastogram);
         }
 
         twin::candidates(&self.texture, cells, w, h, &mut self.peaks);
-        let side = (24 + 2 * step).min(elastogram_box.height().min(elastogram_box.width()) / 3).max(8);
+        let side =
+            (24 + 2 * step).min(elastogram_box.height().min(elastogram_box.width()) / 3).max(8);
         let (labels, s) = (&self.blobs.labels, step as i32);
         twin::lattice(
             &elastogram_box,
@@ -150,7 +152,8 @@ impl Finder {
             &mut self.lattice,
         );
         let mut best: Option<(twin::Placed, Match, f32)> = None;
-        for &m in &self.peaks {
+        let strongest = self.peaks.first().map_or(0.0, |p| p.ncc);
+        for &m in self.peaks.iter().take_while(|p| p.ncc > 0.6 * strongest) {
             let placed = twin::place(
                 frame,
                 &self.lattice,
@@ -160,9 +163,6 @@ impl Finder {
                 &mut self.blocks,
             );
             let score = placed.score();
-            if dbg {
-                eprintln!("   peak {m:?} -> {placed:?} score {score:.2}");
-            }
             if best.as_ref().is_none_or(|b| score > b.2) {
                 best = Some((placed, m, score));
             }
@@ -176,17 +176,19 @@ impl Finder {
             .fold(0.0, f32::max);
         let unique = m.ncc > 0.25 && m.ncc > 1.3 * second;
         let (inside, around) = (placed.inside, placed.around);
-        // A map of flow colours must show the tissue through itself all over.
-        let through = if colours.velocity || shape.body < 0.75 {
+        // A rainbow bar on the screen speaks for a stiffness map; without one, flow colours and
+        // areas full of holes must show the tissue through themselves all over.
+        let palette = strip.is_some();
+        let through = if !palette && (colours.velocity || shape.body < 0.75) {
             inside.1 >= 8 && inside.0 >= 0.5
         } else {
             inside.1 >= 5 && inside.0 >= 0.35
         };
         let beside = around.1 >= 6
-            && shape.body >= 0.85
-            && !colours.velocity
+            && (palette || !colours.velocity && shape.body >= 0.85)
             && (around.0 >= 0.6 && inside.1 >= 6 && inside.0 >= 0.2
-                || around.0 >= 0.7 && inside.1 >= 3 && inside.0 >= 0.08 && colours.rainbow);
+                || around.0 >= 0.7 && inside.1 >= 3 && inside.0 >= 0.08 && colours.rainbow
+                || around.0 >= 0.85 && around.1 >= 8 && palette && shape.body >= 0.6);
         if !unique || !(through || beside) {
             return Err(NoDualView::NoTwin);
         }
@@ -225,7 +227,7 @@ impl Finder {
             elastogram_view,
             bmode_box,
             elastogram_box,
-            colour_bar: strip.and_then(|s| bar::describe(&self.grid, &s)),
+            colour_bar: strip.and_then(|s| bar::describe(frame, &self.grid, tint, &s)),
             confidence: score.clamp(0.0, 1.0),
         })
     }
@@ -271,7 +273,8 @@ impl Finder {
                 })
                 .unwrap_or(0) as f32
         };
-        let variation = (median(&self.joint[split + 1..]) + 1.0) / (median(&self.joint[..=split]) + 1.0);
+        let variation =
+            (median(&self.joint[split + 1..]) + 1.0) / (median(&self.joint[..=split]) + 1.0);
         let (q1, q3) = (quantile(&chroma, total / 4), quantile(&chroma, total * 3 / 4));
         let concentration = (sin * sin + cos * cos).sqrt() / n;
         let spread = bins.iter().filter(|&&k| share(k) > 0.02).count();
@@ -280,7 +283,7 @@ impl Finder {
             rainbow: spread >= 3 && green > 0.03,
             flat: q3 - q1 < 3 && concentration > 0.99,
             tinted: concentration > 0.85 && variation > 1.15,
-            velocity: share(bins[3] + bins[4] + bins[9] + bins[10]) < 0.06
+            velocity: share(bins[3] + bins[4] + bins[9] + bins[10]) < 0.04
                 && share(bins[11] + bins[0] + bins[1]) > 0.08
                 && share(bins[5] + bins[6] + bins[7] + bins[8]) > 0.1,
             variation,
@@ -298,6 +301,14 @@ fn quantile(histogram: &[u32; 256], rank: u32) -> usize {
             below > rank
         })
         .unwrap_or(255)
+}
+
+/// What a search found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) layout: ScreenLayout,
+    /// The tint of the picture's greys.
+    pub(super) tint: Tint,
 }
 
 /// Cells of an area by smallest channel (steps of 8) and chroma (steps of 4).
@@ -339,7 +350,7 @@ fn further(a: NoDualView, b: NoDualView) -> NoDualView {
         NoDualView::TooSmall | NoDualView::Blank => 0,
         NoDualView::NoColourBox => 1,
         NoDualView::NotElastogram => 2,
-        NoDualView::NoTwin => 3,
+        NoDualView::NoTwin | NoDualView::PinsDoNotFit => 3,
     };
     if rank(b) > rank(a) { b } else { a }
 }

@@ -48,18 +48,41 @@ impl Grid {
             self.sums.fill([0; 3]);
             for k in 0..rows {
                 frame.rgb_span((y * step + k * stride) as u32, 0, &mut self.row);
-                for (sum, cell) in self.sums.iter_mut().zip(self.row.chunks_exact(step)) {
-                    for p in cell {
-                        sum[0] += u16::from(p[0]);
-                        sum[1] += u16::from(p[1]);
-                        sum[2] += u16::from(p[2]);
-                    }
+                match step {
+                    1 => add_row::<1>(&mut self.sums, &self.row),
+                    2 => add_row::<2>(&mut self.sums, &self.row),
+                    3 => add_row::<3>(&mut self.sums, &self.row),
+                    4 => add_row::<4>(&mut self.sums, &self.row),
+                    _ => add_wide(&mut self.sums, &self.row, step),
                 }
             }
             let out = &mut self.rgb[y * self.width..][..self.width];
             for (o, s) in out.iter_mut().zip(&self.sums) {
                 *o = s.map(|v| ((u32::from(v) * reciprocal + (1 << 19)) >> 20).min(255) as u8);
             }
+        }
+    }
+}
+
+/// Adds each cell's pixels of one row to its sums.
+fn add_row<const STEP: usize>(sums: &mut [[u16; 3]], row: &[[u8; 3]]) {
+    let (cells, _) = row.as_chunks::<STEP>();
+    for (sum, cell) in sums.iter_mut().zip(cells) {
+        for p in cell {
+            sum[0] += u16::from(p[0]);
+            sum[1] += u16::from(p[1]);
+            sum[2] += u16::from(p[2]);
+        }
+    }
+}
+
+/// As [`add_row`] for the large cells of very large frames.
+fn add_wide(sums: &mut [[u16; 3]], row: &[[u8; 3]], step: usize) {
+    for (sum, cell) in sums.iter_mut().zip(row.chunks_exact(step)) {
+        for p in cell {
+            sum[0] += u16::from(p[0]);
+            sum[1] += u16::from(p[1]);
+            sum[2] += u16::from(p[2]);
         }
     }
 }

@@ -21,6 +21,7 @@ pub(super) struct Texture {
     floor: Vec<u8>,
     sums: Vec<u32>,
     squares: Vec<u32>,
+    window: Vec<(f32, f32)>,
     /// Integral of squared texture, (width + 1)×(height + 1).
     energy: Vec<u64>,
 }
@@ -89,28 +90,40 @@ impl Texture {
     fn normalise_row(&mut self, y: usize, rows: u32) {
         let w = self.width;
         let (mut sum, mut square) = (0u32, 0u32);
-        let mut columns = 0u32;
+        self.window.clear();
         for x in 0..w + REACH {
             if x < w {
                 sum += self.sums[x];
                 square += self.squares[x];
-                columns += 1;
             }
             if x > 2 * REACH {
                 sum -= self.sums[x - 2 * REACH - 1];
                 square -= self.squares[x - 2 * REACH - 1];
-                columns -= 1;
             }
             if x >= REACH {
-                let i = y * w + x - REACH;
-                let n = (rows * columns) as f32;
-                let mean = sum as f32 / n;
-                let sd = (square as f32 / n - mean * mean).max(0.0).sqrt();
-                // The constant keeps codec noise in black areas small.
-                let t = (f32::from(self.floor[i]) - mean) * 16.0 / (sd + 2.0);
-                self.value[i] = t.clamp(-40.0, 40.0) as i16;
-                self.contrast[i] = (sd * 4.0).min(255.0) as u8;
+                self.window.push((sum as f32, square as f32));
             }
+        }
+        let row = y * w..(y + 1) * w;
+        let full = 1.0 / (rows * (2 * REACH as u32 + 1)) as f32;
+        let cells = self.floor[row.clone()]
+            .iter()
+            .zip(&self.window)
+            .zip(self.value[row.clone()].iter_mut().zip(&mut self.contrast[row]));
+        for (x, ((&floor, &(sum, square)), (value, contrast))) in cells.enumerate() {
+            // Windows at the left and right edges hold fewer columns.
+            let part = if x < REACH || x + REACH >= w {
+                let columns = (x + REACH + 1).min(w) - x.saturating_sub(REACH);
+                1.0 / (rows * columns as u32) as f32
+            } else {
+                full
+            };
+            let mean = sum * part;
+            let sd = (square * part - mean * mean).max(0.0).sqrt();
+            // The constant keeps codec noise in black areas small.
+            let t = (f32::from(floor) - mean) * 16.0 / (sd + 2.0);
+            *value = t.clamp(-40.0, 40.0) as i16;
+            *contrast = (sd * 4.0).min(255.0) as u8;
         }
     }
 

@@ -152,25 +152,55 @@ pub(super) fn lattice(
     }
 }
 
-/// Finds the displacement to the pixel within `reach` of (`dx`, `dy`).
+/// Finds the displacement to the pixel within `reach` of `near`.
 ///
 /// The blocks of `lattice`, `side` pixels each, are correlated each with its own mean taken out; the
-/// displacement with the best mean over all blocks wins.
+/// displacement with the best mean over all blocks wins: first every other one on every other row,
+/// then the neighbours of the best.
 pub(super) fn place(
     frame: &Frame,
     lattice: &[(i32, i32, usize)],
-    (dx, dy): (i32, i32),
+    near: (i32, i32),
     reach: i32,
     side: u32,
     buffers: &mut Blocks,
 ) -> Placed {
-    let span = (2 * reach + 1) as usize;
+    let even = reach + reach % 2;
+    let rough = scan(frame, lattice, Scan { near, reach: even, pitch: 2, side, rows: 2 }, buffers);
+    let near = (rough.dx, rough.dy);
+    scan(frame, lattice, Scan { near, reach: 1, pitch: 1, side, rows: 1 }, buffers)
+}
+
+/// Correlates the blocks at one displacement.
+pub(super) fn compare(
+    frame: &Frame,
+    lattice: &[(i32, i32, usize)],
+    near: (i32, i32),
+    side: u32,
+    buffers: &mut Blocks,
+) -> Placed {
+    scan(frame, lattice, Scan { near, reach: 0, pitch: 1, side, rows: 1 }, buffers)
+}
+
+/// Which displacements are tried.
+#[derive(Clone, Copy)]
+struct Scan {
+    near: (i32, i32),
+    reach: i32,
+    /// Pixels between displacements.
+    pitch: i32,
+    side: u32,
+    /// Every how manieth row is compared.
+    rows: usize,
+}
+
+fn scan(frame: &Frame, lattice: &[(i32, i32, usize)], scan: Scan, buffers: &mut Blocks) -> Placed {
+    let span = (2 * scan.reach / scan.pitch + 1) as usize;
     buffers.scores.clear();
     buffers.scores.resize(span * span, [0.0; 2]);
     let mut counts = [0usize; 2];
-    let s = side as i32;
     for &(x, y, group) in lattice {
-        if block_scores(frame, (x, y), (dx, dy), reach, s, group, buffers) {
+        if block_scores(frame, (x, y), scan, group, buffers) {
             counts[group] += 1;
         }
     }
@@ -185,8 +215,8 @@ pub(super) fn place(
     let i = best.1;
     let mean = |g: usize| (buffers.scores[i][g] / counts[g].max(1) as f32, counts[g]);
     Placed {
-        dx: dx + (i % span) as i32 - reach,
-        dy: dy + (i / span) as i32 - reach,
+        dx: scan.near.0 + (i % span) as i32 * scan.pitch - scan.reach,
+        dy: scan.near.1 + (i / span) as i32 * scan.pitch - scan.reach,
         inside: mean(0),
         around: mean(1),
     }
@@ -196,15 +226,14 @@ pub(super) fn place(
 fn block_scores(
     frame: &Frame,
     (x, y): (i32, i32),
-    (dx, dy): (i32, i32),
-    reach: i32,
-    side: i32,
+    scan: Scan,
     group: usize,
     buffers: &mut Blocks,
 ) -> bool {
+    let (side, reach) = (scan.side as i32, scan.reach);
     let far = |at: i32, d: i32| (at + d - reach, at + d + side + reach);
     let (width, height) = (frame.width() as i32, frame.height() as i32);
-    let ((tx0, tx1), (ty0, ty1)) = (far(x, dx), far(y, dy));
+    let ((tx0, tx1), (ty0, ty1)) = (far(x, scan.near.0), far(y, scan.near.1));
     let inside = |a: i32, b: i32, limit: i32| a >= 0 && b <= limit;
     if !(inside(x, x + side, width)
         && inside(y, y + side, height)
@@ -214,10 +243,14 @@ fn block_scores(
         return false;
     }
     let Blocks { row, here, there, scores } = buffers;
-    floor_of(frame, x, y, side as usize, side as usize, row, here);
-    let n = (side * side) as f32;
+    let s = side as usize;
+    floor_of(frame, x, y, s, s, row, here);
+    let rows = s.div_ceil(scan.rows);
+    let n = (rows * s) as f32;
     let (sum, square) = here
-        .iter()
+        .chunks_exact(s)
+        .step_by(scan.rows)
+        .flatten()
         .fold((0i32, 0i32), |(s, q), &v| (s + i32::from(v), q + i32::from(v) * i32::from(v)));
     let variance = square as f32 - sum as f32 * sum as f32 / n;
     // A flat block (black, or saturated) says nothing.
@@ -226,19 +259,17 @@ fn block_scores(
     }
     let far_side = (side + 2 * reach) as usize;
     floor_of(frame, tx0, ty0, far_side, far_side, row, there);
-    let span = (2 * reach + 1) as usize;
-    let s = side as usize;
+    let pitch = scan.pitch as usize;
+    let span = 2 * reach as usize / pitch + 1;
     for oy in 0..span {
         for ox in 0..span {
             let (mut sb, mut qb, mut ab) = (0i32, 0i32, 0i32);
-            for (k, a) in here.chunks_exact(s).enumerate() {
-                let b = &there[(oy + k) * far_side + ox..][..s];
-                for (&a, &b) in a.iter().zip(b) {
-                    let (a, b) = (i32::from(a), i32::from(b));
-                    sb += b;
-                    qb += b * b;
-                    ab += a * b;
-                }
+            for (k, a) in here.chunks_exact(s).enumerate().step_by(scan.rows) {
+                let b = &there[(oy * pitch + k) * far_side + ox * pitch..][..s];
+                let (x, y, z) = sums(a, b);
+                sb += x;
+                qb += y;
+                ab += z;
             }
             let variance_b = qb as f32 - sb as f32 * sb as f32 / n;
             let covariance = ab as f32 - sum as f32 * sb as f32 / n;
@@ -248,6 +279,15 @@ fn block_scores(
         }
     }
     true
+}
+
+/// Σb, Σb², Σab.
+#[inline]
+fn sums(a: &[i16], b: &[i16]) -> (i32, i32, i32) {
+    a.iter().zip(b).fold((0, 0, 0), |(s, q, p), (&a, &b)| {
+        let (a, b) = (i32::from(a), i32::from(b));
+        (s + b, q + b * b, p + a * b)
+    })
 }
 
 /// Reads the smallest channel of a patch.

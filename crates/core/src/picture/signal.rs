@@ -10,6 +10,8 @@ const LINES: u32 = 36;
 /// Largest distance per channel at which two samples are the same colour, in code values.
 const SAME: u8 = 12;
 
+const BLUE: &str = "a blue picture";
+
 type Samples = [[[u8; 3]; COLUMNS as usize]; LINES as usize];
 
 /// Says why the picture is no scanner's, or `None` when it may be one.
@@ -31,6 +33,10 @@ pub fn no_signal(frame: &Frame) -> Option<&'static str> {
     // One sample in a hundred: the text of a "no signal" card, less than any view.
     if same * 100 >= count * 99 {
         return Some(colour_name(common));
+    }
+    // A card's caption or logo may be large; no scanner's screen is mostly one flat blue.
+    if same * 100 >= count * 80 && colour_name(common) == BLUE {
+        return Some(BLUE);
     }
     if is_bars(&samples) {
         return Some("a colour-bar test card");
@@ -84,7 +90,7 @@ fn colour_name(c: [u8; 3]) -> &'static str {
     if r.max(g).max(b) < 32 {
         "a black picture"
     } else if b > 80 && b > r.saturating_add(50) && b > g.saturating_add(30) {
-        "a blue picture"
+        BLUE
     } else if r.max(g).max(b) - r.min(g).min(b) < 24 {
         "a uniform grey or white picture"
     } else {

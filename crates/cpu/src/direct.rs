@@ -1,0 +1,110 @@
+//! The first convolution, of three or so input channels: directly, a few pixels at a time.
+//!
+//! With so few channels Winograd's transforms cost more than they save.
+#![allow(unsafe_code)]
+
+use std::ops::Range;
+
+use crate::{
+    map::Map,
+    simd::{Kernel, PANEL, Simd},
+};
+
+/// Pixels computed together at most.
+const MOST_PIXELS: usize = 6;
+
+/// Convolves some rows of a picture, with bias and ReLU.
+pub(crate) struct Direct<'a> {
+    pub(crate) from: Map<'a>,
+    /// Filters as [panel][row of the filter][its column × input channel][16].
+    pub(crate) filters: &'a [f32],
+    pub(crate) bias: &'a [f32],
+    /// The picture's rows to compute.
+    pub(crate) rows: Range<usize>,
+    /// Where to; its `top` says which row of the picture is its first.
+    pub(crate) to: Map<'a>,
+}
+
+impl Kernel for Direct<'_> {
+    /// Zero, or NaN where a number was not finite.
+    type Out = f32;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> f32 {
+        let Direct { from, filters, bias, rows, to } = self;
+        let (span, width) = (3 * from.shape.channels, from.shape.width);
+        let panels = to.shape.channels / PANEL;
+        assert!(filters.len() == panels * 3 * span * PANEL && bias.len() == panels * PANEL);
+        assert!(rows.end <= from.shape.height && to.shape.width == width);
+        let mut finite = 0.0;
+        for y in rows {
+            let mut x = 0;
+            while x < width {
+                let pixels = (width - x).min(S::ROWS.min(MOST_PIXELS));
+                for panel in 0..panels {
+                    let filters = &filters[panel * 3 * span * PANEL..][..3 * span * PANEL];
+                    let bias = &bias[panel * PANEL..][..PANEL];
+                    // A row of the strip is one of the picture, counted from its top; the frame's
+                    // own row comes first (`framed`), so a strip may begin at its row -1.
+                    let at = to.framed(y + 1 - to.top, x + 1) + panel * PANEL;
+                    let target = Target { at, map: to };
+                    finite += match pixels {
+                        1 => pixels_at::<S, 1>(s, from, filters, bias, y, x, target),
+                        2 => pixels_at::<S, 2>(s, from, filters, bias, y, x, target),
+                        3 => pixels_at::<S, 3>(s, from, filters, bias, y, x, target),
+                        4 => pixels_at::<S, 4>(s, from, filters, bias, y, x, target),
+                        5 => pixels_at::<S, 5>(s, from, filters, bias, y, x, target),
+                        _ => pixels_at::<S, 6>(s, from, filters, bias, y, x, target),
+                    };
+                }
+                x += pixels;
+            }
+        }
+        finite
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    at: usize,
+    map: Map<'a>,
+}
+
+/// Computes `R` neighbouring pixels of one panel.
+#[inline(always)]
+fn pixels_at<S: Simd, const R: usize>(
+    s: S,
+    from: Map<'_>,
+    filters: &[f32],
+    bias: &[f32],
+    y: usize,
+    x: usize,
+    to: Target<'_>,
+) -> f32 {
+    let channels = from.shape.channels;
+    let span = 3 * channels;
+    // SAFETY: the bias holds a panel.
+    let mut sums = [unsafe { s.panel_load(bias.as_ptr()) }; R];
+    for r in 0..3 {
+        let pixels = from.data.at(from.framed(y + r, x), (R - 1) * channels + span);
+        let filters = filters[r * span * PANEL..][..span * PANEL].as_ptr();
+        for p in 0..span {
+            // SAFETY: `filters` holds `span` panels; a row of the map goes on for two pixels
+            // behind the picture, so that each of the `R` pixels has `span` numbers.
+            unsafe {
+                let w = s.panel_load(filters.add(p * PANEL));
+                for (pixel, sum) in sums.iter_mut().enumerate() {
+                    *sum = s.panel_fma(*pixels.add(pixel * channels + p), w, *sum);
+                }
+            }
+        }
+    }
+    let mut finite = s.panel_zero();
+    for (pixel, sum) in sums.into_iter().enumerate() {
+        finite = s.panel_fma(0.0, sum, finite);
+        let at = to.map.data.at(to.at + pixel * to.map.shape.channels, PANEL);
+        // SAFETY: inside the map (`at`); these rows are this thread's.
+        unsafe { s.panel_store(at, s.panel_relu(sum)) };
+    }
+    s.panel_sum(finite)
+}

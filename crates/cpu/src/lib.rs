@@ -1,0 +1,31 @@
+//! Runs the VGG fusion networks of sonofuse on the CPU, faster than a general runtime: 3×3
+//! convolutions by Winograd's minimal filtering, written for the vector units of the machine.
+//!
+//! [`Network::load`] reads an ONNX file and refuses, by the name of the node, whatever is not a
+//! network of the family; [`Network::run`] takes pictures and gives logits. How it works is told in
+//! `docs/design/winograd.md`. A model file that is mapped by [`Network::open`] must be replaced by
+//! renaming, not rewritten in place.
+//!
+//! Research use only, not a medical device.
+
+mod architecture;
+mod buffer;
+mod dense;
+mod direct;
+mod head;
+mod layer;
+mod map;
+mod measure;
+mod network;
+mod onnx;
+mod run;
+mod simd;
+mod team;
+mod weights;
+mod winograd;
+
+pub use architecture::{Activation, InputInfo};
+pub use measure::{StepTime, multiply_adds};
+pub use network::{LoadError, Network, Options, Output, RunError, TensorView};
+pub use onnx::OnnxError;
+pub use simd::{ISA_VARIABLE, Isa};

@@ -1,0 +1,399 @@
+//! A network ready to run: weights, threads and the memory of a run.
+//!
+//! [`Network::run`] is called from one thread; it hands the branches to a fixed pool. Memory is
+//! sized by the largest picture seen and allocated when a larger one comes, so that a run at a size
+//! seen before allocates nothing.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    thread::available_parallelism,
+};
+
+use crate::{
+    architecture::{Activation, InputInfo, Reduce},
+    measure::StepTime,
+    onnx::{self, OnnxError},
+    run::Work,
+    simd::{ISA_VARIABLE, Isa},
+    team::Pool,
+    weights::Weights,
+};
+
+/// How to run a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Threads, the caller's included; 0 for as many as the machine has cores.
+    pub threads: usize,
+    /// The instruction set; `None` for what the variable [`ISA_VARIABLE`] says, or else the best.
+    pub isa: Option<Isa>,
+    /// The longest side of an input in pixels: what bounds the memory of a run.
+    pub max_side: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { threads: 0, isa: None, max_side: 1024 }
+    }
+}
+
+/// Why a network cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("cannot read the model {path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file is not a network that this crate runs.
+    #[error("the CPU engine cannot run this model: {0}")]
+    Onnx(#[from] OnnxError),
+    /// A weight is infinite or not a number.
+    #[error(
+        "the CPU engine cannot run this model: number {at} of initializer `{name}` is not finite"
+    )]
+    NotFinite {
+        /// The initializer.
+        name: String,
+        /// Which of its numbers.
+        at: usize,
+    },
+    /// The instruction set that was asked for cannot be had.
+    #[error("{ISA_VARIABLE} or the options ask for another instruction set: {0}")]
+    Isa(String),
+    /// The system gives no thread.
+    #[error("cannot start {threads} threads: {source}")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// Why a run gives no logits.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// Another number of inputs than the network has.
+    #[error("{given} inputs for a network of {expected}")]
+    Inputs {
+        /// How many were given.
+        given: usize,
+        /// How many the network has.
+        expected: usize,
+    },
+    /// An input's shape does not fit.
+    #[error("input `{input}` of {channels}×{height}×{width}: {why}")]
+    Shape {
+        /// The input's name.
+        input: String,
+        /// Its channels, as given.
+        channels: usize,
+        /// Its height, as given.
+        height: usize,
+        /// Its width, as given.
+        width: usize,
+        /// What does not fit.
+        why: String,
+    },
+    /// An input holds an infinity or a NaN.
+    #[error("number {at} of input `{input}` is not finite")]
+    Input {
+        /// The input's name.
+        input: String,
+        /// Which of its numbers.
+        at: usize,
+    },
+    /// A number became infinite on the way: the input is far outside what a picture gives.
+    #[error("the network's numbers overflowed: the input is far outside the range of a picture")]
+    Overflow,
+}
+
+/// One picture: `channels` planes of `height` rows of `width` numbers (NCHW with a batch of one).
+#[derive(Clone, Copy, Debug)]
+pub struct TensorView<'a> {
+    /// The numbers, `channels * height * width` of them.
+    pub data: &'a [f32],
+    /// Planes.
+    pub channels: usize,
+    /// Rows a plane.
+    pub height: usize,
+    /// Numbers a row.
+    pub width: usize,
+}
+
+/// What a run gives, borrowed from the network until the next one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Output<'a> {
+    /// The numbers before the graph's final softmax or logistic function, if it has one.
+    pub logits: &'a [f32],
+    /// That function.
+    pub activation: Activation,
+}
+
+/// A VGG fusion network on the CPU.
+pub struct Network {
+    weights: Arc<Weights>,
+    pool: Pool,
+    work: Work,
+    max_side: usize,
+}
+
+impl Network {
+    /// Loads a network from the bytes of an ONNX file, which are not needed afterwards.
+    ///
+    /// # Errors
+    /// Where the file is not whole, is not a network of the family (the message names the node), or
+    /// holds a weight that is not finite; where the instruction set or the threads cannot be had.
+    pub fn load(bytes: &[u8], options: &Options) -> Result<Network, LoadError> {
+        let variable = std::env::var(ISA_VARIABLE).ok();
+        let isa = choose(options.isa, variable.as_deref())?;
+        let weights = Weights::pack(&onnx::read(bytes)?, isa)?;
+        Network::new(weights, options)
+    }
+
+    /// Loads a network from a file, mapped for the time of loading.
+    ///
+    /// # Errors
+    /// As [`Network::load`], and where the file cannot be read.
+    #[allow(unsafe_code)]
+    pub fn open(path: &Path, options: &Options) -> Result<Network, LoadError> {
+        let fail = |source| LoadError::File { path: path.to_owned(), source };
+        let file = File::open(path).map_err(fail)?;
+        // SAFETY: the mapping is read only and private to this call. If another process cuts or
+        // changes the file meanwhile, the read weights are undefined or the process is signalled;
+        // models are replaced by renaming, not rewritten in place (the crate's head says so).
+        let bytes = unsafe { memmap2::Mmap::map(&file) }.map_err(fail)?;
+        Network::load(&bytes, options)
+    }
+
+    fn new(weights: Arc<Weights>, options: &Options) -> Result<Network, LoadError> {
+        let threads = match options.threads {
+            0 => available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+        .min(MOST_THREADS);
+        let pool = Pool::new(threads).map_err(|source| LoadError::Threads { threads, source })?;
+        let work = Work::new(&weights, threads);
+        Ok(Network { weights, pool, work, max_side: options.max_side })
+    }
+
+    /// Returns another instance that shares this one's weights and has threads and memory of its
+    /// own.
+    ///
+    /// # Errors
+    /// Where the threads cannot be had.
+    pub fn share(&self, options: &Options) -> Result<Network, LoadError> {
+        Network::new(Arc::clone(&self.weights), options)
+    }
+
+    /// Returns the inputs, in the order that [`Network::run`] takes them.
+    pub fn inputs(&self) -> &[InputInfo] {
+        &self.weights.inputs
+    }
+
+    /// Returns the instruction set that the kernels run with.
+    pub fn isa(&self) -> Isa {
+        self.weights.isa
+    }
+
+    /// Returns the number of threads, the caller's included.
+    pub fn threads(&self) -> usize {
+        self.pool.threads()
+    }
+
+    /// Returns what the graph does to the logits at its end.
+    pub fn activation(&self) -> Activation {
+        self.weights.activation
+    }
+
+    /// Returns the count of the file's weights that the network uses.
+    pub fn parameters(&self) -> usize {
+        self.weights.parameters
+    }
+
+    /// Returns the bytes that the weights take in memory.
+    pub fn weight_bytes(&self) -> usize {
+        self.weights.bytes()
+    }
+
+    /// Returns the bytes that the runs so far needed beside the weights.
+    pub fn activation_bytes(&self) -> usize {
+        self.work.bytes()
+    }
+
+    /// Computes the logits of one set of pictures.
+    ///
+    /// # Errors
+    /// Where a shape does not fit the network, an input is not finite, or numbers overflow on the
+    /// way: never a score from such.
+    pub fn run(&mut self, inputs: &[TensorView<'_>]) -> Result<Output<'_>, RunError> {
+        self.check(inputs)?;
+        let logits = self.work.run(&self.weights, &mut self.pool, inputs, None)?;
+        Ok(Output { logits, activation: self.weights.activation })
+    }
+
+    /// Runs like [`Network::run`] and tells the time of each step by `clock`, in ns.
+    ///
+    /// A clock of the calling thread's processor time suits one thread only; the steps of teams
+    /// that run side by side overlap.
+    ///
+    /// # Errors
+    /// As [`Network::run`].
+    pub fn profile(
+        &mut self,
+        inputs: &[TensorView<'_>],
+        clock: &(dyn Fn() -> u64 + Sync),
+    ) -> Result<Vec<StepTime>, RunError> {
+        self.check(inputs)?;
+        let steps = Mutex::new(Vec::new());
+        let start = clock();
+        let watch = |step| {
+            let now = clock();
+            steps.lock().unwrap_or_else(PoisonError::into_inner).push((step, now));
+        };
+        self.work.run(&self.weights, &mut self.pool, inputs, Some(&watch))?;
+        let steps = steps.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // A step begins where the same branch's one before ended, the first where a branch that
+        // the same team ran before did.
+        let teams = self.threads().min(self.weights.branches.len());
+        let mut times = Vec::new();
+        for (index, (step, end)) in steps.iter().enumerate() {
+            let before = steps[..index].iter().rev().find(|(other, _)| match (step, other) {
+                (Some((branch, _)), Some((other, _))) => branch % teams == other % teams,
+                _ => true,
+            });
+            let begin = before.map_or(start, |(_, end)| *end);
+            let (name, operations) = match step {
+                None => ("head".to_owned(), self.weights.head_operations()),
+                Some((branch, step)) => self.weights.step(*branch, *step, inputs),
+            };
+            times.push(StepTime { step: name, operations, time_ns: end.saturating_sub(begin) });
+        }
+        Ok(times)
+    }
+
+    fn check(&self, inputs: &[TensorView<'_>]) -> Result<(), RunError> {
+        let weights = &*self.weights;
+        if inputs.len() != weights.inputs.len() {
+            let (given, expected) = (inputs.len(), weights.inputs.len());
+            return Err(RunError::Inputs { given, expected });
+        }
+        for (view, info) in inputs.iter().zip(&weights.inputs) {
+            let TensorView { data, channels, height, width } = *view;
+            let fail = |why: String| {
+                let input = info.name.clone();
+                Err(RunError::Shape { input, channels, height, width, why })
+            };
+            if channels != info.channels {
+                return fail(format!("the network takes {} channels", info.channels));
+            }
+            let count = channels.checked_mul(height).and_then(|n| n.checked_mul(width));
+            if count != Some(data.len()) {
+                return fail(format!("the slice holds {} numbers", data.len()));
+            }
+            if height.max(width) > self.max_side {
+                return fail(format!("a side is longer than the limit of {} px", self.max_side));
+            }
+            if data.iter().map(|x| x * 0.0).sum::<f32>() != 0.0 {
+                let at = data.iter().position(|x| !x.is_finite()).unwrap_or(0);
+                return Err(RunError::Input { input: info.name.clone(), at });
+            }
+        }
+        for stack in &weights.branches {
+            let first = &inputs[stack.sources[0]];
+            for source in &stack.sources {
+                if (inputs[*source].height, inputs[*source].width) != (first.height, first.width) {
+                    return self.fail(inputs, *source, "inputs of one branch differ in size");
+                }
+            }
+            let (height, width) = stack.feature_size([first.height, first.width]);
+            if height == 0 || width == 0 {
+                return self.fail(inputs, stack.sources[0], "too small for the network's pooling");
+            }
+        }
+        let size = |branch: usize| {
+            let stack = &weights.branches[branch];
+            let first = &inputs[stack.sources[0]];
+            stack.feature_size([first.height, first.width])
+        };
+        let together = (0..weights.branches.len()).filter(|_| weights.mix.is_some());
+        let groups = weights.parts.iter().map(|part| &part.branches[..]);
+        for group in groups.filter(|group| !group.is_empty()) {
+            if group.iter().any(|branch| size(*branch) != size(group[0])) {
+                return self.fail(inputs, 0, "inputs whose features are fused differ in size");
+            }
+        }
+        if together.clone().any(|branch| size(branch) != size(0)) {
+            return self.fail(inputs, 0, "inputs whose features are fused differ in size");
+        }
+        if let Some(part) = weights.parts.iter().find(|part| part.reduce == Reduce::All)
+            && let Some(dense) = weights.dense.first()
+        {
+            let (height, width) = size(part.branches.first().copied().unwrap_or(0));
+            let channels = weights.channels(&part.branches);
+            if channels * height * width != dense.inputs {
+                let pixels = dense.inputs / channels;
+                return self.fail(
+                    inputs,
+                    0,
+                    &format!(
+                        "gives features of {height}×{width} px; the first dense layer takes \
+                         {pixels} px"
+                    ),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn fail(&self, inputs: &[TensorView<'_>], input: usize, why: &str) -> Result<(), RunError> {
+        let TensorView { channels, height, width, .. } = inputs[input];
+        let name = self.weights.inputs[input].name.clone();
+        Err(RunError::Shape { input: name, channels, height, width, why: why.to_owned() })
+    }
+}
+
+/// Threads at most: a network of this size has no work for more.
+const MOST_THREADS: usize = 64;
+
+/// Chooses the instruction set: the option, else what the variable says, else the best.
+fn choose(option: Option<Isa>, variable: Option<&str>) -> Result<Isa, LoadError> {
+    let named = match (option, variable) {
+        (Some(isa), _) => Some(isa),
+        (None, Some(text)) if !text.is_empty() => Some(text.parse().map_err(LoadError::Isa)?),
+        _ => None,
+    };
+    match named {
+        Some(isa) if !isa.is_available() => {
+            Err(LoadError::Isa(format!("this CPU has no {isa}; it has {:?}", Isa::available())))
+        }
+        Some(isa) => Ok(isa),
+        None => Ok(Isa::detect()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_forces_an_instruction_set_and_the_option_overrules_it() {
+        assert_eq!(choose(None, Some("portable")).unwrap(), Isa::Portable);
+        assert_eq!(choose(None, Some("")).unwrap(), Isa::detect());
+        assert_eq!(choose(Some(Isa::Portable), Some("nonsense")).unwrap(), Isa::Portable);
+        let told = choose(None, Some("sse9")).unwrap_err().to_string();
+        assert!(told.contains("`sse9` is none of portable"), "{told}");
+        let foreign = if cfg!(target_arch = "x86_64") { "neon" } else { "avx2" };
+        let told = choose(None, Some(foreign)).unwrap_err().to_string();
+        assert!(told.contains(&format!("no {foreign}")), "{told}");
+    }
+}
