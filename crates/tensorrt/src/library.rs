@@ -107,6 +107,9 @@ impl Library {
     /// Loads the library at `path`: a file, a name for the loader, or a folder that holds
     /// libnvinfer (or else the lean runtime).
     ///
+    /// # Security
+    /// A library runs as part of this program: name only what the machine's owner installed.
+    ///
     /// # Errors
     /// [`Error::Load`], [`Error::MissingSymbol`] or [`Error::UnsupportedVersion`].
     pub fn open_at(path: impl AsRef<Path>) -> Result<Self, Error> {
