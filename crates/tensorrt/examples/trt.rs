@@ -27,7 +27,17 @@ impl ProgressMonitor for Printed {
     fn phase_finish(&self, _phase: &str) {}
 }
 
-fn main() -> Result<(), Any> {
+fn main() -> std::process::ExitCode {
+    match run() {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Any> {
     tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();

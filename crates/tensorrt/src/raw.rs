@@ -14,6 +14,7 @@ pub(crate) mod builder;
 pub(crate) mod context;
 pub(crate) mod engine;
 pub(crate) mod memory;
+pub(crate) mod network;
 pub(crate) mod parser;
 
 use crate::abi::{Era, same};

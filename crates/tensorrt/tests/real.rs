@@ -2,7 +2,8 @@
 //! no GPU, and the lean runtime. `scripts/test-trt-rtx.sh` fetches both and runs this.
 //!
 //! `SONOFUSE_TEST_RTX` names the folder of the one, `SONOFUSE_TEST_LEAN` the folders (separated by
-//! colons) of the other in one or more versions.
+//! colons) of the other in one or more versions. `SONOFUSE_TEST_MODELS` may name further ONNX files
+//! to be built.
 #![allow(clippy::unwrap_used)]
 
 use sonofuse_tensorrt::{
@@ -161,6 +162,27 @@ fn rtx_parses_and_builds_the_shipped_models_with_open_height_and_width() {
         add_profile(&mut config, &inputs(&network));
         builder.check(&network, &config).unwrap();
         assert!(builder.build(&network, &mut config).unwrap().len() > 100_000);
+    }
+}
+
+#[test]
+#[ignore = "needs the TensorRT-RTX library: scripts/test-trt-rtx.sh"]
+fn rtx_builds_the_models_that_the_environment_names() {
+    let library = rtx();
+    let named = std::env::var_os("SONOFUSE_TEST_MODELS").unwrap_or_default();
+    for model in std::env::split_paths(&named).filter(|path| !path.as_os_str().is_empty()) {
+        let builder = library.create_builder().unwrap();
+        let mut network = builder.create_network(Typing::Default).unwrap();
+        OnnxParser::open(library).unwrap().parse_file(&mut network, &model).unwrap();
+        let mut config = builder.create_config().unwrap();
+        if network.inputs().iter().any(|input| !input.shape.is_known()) {
+            add_profile(&mut config, &inputs(&network));
+        }
+        let start = Instant::now();
+        let plan = builder.build(&network, &mut config).unwrap();
+        let (layers, bytes) = (network.layers(), plan.len());
+        println!("{}: {layers} layers, {bytes} bytes in {:?}", model.display(), start.elapsed());
+        assert!(bytes > 10_000);
     }
 }
 
