@@ -26,7 +26,7 @@ use crate::ingest::{self, Ingest, Preset};
 use crate::mailbox::Mailbox;
 use crate::notify::{Notifier, Watchdog};
 use crate::publish::display::{Display, DisplaySink};
-use crate::publish::overlay;
+use crate::publish::overlay::{self, LastSeen};
 use crate::publish::socket::{self, Listener, Readings};
 use crate::scoring::{self, Analyzer, Clock, InferThread, MonotonicClock};
 use crate::state::SourceState;
@@ -100,9 +100,6 @@ pub enum DaemonError {
     },
 }
 
-/// The newest frame that was looked at, kept only when a snapshot is wanted.
-type LastSeen = Arc<ArcSwapOption<(Frame, Arc<Reading>)>>;
-
 /// Runs the live path until its limit, a signal, the end of a finite source, or a fault.
 ///
 /// # Errors
@@ -172,7 +169,8 @@ async fn live(
     let mut signals = Signals::new()?;
     let base_ns = MonotonicClock.now_ns();
     let latest: Arc<ArcSwapOption<Reading>> = Arc::default();
-    let last_seen: LastSeen = Arc::default();
+    // Kept only when a snapshot is wanted.
+    let last_seen: Arc<LastSeen> = Arc::default();
     let (state, mut state_changes) = watch::channel(SourceState::Connecting { attempt: 0 });
 
     let readings = match inherited {
@@ -203,8 +201,8 @@ async fn live(
                 if let Some(publisher) = &publisher {
                     publisher.publish(&reading);
                 }
-                if keep_frames && let Some(frame) = frame {
-                    last_seen.store(Some(Arc::new((frame.clone(), Arc::clone(&reading)))));
+                if keep_frames {
+                    last_seen.observe(frame, &reading);
                 }
                 summary.observe(&reading);
                 out.print(reading);
@@ -349,12 +347,10 @@ fn write_snapshot(
     max_age_ms: u64,
 ) -> Result<(), DaemonError> {
     let Some(path) = &options.snapshot else { return Ok(()) };
-    let Some(seen) = last_seen.load_full() else {
+    if !last_seen.write(path, max_age_ms)? {
         warn!(EVENT = "snapshot", "no frame was seen: no snapshot");
-        return Ok(());
-    };
-    let (frame, reading) = &*seen;
-    Ok(overlay::write_snapshot(path, frame, Some(reading), reading.captured_ns, max_age_ms)?)
+    }
+    Ok(())
 }
 
 /// SIGINT and SIGTERM.

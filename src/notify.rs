@@ -35,7 +35,7 @@ impl Notifier {
             .filter(|&usec: &u64| usec > 0 && mine)
             .map(Duration::from_micros);
         Self::to(Path::new(&address), period).unwrap_or_else(|error| {
-            warn!(EVENT = "notify", %error, address = %address.display(), "service manager unreachable");
+            warn!(EVENT = "notify", ERROR = %error, ADDRESS = %address.display(), "service manager unreachable");
             Self::default()
         })
     }
@@ -91,7 +91,7 @@ impl Notifier {
         if let Some((socket, address)) = &self.to
             && let Err(error) = socket.send_to_addr(message.as_bytes(), address)
         {
-            debug!(EVENT = "notify", %error, message, "service manager did not take a message");
+            debug!(EVENT = "notify", ERROR = %error, MESSAGE_LOST = message, "service manager did not take a message");
         }
     }
 }
@@ -164,10 +164,10 @@ impl Watchdog {
             // One tick without progress may be a slow counter; the second is worth a line.
             Err(still) if !self.complained => {
                 self.complained = true;
-                debug!(EVENT = "watchdog", ?still, "no progress since the last pet");
+                debug!(EVENT = "watchdog", STILL = ?still, "no progress since the last pet");
             }
             Err(still) => {
-                warn!(EVENT = "watchdog", ?still, "no progress: the watchdog is not petted");
+                warn!(EVENT = "watchdog", STILL = ?still, "no progress: the watchdog is not petted");
             }
         }
     }

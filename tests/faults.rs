@@ -249,7 +249,15 @@ fn refusal(text: &str) -> PresetError {
     }
 }
 
+/// A preset's text that is refused, and words that the refusal must hold.
+struct Case {
+    what: &'static str,
+    text: String,
+    says: &'static [&'static str],
+}
+
 #[test]
+#[allow(clippy::too_many_lines)] // a table
 fn bad_presets_are_refused_with_the_file_the_key_and_what_is_allowed() {
     let good = "videotestsrc name=src ! identity name=out";
     let param = |element: &str, property: &str, default: &str| {
@@ -259,11 +267,6 @@ fn bad_presets_are_refused_with_the_file_the_key_and_what_is_allowed() {
         );
         text(good, &table)
     };
-    struct Case {
-        what: &'static str,
-        text: String,
-        says: &'static [&'static str],
-    }
     let cases = [
         Case { what: "not TOML", text: "schema = ".to_owned(), says: &["line 1"] },
         Case { what: "unknown key", text: text(good, "colour = 1\n"), says: &["colour"] },
@@ -363,6 +366,16 @@ fn a_missing_element_is_a_kind_of_its_own_that_names_the_package() {
     let PresetError::MissingElements { ref elements, .. } = error else { panic!("{error}") };
     assert_eq!(elements[0].element, "nvnosuchconv");
     assert!(error.to_string().contains("sudo apt-get install nvidia-l4t-gstreamer"), "{error}");
+}
+
+#[test]
+fn one_of_several_decoders_is_enough() {
+    let launch = "videotestsrc ! identity name=out";
+    let one = "[needs]\n'nosuchdec | jpegdec' = 'package'\n";
+    parse(&text(launch, one)).unwrap().check().unwrap();
+    let none = "[needs]\n'nosuchdec | nosuchdec2' = 'package'\n";
+    let error = refusal(&text(launch, none)).to_string();
+    assert!(error.contains("nosuchdec | nosuchdec2") && error.contains("package"), "{error}");
 }
 
 #[test]

@@ -314,3 +314,58 @@ fn only_the_socket_that_was_made_is_unlinked() {
 fn nothing_is_inherited_without_a_service_manager() {
     assert!(Listener::inherited().unwrap().is_none());
 }
+
+/// Not a test: the process that systemd would start, with a socket handed over.
+#[test]
+#[ignore = "run by the test below, in a process of its own"]
+fn activated_child() {
+    if std::env::var_os("LISTEN_FDS").is_none() {
+        return;
+    }
+    let listener = Listener::inherited().unwrap().expect("a socket was handed over");
+    assert_eq!(listener.path(), None, "it is not ours to unlink");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let readings = socket::serve(listener).unwrap();
+        while readings.counts().accepted() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        readings.publisher().publish(&reading(5));
+        readings.stop().await;
+    });
+}
+
+#[test]
+fn a_socket_of_the_service_manager_is_served_and_left_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("readings.sock");
+    let activate = std::process::Command::new("systemd-socket-activate")
+        .arg(format!("--listen={}", path.display()))
+        .arg("--fdname=readings")
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "activated_child", "--ignored"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn();
+    let mut activate = match activate {
+        Ok(child) => child,
+        Err(error) => {
+            eprintln!("skipped: no systemd-socket-activate ({error}); apt install systemd");
+            return;
+        }
+    };
+    let stream = loop {
+        if let Ok(stream) = UnixStream::connect(&path) {
+            break stream;
+        }
+        assert!(activate.try_wait().unwrap().is_none(), "systemd-socket-activate ended");
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    let mut client = BufReader::new(stream);
+    assert_eq!(line(&mut client).unwrap()["hello"], "sonofuse");
+    assert_eq!(line(&mut client).unwrap()["sequence"], 5);
+    assert!(line(&mut client).is_none());
+    // It replaced itself by the child, which ends when it has served.
+    assert!(activate.wait().unwrap().success());
+    assert!(path.exists(), "the service manager's socket stays");
+}

@@ -43,7 +43,7 @@ pub struct BenchArgs {
     pub preset: Option<String>,
     /// Value for one of the preset's parameters, as device=/dev/video2.
     #[arg(long, value_name = "NAME=VALUE", conflicts_with = "path")]
-    pub set: Vec<String>,
+    pub param: Vec<String>,
     /// Video or image file whose pictures are taken.
     #[arg(long, value_name = "FILE")]
     pub path: Option<PathBuf>,
@@ -101,9 +101,9 @@ fn open(
     let name = args.preset.as_deref().unwrap_or("simulator");
     ingest::init().map_err(|e| inputs::ingest_failed(&e))?;
     let mut preset = Preset::load(name, &loaded.preset_dirs()).map_err(preset_failed)?;
-    for set in &args.set {
+    for set in &args.param {
         let (param, value) = set.split_once('=').ok_or_else(|| {
-            CliError::new(Exit::Usage, format!("--set {set}: write it as NAME=VALUE"))
+            CliError::new(Exit::Usage, format!("--param {set}: write it as NAME=VALUE"))
         })?;
         preset.set(param, value).map_err(preset_failed)?;
     }

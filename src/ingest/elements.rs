@@ -142,6 +142,26 @@ pub(super) fn admitted_inside(element: &gst::Element) -> bool {
             && class.split('/').any(|word| INNER_CLASSES.contains(&word)))
 }
 
+/// Tells whether every picture that comes out of such elements stays in a device's memory
+/// (`memory:NVMM`, `memory:GLMemory`), where only the maker's own elements reach it.
+pub(super) fn keeps_pictures(factory: &gst::ElementFactory) -> bool {
+    let templates = factory.static_pad_templates();
+    let mut raw = templates
+        .iter()
+        .filter(|template| template.direction() == gst::PadDirection::Src)
+        .flat_map(|template| {
+            let caps = template.caps();
+            caps.iter_with_features()
+                .filter(|(structure, _)| structure.name() == "video/x-raw")
+                .map(|(_, features)| {
+                    features.is_any() || features.contains(gst::CAPS_FEATURE_MEMORY_SYSTEM_MEMORY)
+                })
+                .collect::<Vec<bool>>()
+        })
+        .peekable();
+    raw.peek().is_some() && !raw.any(|reachable| reachable)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +180,24 @@ mod tests {
         for (i, (name, package)) in ALLOWED.iter().enumerate() {
             assert!(!package.is_empty());
             assert!(!ALLOWED[i + 1..].iter().any(|(other, _)| other == name), "{name} twice");
+        }
+    }
+
+    #[test]
+    fn ordinary_decoders_give_pictures_and_a_demuxer_has_none_to_keep() {
+        assert!(gst::init().is_ok());
+        for name in ["jpegdec", "pngdec", "vp8dec", "videoconvert", "qtdemux", "filesrc"] {
+            let factory = gst::ElementFactory::find(name);
+            assert_eq!(factory.map(|f| keeps_pictures(&f)), Some(false), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_element_that_fills_device_memory_keeps_its_pictures() {
+        assert!(gst::init().is_ok());
+        // Of the OpenGL plug-in; not every machine has it.
+        if let Some(factory) = gst::ElementFactory::find("gltestsrc") {
+            assert!(keeps_pictures(&factory));
         }
     }
 

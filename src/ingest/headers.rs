@@ -26,6 +26,10 @@ pub(super) fn check(path: &Path) -> std::io::Result<Result<(), String>> {
             )));
         }
     }
+    if head.starts_with(b"GIF8") {
+        // The demuxer starts it over for ever.
+        return Ok(Err("is a GIF, which is not read: save it as PNG or as a video".to_owned()));
+    }
     if head.starts_with(&[0xFF, 0xD8, 0xFF]) {
         let len = file.metadata()?.len();
         file.seek(SeekFrom::Start(len.saturating_sub(TAIL).max(2)))?;
@@ -112,12 +116,10 @@ fn boxes_end(file: &mut File, len: u64) -> std::io::Result<u64> {
         }
         let word = |i: usize| u32::from_be_bytes([head[i], head[i + 1], head[i + 2], head[i + 3]]);
         at = match word(0) {
-            // To the end of the file.
-            0 => return Ok(len),
             1 if got == 16 => at.saturating_add((u64::from(word(8)) << 32) | u64::from(word(12))),
             1 => return Ok(at + 16),
-            // Smaller than its own head: not a box.
-            2..8 => return Ok(len),
+            // To the end of the file; or smaller than its own head, so not a box.
+            0 | 2..8 => return Ok(len),
             size => at + u64::from(size),
         };
     }
@@ -168,6 +170,11 @@ mod tests {
         assert_eq!(verdict(&bmp), Ok(()));
         bmp[20] = 1;
         assert!(verdict(&bmp).is_err());
+    }
+
+    #[test]
+    fn a_gif_which_would_never_end_is_refused() {
+        assert!(verdict(b"GIF89a\x01\0\x01\0").is_err());
     }
 
     #[test]

@@ -17,7 +17,9 @@ const OUT: &str = "out";
 pub(super) fn build(preset: &Preset) -> Result<gst::Bin, PresetError> {
     // What a running bin will look for (`decodebin`'s decoder) is not in the text: ask first.
     let absent = |name: &str| !elements::installed(name);
-    let mut missing: Vec<String> = preset.needs.keys().filter(|n| absent(n)).cloned().collect();
+    // "a | b": any of them will do.
+    let unmet = |names: &&String| names.split('|').all(|name| absent(name.trim()));
+    let mut missing: Vec<String> = preset.needs.keys().filter(unmet).cloned().collect();
 
     let mut context = gst::ParseContext::new();
     let parsed = gst::parse::bin_from_description_with_name_full(
@@ -301,8 +303,9 @@ pub(super) fn readable(path: &Path) -> Result<(), String> {
     headers::check(path).map_err(|e| format!("cannot be opened: {e}"))?
 }
 
-/// Keeps a `decodebin` from decoding sound and subtitles. (Its properties `caps` and
-/// `expose-all-streams` would do, but then it refuses RTP and parsers too.)
+/// Keeps a `decodebin` to what we can use: no sound and no subtitles are decoded (its properties
+/// `caps` and `expose-all-streams` would do that, but then it refuses RTP and parsers too), and no
+/// decoder is taken that leaves its pictures in a device's memory.
 pub(super) fn pictures_only(element: &gst::Element) {
     if factory_name(element) != "decodebin" {
         return;
@@ -315,19 +318,25 @@ pub(super) fn pictures_only(element: &gst::Element) {
             .any(|prefix| kind.starts_with(prefix));
         Some((!other).to_value())
     });
+    // The answer's type belongs to a plug-in and is known by name only.
+    let answers = gst::glib::Type::from_name("GstAutoplugSelectResult")
+        .and_then(gst::glib::EnumClass::with_type);
+    let Some(answers) = answers else { return };
+    element.connect("autoplug-select", false, move |args| {
+        let factory = args.get(3)?.get::<gst::ElementFactory>().ok()?;
+        answers.to_value_by_nick(if elements::keeps_pictures(&factory) { "skip" } else { "try" })
+    });
 }
 
 /// Lets a source run as fast as its reader takes frames: no clock, no live pace.
 pub(super) fn unpace(bin: &gst::Bin) {
     for element in elements_of(bin) {
-        let is_pacer = matches!(factory_name(&element).as_str(), "clocksync" | "identity");
-        for (property, applies) in [("sync", is_pacer), ("is-live", true)] {
-            let boolean = element
-                .find_property(property)
-                .is_some_and(|spec| spec.value_type() == gst::glib::Type::BOOL);
-            if applies && boolean {
-                element.set_property(property, false);
-            }
-        }
+        // Not `rtspsrc`, which has `is-live` too: a network stream has its own pace.
+        let property = match factory_name(&element).as_str() {
+            "clocksync" | "identity" => "sync",
+            "sonofusesimsrc" | "videotestsrc" | "imagefreeze" => "is-live",
+            _ => continue,
+        };
+        element.set_property(property, false);
     }
 }

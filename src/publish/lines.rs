@@ -45,6 +45,8 @@ impl Style {
 const SCORED: &str = "\x1b[1;36m";
 const WITHHELD: &str = "\x1b[33m";
 const FAINT: &str = "\x1b[2m";
+/// Most that a line says of a detail: the line should fit a terminal's width.
+const DETAIL_CHARS: usize = 60;
 
 /// Writes readings for people and remembers the trend for the arrow.
 #[derive(Clone, Debug, Default)]
@@ -84,7 +86,7 @@ impl Lines {
             let what = reading.reason.map_or("no score", |r| words::plain(r).what);
             let _ = write!(line, "{on}WITHHELD  {what}{off}");
             if let Some(detail) = &reading.detail {
-                let _ = write!(line, ": {}", one_line(detail));
+                let _ = write!(line, ": {}", short(&one_line(detail), DETAIL_CHARS));
             }
         }
         let _ = write!(line, "  {dim}{:.0} ms{end}", reading.latency_ms.total);
@@ -162,6 +164,14 @@ pub fn utc_time(at: SystemTime) -> String {
     format!("{:02}:{:02}:{:02}.{}Z", s / 3600, s / 60 % 60, s % 60, since.subsec_millis() / 100)
 }
 
+/// The beginning of `text`, with an ellipsis where it goes on; the whole is in the JSON.
+fn short(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
+}
+
 /// Text from outside, made fit for one line of a terminal: no control characters.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -201,9 +211,10 @@ mod tests {
     #[test]
     fn a_detail_from_outside_cannot_drive_the_terminal_or_break_the_line() {
         let mut reading = sample::withheld(Withheld::Stalled);
-        reading.detail = Some("a\nb\x1b[2Jc".into());
+        reading.detail = Some(format!("a\nb\x1b[2Jc{}", "é".repeat(500)));
         let line = Lines::default().human(&reading, at());
         assert!(!line.contains(['\n', '\x1b']), "{line:?}");
+        assert!(line.chars().count() < 160, "{line}");
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Drop for Made {
         let same = std::fs::symlink_metadata(&self.path)
             .is_ok_and(|m| m.dev() == self.dev && m.ino() == self.ino);
         if same && let Err(error) = std::fs::remove_file(&self.path) {
-            warn!(EVENT = "socket", path = %self.path.display(), %error, "cannot unlink the socket");
+            warn!(EVENT = "socket", PATH = %self.path.display(), ERROR = %error, "cannot unlink the socket");
         }
     }
 }
@@ -257,7 +257,7 @@ pub fn serve(listener: Listener) -> Result<Readings, SocketError> {
     let counts = Arc::new(Counts::default());
     let publisher = Publisher { ring };
     let accept = tokio::spawn(accept(listener, publisher.clone(), Arc::clone(&counts), stopped));
-    info!(EVENT = "socket", path = %path.display(), max_clients = MAX_CLIENTS, "readings are served");
+    info!(EVENT = "socket", PATH = %path.display(), MAX_CLIENTS, "readings are served");
     Ok(Readings { publisher, counts, stop, accept, made })
 }
 
@@ -281,10 +281,10 @@ impl Readings {
         let _ = accept.await;
         info!(
             EVENT = "socket",
-            accepted = counts.accepted(),
-            lost = counts.lost(),
-            cut_off = counts.cut_off(),
-            refused = counts.refused(),
+            ACCEPTED = counts.accepted(),
+            LOST = counts.lost(),
+            CUT_OFF = counts.cut_off(),
+            REFUSED = counts.refused(),
             "readings socket closed"
         );
         drop(made);
@@ -325,7 +325,7 @@ async fn accept(
             // Out of descriptors, or the client left again: a pause, so that this cannot spin.
             Err(error) => {
                 if !complained {
-                    warn!(EVENT = "socket", %error, "cannot accept a client; trying on");
+                    warn!(EVENT = "socket", ERROR = %error, "cannot accept a client; trying on");
                     complained = true;
                 }
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -389,7 +389,7 @@ async fn client(
     }
     if let Some(Gone::TooSlow) = gone {
         counts.cut_off.fetch_add(1, Ordering::Relaxed);
-        info!(EVENT = "client", cut_off_s = CUT_OFF.as_secs(), "slow client cut off");
+        info!(EVENT = "client", CUT_OFF_S = CUT_OFF.as_secs(), "slow client cut off");
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use sonofuse_core::reading::{Outcome, Reading};
+use sonofuse_core::reading::{Outcome, Reading, Withheld};
 
 /// One remembered score.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,13 +58,18 @@ impl Trend {
     /// A change smaller than this, as a probability, is no direction.
     pub const STEADY: f32 = 0.05;
 
-    /// Takes note of a reading. Withheld ones leave a gap; a source whose clock went back starts anew.
+    /// Takes note of a reading. Withheld ones leave a gap. Collecting evidence anew means another
+    /// place or another patient: the old curve has nothing to do with it and is forgotten; so it is
+    /// when the source's clock goes back.
     pub fn observe(&mut self, reading: &Reading) {
         let at = reading.captured_ns;
         if self.points.back().is_some_and(|last| at < last.captured_ns) {
             self.points.clear();
         }
         let (Outcome::Scored, Some(score)) = (reading.outcome, reading.malignancy) else {
+            if reading.reason == Some(Withheld::WarmingUp) {
+                self.points.clear();
+            }
             return;
         };
         if !score.is_finite() {
@@ -176,6 +181,16 @@ mod tests {
         trend.observe(&scored(90_000, 0.2));
         trend.observe(&scored(10, 0.9));
         assert_eq!(trend.points().len(), 1);
+    }
+
+    #[test]
+    fn another_patient_s_curve_is_not_carried_on() {
+        let mut trend = Trend::default();
+        trend.observe(&scored(0, 0.8));
+        trend.observe(&sample::withheld(Withheld::NoDualView));
+        assert_eq!(trend.points().len(), 1, "a gap");
+        trend.observe(&sample::withheld(Withheld::WarmingUp));
+        assert_eq!(trend.points().len(), 0);
     }
 
     #[test]

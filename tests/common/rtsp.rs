@@ -7,16 +7,16 @@ use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::{RTSPFilterResult, RTSPMediaFactory, RTSPServer};
 
 /// A server that serves `/live` on its own thread.
-pub struct Server {
-    server: RTSPServer,
+pub(crate) struct Server {
+    rtsp: RTSPServer,
     main: glib::MainLoop,
     thread: Option<JoinHandle<()>>,
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 impl Server {
     /// Serves the media of `launch` (its payloader is `name=pay0`); port 0 takes a free one.
-    pub fn start(launch: &str, port: u16) -> Self {
+    pub(crate) fn start(launch: &str, port: u16) -> Self {
         let context = glib::MainContext::new();
         let main = glib::MainLoop::new(Some(&context), false);
         let server = RTSPServer::new();
@@ -32,17 +32,17 @@ impl Server {
             let main = main.clone();
             std::thread::spawn(move || main.run())
         };
-        Self { server, main, thread: Some(thread), port }
+        Self { rtsp: server, main, thread: Some(thread), port }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("rtsp://127.0.0.1:{}/live", self.port)
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.server.client_filter(Some(&mut |_, _| RTSPFilterResult::Remove));
+        self.rtsp.client_filter(Some(&mut |_, _| RTSPFilterResult::Remove));
         self.main.quit();
         if let Some(thread) = self.thread.take() {
             thread.join().expect("the server's thread ends");

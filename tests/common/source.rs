@@ -1,5 +1,8 @@
 //! A capture under test: a preset from text, its states and its pictures.
 
+// Each test file takes what it needs.
+#![allow(dead_code)]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,16 +15,16 @@ use sonofuse_core::frame::Frame;
 use tokio::sync::watch;
 
 /// Far beyond what anything here takes, also on a busy machine: a limit, not an expectation.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Reads a preset's text.
-pub fn parse(text: &str) -> Result<Preset, PresetError> {
+pub(crate) fn parse(text: &str) -> Result<Preset, PresetError> {
     ingest::init().expect("GStreamer starts");
     Preset::parse(text, Path::new("pipelines/test.toml"))
 }
 
 /// A live preset around `launch`.
-pub fn live(launch: &str) -> Preset {
+pub(crate) fn live(launch: &str) -> Preset {
     let text = format!(
         "schema = 1\nsummary = 'test'\n[source]\nlaunch = '''{launch}'''\n\
          [expect]\nkind = 'live'\nstall-ms = 400\nconnect-ms = 8000\n"
@@ -30,18 +33,18 @@ pub fn live(launch: &str) -> Preset {
 }
 
 /// A capture that runs.
-pub struct Rig {
-    pub ingest: Ingest,
-    pub mailbox: Arc<Mailbox<Frame>>,
-    pub state: watch::Receiver<SourceState>,
+pub(crate) struct Rig {
+    pub(crate) ingest: Ingest,
+    pub(crate) mailbox: Arc<Mailbox<Frame>>,
+    pub(crate) state: watch::Receiver<SourceState>,
 }
 
 impl Rig {
-    pub fn start(preset: Preset) -> Self {
+    pub(crate) fn start(preset: Preset) -> Self {
         Self::start_with(preset, None)
     }
 
-    pub fn start_with(preset: Preset, tap: Option<SampleTap>) -> Self {
+    pub(crate) fn start_with(preset: Preset, tap: Option<SampleTap>) -> Self {
         ingest::init().expect("GStreamer starts");
         let base_ns = gst::SystemClock::obtain().time().nseconds();
         let mailbox = Arc::new(Mailbox::default());
@@ -52,18 +55,22 @@ impl Rig {
     }
 
     /// Waits for a state.
-    pub async fn until(&mut self, what: &str, is: impl Fn(&SourceState) -> bool) -> SourceState {
+    pub(crate) async fn until(
+        &mut self,
+        what: &str,
+        is: impl Fn(&SourceState) -> bool,
+    ) -> SourceState {
         if let Ok(state) = tokio::time::timeout(LIMIT, self.state.wait_for(is)).await {
             return state.expect("the supervisor runs").clone();
         }
         panic!("never {what}; it is {:?}", *self.state.borrow())
     }
 
-    pub async fn until_live(&mut self) -> SourceState {
+    pub(crate) async fn until_live(&mut self) -> SourceState {
         self.until("live", |s| matches!(s, SourceState::Live { .. })).await
     }
 
-    pub async fn until_lost(&mut self) -> String {
+    pub(crate) async fn until_lost(&mut self) -> String {
         match self.until("lost", |s| matches!(s, SourceState::Lost { .. })).await {
             SourceState::Lost { why, .. } => why,
             other => panic!("{other:?}"),
@@ -71,16 +78,16 @@ impl Rig {
     }
 
     /// The pipeline that plays now.
-    pub fn pipeline(&self) -> gst::Pipeline {
+    pub(crate) fn pipeline(&self) -> gst::Pipeline {
         self.ingest.pipeline().expect("a pipeline plays")
     }
 
-    pub fn element(&self, name: &str) -> gst::Element {
+    pub(crate) fn element(&self, name: &str) -> gst::Element {
         self.pipeline().by_name(name).expect("the element is there")
     }
 
     /// The next picture.
-    pub fn frame(&self) -> Frame {
+    pub(crate) fn frame(&self) -> Frame {
         match self.mailbox.take(LIMIT) {
             Taken::Item(frame) => frame,
             other => panic!("no picture: {other:?}"),

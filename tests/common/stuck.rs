@@ -7,13 +7,13 @@ use gst::subclass::prelude::*;
 use gst_base::subclass::prelude::*;
 
 /// Name of the element in launch texts.
-pub const STUCK: &str = "nvarguscamerasrc";
+pub(crate) const STUCK: &str = "nvarguscamerasrc";
 
 mod imp {
     use super::*;
 
     #[derive(Default)]
-    pub struct Stuck;
+    pub(crate) struct Stuck;
 
     #[glib::object_subclass]
     impl ObjectSubclass for Stuck {
@@ -26,6 +26,16 @@ mod imp {
     impl GstObjectImpl for Stuck {}
 
     impl ElementImpl for Stuck {
+        fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+            static METADATA: std::sync::OnceLock<gst::subclass::ElementMetadata> =
+                std::sync::OnceLock::new();
+            let make = || {
+                let (name, about) = ("Stuck source", "Hangs when it is opened");
+                gst::subclass::ElementMetadata::new(name, "Source/Video", about, "tests")
+            };
+            Some(METADATA.get_or_init(make))
+        }
+
         fn pad_templates() -> &'static [gst::PadTemplate] {
             static TEMPLATES: std::sync::OnceLock<Vec<gst::PadTemplate>> =
                 std::sync::OnceLock::new();
@@ -49,11 +59,11 @@ mod imp {
 }
 
 glib::wrapper! {
-    pub struct Stuck(ObjectSubclass<imp::Stuck>)
+    pub(crate) struct Stuck(ObjectSubclass<imp::Stuck>)
         @extends gst_base::PushSrc, gst_base::BaseSrc, gst::Element, gst::Object;
 }
 
-pub fn register() {
+pub(crate) fn register() {
     gst::Element::register(None, STUCK, gst::Rank::NONE, Stuck::static_type())
         .expect("the name is free");
 }

@@ -10,6 +10,9 @@ until_true() { local n=$(($1 * 10)); shift; for _ in $(seq "$n"); do "$@" && ret
 show() { systemctl show sonofuse.service -p "$1" --value; }
 is() { [ "$(show "$1")" = "$2" ]; }
 sock=/run/sonofuse/readings.sock
+# holds FILTER JSON: as jq sees it.
+holds() { jq -e "$1" <<<"$2" >/dev/null; }
+quietly() { "$@" >/dev/null 2>&1; }
 readings() { timeout 10 socat -u "UNIX-CONNECT:$sock" - 2>/dev/null | head -n "$1"; }
 entry() { journalctl -u sonofuse.service --no-pager -o json "$@"; }
 
@@ -28,19 +31,19 @@ check "runs as its own user" [ "$(ps -o user= -p "$(show MainPID)" | tr -d ' ')"
 # --- readings ---------------------------------------------------------------------------------
 check "the socket is the group's: $(stat -c '%a %U %G' $sock)" [ "$(stat -c '%a %U' $sock)" = "660 sonofuse" ]
 lines=$(readings 4)
-check "hello comes first" jq -e '.hello == "sonofuse" and .schema == 1' <<<"$(head -1 <<<"$lines")" >/dev/null
-check "readings follow" jq -e '.outcome and .model.name and .notice' <<<"$(tail -1 <<<"$lines")" >/dev/null
+check "hello comes first" holds '.hello == "sonofuse" and .schema == 1' "$(head -1 <<<"$lines")"
+check "readings follow" holds '.outcome and .model.name and .notice' "$(tail -1 <<<"$lines")"
 check "scores come" until_true 60 sh -c "timeout 5 socat -u UNIX-CONNECT:$sock - | head -60 | grep -q '\"outcome\":\"scored\"'"
 
 # --- journal ----------------------------------------------------------------------------------
 journalctl --sync
-check "native fields" jq -e '.NAME and .BACKEND and .DIGEST and .SYSLOG_IDENTIFIER == "sonofuse"' <<<"$before_ready" >/dev/null
+check "native fields" holds '.NAME and .BACKEND and .DIGEST and .SYSLOG_IDENTIFIER == "sonofuse"' "$before_ready"
 check "info is info" [ "$(jq -r .PRIORITY <<<"$before_ready")" = 6 ]
 check "our own unit's entries" [ "$(jq -r ._SYSTEMD_UNIT <<<"$before_ready")" = sonofuse.service ]
 
 # --- sandbox ----------------------------------------------------------------------------------
 check "exposure: $(systemd-analyze security --no-pager sonofuse.service | tail -1)" \
-    systemd-analyze security --threshold=25 --no-pager sonofuse.service >/dev/null
+    quietly systemd-analyze security --threshold=25 --no-pager sonofuse.service
 check "no writing outside of its folders" sh -c '! nsenter -t $(systemctl show sonofuse -p MainPID --value) -m touch /usr/x 2>/dev/null'
 
 # --- watchdog ---------------------------------------------------------------------------------
@@ -62,11 +65,11 @@ check "the stop was clean: $(show Result), $(show ExecMainStatus)" is Result suc
 check "no socket is left behind" [ ! -e $sock ]
 
 # --- a wrong configuration --------------------------------------------------------------------
-systemctl reset-failed sonofuse.service
+quietly systemctl reset-failed sonofuse.service
 cp /etc/sonofuse/sonofuse.toml /root/good.toml
 echo 'no-such-key = 1' > /etc/sonofuse/sonofuse.toml
 restarts=$(show NRestarts)
-systemctl start sonofuse.service
+quietly systemctl start sonofuse.service
 sleep 4
 check "a wrong configuration is exit 78" is ExecMainStatus 78
 check "and is not tried again" [ "$(show NRestarts)" = "$restarts" ]
@@ -79,7 +82,9 @@ systemctl start sonofuse-readings.socket
 check "systemd holds the socket: $(stat -c '%a %U %G' $sock)" [ "$(stat -c '%a %U %G' $sock)" = "660 sonofuse sonofuse" ]
 check "a client starts the daemon" [ -n "$(readings 2 | tail -1)" ]
 check "it is active" is ActiveState active
-systemctl stop sonofuse.service
+quietly systemctl stop sonofuse.service
+check "the readings came through systemd's own socket" \
+    [ -n "$(entry EVENT=socket 'PATH=(inherited)' | head -1)" ]
 check "systemd's socket outlives the daemon" [ -S $sock ]
 systemctl stop sonofuse-readings.socket sonofuse.service
 check "and goes with its own unit" [ ! -e $sock ]

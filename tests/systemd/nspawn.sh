@@ -12,7 +12,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
 binary=${1:-$here/target/release/sonofuse}
 cache=${SONOFUSE_NSPAWN_ROOT:-${XDG_CACHE_HOME:-$HOME/.cache}/sonofuse/nspawn-root}
-packages=systemd,systemd-sysv,dbus,udev,libgstreamer1.0-0,libgstreamer-plugins-base1.0-0
+packages=systemd,systemd-sysv,dbus,udev,procps,libgstreamer1.0-0,libgstreamer-plugins-base1.0-0,libgstreamer-gl1.0-0
 packages+=,gstreamer1.0-plugins-base,gstreamer1.0-plugins-good,socat,jq
 
 skip() { echo "skipped: $*" >&2; exit 77; }
@@ -60,12 +60,12 @@ cat > "$root/usr/lib/systemd/system/inside.service" <<'UNIT'
 [Unit]
 Description=the checks
 After=multi-user.target systemd-journald.service
+SuccessAction=poweroff-force
+FailureAction=poweroff-force
 [Service]
 Type=oneshot
 ExecStart=/usr/local/bin/inside.sh
 StandardOutput=journal
-SuccessAction=poweroff-force
-FailureAction=poweroff-force
 UNIT
 mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
 ln -sf /usr/lib/systemd/system/inside.service \

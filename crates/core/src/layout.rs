@@ -9,6 +9,8 @@ mod edges;
 mod find;
 mod follow;
 mod grid;
+mod pinned;
+mod probe;
 mod texture;
 mod twin;
 mod views;
@@ -87,6 +89,11 @@ pub enum NoDualView {
     /// A stiffness map, but the same anatomy without colour is not on the screen.
     #[error("the colour box has no B-mode twin")]
     NoTwin,
+    /// The preset's regions were measured on pictures of another shape, or leave the picture.
+    #[error(
+        "the preset's [layout] does not fit this picture: measure it again at the picture's size"
+    )]
+    PinsDoNotFit,
 }
 
 /// Regions that a per-scanner preset pins instead of searching: a preset's `[layout]`.

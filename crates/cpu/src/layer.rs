@@ -225,7 +225,7 @@ impl Layer {
         // A strip holds one row of tiles.
         let all = if strip { across } else { across * down };
         let blocks = all.div_ceil(room);
-        Tiling { form, across, down, most: all.div_ceil(blocks).next_multiple_of(6).min(all) }
+        Tiling { form, across, down, most: all.div_ceil(blocks) }
     }
 
     /// Runs the layer as one member of a team, every member calling it with the same arguments.

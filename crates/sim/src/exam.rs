@@ -413,7 +413,10 @@ impl Exam {
                 background: self.patient.background_kpa,
             },
             signs: nodule.map(|n| n.signs),
-            elastogram_index: self.number * updates_per_exam + moment.elastogram,
+            elastogram_index: self
+                .number
+                .saturating_mul(updates_per_exam)
+                .saturating_add(moment.elastogram),
             frozen: moment.frozen,
             settled: self.timeline.settled(moment.elastogram_s),
             exam: self.number,

@@ -3,7 +3,10 @@
 //! Everything here is simulated: no patient, no scanner and no recording stands behind a frame. A
 //! frame is a pure function of the configuration and its index, so any frame can be drawn without
 //! the ones before it; the [`Simulator`] keeps what one exam needs (speckle field, stiffness map,
-//! screen furniture) and draws 1080p at 60 frames a second on one core. It runs on the caller's
+//! screen furniture) and draws 1080p at 60 frames a second on one core (`examples/rate.rs` measures
+//! it); the next exam is built beside the current one's frames, so that a change of patient does not
+//! stall a live picture. The same build gives the same bytes; another platform's mathematics library
+//! may differ in the last bit. It runs on the caller's
 //! thread, does no I/O and reads no clock.
 //!
 //! ```
@@ -223,7 +226,7 @@ impl Simulator {
                 next.advance(ROWS_AHEAD);
             }
             // Not at the exam's first frame, which has its own field to build when it is opened cold.
-            None if local > 0 => self.next = Some(self.make(number + 1)),
+            None if local > 0 => self.next = Some(self.make(number.wrapping_add(1))),
             None => {}
         }
     }

@@ -136,6 +136,42 @@ fn a_frame_depends_on_configuration_and_index_alone() {
 }
 
 #[test]
+fn the_smallest_screens_and_the_last_index_are_drawn_too() {
+    for &skin in Skin::all() {
+        for size in [(240, 240), (576, 240)] {
+            let truth = shoot(17, skin, size, 7).truth;
+            assert_eq!(truth.elastogram_box.is_some(), skin.is_dual_view(), "{skin} at {size:?}");
+        }
+    }
+    assert_eq!(shoot(1, Skin::Menu, (240, 240), u64::MAX).truth.index, u64::MAX);
+    let short = SimConfig { exam_s: 0.001, ..config(1, Skin::GeSweSide, (320, 240)) };
+    let mut simulator = Simulator::new(short).unwrap();
+    assert_eq!(frame(&mut simulator, u64::MAX).truth.exam, u64::MAX);
+}
+
+#[test]
+fn a_box_on_a_curved_probe_is_bounded_by_its_coloured_pixels() {
+    let screen = shoot(4, Skin::CurvedSweSide, (1024, 768), 400);
+    let map = screen.truth.elastogram_box.unwrap();
+    let touched = |r: Option<Region>| {
+        let r = r.unwrap();
+        let pixels = (r.y0()..r.y1()).flat_map(|y| (r.x0()..r.x1()).map(move |x| (x, y)));
+        // The outline is white and brighter than any echo beside it.
+        pixels.filter(|&(x, y)| screen.chroma(x, y) > 48 || screen.at(x, y)[0] > 220).count()
+    };
+    let (x0, y0, x1, y1) = (map.x0(), map.y0(), map.x1(), map.y1());
+    for (edge, inside, outside) in [
+        ("left", Region::new(x0, y0, x0 + 1, y1), Region::new(x0 - 1, y0, x0, y1)),
+        ("right", Region::new(x1 - 1, y0, x1, y1), Region::new(x1, y0, x1 + 1, y1)),
+        ("top", Region::new(x0, y0, x1, y0 + 1), Region::new(x0, y0 - 1, x1, y0)),
+        ("bottom", Region::new(x0, y1 - 1, x1, y1), Region::new(x0, y1, x1, y1 + 1)),
+    ] {
+        assert!(touched(inside) > 0, "nothing at the {edge} edge");
+        assert_eq!(touched(outside), 0, "the map goes on beyond the {edge} edge");
+    }
+}
+
+#[test]
 fn rows_may_be_longer_than_the_picture() {
     let mut simulator = Simulator::new(config(2, Skin::GeSweSide, (640, 480))).unwrap();
     let packed = frame(&mut simulator, 5);

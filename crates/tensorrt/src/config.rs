@@ -203,6 +203,8 @@ impl<'b> BuilderConfig<'b> {
     /// A cache belongs to a GPU, a CUDA version and a TensorRT version. `Ok(false)`: it is for
     /// another machine and was not taken, the build times everything anew.
     ///
+    /// Some versions take bytes that are no cache at all for an empty one, with a warning in the log.
+    ///
     /// # Errors
     /// [`Error::Failed`] with TensorRT's words where the bytes are no timing cache.
     pub fn load_timing_cache(&mut self, bytes: &[u8]) -> Result<bool, Error> {

@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::library::failed;
 use crate::raw::context::{REPORTED, RawContext};
-use crate::types::{DevicePtr, Shape, Stream, TensorInfo, shape_for};
+use crate::types::{DevicePtr, Shape, Stream, TensorInfo, checked_name, shape_for};
 use std::ffi::{CStr, c_char};
 
 /// The state of one inference. Contexts of one engine may run at the same time; with dynamic
@@ -36,8 +36,13 @@ impl ExecutionContext {
     }
 
     /// Names the context in TensorRT's log and in profilers.
-    pub fn set_name(&mut self, name: &CStr) {
+    ///
+    /// # Errors
+    /// [`Error::LongName`].
+    pub fn set_name(&mut self, name: &CStr) -> Result<(), Error> {
+        checked_name("context's name", name)?;
         self.raw.set_name(name);
+        Ok(())
     }
 
     /// Gives an input its shape; needed where the engine leaves extents open.

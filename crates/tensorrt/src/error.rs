@@ -269,6 +269,17 @@ pub enum Error {
         has: String,
     },
 
+    /// A text that is longer than TensorRT takes.
+    #[error("the {what} is {length} bytes long: TensorRT takes {most}")]
+    LongName {
+        /// Which text.
+        what: &'static str,
+        /// Its length in bytes.
+        length: usize,
+        /// The greatest length.
+        most: usize,
+    },
+
     /// A setting of a runtime that engines use already.
     #[error("set up the runtime before engines are loaded from it, or make another")]
     RuntimeInUse,
@@ -278,7 +289,7 @@ pub enum Error {
     Cancelled,
 
     /// A text that C cannot carry.
-    #[error("{what} contains a zero byte")]
+    #[error("the {what} contains a zero byte")]
     ZeroByte {
         /// Which text.
         what: &'static str,

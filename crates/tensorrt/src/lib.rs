@@ -88,3 +88,8 @@ pub use progress::ProgressMonitor;
 pub use runtime::Runtime;
 pub use types::{DataType, DevicePtr, IoMode, Location, ProfilePoint, Shape, Stream, TensorInfo};
 pub use version::Version;
+
+/// Runs the README's example through the compiler.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -2,10 +2,9 @@
 
 use crate::builder::Builder;
 use crate::error::Error;
-use crate::raw::builder::RawNetwork;
-use crate::raw::engine::RawTensor;
+use crate::raw::network::{RawNetwork, RawTensor};
 use crate::raw::parser::RawParser;
-use crate::types::{DataType, Shape};
+use crate::types::{DataType, Shape, checked_name};
 use std::ffi::CString;
 
 /// A network, as an [`OnnxParser`](crate::OnnxParser) filled it.
@@ -44,10 +43,11 @@ impl<'b> NetworkDefinition<'b> {
     /// Gives the network the name that its engine will tell.
     ///
     /// # Errors
-    /// [`Error::ZeroByte`].
+    /// [`Error::ZeroByte`]; [`Error::LongName`].
     pub fn set_name(&mut self, name: &str) -> Result<(), Error> {
-        let name =
-            CString::new(name).map_err(|_| Error::ZeroByte { what: "the network's name" })?;
+        let what = "network's name";
+        let name = CString::new(name).map_err(|_| Error::ZeroByte { what })?;
+        checked_name(what, &name)?;
         self.raw.set_name(&name);
         Ok(())
     }

@@ -110,7 +110,7 @@ impl OnnxParser {
         path: &Path,
     ) -> Result<(), Error> {
         let c_path = CString::new(path.as_os_str().as_encoded_bytes())
-            .map_err(|_| Error::ZeroByte { what: "the path of the model" })?;
+            .map_err(|_| Error::ZeroByte { what: "path of the model" })?;
         self.run(network, &path.display().to_string(), |parser| parser.parse_file(&c_path))
     }
 

@@ -4,7 +4,7 @@ use crate::builder::Builder;
 use crate::error::Error;
 use crate::library::failed;
 use crate::raw::builder::RawProfile;
-use crate::types::{ProfilePoint, Shape, shape_for};
+use crate::types::{ProfilePoint, Shape, checked_name, shape_for};
 use std::ffi::CStr;
 
 /// The smallest, the usual and the largest shape of each input that the model leaves open.
@@ -22,7 +22,8 @@ impl<'b> OptimizationProfile<'b> {
     /// Sets the shapes of one input. An extent that is fixed in the model is the same in all three.
     ///
     /// # Errors
-    /// [`Error::Shape`] where the three do not go together; [`Error::Failed`] with TensorRT's words.
+    /// [`Error::Shape`] where the three do not go together; [`Error::LongName`]; [`Error::Failed`]
+    /// with TensorRT's words.
     pub fn set(
         &mut self,
         input: &CStr,
@@ -40,6 +41,7 @@ impl<'b> OptimizationProfile<'b> {
                 why: format!("an optimization profile needs {min:?} <= {opt:?} <= {max:?}"),
             });
         }
+        checked_name("input's name", input)?;
         let heard = self.builder.library().call();
         for (point, shape) in
             [(ProfilePoint::Min, min), (ProfilePoint::Opt, opt), (ProfilePoint::Max, max)]
@@ -54,6 +56,7 @@ impl<'b> OptimizationProfile<'b> {
 
     /// A shape that was set; `None` before.
     pub fn get(&self, input: &CStr, point: ProfilePoint) -> Option<Shape> {
+        checked_name("input's name", input).ok()?;
         self.raw.get(input, point)
     }
 

@@ -53,7 +53,7 @@ impl Runtime {
             .raw
             .deserialize(plan)
             .map_err(|bad| Library::no_object("deserializeCudaEngine", &heard, bad))?;
-        Ok(Engine::new(raw, Arc::clone(&self.inner)))
+        Engine::new(raw, Arc::clone(&self.inner)).ok_or_else(|| failed("getIOTensorName", &heard))
     }
 
     /// How many DLA cores this machine has (0 without).
@@ -104,7 +104,7 @@ impl Runtime {
     /// [`Error::ZeroByte`].
     pub fn set_temporary_directory(&mut self, path: &Path) -> Result<(), Error> {
         let path = CString::new(path.as_os_str().as_encoded_bytes())
-            .map_err(|_| Error::ZeroByte { what: "the path of the temporary directory" })?;
+            .map_err(|_| Error::ZeroByte { what: "path of the temporary directory" })?;
         self.only()?.set_temporary_directory(&path);
         Ok(())
     }

@@ -218,6 +218,18 @@ impl Stream {
     }
 }
 
+/// The longest name that TensorRT takes, without the zero at its end.
+const LONGEST_NAME: usize = 4095;
+
+/// Refuses a name that TensorRT would not take.
+pub(crate) fn checked_name(what: &'static str, name: &CStr) -> Result<(), Error> {
+    let length = name.count_bytes();
+    if length <= LONGEST_NAME {
+        return Ok(());
+    }
+    Err(Error::LongName { what, length, most: LONGEST_NAME })
+}
+
 /// Turns extents into a [`Shape`] for the tensor `name`.
 pub(crate) fn shape_for(name: &CStr, extents: &[i64], era: Era) -> Result<Shape, Error> {
     let bad = |why: String| Error::Shape {
@@ -272,6 +284,14 @@ mod tests {
         let error = shape_for(c"x", &big, Era::V8).unwrap_err().to_string();
         assert!(error.contains("\"x\"") && error.contains("32-bit"), "{error}");
         assert!(shape_for(c"x", &[1; 9], Era::V11).unwrap_err().to_string().contains("at most 8"));
+    }
+
+    #[test]
+    fn a_name_longer_than_tensorrt_takes_is_refused() {
+        let name = |length| CString::new("n".repeat(length)).unwrap();
+        assert!(checked_name("name", &name(4095)).is_ok());
+        let text = checked_name("name", &name(4096)).unwrap_err().to_string();
+        assert_eq!(text, "the name is 4096 bytes long: TensorRT takes 4095");
     }
 
     #[test]

@@ -54,7 +54,7 @@ fn every_supported_version_builds_loads_and_runs_a_network_with_open_extents() {
             assert!(engine.inspect().unwrap().contains("workspace"));
 
             let mut context = engine.create_context().unwrap();
-            context.set_name(c"live");
+            context.set_name(c"live").unwrap();
             assert_eq!(context.optimization_profile(), Some(0));
             assert!(!context.tensor_shape(c"x").unwrap().is_known());
             context.set_input_shape(c"x", &[1, 3, 2, 5]).unwrap();
@@ -261,6 +261,21 @@ fn a_context_that_cannot_be_made_says_why() {
     stand_in.set("no-memory", 1);
     let text = engine.create_context().unwrap_err().to_string();
     assert_eq!(text, "createExecutionContext failed: fake: out of memory");
+}
+
+#[test]
+fn an_engine_that_does_not_name_its_tensors_is_refused_and_freed() {
+    for version in VERSIONS {
+        let stand_in = StandIn::new(version);
+        {
+            let library = stand_in.open();
+            let plan = plan(library);
+            stand_in.set("nameless", 1);
+            let error = library.create_runtime().unwrap().deserialize(&plan).unwrap_err();
+            assert_eq!(error.to_string(), "getIOTensorName failed: TensorRT gave no reason");
+        }
+        stand_in.assert_clean();
+    }
 }
 
 #[test]

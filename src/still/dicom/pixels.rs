@@ -354,7 +354,9 @@ impl Picture {
         let plain = !self.wide && self.stored == 8 && !self.signed && self.window.is_none();
         if plain {
             if white_is_low {
-                bytes.iter_mut().for_each(|v| *v = 255 - *v);
+                for v in &mut bytes {
+                    *v = 255 - *v;
+                }
             }
             bytes.truncate(self.pixel_count());
             return bytes;

@@ -63,6 +63,11 @@ impl Finder {
     /// # Errors
     /// The reason why the picture is not a dual view: the furthest that any coloured area got.
     pub fn find(&mut self, frame: &Frame) -> Result<ScreenLayout, NoDualView> {
+        self.search(frame).map(|found| found.layout)
+    }
+
+    /// As [`Finder::find`], with what the follower needs besides.
+    pub(super) fn search(&mut self, frame: &Frame) -> Result<Found, NoDualView> {
         if frame.width().min(frame.height()) < MIN_SIDE_PX {
             return Err(NoDualView::TooSmall);
         }
@@ -94,7 +99,7 @@ impl Finder {
                 texture_ready = true;
             }
             match self.complete(frame, &tint, &candidate, &cells) {
-                Ok(layout) => return Ok(layout),
+                Ok(layout) => return Ok(Found { layout, tint }),
                 Err(why) => reason = further(reason, why),
             }
         }
@@ -111,6 +116,8 @@ impl Finder {
         (shape.solid > 0.5 && shape.fill > 0.4).then_some(cells)
     }
 
+    // One straight sequence of steps, in the order of docs/design/layout.md.
+    #[allow(clippy::too_many_lines)]
     fn complete(
         &mut self,
         frame: &Frame,
@@ -125,9 +132,9 @@ impl Finder {
         let approx = to_region(cells, step).ok_or(NoDualView::NotElastogram)?;
         let elastogram_box =
             edges::refine(frame, tint, &approx, step, straight, &mut self.band, &mut self.profile);
-        let strip = bar::find(&self.grid, tint, &self.blobs, cells);
+        let strip = bar::find(&self.grid, tint, &self.blobs, cells, &mut self.counts);
         let colours = self.colours(tint, blob, cells);
-        if colours.flat || colours.tinted || colours.concentration > 0.998 {
+        if colours.flat || colours.tinted {
             return Err(NoDualView::NotElastogram);
         }
 
@@ -171,17 +178,21 @@ impl Finder {
             .fold(0.0, f32::max);
         let unique = m.ncc > 0.25 && m.ncc > 1.3 * second;
         let (inside, around) = (placed.inside, placed.around);
-        // A map of flow colours must show the tissue through itself all over.
-        let through = if colours.velocity || shape.body < 0.75 {
+        // A rainbow bar on the screen speaks for a stiffness map; without one, flow colours and
+        // areas full of holes must show the tissue through themselves all over.
+        let palette = strip.is_some();
+        let doubtful =
+            colours.velocity || shape.body < 0.75 || !colours.rainbow && shape.body < 0.9;
+        let through = if !palette && doubtful {
             inside.1 >= 8 && inside.0 >= 0.5
         } else {
             inside.1 >= 5 && inside.0 >= 0.35
         };
         let beside = around.1 >= 6
-            && shape.body >= 0.85
-            && !colours.velocity
+            && (palette || !colours.velocity && shape.body >= 0.85 && shape.fill >= 0.72)
             && (around.0 >= 0.6 && inside.1 >= 6 && inside.0 >= 0.2
-                || around.0 >= 0.7 && inside.1 >= 3 && inside.0 >= 0.08 && colours.rainbow);
+                || around.0 >= 0.7 && inside.1 >= 3 && inside.0 >= 0.08 && colours.rainbow
+                || around.0 >= 0.85 && around.1 >= 8 && palette && shape.body >= 0.6);
         if !unique || !(through || beside) {
             return Err(NoDualView::NoTwin);
         }
@@ -220,7 +231,7 @@ impl Finder {
             elastogram_view,
             bmode_box,
             elastogram_box,
-            colour_bar: strip.and_then(|s| bar::describe(&self.grid, &s)),
+            colour_bar: strip.and_then(|s| bar::describe(frame, &self.grid, tint, &s)),
             confidence: score.clamp(0.0, 1.0),
         })
     }
@@ -275,12 +286,10 @@ impl Finder {
         Colours {
             rainbow: spread >= 3 && green > 0.03,
             flat: q3 - q1 < 3 && concentration > 0.99,
-            tinted: concentration > 0.85 && variation > 1.15,
-            velocity: share(bins[3] + bins[4] + bins[9] + bins[10]) < 0.06
+            tinted: concentration > 0.8 && variation > 1.08,
+            velocity: share(bins[3] + bins[4] + bins[9] + bins[10]) < 0.04
                 && share(bins[11] + bins[0] + bins[1]) > 0.08
                 && share(bins[5] + bins[6] + bins[7] + bins[8]) > 0.1,
-            variation,
-            concentration,
         }
     }
 }
@@ -296,12 +305,19 @@ fn quantile(histogram: &[u32; 256], rank: u32) -> usize {
         .unwrap_or(255)
 }
 
+/// What a search found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) layout: ScreenLayout,
+    /// The tint of the picture's greys.
+    pub(super) tint: Tint,
+}
+
 /// Cells of an area by smallest channel (steps of 8) and chroma (steps of 4).
 type Joint = [[u32; 64]; 32];
 
 /// Colours of an area.
-#[derive(Debug)]
-#[allow(dead_code)]
+#[allow(clippy::struct_excessive_bools)]
 struct Colours {
     /// Three hues or more, green among them.
     rainbow: bool,
@@ -311,8 +327,6 @@ struct Colours {
     tinted: bool,
     /// Red to yellow and blue to cyan with nothing between: flow.
     velocity: bool,
-    variation: f32,
-    concentration: f32,
 }
 
 fn to_region(cells: &Cells, step: u32) -> Option<Region> {
@@ -335,7 +349,7 @@ fn further(a: NoDualView, b: NoDualView) -> NoDualView {
         NoDualView::TooSmall | NoDualView::Blank => 0,
         NoDualView::NoColourBox => 1,
         NoDualView::NotElastogram => 2,
-        NoDualView::NoTwin => 3,
+        NoDualView::NoTwin | NoDualView::PinsDoNotFit => 3,
     };
     if rank(b) > rank(a) { b } else { a }
 }

@@ -171,6 +171,17 @@ pub(super) fn place(
     scan(frame, lattice, Scan { near, reach: 1, pitch: 1, side, rows: 1 }, buffers)
 }
 
+/// Correlates the blocks at one displacement.
+pub(super) fn compare(
+    frame: &Frame,
+    lattice: &[(i32, i32, usize)],
+    near: (i32, i32),
+    side: u32,
+    buffers: &mut Blocks,
+) -> Placed {
+    scan(frame, lattice, Scan { near, reach: 0, pitch: 1, side, rows: 1 }, buffers)
+}
+
 /// Which displacements are tried.
 #[derive(Clone, Copy)]
 struct Scan {

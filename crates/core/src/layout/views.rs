@@ -76,5 +76,5 @@ fn black_level(grid: &Grid, texture: &Texture) -> u8 {
         }
     }
     let mode = (0..64).max_by_key(|&i| histogram[i]).unwrap_or(0);
-    mode as u8 + 4
+    mode as u8 + 3
 }

@@ -4,32 +4,32 @@
 
 /// A network with weights that follow from `seed`.
 #[derive(Clone, Debug)]
-pub struct Model {
+pub(crate) struct Model {
     /// Channels of each input.
-    pub inputs: Vec<usize>,
-    pub branches: Vec<Stack>,
-    pub head: Head,
+    pub(crate) inputs: Vec<usize>,
+    pub(crate) branches: Vec<Stack>,
+    pub(crate) head: Head,
     /// Outputs of the hidden dense layers.
-    pub hidden: Vec<usize>,
+    pub(crate) hidden: Vec<usize>,
     /// Logits. More than two, so that a relative error is not one of a small difference.
-    pub classes: usize,
-    pub softmax: bool,
+    pub(crate) classes: usize,
+    pub(crate) softmax: bool,
     /// Whether the weights are stored as 16-bit floats.
-    pub half: bool,
-    pub seed: u64,
+    pub(crate) half: bool,
+    pub(crate) seed: u64,
 }
 
 #[derive(Clone, Debug)]
-pub struct Stack {
-    pub sources: Vec<usize>,
+pub(crate) struct Stack {
+    pub(crate) sources: Vec<usize>,
     /// Outputs of a 1×1 convolution in front.
-    pub mix: Option<usize>,
+    pub(crate) mix: Option<usize>,
     /// Outputs of each convolution, and whether pooling follows.
-    pub convs: Vec<(usize, bool)>,
+    pub(crate) convs: Vec<(usize, bool)>,
 }
 
 #[derive(Clone, Debug)]
-pub enum Head {
+pub(crate) enum Head {
     /// Flattened features of so many pixels.
     Fc(usize),
     /// Spatial pyramid pooling of the concatenated features.
@@ -45,21 +45,21 @@ pub enum Head {
 }
 
 /// Numbers in -1..1 by a linear congruential generator.
-pub struct Numbers(pub u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
-    pub fn next(&mut self) -> f32 {
+    pub(crate) fn next(&mut self) -> f32 {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 40) as f32 / 8_388_608.0) - 1.0
     }
 
-    pub fn take(&mut self, count: usize, scale: f32) -> Vec<f32> {
+    pub(crate) fn take(&mut self, count: usize, scale: f32) -> Vec<f32> {
         (0..count).map(|_| self.next() * scale).collect()
     }
 }
 
-pub fn vgg16(width: usize, last_pool: bool) -> Vec<(usize, bool)> {
+pub(crate) fn vgg16(width: usize, last_pool: bool) -> Vec<(usize, bool)> {
     let stages: [(usize, usize); 5] = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)];
     let mut convs = Vec::new();
     for (stage, (count, channels)) in stages.into_iter().enumerate() {
@@ -73,7 +73,12 @@ pub fn vgg16(width: usize, last_pool: bool) -> Vec<(usize, bool)> {
 
 impl Model {
     /// The product's network: two stacks, a pyramid, dense layers.
-    pub fn dual(convs: Vec<(usize, bool)>, head: Head, hidden: Vec<usize>, seed: u64) -> Model {
+    pub(crate) fn dual(
+        convs: Vec<(usize, bool)>,
+        head: Head,
+        hidden: Vec<usize>,
+        seed: u64,
+    ) -> Model {
         let stack = |source| Stack { sources: vec![source], mix: None, convs: convs.clone() };
         Model {
             inputs: vec![3, 3],
@@ -88,20 +93,30 @@ impl Model {
     }
 
     /// One stack of one input: a single source, or mixed training.
-    pub fn single(convs: Vec<(usize, bool)>, head: Head, hidden: Vec<usize>, seed: u64) -> Model {
+    pub(crate) fn single(
+        convs: Vec<(usize, bool)>,
+        head: Head,
+        hidden: Vec<usize>,
+        seed: u64,
+    ) -> Model {
         let stack = Stack { sources: vec![0], mix: None, convs };
         let (inputs, branches) = (vec![3], vec![stack]);
         Model { inputs, branches, head, hidden, classes: 16, softmax: false, half: false, seed }
     }
 
     /// Fusion before the features: six channels mixed to three.
-    pub fn fused(convs: Vec<(usize, bool)>, head: Head, hidden: Vec<usize>, seed: u64) -> Model {
+    pub(crate) fn fused(
+        convs: Vec<(usize, bool)>,
+        head: Head,
+        hidden: Vec<usize>,
+        seed: u64,
+    ) -> Model {
         let stack = Stack { sources: vec![0, 1], mix: Some(3), convs };
         let (inputs, branches) = (vec![3, 3], vec![stack]);
         Model { inputs, branches, head, hidden, classes: 16, softmax: true, half: false, seed }
     }
 
-    pub fn pictures(&self, height: usize, width: usize, seed: u64) -> Vec<Vec<f32>> {
+    pub(crate) fn pictures(&self, height: usize, width: usize, seed: u64) -> Vec<Vec<f32>> {
         let mut numbers = Numbers(seed ^ 0x5eed);
         self.inputs.iter().map(|c| numbers.take(c * height * width, 2.0)).collect()
     }
@@ -198,7 +213,7 @@ impl Model {
     }
 
     /// Writes the network as the project's own writer does: opset 17, IR 8.
-    pub fn onnx(&self) -> Vec<u8> {
+    pub(crate) fn onnx(&self) -> Vec<u8> {
         let mut file = File { half: self.half, ..File::default() };
         let logits = self.walk(&mut file);
         if self.softmax {
@@ -228,7 +243,7 @@ impl Model {
     }
 
     /// Computes the logits in `f64`.
-    pub fn logits(&self, pictures: &[Vec<f32>], height: usize, width: usize) -> Vec<f64> {
+    pub(crate) fn logits(&self, pictures: &[Vec<f32>], height: usize, width: usize) -> Vec<f64> {
         let pictures = pictures.iter().map(|picture| Plane {
             channels: picture.len() / (height * width),
             height,
@@ -339,9 +354,8 @@ impl Walk for Exact {
         let mut data = Vec::new();
         for plane in x.data.chunks(x.height * x.width) {
             for bin in 0..level * level {
-                let range = |i: usize, size: usize| {
-                    (i * size) / level..((i + 1) * size + level - 1) / level
-                };
+                let range =
+                    |i: usize, size: usize| (i * size) / level..((i + 1) * size).div_ceil(level);
                 let mut most = f64::NEG_INFINITY;
                 for y in range(bin / level, x.height) {
                     for w in range(bin % level, x.width) {
@@ -519,7 +533,7 @@ impl Walk for File {
     }
 }
 
-pub fn varint(to: &mut Vec<u8>, mut x: u64) {
+pub(crate) fn varint(to: &mut Vec<u8>, mut x: u64) {
     while x > 0x7f {
         to.push(x as u8 | 0x80);
         x >>= 7;
@@ -527,12 +541,12 @@ pub fn varint(to: &mut Vec<u8>, mut x: u64) {
     to.push(x as u8);
 }
 
-pub fn varint_field(to: &mut Vec<u8>, field: u64, x: u64) {
+pub(crate) fn varint_field(to: &mut Vec<u8>, field: u64, x: u64) {
     varint(to, field << 3);
     varint(to, x);
 }
 
-pub fn message(to: &mut Vec<u8>, field: u64, bytes: &[u8]) {
+pub(crate) fn message(to: &mut Vec<u8>, field: u64, bytes: &[u8]) {
     varint(to, field << 3 | 2);
     varint(to, bytes.len() as u64);
     to.extend_from_slice(bytes);
@@ -580,14 +594,14 @@ fn value_info(name: &str, kind: u64, dims: &[String]) -> Vec<u8> {
 }
 
 /// Rounds to a half by cutting the fraction; the small weights of the tests stay normal.
-pub fn to_half(x: f32) -> u16 {
+pub(crate) fn to_half(x: f32) -> u16 {
     let bits = x.to_bits();
     let exponent = (bits >> 23 & 0xff) as i32 - 112;
     let sign = (bits >> 16 & 0x8000) as u16;
     if exponent <= 0 { sign } else { sign | (exponent as u16) << 10 | (bits >> 13 & 0x3ff) as u16 }
 }
 
-pub fn from_half(bits: u16) -> f32 {
+pub(crate) fn from_half(bits: u16) -> f32 {
     let (exponent, sign) = (u32::from(bits >> 10 & 31), u32::from(bits >> 15) << 31);
     if exponent == 0 {
         return f32::from_bits(sign);
@@ -596,7 +610,7 @@ pub fn from_half(bits: u16) -> f32 {
 }
 
 /// Returns the relative error of `found` in the 2-norm.
-pub fn distance(found: &[f32], exact: &[f64]) -> f64 {
+pub(crate) fn distance(found: &[f32], exact: &[f64]) -> f64 {
     assert_eq!(found.len(), exact.len());
     let error: f64 = found.iter().zip(exact).map(|(a, b)| (f64::from(*a) - b).powi(2)).sum();
     let size: f64 = exact.iter().map(|b| b * b).sum();
