@@ -16,9 +16,9 @@ use thiserror::Error;
 
 mod analyzer;
 mod clock;
+mod cpu;
 mod evidence;
 mod infer;
-mod cpu;
 mod onnx;
 mod scorer;
 mod settings;
@@ -245,8 +245,7 @@ fn choose(
     backend: Backend,
     threads: usize,
 ) -> Result<(Box<dyn Scorer>, String), ScoringError> {
-    let failed =
-        |backend, why| ScoringError::Load { path: path.to_owned(), backend, why };
+    let failed = |backend, why| ScoringError::Load { path: path.to_owned(), backend, why };
     let mut why = "named in the configuration".to_string();
     if backend != Backend::Rten {
         match cpu::CpuScorer::load(manifest, digest.clone(), &bytes, threads) {

@@ -193,6 +193,9 @@ fn a_grey_jpeg_is_grey() {
 mod dicom {
     use super::*;
 
+    /// Name, file, its two pixels.
+    type Case = (&'static str, Vec<u8>, [[u8; 3]; 2]);
+
     /// Builds a DICOM file, explicit VR little endian unless told otherwise.
     struct Dicom {
         bytes: Vec<u8>,
@@ -212,6 +215,8 @@ mod dicom {
             this
         }
 
+        // Byte strings are references.
+        #[allow(clippy::trivially_copy_pass_by_ref)]
         fn element(mut self, tag: (u16, u16), vr: &[u8; 2], value: &[u8]) -> Self {
             self.bytes.extend(tag.0.to_le_bytes());
             self.bytes.extend(tag.1.to_le_bytes());
@@ -290,7 +295,7 @@ mod dicom {
     fn native_pictures_of_every_sort_show_the_right_pixels() {
         let red_green = [[255, 0, 0], [0, 255, 0]];
         let grey = [[10; 3], [250; 3]];
-        let cases: [(&str, Vec<u8>, [[u8; 3]; 2]); 9] = [
+        let cases: [Case; 9] = [
             (
                 "grey",
                 Dicom::new(EXPLICIT).shape("MONOCHROME2", 1, (2, 1), 8).native(&[10, 250]),

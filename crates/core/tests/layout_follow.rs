@@ -122,7 +122,8 @@ fn pinned_regions_are_used_and_their_boxes_derived() {
 
 #[test]
 fn pinned_regions_do_not_make_a_map_out_of_grey() {
-    let pins = PinnedLayout { elastogram_box: Some(AIXPLORER.bmode_box), ..pins() };
+    let (map, twin) = (Some(AIXPLORER.bmode_box), Some(AIXPLORER.elastogram_box));
+    let pins = PinnedLayout { elastogram_box: map, bmode_box: twin, ..pins() };
     let seen = Follower::new(Some(pins)).observe(&rgb_frame(&aixplorer()));
     assert_eq!(seen.layout, Err(NoDualView::NoColourBox));
 }

@@ -61,7 +61,7 @@ struct Screen {
     live: u64,
     /// Another anatomy.
     patient: f64,
-    /// Part of the box that is coloured.
+    /// Part of the box that is coloured, in cells of 8 px.
     coloured: f64,
     /// Depth of the B-mode's texture, code values.
     texture: f64,
@@ -123,9 +123,8 @@ impl Screen {
                             * (t * 0.04 / self.patient).cos()
                         + 0.5 * self.texture * speckle;
                     let in_box = map_box.contains(&region(x, y, x + 1, y + 1));
-                    let part =
-                        f64::from(x.saturating_sub(map_box.x0())) / f64::from(map_box.width());
-                    if in_box && part < self.coloured {
+                    let cell = u64::from(x / 8) * 7919 + u64::from(y / 8) * 104_729;
+                    if in_box && 0.5 + 0.5 * hash(cell) < self.coloured {
                         let d = (u - 140.0 - self.spot).hypot(t - 100.0) / 40.0;
                         jet(0.2 + 0.6 * (-d * d).exp()).map(|c| 0.5 * grey + 0.5 * c)
                     } else {
@@ -275,15 +274,15 @@ fn a_frozen_screen_keeps_its_reading_marked_frozen_and_never_ages() {
     let mut bench = Bench::new();
     let before = bench.examine(4);
     assert_eq!(before.outcome, Outcome::Scored);
-    let held = Screen { spot: 18.0, live: 3, ..Screen::default() };
-    let mut last = bench.show(held, 33);
+    let held = Screen { spot: 18.0, live: 3, ..Screen::default() }.draw();
+    let mut last = bench.show_frame(held.clone(), 33);
     assert!(!last.frozen);
     for _ in 0..80 {
-        last = bench.show(held, 1000);
+        last = bench.show_frame(held.clone(), 1000);
     }
     assert!(last.frozen);
     assert_eq!((last.malignancy, last.evidence), (before.malignancy, 4));
-    let thawed = bench.show(Screen { spot: 40.0, live: 9, ..Screen::default() }, 33);
+    let thawed = bench.show(Screen { spot: 24.0, live: 9, ..Screen::default() }, 33);
     assert!(!thawed.frozen);
     assert_eq!(bench.calls(), 5);
 }
@@ -344,10 +343,17 @@ fn old_evidence_expires_while_the_screen_is_live() {
 
 #[test]
 fn the_gate_withholds_with_its_reason() {
-    let mut bench = Bench::new();
-    let reading = bench.show(Screen { coloured: 0.1, ..Screen::default() }, 33);
+    // Limits moved towards the screen, not the screen beyond them: a box with next to no colour, or
+    // no B-mode, is no dual view at all.
+    let mut settings = Settings::default();
+    settings.gate.min_coloured = 0.97;
+    let mut bench = Bench::with(settings, manifest(), pins(Some(HardEnd::Red)));
+    let reading = bench.show(Screen { coloured: 0.92, ..Screen::default() }, 33);
     assert_eq!(reading.reason, Some(Withheld::EmptyElastogram), "{:?}", reading.detail);
-    let reading = bench.show(Screen { texture: 0.0, ..Screen::default() }, 33);
+    let mut settings = Settings::default();
+    settings.gate.min_texture = 60.0;
+    let mut bench = Bench::with(settings, manifest(), pins(Some(HardEnd::Red)));
+    let reading = bench.show(Screen::default(), 33);
     assert_eq!(reading.reason, Some(Withheld::OutOfFocus), "{:?}", reading.detail);
     assert_eq!(bench.calls(), 0);
 

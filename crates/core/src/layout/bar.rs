@@ -130,7 +130,7 @@ fn numbered(grid: &Grid, c: &Cells) -> bool {
         let mut labels: Option<(usize, usize)> = None;
         let (mut empty, mut solid) = (0, 0);
         // Labels stand close to their bar; what is farther off is a depth ruler or a view.
-        let close = (grid.width / 80).max(3);
+        let close = (grid.width / 120).max(3);
         for (distance, x) in columns.into_iter().enumerate() {
             let n = count(x);
             if n * 10 > c.height() * 6 {

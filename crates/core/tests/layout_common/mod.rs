@@ -1,6 +1,6 @@
 //! Real screens as frames, and pictures recomposed from them.
 
-#![allow(clippy::unwrap_used, dead_code)]
+#![allow(clippy::unwrap_used, clippy::doc_markdown, dead_code, unreachable_pub)]
 
 use std::path::Path;
 
