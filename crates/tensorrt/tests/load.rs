@@ -1,6 +1,7 @@
 //! Finding, loading and refusing libraries; and the log.
 #![allow(clippy::unwrap_used)]
 
+#[path = "common/stand_in.rs"]
 mod common;
 
 use common::{MODEL, StandIn, VERSIONS, file_name, plan};

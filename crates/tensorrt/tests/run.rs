@@ -3,6 +3,7 @@
 #![allow(clippy::float_cmp, reason = "small whole numbers, exact in any order")]
 #![allow(unsafe_code, reason = "promises about the memory of the stand-in's device, the host")]
 
+#[path = "common/stand_in.rs"]
 mod common;
 
 use common::{StandIn, VERSIONS, plan};
