@@ -106,13 +106,14 @@ pub enum DaemonError {
 /// [`DaemonError`] when it cannot start, and [`DaemonError::Fatal`] when only a restart can help.
 pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
     let config = &loaded.config;
+    // Before any thread starts: it clears systemd's variables from the environment.
+    let inherited = Listener::inherited()?;
     ingest::init()?;
     let mut preset = Preset::load(&config.source.preset, &loaded.preset_dirs())?;
     for (name, value) in &config.source.params {
         preset.set(name, &param_text(value))?;
     }
     preset.check()?;
-    let inherited = Listener::inherited()?;
     let model_dir = loaded.model_dir(&config.model.name)?;
     config.scoring.check().map_err(DaemonError::Setting)?;
     // Loads, checks and runs it once: the first frame is scored at full speed.

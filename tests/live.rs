@@ -26,7 +26,7 @@ impl Drop for Live {
 }
 
 /// Runs `sonofuse run --json` and gives its readings.
-fn run(args: &[&str]) -> (Live, impl Iterator<Item = Value>) {
+fn run(args: &[&str]) -> (Live, impl Iterator<Item = Value> + use<>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_sonofuse"))
         .current_dir(root())
         .args(["run", "--json", "--socket", "none"])
