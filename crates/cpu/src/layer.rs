@@ -23,8 +23,8 @@ const PANELS: usize = 2;
 /// Numbers of transformed inputs that a block should take where the weights are kept: with the
 /// products and a panel of weights that stays in the second cache.
 const BLOCK_NUMBERS: usize = 96 * 1024;
-/// Tiles in a block at most, where the weights are transformed anew for each block.
-const BLOCK_TILES: usize = 128;
+/// The same where the weights are transformed anew for each block: few blocks, in the third cache.
+const FRESH_NUMBERS: usize = 900 * 1024;
 
 /// The weights of one 3×3 convolution with ReLU, and 2×2 max pooling where `pool` says so.
 pub(crate) struct Layer {
@@ -220,8 +220,8 @@ impl Layer {
         let kept = self.kept.bytes() > 0;
         let form = if kept { Form::F4 } else { cheapest(from) };
         let (across, down) = (from.width.div_ceil(form.out()), from.height.div_ceil(form.out()));
-        let room =
-            if kept { (BLOCK_NUMBERS / (form.points() * self.inputs)).max(6) } else { BLOCK_TILES };
+        let numbers = if kept { BLOCK_NUMBERS } else { FRESH_NUMBERS };
+        let room = (numbers / (form.points() * self.inputs)).max(6);
         // A strip holds one row of tiles.
         let all = if strip { across } else { across * down };
         let blocks = all.div_ceil(room);

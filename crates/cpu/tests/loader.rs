@@ -181,7 +181,7 @@ fn counts_are_bounded() {
     assert!(told(&empty(1, 5_000)).contains("more than 4096 nodes"));
     assert!(told(&empty(11, 9_000)).contains("inputs"));
     assert!(told(&empty(12, 5_000)).contains("outputs"));
-    let node = vec![1 << 3 | 2, 0].repeat(300);
+    let node = [1 << 3 | 2, 0].repeat(300);
     assert!(told(&file(|graph| message(graph, 1, &node))).contains("inputs of a node"));
 }
 
@@ -212,4 +212,26 @@ fn a_run_at_a_size_seen_before_allocates_nothing() {
         }
         assert_eq!(COUNT.load(Ordering::Relaxed), before);
     }
+}
+
+#[test]
+fn the_full_network_stays_within_its_memory() {
+    let _turn = turn();
+    let model = Model::dual(model::vgg16(1, false), Head::Spp(vec![4, 2, 1]), vec![256], 7);
+    let options = Options { threads: 2, ..options() };
+    let mut network = Network::load(&model.onnx(), &options).unwrap();
+    let (weights, file) = (network.weight_bytes(), 4 * network.parameters());
+    assert!(weights * 100 < file * 107, "{weights} bytes of weights for {file}");
+    let pictures = model.pictures(448, 448, 1);
+    let view = |data| TensorView { data, channels: 3, height: 448, width: 448 };
+    let views: Vec<_> = pictures.iter().map(|picture| view(&picture[..])).collect();
+    network.run(&views).unwrap();
+    let beside = network.activation_bytes();
+    assert!(beside < 100_000_000, "{beside} bytes beside the weights at 448×448");
+    // Another instance takes no second copy of the weights.
+    let before = NOW.load(Ordering::Relaxed);
+    let mut other = network.share(&options).unwrap();
+    assert!(NOW.load(Ordering::Relaxed) - before < 1 << 20);
+    let logits = other.run(&views).unwrap().logits.to_vec();
+    assert_eq!(logits, network.run(&views).unwrap().logits);
 }
