@@ -1,9 +1,74 @@
 //! The command line: parses it, runs the command, turns its error into one clear line and a
-//! sysexits code.
+//! sysexits code (`docs/reference/exit-codes.md`).
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use self::error::Exit;
+
+pub mod bench;
+pub mod check;
+pub mod doctor;
+pub mod error;
+mod inputs;
+pub mod locate;
+mod output;
+pub mod replay;
+pub mod run;
+pub mod simulate;
+
+/// Reads the malignancy of a thyroid nodule off an ultrasound screen that shows B-mode and
+/// elastogram side by side or one above the other.
+///
+/// Research use only, not a medical device.
+#[derive(Debug, Parser)]
+#[command(name = "sonofuse", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "Start with `sonofuse doctor`: it tells what this machine has and what is \
+    missing.\nExit codes: 0 done; 64 wrong command line; 65 wrong data in a file; 66 file not \
+    there; 69 something\nthat is needed is missing; 70 internal fault; 74 reading or writing \
+    failed; 78 wrong configuration.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::RunArgs),
+    Replay(replay::ReplayArgs),
+    Locate(locate::LocateArgs),
+    Simulate(simulate::SimulateArgs),
+    Check(check::CheckArgs),
+    Doctor(doctor::DoctorArgs),
+    Bench(bench::BenchArgs),
+}
+
 /// Runs the command named on the command line.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // The text is clap's; only the code is ours. A closed terminal leaves nothing to tell.
+            let _ = e.print();
+            return match e.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+                _ => Exit::Usage.into(),
+            };
+        }
+    };
+    let done = match &cli.command {
+        Command::Run(args) => run::run(args),
+        Command::Replay(args) => replay::run(args),
+        Command::Locate(args) => locate::run(args),
+        Command::Simulate(args) => simulate::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::Doctor(args) => doctor::run(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => e.report(),
+    }
 }

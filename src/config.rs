@@ -1,1 +1,215 @@
-//! (in work)
+//! The one configuration file: what it holds, where it is looked for, and what its relative paths
+//! mean.
+//!
+//! `sonofuse.toml` in the repository's root is the shipped file: every key, at its default. A test
+//! holds it against this code.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::scoring::{Backend, Settings};
+
+/// Everything that a person can set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// Where frames come from.
+    pub source: SourceConfig,
+    /// Which network scores them, and on what.
+    pub model: ModelConfig,
+    /// When there is a score.
+    pub scoring: Settings,
+    /// Where readings go.
+    pub publish: PublishConfig,
+}
+
+/// `[source]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SourceConfig {
+    /// Name of a preset in one of the preset folders, or the path of a preset file.
+    pub preset: String,
+    /// Values for the preset's own parameters (`device = "/dev/video2"`).
+    pub params: toml::Table,
+}
+
+impl Default for SourceConfig {
+    fn default() -> Self {
+        Self { preset: "simulator".into(), params: toml::Table::new() }
+    }
+}
+
+/// `[model]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ModelConfig {
+    /// Name of a folder in one of the `engines` folders, or a folder's path.
+    pub name: String,
+    /// `auto`, or the one backend to use; a named backend that cannot run is an error.
+    pub scorer: Backend,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self { name: "demo".into(), scorer: Backend::default() }
+    }
+}
+
+/// `[publish]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PublishConfig {
+    /// Path of the readings socket; `auto` puts it in the run-time folder, `none` opens none.
+    pub socket: String,
+    /// `none`, `auto` (a window), or the name of a GStreamer sink element.
+    pub display: String,
+    /// Age in milliseconds past which a reading is shown as STALE instead of its number.
+    pub max_age_ms: u64,
+}
+
+impl Default for PublishConfig {
+    fn default() -> Self {
+        Self { socket: "auto".into(), display: "none".into(), max_age_ms: 1500 }
+    }
+}
+
+/// Why there is no usable configuration.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("configuration {path} cannot be read: {source}. Give another file with --config, or leave it out to run on the defaults", path = path.display())]
+    Read {
+        /// File.
+        path: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// The file says something that cannot be meant.
+    #[error("configuration {path}: {message}", path = path.display())]
+    Parse {
+        /// File.
+        path: PathBuf,
+        /// Line and reason.
+        message: String,
+    },
+    /// A preset or model folder is nowhere.
+    #[error("no {kind} named {name:?}: looked in {looked}. Give a path, or one of the names there")]
+    NotFound {
+        /// `model`.
+        kind: &'static str,
+        /// As configured.
+        name: String,
+        /// Folders, comma-separated.
+        looked: String,
+    },
+}
+
+/// A configuration and the file it came from.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Its file; `None` when the defaults serve.
+    pub path: Option<PathBuf>,
+}
+
+/// Read when no `--config` names a file.
+pub const SYSTEM_PATH: &str = "/etc/sonofuse/sonofuse.toml";
+
+impl Loaded {
+    /// Reads `path`; without one, [`SYSTEM_PATH`] if it is there, else the defaults.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the file, the line and the reason.
+    pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let path = match path {
+            Some(path) => path,
+            None if Path::new(SYSTEM_PATH).exists() => Path::new(SYSTEM_PATH),
+            None => return Ok(Self::default()),
+        };
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        let config = toml::from_str(&text).map_err(|e: toml::de::Error| ConfigError::Parse {
+            path: path.into(),
+            message: e.to_string().trim_end().to_string(),
+        })?;
+        Ok(Self { config, path: Some(path.into()) })
+    }
+
+    /// Folders that may hold `pipelines/` and `engines/`, best first: beside the configuration
+    /// file, the working folder, above the program (a source checkout), `/usr/share/sonofuse`.
+    fn share_roots(&self) -> Vec<PathBuf> {
+        let mut roots = Vec::new();
+        roots.extend(self.path.as_ref().and_then(|p| p.parent()).map(Path::to_path_buf));
+        roots.push(PathBuf::from("."));
+        if let Ok(exe) = std::env::current_exe() {
+            roots.extend(exe.ancestors().skip(1).take(4).map(Path::to_path_buf));
+        }
+        roots.push(PathBuf::from("/usr/share/sonofuse"));
+        roots
+    }
+
+    fn existing(&self, folder: &str) -> Vec<PathBuf> {
+        let mut found: Vec<PathBuf> =
+            self.share_roots().into_iter().map(|r| r.join(folder)).filter(|d| d.is_dir()).collect();
+        found.dedup();
+        found
+    }
+
+    /// Folders in which presets are looked up by name, best first.
+    pub fn preset_dirs(&self) -> Vec<PathBuf> {
+        self.existing("pipelines")
+    }
+
+    /// Finds the folder of model `name` (a name, or a path).
+    ///
+    /// # Errors
+    /// [`ConfigError::NotFound`] with the folders that were looked in.
+    pub fn model_dir(&self, name: &str) -> Result<PathBuf, ConfigError> {
+        let as_path = Path::new(name);
+        if as_path.components().count() > 1 || as_path.is_absolute() {
+            let beside = self.path.as_ref().and_then(|p| p.parent()).map(|d| d.join(as_path));
+            return Ok(beside.filter(|d| d.is_dir()).unwrap_or_else(|| as_path.to_path_buf()));
+        }
+        let dirs = self.existing("engines");
+        dirs.iter().map(|d| d.join(name)).find(|d| d.join("model.toml").is_file()).ok_or_else(
+            || ConfigError::NotFound {
+                kind: "model",
+                name: name.into(),
+                looked: match dirs.as_slice() {
+                    [] => "no folder: there is no engines/ beside the program, the configuration or the working folder".into(),
+                    dirs => dirs
+                        .iter()
+                        .map(|d| d.display().to_string())
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                },
+            },
+        )
+    }
+}
+
+impl PublishConfig {
+    /// Where the readings socket goes; `None` for none. `auto`: systemd's `RUNTIME_DIRECTORY`, else
+    /// the user's `XDG_RUNTIME_DIR/sonofuse`, else `/run/sonofuse` for root, else none.
+    pub fn socket_path(&self) -> Option<PathBuf> {
+        match self.socket.as_str() {
+            "none" => None,
+            "auto" => {
+                let dir = if let Some(dir) = std::env::var_os("RUNTIME_DIRECTORY") {
+                    PathBuf::from(dir)
+                } else if let Some(dir) = std::env::var_os("XDG_RUNTIME_DIR") {
+                    PathBuf::from(dir).join("sonofuse")
+                } else if rustix::process::geteuid().is_root() {
+                    PathBuf::from("/run/sonofuse")
+                } else {
+                    return None;
+                };
+                Some(dir.join("readings.sock"))
+            }
+            path => Some(PathBuf::from(path)),
+        }
+    }
+}

@@ -1,1 +1,383 @@
-//! (in work)
+//! The live path: wires ingest, scoring and publishing together, watches over them, and stops them
+//! in order.
+//!
+//! One OS thread infers, one prints; tokio (2 workers) runs the edges: bus messages, the supervisor
+//! of the capture pipeline, sockets, the watchdog and signals. This file only wires and waits.
+//!
+//! The stop is staged: capture to Null → mailbox closed → infer thread joined → publishers drained →
+//! sockets unlinked. The whole of it has a deadline ([`STOP_DEADLINE`]); a second signal exits at
+//! once.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use sonofuse_core::frame::Frame;
+use sonofuse_core::reading::Reading;
+use thiserror::Error;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use crate::config::{ConfigError, Loaded};
+use crate::ingest::{self, Ingest, Preset};
+use crate::mailbox::Mailbox;
+use crate::notify::{Notifier, Watchdog};
+use crate::publish::display::{Display, DisplaySink};
+use crate::publish::overlay::{self, LastSeen};
+use crate::publish::socket::{self, Listener, Readings};
+use crate::scoring::{self, Analyzer, Clock, InferThread, MonotonicClock};
+use crate::state::SourceState;
+
+mod output;
+mod summary;
+
+use output::Printer;
+use summary::Summary;
+
+/// How long the staged stop may take; what has not ended by then is abandoned and said.
+pub const STOP_DEADLINE: Duration = Duration::from_millis(850);
+
+/// How long to run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Limit {
+    /// Until so many readings were printed.
+    Readings(u64),
+    /// For so long after the model is warm.
+    Time(Duration),
+}
+
+/// What the command line adds to the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// JSON lines instead of human ones.
+    pub json: bool,
+    /// When to end; `None` runs until a signal.
+    pub limit: Option<Limit>,
+    /// Where to write what the sonographer sees, at the end.
+    pub snapshot: Option<PathBuf>,
+}
+
+/// Why the daemon did not start, or ended.
+#[derive(Debug, Error)]
+pub enum DaemonError {
+    /// Files and folders.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A setting is out of range.
+    #[error("{0}")]
+    Setting(String),
+    /// The preset.
+    #[error(transparent)]
+    Preset(#[from] ingest::PresetError),
+    /// GStreamer.
+    #[error(transparent)]
+    Ingest(#[from] ingest::IngestError),
+    /// The model.
+    #[error(transparent)]
+    Scoring(#[from] scoring::ScoringError),
+    /// The readings socket.
+    #[error(transparent)]
+    Socket(#[from] socket::SocketError),
+    /// The overlay.
+    #[error(transparent)]
+    Display(#[from] crate::publish::display::DisplayError),
+    /// The snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] overlay::SnapshotError),
+    /// Something that only a restart mends.
+    #[error("{0}")]
+    Fatal(String),
+    /// The system refused a thread, a signal handler or a folder.
+    #[error("{what} failed")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// The system's words.
+        source: std::io::Error,
+    },
+}
+
+/// Runs the live path until its limit, a signal, the end of a finite source, or a fault.
+///
+/// # Errors
+/// [`DaemonError`] when it cannot start, and [`DaemonError::Fatal`] when only a restart can help.
+pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
+    let config = &loaded.config;
+    ingest::init()?;
+    let mut preset = Preset::load(&config.source.preset, &loaded.preset_dirs())?;
+    for (name, value) in &config.source.params {
+        preset.set(name, &param_text(value))?;
+    }
+    preset.check()?;
+    let inherited = Listener::inherited()?;
+    let model_dir = loaded.model_dir(&config.model.name)?;
+    config.scoring.check().map_err(DaemonError::Setting)?;
+    // Loads, checks and runs it once: the first frame is scored at full speed.
+    let model =
+        scoring::load_with_threads(&model_dir, config.model.scorer, config.scoring.threads)?;
+    info!(
+        EVENT = "model",
+        NAME = %model.info().name,
+        BACKEND = %model.info().backend,
+        DIGEST = %model.info().digest,
+        TRAINED = model.info().trained,
+        WHY = model.why(),
+        "scorer chosen"
+    );
+    let analyzer =
+        Analyzer::new(preset.name.clone(), model, config.scoring.clone(), preset.layout.clone());
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("edge")
+        .enable_all()
+        .build()
+        .map_err(|source| DaemonError::System { what: "starting the runtime", source })?;
+    let result = runtime.block_on(live(loaded, options, preset, analyzer, inherited));
+    // Blocking work that was abandoned at the deadline must not hold the process.
+    runtime.shutdown_background();
+    result
+}
+
+/// A parameter's TOML value as the text that its GObject property is parsed from.
+fn param_text(value: &toml::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_string)
+}
+
+/// Everything that runs, in the order in which it is stopped.
+struct Parts {
+    ingest: Ingest,
+    mailbox: Arc<Mailbox<Frame>>,
+    infer: InferThread,
+    printer: Printer,
+    readings: Option<Readings>,
+    display: Option<Display>,
+}
+
+async fn live(
+    loaded: &Loaded,
+    options: &Options,
+    preset: Preset,
+    analyzer: Analyzer,
+    inherited: Option<Listener>,
+) -> Result<(), DaemonError> {
+    let config = &loaded.config;
+    let notifier = Arc::new(Notifier::from_env());
+    let mut signals = Signals::new()?;
+    let base_ns = MonotonicClock.now_ns();
+    let latest: Arc<ArcSwapOption<Reading>> = Arc::default();
+    // Kept only when a snapshot is wanted.
+    let last_seen: Arc<LastSeen> = Arc::default();
+    let (state, mut state_changes) = watch::channel(SourceState::Connecting { attempt: 0 });
+
+    let readings = match inherited {
+        Some(listener) => Some(socket::serve(listener)?),
+        None => match config.publish.socket_path() {
+            Some(path) => Some(socket::serve(listen(&path)?)?),
+            None => None,
+        },
+    };
+    let sink: DisplaySink = config.publish.display.parse()?;
+    let display = Display::start(&sink, base_ns, Arc::clone(&latest), config.publish.max_age_ms)?;
+
+    let mailbox: Arc<Mailbox<Frame>> = Arc::default();
+    let printer = Printer::start(options)?;
+    let summary = Arc::new(Summary::default());
+    let infer = {
+        let out = printer.sender();
+        let publisher = readings.as_ref().map(Readings::publisher);
+        let (latest, last_seen, summary) =
+            (Arc::clone(&latest), Arc::clone(&last_seen), Arc::clone(&summary));
+        let keep_frames = options.snapshot.is_some();
+        scoring::spawn(
+            analyzer,
+            Arc::clone(&mailbox),
+            state_changes.clone(),
+            move |frame: Option<&Frame>, reading: Arc<Reading>| {
+                latest.store(Some(Arc::clone(&reading)));
+                if let Some(publisher) = &publisher {
+                    publisher.publish(&reading);
+                }
+                if keep_frames {
+                    last_seen.observe(frame, &reading);
+                }
+                summary.observe(&reading);
+                out.print(reading);
+            },
+        )
+        .map_err(|source| DaemonError::System { what: "starting the infer thread", source })?
+    };
+
+    let tap = display.as_ref().map(Display::tap);
+    let ingest = ingest::start(preset, base_ns, Arc::clone(&mailbox), tap, state)?;
+    let mut parts = Parts { ingest, mailbox, infer, printer, readings, display };
+
+    // READY: the model is warm (it was run when it was loaded) and everything is wired.
+    notifier.ready(&status(&state_changes.borrow()));
+    let counters: Vec<(&'static str, crate::notify::Counter)> = vec![
+        ("infer thread", counter(parts.infer.progress_counter())),
+        ("capture supervisor", counter(parts.ingest.progress_counter())),
+    ];
+    tokio::spawn(Watchdog::new(counters).run(Arc::clone(&notifier)));
+
+    let outcome =
+        watch_over(options, &mut parts, &mut signals, &mut state_changes, &notifier, &summary)
+            .await;
+
+    notifier.stopping();
+    let stopped = tokio::select! {
+        done = tokio::time::timeout(STOP_DEADLINE, parts.stop()) => done.is_ok(),
+        _ = signals.next() => false,
+    };
+    if !stopped {
+        warn!(EVENT = "stop", "not everything ended in time; leaving it");
+    }
+    summary.log();
+    write_snapshot(options, &last_seen, config.publish.max_age_ms)?;
+    outcome
+}
+
+/// Waits for the end: a signal, the limit, the end of a finite source, or a dead infer thread.
+async fn watch_over(
+    options: &Options,
+    parts: &mut Parts,
+    signals: &mut Signals,
+    state: &mut watch::Receiver<SourceState>,
+    notifier: &Arc<Notifier>,
+    summary: &Summary,
+) -> Result<(), DaemonError> {
+    let mut printed = parts.printer.done();
+    let mut minute = tokio::time::interval(Duration::from_secs(60));
+    minute.tick().await;
+    let mut died = tokio::time::interval(Duration::from_millis(100));
+    let time = match options.limit {
+        Some(Limit::Time(time)) => time,
+        _ => NEVER,
+    };
+    let mut limit = Box::pin(tokio::time::sleep(time));
+    loop {
+        tokio::select! {
+            name = signals.next() => {
+                info!(EVENT = "signal", SIGNAL = name, "stopping");
+                return Ok(());
+            }
+            () = &mut limit, if time != NEVER => return Ok(()),
+            _ = printed.wait_for(|done| *done) => return Ok(()),
+            changed = state.changed() => {
+                // The sender lives as long as ingest, which `parts` holds.
+                if changed.is_err() || *state.borrow_and_update() == SourceState::Ended {
+                    info!(EVENT = "source", STATE = "ended", "the source came to its end");
+                    return Ok(());
+                }
+                notifier.status(&status(&state.borrow()));
+            }
+            _ = minute.tick() => summary.log(),
+            _ = died.tick() => if parts.infer.is_finished() {
+                return Err(DaemonError::Fatal("the infer thread ended by itself: see the journal for the reason; a restart is needed".into()));
+            },
+        }
+    }
+}
+
+/// Stands for "no limit in time"; tokio's timers reach that far.
+const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 10);
+
+fn counter(progress: Arc<AtomicU64>) -> crate::notify::Counter {
+    Box::new(move || progress.load(Ordering::Relaxed))
+}
+
+/// The source's state in a few words, for `systemctl status`.
+fn status(state: &SourceState) -> String {
+    match state {
+        SourceState::Connecting { attempt: 0 } => "connecting to the source".into(),
+        SourceState::Connecting { attempt } => {
+            format!("connecting to the source, attempt {attempt}")
+        }
+        SourceState::Live { width, height, format } => format!("live, {width}×{height} {format}"),
+        SourceState::NoSignal { why } => format!("no signal: {why}"),
+        SourceState::Stalled { quiet_ms } => format!("stalled: no frame for {quiet_ms} ms"),
+        SourceState::Lost { why, .. } => format!("source lost: {why}"),
+        SourceState::Ended => "the source ended".into(),
+    }
+}
+
+impl Parts {
+    /// Stops everything in order; each stage says that it is done, so that a stage that hangs is the
+    /// one after the last line.
+    async fn stop(self) {
+        let Self { ingest, mailbox, infer, printer, readings, display } = self;
+        ingest.stop().await;
+        info!(EVENT = "stop", STAGE = "capture");
+        mailbox.close();
+        // Joins wait for threads; the last frame may still be in the network.
+        if let Ok(Err(words)) = tokio::task::spawn_blocking(move || infer.join()).await {
+            error!(EVENT = "stop", STAGE = "infer", PANIC = words, "the infer thread panicked");
+        }
+        info!(EVENT = "stop", STAGE = "infer");
+        // Fails only when the printer panicked, which it logs itself.
+        let _ = tokio::task::spawn_blocking(move || printer.finish()).await;
+        if let Some(readings) = readings {
+            readings.stop().await;
+        }
+        if let Some(display) = display {
+            display.stop().await;
+        }
+        info!(EVENT = "stop", STAGE = "publish");
+    }
+}
+
+/// Makes the socket and, where it is missing, its folder.
+fn listen(path: &std::path::Path) -> Result<Listener, DaemonError> {
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir).map_err(|source| DaemonError::System {
+            what: "making the readings socket's folder (set publish.socket to another path, or to \"none\")",
+            source,
+        })?;
+    }
+    Ok(Listener::bind(path)?)
+}
+
+/// Writes what the sonographer saw last, if that was asked for.
+fn write_snapshot(
+    options: &Options,
+    last_seen: &LastSeen,
+    max_age_ms: u64,
+) -> Result<(), DaemonError> {
+    let Some(path) = &options.snapshot else { return Ok(()) };
+    if !last_seen.write(path, max_age_ms)? {
+        warn!(EVENT = "snapshot", "no frame was seen: no snapshot");
+    }
+    Ok(())
+}
+
+/// SIGINT and SIGTERM.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, DaemonError> {
+        let on = |kind| {
+            signal(kind).map_err(|source| DaemonError::System {
+                what: "installing signal handlers",
+                source,
+            })
+        };
+        Ok(Self {
+            interrupt: on(SignalKind::interrupt())?,
+            terminate: on(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for the next one and names it.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}

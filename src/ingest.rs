@@ -1,1 +1,168 @@
-//! (in work)
+//! Pictures from a scanner, through GStreamer, into the mailbox.
+//!
+//! A [`Preset`] says how one kind of scanner is reached. [`start`] keeps a capture pipeline of it
+//! alive and leaves the newest picture in a [`Mailbox`]; [`open_file`] and [`open_preset`] give
+//! every picture in order, for `replay` and `bench`. GStreamer's streaming threads only store and
+//! forward; the supervisor is one tokio task.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use sonofuse_core::frame::Frame;
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+mod capture;
+mod elements;
+pub mod encode;
+mod files;
+mod headers;
+mod launch;
+mod messages;
+mod picture;
+mod preset;
+mod signal;
+mod simsrc;
+mod supervisor;
+
+pub use files::{FileFrames, open_file, open_preset};
+pub use preset::{AtEnd, Expect, Kind, Missing, Param, Preset, PresetError};
+
+use crate::mailbox::Mailbox;
+use crate::state::SourceState;
+
+/// Gets every sample of the capture pipeline on its streaming thread; must not wait.
+pub type SampleTap = Arc<dyn Fn(&gst::Sample) + Send + Sync>;
+
+/// How long [`Ingest::stop`] takes at most.
+const STOP_CAP: Duration = Duration::from_millis(900);
+
+/// Why pictures cannot be had.
+#[derive(Debug, Error)]
+pub enum IngestError {
+    /// GStreamer itself does not start.
+    #[error("GStreamer cannot be started: {0}")]
+    Init(String),
+    /// An element that the daemon itself needs is not installed.
+    #[error(
+        "the GStreamer element {0:?} is not installed; install it: sudo apt-get install gstreamer1.0-plugins-base gstreamer1.0-plugins-good"
+    )]
+    Missing(String),
+    /// The preset cannot be used.
+    #[error(transparent)]
+    Preset(#[from] PresetError),
+    /// A file cannot be read, or not to its end.
+    #[error("{} {problem}", path.display())]
+    File {
+        /// The file, or the preset's name.
+        path: PathBuf,
+        /// What failed, with GStreamer's words.
+        problem: String,
+    },
+}
+
+/// Starts GStreamer and registers the daemon's own elements; may be called any number of times.
+///
+/// # Errors
+/// [`IngestError::Init`] when GStreamer does not start.
+pub fn init() -> Result<(), IngestError> {
+    static DONE: OnceLock<Result<(), String>> = OnceLock::new();
+    DONE.get_or_init(|| {
+        gst::init().map_err(|e| e.to_string())?;
+        simsrc::register().map_err(|e| e.to_string())
+    })
+    .clone()
+    .map_err(IngestError::Init)
+}
+
+/// GStreamer's version in words; call [`init`] first.
+pub fn version() -> String {
+    gst::version_string().to_string()
+}
+
+/// A running capture; [`Ingest::stop`] ends it. Dropping it ends it too, without waiting.
+#[derive(Debug)]
+pub struct Ingest {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+    progress: Arc<AtomicU64>,
+    outlet: Arc<capture::Outlet>,
+    current: supervisor::Current,
+}
+
+/// Starts capturing with `preset` on the current tokio runtime.
+///
+/// Pictures go to `mailbox` and, as GStreamer samples, to `tap`; `state` follows the source. All
+/// times are those of the monotonic system clock, running time counts from `base_ns`. The mailbox
+/// stays open when the source ends: it belongs to the caller.
+///
+/// # Errors
+/// [`IngestError`] when the preset cannot be built on this machine, or its file cannot be opened: a
+/// fault that no retry mends. A device that is absent is not one; it shows as
+/// [`SourceState::Lost`].
+pub fn start(
+    preset: Preset,
+    base_ns: u64,
+    mailbox: Arc<Mailbox<Frame>>,
+    tap: Option<SampleTap>,
+    state: watch::Sender<SourceState>,
+) -> Result<Ingest, IngestError> {
+    init()?;
+    let outlet = Arc::new(capture::Outlet {
+        clock: gst::SystemClock::obtain(),
+        base: gst::ClockTime::from_nseconds(base_ns),
+        mailbox,
+        tap,
+        frames: AtomicU64::new(0),
+        newest_ns: AtomicU64::new(0),
+    });
+    drop(capture::build(&preset, &outlet)?);
+    let (stop, stop_rx) = watch::channel(false);
+    let progress = Arc::new(AtomicU64::new(0));
+    let current = supervisor::Current::default();
+    let supervisor = supervisor::Supervisor {
+        preset,
+        outlet: Arc::clone(&outlet),
+        state,
+        stop: stop_rx,
+        progress: Arc::clone(&progress),
+        current: Arc::clone(&current),
+    };
+    let task = tokio::spawn(supervisor.run());
+    Ok(Ingest { stop, task, progress, outlet, current })
+}
+
+impl Ingest {
+    /// Stops the pipeline and waits for it, less than a second.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        if tokio::time::timeout(STOP_CAP, &mut self.task).await.is_err() {
+            tracing::warn!(EVENT = "source", "the capture pipeline did not stop in time; given up");
+            self.task.abort();
+        }
+    }
+
+    /// A count that rises as long as the supervisor goes on, for the watchdog.
+    pub fn progress(&self) -> u64 {
+        self.progress.load(Ordering::Relaxed)
+    }
+
+    /// The counter behind [`Ingest::progress`], to be read after this is gone.
+    pub fn progress_counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.progress)
+    }
+
+    /// Pictures taken from the source so far, over all rebuilds.
+    pub fn frames(&self) -> u64 {
+        self.outlet.frames.load(Ordering::Relaxed)
+    }
+
+    /// The pipeline that plays now, to inject faults in tests.
+    #[doc(hidden)]
+    pub fn pipeline(&self) -> Option<gst::Pipeline> {
+        self.current.lock().ok()?.as_ref()?.upgrade()
+    }
+}

@@ -1,1 +1,61 @@
-//! (in work)
+//! What leaves the daemon: lines on a terminal, JSON lines on a socket, the panel beside the
+//! scanner's picture.
+//!
+//! Every way out takes readings as they come and keeps nobody waiting: the caller is the infer
+//! thread. Each carries [`sonofuse_core::NOTICE`]. Nothing here knows how a frame is captured or
+//! scored.
+
+pub mod display;
+pub mod lines;
+pub mod overlay;
+pub mod socket;
+pub mod trend;
+pub mod words;
+
+#[cfg(test)]
+pub(crate) mod sample {
+    //! Readings for the tests of this folder.
+
+    use sonofuse_core::reading::{Latency, ModelInfo, Outcome, Reading, Withheld};
+
+    /// A scored reading of an untrained model.
+    pub(crate) fn scored(score: f32) -> Reading {
+        Reading {
+            source: "simulator".into(),
+            sequence: 42,
+            pts_ns: Some(700_000_000),
+            captured_ns: 1_000_000_000,
+            size: Some([1440, 1080]),
+            outcome: Outcome::Scored,
+            malignancy: Some(score),
+            interval: Some([(score - 0.12).max(0.0), (score + 0.11).min(1.0)]),
+            reason: None,
+            detail: None,
+            evidence: 5,
+            frozen: false,
+            palette_assumed: false,
+            replaced: 0,
+            layout: None,
+            latency_ms: Latency { total: 41.3, ..Latency::default() },
+            model: ModelInfo {
+                name: "demo".into(),
+                digest: "0".repeat(64),
+                backend: "rten".into(),
+                trained: false,
+            },
+            notice: sonofuse_core::NOTICE.into(),
+        }
+    }
+
+    /// A withheld reading.
+    pub(crate) fn withheld(reason: Withheld) -> Reading {
+        Reading {
+            outcome: Outcome::Withheld,
+            malignancy: None,
+            interval: None,
+            reason: Some(reason),
+            evidence: 0,
+            ..scored(0.0)
+        }
+    }
+}

@@ -2,9 +2,24 @@
 //!
 //! The search itself works from the picture alone; no text is read.
 
+mod bar;
+mod blob;
+mod colour;
+mod edges;
+mod find;
+mod follow;
+mod grid;
+mod pinned;
+mod probe;
+mod texture;
+mod twin;
+mod views;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use self::find::Finder;
+pub use self::follow::{Follower, Observation};
 use crate::region::Region;
 
 /// How the two views stand to each other.
@@ -74,4 +89,33 @@ pub enum NoDualView {
     /// A stiffness map, but the same anatomy without colour is not on the screen.
     #[error("the colour box has no B-mode twin")]
     NoTwin,
+    /// The preset's regions were measured on pictures of another shape, or leave the picture.
+    #[error(
+        "the preset's [layout] does not fit this picture: measure it again at the picture's size"
+    )]
+    PinsDoNotFit,
+}
+
+/// Regions that a per-scanner preset pins instead of searching: a preset's `[layout]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PinnedLayout {
+    /// Size of the pictures that the regions were measured on, `[width, height]` in pixels.
+    pub size: [u32; 2],
+    /// The B-mode view without colour.
+    pub bmode_view: Region,
+    /// The view that carries the stiffness map.
+    pub elastogram_view: Region,
+    /// The same anatomy as `elastogram_box`, in the B-mode view. Left out: derived from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bmode_box: Option<Region>,
+    /// The coloured stiffness map. Left out: it is searched for within the view, or is the view.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elastogram_box: Option<Region>,
+    /// The colour bar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub colour_bar: Option<Region>,
+    /// Which end of the bar is hard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_end: Option<HardEnd>,
 }

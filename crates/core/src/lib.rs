@@ -6,8 +6,14 @@
 //!
 //! The data flows `Frame → DualView → FusionInput → Logit → Malignancy → Reading`.
 
+pub mod aggregate;
+pub mod calibrate;
 pub mod frame;
+pub mod gate;
 pub mod layout;
+pub mod manifest;
+pub mod picture;
+pub mod preprocess;
 pub mod reading;
 pub mod region;
 

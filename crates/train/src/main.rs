@@ -1,2 +1,43 @@
-//! Trainer.
-fn main() {}
+//! `sonofuse-train`: the trainer's command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use sonofuse_train::stand_in;
+
+/// Writes the models that sonofuse runs. Research use only, not a medical device.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Writes an untrained stand-in: the real architecture with random weights. Its scores mean
+    /// nothing; it lets everything around the network be run and tested.
+    StandIn {
+        /// Seed of the random weights.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Folder for model.onnx, model.toml and MODEL_CARD.md; made when missing.
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let Command::StandIn { seed, out } = Args::parse().command;
+    match stand_in::write(seed, &out) {
+        Ok(digest) => {
+            println!("wrote {} (model sha256 {digest})", out.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("sonofuse-train: {error}");
+            ExitCode::from(74)
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The quality gate: what must be true of the two crops before a score is worth anything.
+//!
+//! Pure; runs on the infer thread on what [`crate::picture::Look`] saw, before the network.
+
+use serde::{Deserialize, Serialize};
+
+use crate::layout::ScreenLayout;
+use crate::manifest::OutOfDistribution;
+use crate::picture::{Change, Look};
+use crate::preprocess::FusionInput;
+use crate::reading::Withheld;
+
+/// Limits of the gate: `[scoring.gate]` in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Limits {
+    /// Shorter side of the colour box on the screen, at least, in pixels. Below, too little speckle
+    /// is left to see.
+    pub min_box_px: u32,
+    /// Part of the box that must carry colour, 0..=1. Scanners leave holes where the shear wave gave
+    /// no signal.
+    pub min_coloured: f32,
+    /// Mean colour change between two successive maps of one place, at most, in code values 0..=255.
+    /// Above, the map has not settled.
+    pub max_map_change: f32,
+    /// Mean brightness difference between B-mode neighbours one hundredth of the box apart, at
+    /// least, in code values. Below, the box is blurred or holds no echoes.
+    pub min_texture: f32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { min_box_px: 40, min_coloured: 0.30, max_map_change: 24.0, min_texture: 1.2 }
+    }
+}
+
+/// Why no score is given, with what was seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// The reason in the reading.
+    pub reason: Withheld,
+    /// What was seen and what the limit is.
+    pub detail: String,
+}
+
+impl Refusal {
+    /// Joins a reason and its words.
+    pub fn new(reason: Withheld, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+}
+
+impl Limits {
+    /// Says which key is out of range, if one is.
+    ///
+    /// # Errors
+    /// A sentence with the key and its range.
+    pub fn check(&self) -> Result<(), String> {
+        if !(0.0..=1.0).contains(&self.min_coloured) {
+            return Err(format!("min-coloured is {}: it must be 0 to 1", self.min_coloured));
+        }
+        if !(self.max_map_change > 0.0 && self.max_map_change <= 255.0) {
+            return Err(format!(
+                "max-map-change is {}: it must be above 0, at most 255",
+                self.max_map_change
+            ));
+        }
+        if !(0.0..=255.0).contains(&self.min_texture) {
+            return Err(format!("min-texture is {}: it must be 0 to 255", self.min_texture));
+        }
+        Ok(())
+    }
+
+    /// Judges the two crops of one frame.
+    ///
+    /// # Errors
+    /// The first [`Refusal`] that applies: box too small, empty elastogram, out of focus.
+    pub fn judge(
+        &self,
+        layout: &ScreenLayout,
+        bmode: &Look,
+        elastogram: &Look,
+    ) -> Result<(), Refusal> {
+        for (name, r) in [("colour", layout.elastogram_box), ("B-mode", layout.bmode_box)] {
+            let side = r.width().min(r.height());
+            if side < self.min_box_px {
+                return Err(Refusal::new(
+                    Withheld::BoxTooSmall,
+                    format!(
+                        "the {name} box is {}×{} px, its shorter side must have {} px: enlarge the box or capture at a higher resolution",
+                        r.width(),
+                        r.height(),
+                        self.min_box_px
+                    ),
+                ));
+            }
+        }
+        if elastogram.coloured < self.min_coloured {
+            return Err(Refusal::new(
+                Withheld::EmptyElastogram,
+                format!(
+                    "{:.0} % of the colour box carries stiffness, {:.0} % are needed",
+                    100.0 * elastogram.coloured,
+                    100.0 * self.min_coloured
+                ),
+            ));
+        }
+        if bmode.texture < self.min_texture {
+            return Err(Refusal::new(
+                Withheld::OutOfFocus,
+                format!(
+                    "the B-mode box has a texture of {:.1} code values, {:.1} are needed: check focus, gain and contact",
+                    bmode.texture, self.min_texture
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Judges the change from the map before to this one.
+    ///
+    /// # Errors
+    /// [`Withheld::UnstableElastogram`].
+    pub fn judge_change(&self, change: Change) -> Result<(), Refusal> {
+        if change.mean > self.max_map_change {
+            return Err(Refusal::new(
+                Withheld::UnstableElastogram,
+                format!(
+                    "the stiffness map changed by {:.0} code values from one update to the next, at most {:.0} are accepted: hold the probe still",
+                    change.mean, self.max_map_change
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Compares the network's input with the ranges of the training set.
+///
+/// # Errors
+/// [`Withheld::OutOfDistribution`] with the first channel that lies outside.
+pub fn in_distribution(ranges: &OutOfDistribution, input: &FusionInput) -> Result<(), Refusal> {
+    for (name, planes, mean, std) in [
+        ("B-mode", &input.bmode, &ranges.bmode_mean, &ranges.bmode_std),
+        ("elastogram", &input.elastogram, &ranges.elastogram_mean, &ranges.elastogram_std),
+    ] {
+        for (channel, (([m, s], mean), std)) in
+            planes.statistics().into_iter().zip(mean).zip(std).enumerate()
+        {
+            for (what, value, [low, high]) in [("mean", m, mean), ("spread", s, std)] {
+                if !(*low..=*high).contains(&value) {
+                    return Err(Refusal::new(
+                        Withheld::OutOfDistribution,
+                        format!(
+                            "the {what} of {name} channel {channel} is {value:.3}, the model was trained on {low:.3} to {high:.3}"
+                        ),
+                    ));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::layout::Orientation;
+    use crate::region::Region;
+
+    fn layout(w: u32, h: u32) -> ScreenLayout {
+        let r = Region::new(0, 0, w, h).unwrap();
+        ScreenLayout {
+            orientation: Orientation::Stacked,
+            bmode_view: r,
+            elastogram_view: r,
+            bmode_box: r,
+            elastogram_box: r,
+            colour_bar: None,
+            confidence: 1.0,
+        }
+    }
+
+    #[test]
+    fn each_limit_refuses_with_its_reason() {
+        let look = |coloured, texture| {
+            let mut look = Look::default();
+            (look.coloured, look.texture) = (coloured, texture);
+            look
+        };
+        let (good_map, good_bmode) = (look(0.9, 0.0), look(0.0, 9.0));
+        let limits = Limits::default();
+        let judge = |l, b: &Look, e: &Look| limits.judge(&l, b, e).err().map(|r| r.reason);
+        assert_eq!(judge(layout(200, 100), &good_bmode, &good_map), None);
+        assert_eq!(judge(layout(200, 30), &good_bmode, &good_map), Some(Withheld::BoxTooSmall));
+        let holes = look(0.1, 0.0);
+        assert_eq!(judge(layout(200, 100), &good_bmode, &holes), Some(Withheld::EmptyElastogram));
+        let blurred = look(0.0, 0.3);
+        assert_eq!(judge(layout(200, 100), &blurred, &good_map), Some(Withheld::OutOfFocus));
+        let jump = limits.judge_change(Change { mean: 80.0, most: 90.0 }).unwrap_err();
+        assert_eq!(jump.reason, Withheld::UnstableElastogram);
+        assert!(limits.judge_change(Change { mean: 3.0, most: 90.0 }).is_ok());
+    }
+
+    #[test]
+    fn an_input_outside_the_training_ranges_is_refused_by_channel() {
+        let input = FusionInput::golden(8, 8);
+        let wide = [[-9.0, 9.0]; 3];
+        let mut ranges = OutOfDistribution {
+            bmode_mean: wide,
+            bmode_std: wide,
+            elastogram_mean: wide,
+            elastogram_std: wide,
+        };
+        assert!(in_distribution(&ranges, &input).is_ok());
+        ranges.elastogram_std[1] = [5.0, 6.0];
+        let refusal = in_distribution(&ranges, &input).unwrap_err();
+        assert_eq!(refusal.reason, Withheld::OutOfDistribution);
+        assert!(refusal.detail.contains("elastogram channel 1"), "{}", refusal.detail);
+    }
+
+    #[test]
+    fn limits_out_of_range_are_told() {
+        for bad in [
+            Limits { min_coloured: 1.5, ..Limits::default() },
+            Limits { max_map_change: f32::NAN, ..Limits::default() },
+            Limits { min_texture: -1.0, ..Limits::default() },
+        ] {
+            assert!(bad.check().is_err(), "{bad:?}");
+        }
+        assert!(Limits::default().check().is_ok());
+    }
+}

@@ -1,0 +1,183 @@
+//! The colour bar: a thin strip that runs through the palette, and what its labels tell.
+//!
+//! No text is read. A bar with labels at regular steps is a scale in kPa or m/s, and scales grow
+//! upwards: its upper end is hard. That is a convention, and every shear-wave scanner known to us
+//! keeps it. Bars with a word or a letter at each end are strain bars, which point either way: for
+//! them the picture alone does not tell, and the answer is `None`.
+
+use super::blob::{self, Blob, Blobs};
+use super::colour::{Tint, luma};
+use super::grid::{Cells, Grid};
+use super::{ColourBar, HardEnd};
+use crate::frame::Frame;
+use crate::region::Region;
+
+/// Points at which a strip's colour is read.
+const POINTS: usize = 24;
+/// Least chroma along a strip.
+const STRONG: u8 = 40;
+
+/// A strip that was found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Strip {
+    pub(super) cells: Cells,
+    /// The red end is the upper (or left) one.
+    pub(super) red_first: bool,
+}
+
+/// Looks for a strip among the coloured areas, outside `avoid`.
+pub(super) fn find(
+    grid: &Grid,
+    tint: &Tint,
+    blobs: &Blobs,
+    avoid: &Cells,
+    scratch: &mut Vec<u32>,
+) -> Option<Strip> {
+    blobs.found.iter().filter_map(|b| strip(grid, tint, blobs, b, scratch)).find(|s| {
+        let c = &s.cells;
+        c.x1 <= avoid.x0 || c.x0 >= avoid.x1 || c.y1 <= avoid.y0 || c.y0 >= avoid.y1
+    })
+}
+
+fn strip(
+    grid: &Grid,
+    tint: &Tint,
+    blobs: &Blobs,
+    blob: &Blob,
+    scratch: &mut Vec<u32>,
+) -> Option<Strip> {
+    // Coloured labels may touch the bar.
+    let mut c = blob.bounds;
+    if blob.count * 10 < c.area() * 8 {
+        c = blob::trim(&blobs.labels, grid.width, blob, scratch);
+    }
+    let (w, h) = (c.width(), c.height());
+    let vertical = h >= w;
+    let (long, thin) = if vertical { (h, w) } else { (w, h) };
+    let least = if vertical { grid.height / 16 } else { grid.width / 16 };
+    if long < least.max(12) || long < 3 * thin || blob.count * 10 < c.area() * 7 {
+        return None;
+    }
+    let mut hues = [0f32; POINTS];
+    for (i, hue) in hues.iter_mut().enumerate() {
+        let at = (2 * i + 1) * long / (2 * POINTS);
+        let (x, y) = if vertical { (c.x0 + w / 2, c.y0 + at) } else { (c.x0 + at, c.y0 + h / 2) };
+        let p = grid.rgb[y * grid.width + x];
+        if tint.chroma(p) < STRONG {
+            return None;
+        }
+        // Red and magenta to just below zero, so that the run red → blue is monotonic.
+        let h = tint.hue(p);
+        *hue = if h > 300.0 { h - 360.0 } else { h };
+    }
+    let travel = hues[POINTS - 1] - hues[0];
+    let sign = travel.signum();
+    let monotonic = hues.windows(2).all(|p| (p[1] - p[0]) * sign > -25.0);
+    let green = hues.iter().filter(|&&h| (75.0..165.0).contains(&h)).count();
+    (monotonic && travel.abs() >= 150.0 && green >= 2)
+        .then_some(Strip { cells: c, red_first: travel > 0.0 })
+}
+
+/// Describes the strip for the layout, to the pixel.
+pub(super) fn describe(
+    frame: &Frame,
+    grid: &Grid,
+    tint: &Tint,
+    strip: &Strip,
+) -> Option<ColourBar> {
+    let s = grid.step as i64;
+    let c = &strip.cells;
+    let (x0, y0) = (c.x0 as i64 * s, c.y0 as i64 * s);
+    let (x1, y1) = (c.x1 as i64 * s, c.y1 as i64 * s);
+    // Along its middle lines, outwards from half of the strong chroma just inside.
+    let chroma = |x: i64, y: i64| tint.chroma(super::probe::pixel(frame, x, y));
+    let edge = |inside: i64, outside: i64, at: &dyn Fn(i64) -> u8| {
+        let towards = (outside - inside).signum();
+        let mut t = inside;
+        let least = (at(inside) / 2).max(20);
+        while (t - outside) * towards < 0 && at(t + towards) >= least {
+            t += towards;
+        }
+        t
+    };
+    let (mx, my) = (i64::midpoint(x0, x1), i64::midpoint(y0, y1));
+    let margin = s + 1;
+    let left = edge(mx, x0 - margin, &|x| chroma(x, my));
+    let right = edge(mx, x1 - 1 + margin, &|x| chroma(x, my)) + 1;
+    let top = edge(my.min(y0 + 3 * s), y0 - margin, &|y| chroma(mx, y));
+    let bottom = edge(my.max(y1 - 1 - 3 * s), y1 - 1 + margin, &|y| chroma(mx, y)) + 1;
+    let px = |v: i64| u32::try_from(v.max(0)).ok();
+    let region =
+        Region::new(px(left)?, px(top)?, px(right)?, px(bottom)?)?.intersect(&frame.bounds())?;
+    let hard_end =
+        numbered(grid, c).then_some(if strip.red_first { HardEnd::Red } else { HardEnd::Blue });
+    Some(ColourBar { region, hard_end })
+}
+
+/// Tells whether labels stand at regular steps on one side of an upright strip.
+fn numbered(grid: &Grid, c: &Cells) -> bool {
+    if c.height() < c.width() {
+        return false;
+    }
+    let reach = (grid.width / 16).max(12);
+    let lit = |x: usize, y: usize| luma(grid.rgb[y * grid.width + x]) > 70;
+    let count = |x: usize| (c.y0..c.y1).filter(|&y| lit(x, y)).count();
+    let right: Vec<usize> = (c.x1 + 1..(c.x1 + 1 + reach).min(grid.width)).collect();
+    let left: Vec<usize> = (c.x0.saturating_sub(1 + reach)..c.x0.saturating_sub(1)).rev().collect();
+    [right, left].into_iter().any(|columns| {
+        // The nearest group of columns that hold something but are not solid: a grey bar beside the
+        // coloured one is skipped, the next thing after the labels ends them.
+        let mut labels: Option<(usize, usize)> = None;
+        let (mut empty, mut solid) = (0, 0);
+        // Labels stand close to their bar; what is farther off is a depth ruler or a view.
+        let close = (grid.width / 120).max(3);
+        for (distance, x) in columns.into_iter().enumerate() {
+            let n = count(x);
+            if n * 10 > c.height() * 6 {
+                if labels.is_some() {
+                    break;
+                }
+                solid = distance;
+                continue;
+            }
+            if n == 0 {
+                empty += 1;
+                if empty > 2 && labels.is_some() || labels.is_none() && distance > close + solid {
+                    break;
+                }
+                continue;
+            }
+            empty = 0;
+            labels = Some(labels.map_or((x, x + 1), |(a, b)| (a.min(x), b.max(x + 1))));
+        }
+        labels.is_some_and(|(x0, x1)| regular(&lit, x0, x1, c.y0, c.y1))
+    })
+}
+
+/// Tells whether the rows `y0..y1` hold three labels or more at regular steps.
+fn regular(lit: &dyn Fn(usize, usize) -> bool, x0: usize, x1: usize, y0: usize, y1: usize) -> bool {
+    let mut centres: Vec<f32> = Vec::new();
+    let mut start = None;
+    for y in y0..=y1 {
+        match (y < y1 && (x0..x1).any(|x| lit(x, y)), start) {
+            (true, None) => start = Some(y),
+            (false, Some(s)) => {
+                if (y - s) * 3 > y1 - y0 {
+                    return false;
+                }
+                // A label that the strip's end cuts has its centre elsewhere.
+                if s > y0 && y < y1 {
+                    centres.push((y + s) as f32 / 2.0);
+                }
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    let gaps: Vec<f32> = centres.windows(2).map(|p| p[1] - p[0]).collect();
+    if gaps.len() < 2 {
+        return false;
+    }
+    let mean = gaps.iter().sum::<f32>() / gaps.len() as f32;
+    gaps.iter().all(|g| (g - mean).abs() < 0.25 * mean + 1.0)
+}

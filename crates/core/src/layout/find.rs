@@ -1,0 +1,377 @@
+//! The full search: colour, shape, twin, views, bar. Runs on the caller's thread.
+
+use super::blob::{self, Blob, Blobs};
+use super::colour::{self, COLOURED, Tint};
+use super::edges::{self, Band};
+use super::grid::{Cells, Grid};
+use super::texture::{Match, Texture};
+use super::twin::{self, Blocks};
+use super::{NoDualView, Orientation, ScreenLayout, bar, views};
+use crate::frame::{Frame, PixelFormat};
+use crate::region::Region;
+
+/// Smallest picture that is searched, in pixels.
+const MIN_SIDE_PX: u32 = 96;
+/// Coloured areas that are tried at most, largest first.
+const MAX_CANDIDATES: usize = 4;
+
+/// Finds the dual view on a picture. Holds the buffers of the search, so that a second search
+/// allocates next to nothing.
+#[derive(Debug)]
+pub struct Finder {
+    grid: Grid,
+    mask: Vec<u8>,
+    blobs: Blobs,
+    texture: Texture,
+    counts: Vec<u32>,
+    peaks: Vec<Match>,
+    blocks: Blocks,
+    lattice: Vec<(i32, i32, usize)>,
+    band: Band,
+    other: Band,
+    profile: Vec<f32>,
+    joint: Joint,
+}
+
+impl Default for Finder {
+    fn default() -> Self {
+        Self {
+            grid: Grid::default(),
+            mask: Vec::new(),
+            blobs: Blobs::default(),
+            texture: Texture::default(),
+            counts: Vec::new(),
+            peaks: Vec::new(),
+            blocks: Blocks::default(),
+            lattice: Vec::new(),
+            band: Band::default(),
+            other: Band::default(),
+            profile: Vec::new(),
+            joint: [[0; 64]; 32],
+        }
+    }
+}
+
+impl Finder {
+    /// Makes a finder; its buffers grow with the first picture.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Searches the whole picture.
+    ///
+    /// # Errors
+    /// The reason why the picture is not a dual view: the furthest that any coloured area got.
+    pub fn find(&mut self, frame: &Frame) -> Result<ScreenLayout, NoDualView> {
+        self.search(frame).map(|found| found.layout)
+    }
+
+    /// As [`Finder::find`], with what the follower needs besides.
+    pub(super) fn search(&mut self, frame: &Frame) -> Result<Found, NoDualView> {
+        if frame.width().min(frame.height()) < MIN_SIDE_PX {
+            return Err(NoDualView::TooSmall);
+        }
+        self.grid.sample(frame);
+        if blank(&self.grid) {
+            return Err(NoDualView::Blank);
+        }
+        if frame.format().pixel == PixelFormat::Gray8 {
+            return Err(NoDualView::NoColourBox);
+        }
+        let tint = Tint::of(&self.grid);
+        self.mask.clear();
+        self.mask.extend(self.grid.rgb.iter().map(|&p| u8::from(tint.chroma(p) >= COLOURED)));
+        let (w, h) = (self.grid.width, self.grid.height);
+        self.blobs.label(&self.mask, w, h, 16);
+        let mut reason = NoDualView::NoColourBox;
+        let mut texture_ready = false;
+        for i in 0..self.blobs.found.len().min(MAX_CANDIDATES) {
+            let candidate = self.blobs.found[i];
+            if candidate.count * 200 < w * h {
+                break;
+            }
+            let Some(cells) = self.box_of(&candidate) else {
+                reason = further(reason, NoDualView::NotElastogram);
+                continue;
+            };
+            if !texture_ready {
+                self.texture.sample(&self.grid);
+                texture_ready = true;
+            }
+            match self.complete(frame, &tint, &candidate, &cells) {
+                Ok(layout) => return Ok(Found { layout, tint }),
+                Err(why) => reason = further(reason, why),
+            }
+        }
+        Err(reason)
+    }
+
+    /// The rectangle of a coloured area, if its shape can be a colour box.
+    fn box_of(&mut self, blob: &Blob) -> Option<Cells> {
+        let cells = blob::trim(&self.blobs.labels, self.grid.width, blob, &mut self.counts);
+        if cells.width() < 10 || cells.height() < 8 {
+            return None;
+        }
+        let shape = blob::shape(&self.blobs.labels, self.grid.width, blob.label, &cells);
+        (shape.solid > 0.5 && shape.fill > 0.4).then_some(cells)
+    }
+
+    // One straight sequence of steps, in the order of docs/design/layout.md.
+    #[allow(clippy::too_many_lines)]
+    fn complete(
+        &mut self,
+        frame: &Frame,
+        tint: &Tint,
+        blob: &Blob,
+        cells: &Cells,
+    ) -> Result<ScreenLayout, NoDualView> {
+        let (w, h) = (self.grid.width, self.grid.height);
+        let step = self.grid.step as u32;
+        let shape = blob::shape(&self.blobs.labels, w, blob.label, cells);
+        let straight = shape.full_rows > 0.7 && shape.full_columns > 0.7;
+        let approx = to_region(cells, step).ok_or(NoDualView::NotElastogram)?;
+        let elastogram_box =
+            edges::refine(frame, tint, &approx, step, straight, &mut self.band, &mut self.profile);
+        let strip = bar::find(&self.grid, tint, &self.blobs, cells, &mut self.counts);
+        let colours = self.colours(tint, blob, cells);
+        if colours.flat || colours.tinted {
+            return Err(NoDualView::NotElastogram);
+        }
+
+        twin::candidates(&self.texture, cells, w, h, &mut self.peaks);
+        let side =
+            (24 + 2 * step).min(elastogram_box.height().min(elastogram_box.width()) / 3).max(8);
+        let (labels, s) = (&self.blobs.labels, step as i32);
+        twin::lattice(
+            &elastogram_box,
+            side,
+            |x, y| {
+                let (x, y) = (x.div_euclid(s), y.div_euclid(s));
+                (0..w as i32).contains(&x)
+                    && (0..h as i32).contains(&y)
+                    && labels[y as usize * w + x as usize] == blob.label
+            },
+            &mut self.lattice,
+        );
+        let mut best: Option<(twin::Placed, Match, f32)> = None;
+        let strongest = self.peaks.first().map_or(0.0, |p| p.ncc);
+        for &m in self.peaks.iter().take_while(|p| p.ncc > 0.6 * strongest) {
+            let placed = twin::place(
+                frame,
+                &self.lattice,
+                (m.dx as i32 * step as i32, m.dy as i32 * step as i32),
+                step as i32 + 1,
+                side,
+                &mut self.blocks,
+            );
+            let score = placed.score();
+            if best.as_ref().is_none_or(|b| score > b.2) {
+                best = Some((placed, m, score));
+            }
+        }
+        let (placed, m, score) = best.ok_or(NoDualView::NoTwin)?;
+        let second = self
+            .peaks
+            .iter()
+            .filter(|p| (p.dx - m.dx).abs() > 5 || (p.dy - m.dy).abs() > 5)
+            .map(|p| p.ncc)
+            .fold(0.0, f32::max);
+        let unique = m.ncc > 0.25 && m.ncc > 1.3 * second;
+        let (inside, around) = (placed.inside, placed.around);
+        // A rainbow bar on the screen speaks for a stiffness map; without one, flow colours and
+        // areas full of holes must show the tissue through themselves all over.
+        let palette = strip.is_some();
+        let doubtful =
+            colours.velocity || shape.body < 0.75 || !colours.rainbow && shape.body < 0.9;
+        let through = if !palette && doubtful {
+            inside.1 >= 8 && inside.0 >= 0.5
+        } else {
+            inside.1 >= 5 && inside.0 >= 0.35
+        };
+        let beside = around.1 >= 6
+            && (palette || !colours.velocity && shape.body >= 0.85 && shape.fill >= 0.72)
+            && (around.0 >= 0.6 && inside.1 >= 6 && inside.0 >= 0.2
+                || around.0 >= 0.7 && inside.1 >= 3 && inside.0 >= 0.08 && colours.rainbow
+                || around.0 >= 0.85 && around.1 >= 8 && palette && shape.body >= 0.6);
+        if !unique || !(through || beside) {
+            return Err(NoDualView::NoTwin);
+        }
+        let elastogram_box = if straight {
+            let sharp = edges::sharpen(
+                frame,
+                &elastogram_box,
+                (placed.dx, placed.dy),
+                &mut self.band,
+                &mut self.other,
+                &mut self.profile,
+            );
+            edges::to_outline(frame, &sharp, step, &mut self.band)
+        } else {
+            elastogram_box
+        };
+        let bounds = frame.bounds();
+        let bmode_box = elastogram_box
+            .translate(placed.dx, placed.dy)
+            .filter(|b| bounds.contains(b))
+            .ok_or(NoDualView::NoTwin)?;
+        let view = views::view(&self.grid, &self.texture, cells, &m);
+        let elastogram_view =
+            to_region(&view, step).map_or(elastogram_box, |v| union(&v, &elastogram_box));
+        let bmode_view = elastogram_view
+            .translate(placed.dx, placed.dy)
+            .and_then(|v| v.intersect(&bounds))
+            .unwrap_or(bmode_box);
+        Ok(ScreenLayout {
+            orientation: if placed.dy.abs() > placed.dx.abs() {
+                Orientation::Stacked
+            } else {
+                Orientation::SideBySide
+            },
+            bmode_view,
+            elastogram_view,
+            bmode_box,
+            elastogram_box,
+            colour_bar: strip.and_then(|s| bar::describe(frame, &self.grid, tint, &s)),
+            confidence: score.clamp(0.0, 1.0),
+        })
+    }
+
+    fn colours(&mut self, tint: &Tint, blob: &Blob, cells: &Cells) -> Colours {
+        let mut bins = [0u32; 12];
+        let mut total = 0u32;
+        let mut chroma = [0u32; 256];
+        let mut floors = [0u32; 256];
+        self.joint.iter_mut().for_each(|row| row.fill(0));
+        let (mut sin, mut cos) = (0f32, 0f32);
+        for y in cells.y0..cells.y1 {
+            for x in cells.x0..cells.x1 {
+                let i = y * self.grid.width + x;
+                if self.blobs.labels[i] == blob.label {
+                    let p = self.grid.rgb[i];
+                    let hue = tint.hue(p);
+                    bins[(hue / 30.0) as usize % 12] += 1;
+                    let c = tint.chroma(p);
+                    chroma[usize::from(c)] += 1;
+                    // Of the picture as it is: a tint is a multiple of the grey.
+                    let floor = p[0].min(p[1]).min(p[2]);
+                    let raw = p[0].max(p[1]).max(p[2]) - floor;
+                    self.joint[usize::from(floor >> 3)][usize::from(raw >> 2)] += 1;
+                    floors[usize::from(floor)] += 1;
+                    sin += hue.to_radians().sin();
+                    cos += hue.to_radians().cos();
+                    total += 1;
+                }
+            }
+        }
+        let n = total.max(1) as f32;
+        let share = |k: u32| k as f32 / n;
+        // Median chroma of the darker and of the brighter half.
+        let split = quantile(&floors, total / 2) >> 3;
+        let median = |rows: &[[u32; 64]]| {
+            let n: u32 = rows.iter().flatten().sum();
+            let mut below = 0;
+            (0..64)
+                .find(|&c| {
+                    below += rows.iter().map(|row| row[c]).sum::<u32>();
+                    below * 2 > n
+                })
+                .unwrap_or(0) as f32
+        };
+        let variation =
+            (median(&self.joint[split + 1..]) + 1.0) / (median(&self.joint[..=split]) + 1.0);
+        let (q1, q3) = (quantile(&chroma, total / 4), quantile(&chroma, total * 3 / 4));
+        let concentration = (sin * sin + cos * cos).sqrt() / n;
+        let spread = bins.iter().filter(|&&k| share(k) > 0.02).count();
+        let green = share(bins[3] + bins[4] + bins[5]);
+        Colours {
+            rainbow: spread >= 3 && green > 0.03,
+            flat: q3 - q1 < 3 && concentration > 0.99,
+            tinted: concentration > 0.8 && variation > 1.08,
+            velocity: share(bins[3] + bins[4] + bins[9] + bins[10]) < 0.04
+                && share(bins[11] + bins[0] + bins[1]) > 0.08
+                && share(bins[5] + bins[6] + bins[7] + bins[8]) > 0.1,
+        }
+    }
+}
+
+fn quantile(histogram: &[u32; 256], rank: u32) -> usize {
+    let mut below = 0;
+    histogram
+        .iter()
+        .position(|&n| {
+            below += n;
+            below > rank
+        })
+        .unwrap_or(255)
+}
+
+/// What a search found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) layout: ScreenLayout,
+    /// The tint of the picture's greys.
+    pub(super) tint: Tint,
+}
+
+/// Cells of an area by smallest channel (steps of 8) and chroma (steps of 4).
+type Joint = [[u32; 64]; 32];
+
+/// Colours of an area.
+#[allow(clippy::struct_excessive_bools)]
+struct Colours {
+    /// Three hues or more, green among them.
+    rainbow: bool,
+    /// One flat colour: a button.
+    flat: bool,
+    /// Chroma follows luma at one hue: a tinted grey picture.
+    tinted: bool,
+    /// Red to yellow and blue to cyan with nothing between: flow.
+    velocity: bool,
+}
+
+fn to_region(cells: &Cells, step: u32) -> Option<Region> {
+    Region::new(
+        cells.x0 as u32 * step,
+        cells.y0 as u32 * step,
+        cells.x1 as u32 * step,
+        cells.y1 as u32 * step,
+    )
+}
+
+fn union(a: &Region, b: &Region) -> Region {
+    Region::new(a.x0().min(b.x0()), a.y0().min(b.y0()), a.x1().max(b.x1()), a.y1().max(b.y1()))
+        .unwrap_or(*a)
+}
+
+/// Of two reasons the one that got further.
+fn further(a: NoDualView, b: NoDualView) -> NoDualView {
+    let rank = |r: NoDualView| match r {
+        NoDualView::TooSmall | NoDualView::Blank => 0,
+        NoDualView::NoColourBox => 1,
+        NoDualView::NotElastogram => 2,
+        NoDualView::NoTwin | NoDualView::PinsDoNotFit => 3,
+    };
+    if rank(b) > rank(a) { b } else { a }
+}
+
+/// One colour, or next to nothing on it.
+fn blank(grid: &Grid) -> bool {
+    let mut histogram = [0u32; 256];
+    for &p in &grid.rgb {
+        histogram[usize::from(colour::luma(p))] += 1;
+    }
+    let total = grid.rgb.len() as u32;
+    let mut below = 0;
+    let (mut low, mut high) = (0, 255);
+    for (i, &n) in histogram.iter().enumerate() {
+        if below * 1000 < total * 2 {
+            low = i;
+        }
+        below += n;
+        if below * 1000 >= total * 998 {
+            high = i;
+            break;
+        }
+    }
+    high <= low + 8
+}

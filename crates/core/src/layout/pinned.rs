@@ -1,0 +1,121 @@
+//! Regions that a preset pins: used as they are, as long as the picture supports them.
+
+use super::colour::Tint;
+use super::probe::{coloured_share, pixel};
+use super::{ColourBar, NoDualView, Orientation, PinnedLayout, ScreenLayout};
+use crate::frame::Frame;
+use crate::region::Region;
+
+/// Coloured share of the pinned box below which there is no map in it.
+const LEAST_MAP: f32 = 0.1;
+/// Columns and rows at which a view is looked at for its map.
+const LATTICE: u32 = 96;
+
+/// Checks `pins` against `frame` and returns them as a layout.
+pub(super) fn apply(pins: &PinnedLayout, frame: &Frame) -> Result<ScreenLayout, NoDualView> {
+    let pins = fit(pins, frame).ok_or(NoDualView::PinsDoNotFit)?;
+    let tint = Tint::default();
+    let elastogram_box = match pins.elastogram_box {
+        Some(region) => region,
+        None => map_in(frame, &pins.elastogram_view).ok_or(NoDualView::NoColourBox)?,
+    };
+    let bmode_box = match pins.bmode_box {
+        Some(region) => region,
+        None => twin_of(&elastogram_box, &pins.elastogram_view, &pins.bmode_view)
+            .and_then(|r| r.intersect(&frame.bounds()))
+            .ok_or(NoDualView::PinsDoNotFit)?,
+    };
+    let map = coloured_share(frame, &elastogram_box, &tint);
+    if map < LEAST_MAP {
+        return Err(NoDualView::NoColourBox);
+    }
+    if coloured_share(frame, &bmode_box, &tint) > 0.5 * map {
+        return Err(NoDualView::NoTwin);
+    }
+    let across = elastogram_box.x0().abs_diff(bmode_box.x0());
+    let down = elastogram_box.y0().abs_diff(bmode_box.y0());
+    Ok(ScreenLayout {
+        orientation: if down > across { Orientation::Stacked } else { Orientation::SideBySide },
+        bmode_view: pins.bmode_view,
+        elastogram_view: pins.elastogram_view,
+        bmode_box,
+        elastogram_box,
+        colour_bar: pins.colour_bar.map(|region| ColourBar { region, hard_end: pins.hard_end }),
+        confidence: 1.0,
+    })
+}
+
+/// The pins at the frame's size, if the frame has their proportions and holds them all.
+fn fit(pins: &PinnedLayout, frame: &Frame) -> Option<PinnedLayout> {
+    let [width, height] = pins.size.map(u64::from);
+    let (w, h) = (u64::from(frame.width()), u64::from(frame.height()));
+    // Another size of the same proportions is scaled: a grabber may halve what it sends.
+    if width == 0 || height == 0 || (width * h).abs_diff(height * w) > width.max(height) {
+        return None;
+    }
+    let scale =
+        |v: u32, from: u64, to: u64| u32::try_from((u64::from(v) * to + from / 2) / from).ok();
+    let region = |r: &Region| {
+        let (x0, x1) = (scale(r.x0(), width, w)?, scale(r.x1(), width, w)?);
+        let (y0, y1) = (scale(r.y0(), height, h)?, scale(r.y1(), height, h)?);
+        Region::new(x0, y0, x1, y1).filter(|r| frame.bounds().contains(r))
+    };
+    let optional = |r: &Option<Region>| match r {
+        Some(r) => region(r).map(Some),
+        None => Some(None),
+    };
+    Some(PinnedLayout {
+        size: [frame.width(), frame.height()],
+        bmode_view: region(&pins.bmode_view)?,
+        elastogram_view: region(&pins.elastogram_view)?,
+        bmode_box: optional(&pins.bmode_box)?,
+        elastogram_box: optional(&pins.elastogram_box)?,
+        colour_bar: optional(&pins.colour_bar)?,
+        hard_end: pins.hard_end,
+    })
+}
+
+/// The rectangle of a pinned view that is coloured: rows and columns that are so by a fifth.
+fn map_in(frame: &Frame, view: &Region) -> Option<Region> {
+    let tint = Tint::default();
+    let (mut rows, mut columns) = ([0u32; LATTICE as usize], [0u32; LATTICE as usize]);
+    let at = |from: u32, len: u32, k: u32| {
+        from + (u64::from(len) * u64::from(2 * k + 1) / u64::from(2 * LATTICE)) as u32
+    };
+    for j in 0..LATTICE {
+        for i in 0..LATTICE {
+            let (x, y) = (at(view.x0(), view.width(), i), at(view.y0(), view.height(), j));
+            let hit = tint.chroma(pixel(frame, x.into(), y.into())) >= super::colour::COLOURED;
+            rows[j as usize] += u32::from(hit);
+            columns[i as usize] += u32::from(hit);
+        }
+    }
+    let span = |counts: &[u32]| {
+        let most = counts.iter().copied().max().unwrap_or(0);
+        let need = (most / 3).max(LATTICE / 12);
+        let first = counts.iter().position(|&c| c >= need)?;
+        let last = counts.iter().rposition(|&c| c >= need)?;
+        Some((first as u32, last as u32 + 1))
+    };
+    let ((x0, x1), (y0, y1)) = (span(&columns)?, span(&rows)?);
+    let edge = |from: u32, len: u32, k: u32| {
+        from + (u64::from(len) * u64::from(k) / u64::from(LATTICE)) as u32
+    };
+    Region::new(
+        edge(view.x0(), view.width(), x0),
+        edge(view.y0(), view.height(), y0),
+        edge(view.x0(), view.width(), x1),
+        edge(view.y0(), view.height(), y1),
+    )
+}
+
+/// The same place of another view, scaled if the views differ in size.
+fn twin_of(part: &Region, view: &Region, other: &Region) -> Option<Region> {
+    let map = |v: u32, from: u32, len: u32, to: u32, to_len: u32| {
+        let off = (i64::from(v) - i64::from(from)) * i64::from(to_len) / i64::from(len);
+        u32::try_from(i64::from(to) + off).ok()
+    };
+    let x = |v| map(v, view.x0(), view.width(), other.x0(), other.width());
+    let y = |v| map(v, view.y0(), view.height(), other.y0(), other.height());
+    Region::new(x(part.x0())?, y(part.y0())?, x(part.x1())?, y(part.y1())?)
+}

@@ -1,0 +1,487 @@
+//! `model.toml`: all that the daemon must know about a model file before it may run it.
+//!
+//! Trainer and daemon meet only in `model.onnx` and this manifest, so what is read here is checked
+//! once and is right afterwards. Pure: the caller reads the files. The keys are described in
+//! `docs/reference/model-manifest.md`.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::calibrate::Calibration;
+
+/// The `schema` that this version reads and writes.
+pub const SCHEMA: u32 = 1;
+
+/// Why a manifest cannot be used.
+#[derive(Debug, Error)]
+pub enum ManifestError {
+    /// Not TOML, a key that is not known, or one that is missing.
+    #[error("the manifest cannot be read: {0}")]
+    Syntax(#[from] Box<toml::de::Error>),
+    /// Written for another version.
+    #[error(
+        "the manifest has schema {found}, this version reads schema {SCHEMA}: export the model again or use the matching sonofuse"
+    )]
+    Schema {
+        /// The number in the file.
+        found: u32,
+    },
+    /// A value that makes no sense.
+    #[error("manifest key `{key}`: {problem}")]
+    Value {
+        /// The key, with its tables.
+        key: &'static str,
+        /// What is wrong and what it must be.
+        problem: String,
+    },
+}
+
+/// A model's manifest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of the manifest's form: [`SCHEMA`].
+    pub schema: u32,
+    /// Short name, as readings show it.
+    pub name: String,
+    /// One sentence for people.
+    pub summary: String,
+    /// False for random weights: every output then says that the score means nothing.
+    pub trained: bool,
+    /// The model file, beside the manifest.
+    pub file: String,
+    /// SHA-256 of the model file, 64 hexadecimal digits.
+    pub sha256: String,
+    /// What the network is fed.
+    pub input: Input,
+    /// What comes out.
+    pub output: Output,
+    /// From logit to probability.
+    #[serde(default)]
+    pub calibration: Calibration,
+    /// Where to cut, and what that cut was measured to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Threshold>,
+    /// Inputs beyond these ranges are unlike the training set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out_of_distribution: Option<OutOfDistribution>,
+    /// How several elastograms of one nodule make one score.
+    #[serde(default)]
+    pub aggregation: Aggregation,
+    /// Where the model comes from.
+    pub provenance: Provenance,
+    /// Known answers, computed by the exporter's own arithmetic.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub golden: Vec<Golden>,
+}
+
+/// What the network is fed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Input {
+    /// How large.
+    pub size: InputSize,
+    /// The crop of the B-mode view.
+    pub bmode: Branch,
+    /// The crop of the elastogram view.
+    pub elastogram: Branch,
+}
+
+/// How large the two crops are when the network sees them. Both get the same size.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(
+    tag = "mode",
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case",
+    deny_unknown_fields
+)]
+pub enum InputSize {
+    /// Always this size; the crop is warped to it (models with fully connected heads).
+    Fixed {
+        /// Width in pixels.
+        width_px: u32,
+        /// Height in pixels.
+        height_px: u32,
+    },
+    /// The crop's own aspect ratio (models with SPP and GAP heads).
+    Native {
+        /// The shorter side is made at least this long, in pixels.
+        min_side_px: u32,
+        /// The longer side is made at most this long, in pixels.
+        max_side_px: u32,
+        /// Both sides are made a multiple of this, in pixels.
+        #[serde(default = "one")]
+        multiple_px: u32,
+        /// The crop is scaled as if the elastogram view were this wide, in pixels, so that grabbers
+        /// of different resolution show the same anatomy at the same scale; without it, the crop
+        /// keeps the pixels it has on the screen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        view_width_px: Option<u32>,
+    },
+}
+
+const fn one() -> u32 {
+    1
+}
+
+/// One of the two inputs. `x = (code − mean) / std`, with the code value 0..=255.
+///
+/// `ImageNet` weights from torchvision: `rgb`, mean 123.675, 116.28, 103.53, std 58.395, 57.12,
+/// 57.375. The original Caffe VGG16: `bgr`, mean 103.939, 116.779, 123.68, std 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Branch {
+    /// Name of the graph's input.
+    pub name: String,
+    /// Order of the three channels.
+    pub order: ChannelOrder,
+    /// Taken off each channel, in code values 0..=255, in the order of `order`.
+    pub mean: [f32; 3],
+    /// Divides each channel, in code values, above 0, in the order of `order`.
+    pub std: [f32; 3],
+}
+
+/// Order of the colour channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChannelOrder {
+    /// Red first.
+    Rgb,
+    /// Blue first, as Caffe has it.
+    Bgr,
+}
+
+/// What comes out of the network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Output {
+    /// Name of the graph's output.
+    pub name: String,
+    /// What its numbers are.
+    pub kind: OutputKind,
+}
+
+/// What the output's numbers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutputKind {
+    /// One number: the log-odds of malignancy.
+    Logit,
+    /// Two numbers, benign then malignant, before the softmax, as in the paper; their difference is
+    /// the log-odds.
+    BenignMalignant,
+}
+
+impl OutputKind {
+    /// How many numbers the network gives.
+    pub const fn len(self) -> usize {
+        match self {
+            Self::Logit => 1,
+            Self::BenignMalignant => 2,
+        }
+    }
+
+    /// Always false: there is always a number.
+    pub const fn is_empty(self) -> bool {
+        false
+    }
+}
+
+/// Where to cut the probability.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Threshold {
+    /// At or above: malignant. 0..=1.
+    pub malignancy: f32,
+    /// Sensitivity measured at the cut, 0..=1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sensitivity: Option<f32>,
+    /// Specificity measured at the cut, 0..=1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub specificity: Option<f32>,
+}
+
+/// Ranges of each normalised input channel's mean and standard deviation, `[low, high]`, in the
+/// order of the branch's channels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct OutOfDistribution {
+    /// Means of the B-mode input.
+    pub bmode_mean: [[f32; 2]; 3],
+    /// Standard deviations of the B-mode input.
+    pub bmode_std: [[f32; 2]; 3],
+    /// Means of the elastogram input.
+    pub elastogram_mean: [[f32; 2]; 3],
+    /// Standard deviations of the elastogram input.
+    pub elastogram_std: [[f32; 2]; 3],
+}
+
+/// How several elastograms of one nodule make one score.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Aggregation {
+    /// Standard deviation of the logit from one elastogram to the next of the same nodule, measured
+    /// on validation patients: the interval's width while there is little evidence.
+    pub logit_sd: f32,
+}
+
+impl Default for Aggregation {
+    fn default() -> Self {
+        Self { logit_sd: 1.0 }
+    }
+}
+
+/// Where the model comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Provenance {
+    /// The program that wrote it, with its version.
+    pub writer: String,
+    /// What it was trained on, in a sentence.
+    pub data: String,
+    /// Seed of the weights or of the training run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Commit of the trainer, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The card, beside the manifest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub card: Option<String>,
+}
+
+/// A known answer: the network's logit for [`crate::preprocess::FusionInput::golden`] of this size.
+/// A backend whose answer differs by more is broken and is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Golden {
+    /// Width of both inputs in pixels.
+    pub width_px: u32,
+    /// Height of both inputs in pixels.
+    pub height_px: u32,
+    /// The logit.
+    pub logit: f32,
+    /// Largest difference allowed.
+    pub tolerance: f32,
+}
+
+impl Manifest {
+    /// Reads and checks the text of a `model.toml`.
+    ///
+    /// # Errors
+    /// [`ManifestError`] with the key and what it must be.
+    pub fn parse(text: &str) -> Result<Self, ManifestError> {
+        /// Read first: another schema may have other keys.
+        #[derive(Deserialize)]
+        struct Version {
+            schema: u32,
+        }
+        let Version { schema } = toml::from_str(text).map_err(Box::new)?;
+        if schema != SCHEMA {
+            return Err(ManifestError::Schema { found: schema });
+        }
+        let manifest: Self = toml::from_str(text).map_err(Box::new)?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// Checks what the types cannot hold.
+    ///
+    /// # Errors
+    /// [`ManifestError::Value`].
+    pub fn check(&self) -> Result<(), ManifestError> {
+        let require = |ok: bool, key: &'static str, problem: &dyn Fn() -> String| {
+            if ok { Ok(()) } else { Err(ManifestError::Value { key, problem: problem() }) }
+        };
+        require(!self.name.is_empty() && self.name.len() <= 64, "name", &|| {
+            "must have 1 to 64 characters".into()
+        })?;
+        require(is_plain_name(&self.file), "file", &|| {
+            format!(
+                "`{}` must be the name of a file beside the manifest, without a path",
+                self.file
+            )
+        })?;
+        require(
+            self.sha256.len() == 64 && self.sha256.bytes().all(|b| b.is_ascii_hexdigit()),
+            "sha256",
+            &|| "must be 64 hexadecimal digits".into(),
+        )?;
+        self.input.check()?;
+        let unit = |v: f32| (0.0..=1.0).contains(&v);
+        if let Some(t) = &self.threshold {
+            require(unit(t.malignancy), "threshold.malignancy", &|| "must be 0 to 1".into())?;
+            require(t.sensitivity.is_none_or(unit), "threshold.sensitivity", &|| {
+                "must be 0 to 1".into()
+            })?;
+            require(t.specificity.is_none_or(unit), "threshold.specificity", &|| {
+                "must be 0 to 1".into()
+            })?;
+        }
+        self.calibration
+            .check()
+            .map_err(|problem| ManifestError::Value { key: "calibration", problem })?;
+        require(
+            self.aggregation.logit_sd.is_finite() && self.aggregation.logit_sd > 0.0,
+            "aggregation.logit-sd",
+            &|| "must be above 0".into(),
+        )?;
+        if let Some(ood) = &self.out_of_distribution {
+            let ranges = [ood.bmode_mean, ood.bmode_std, ood.elastogram_mean, ood.elastogram_std];
+            require(
+                ranges.iter().flatten().all(|[lo, hi]| lo <= hi),
+                "out-of-distribution",
+                &|| "each range must be [low, high] with low ≤ high".into(),
+            )?;
+        }
+        for g in &self.golden {
+            require(
+                (1..=MAX_SIDE_PX).contains(&g.width_px) && (1..=MAX_SIDE_PX).contains(&g.height_px),
+                "golden.width-px, golden.height-px",
+                &|| format!("must be 1 to {MAX_SIDE_PX}"),
+            )?;
+            require(g.logit.is_finite() && g.tolerance > 0.0, "golden", &|| {
+                "the logit must be finite and the tolerance above 0".into()
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Largest input side that a manifest may ask for, in pixels: no scanner's box is larger, and a typo
+/// must not ask for gigabytes.
+pub const MAX_SIDE_PX: u32 = 2048;
+
+impl Input {
+    fn check(&self) -> Result<(), ManifestError> {
+        let fail = |key, problem: String| Err(ManifestError::Value { key, problem });
+        match self.size {
+            InputSize::Fixed { width_px, height_px } => {
+                if !(1..=MAX_SIDE_PX).contains(&width_px) || !(1..=MAX_SIDE_PX).contains(&height_px)
+                {
+                    return fail("input.size", format!("each side must be 1 to {MAX_SIDE_PX} px"));
+                }
+            }
+            InputSize::Native { min_side_px, max_side_px, multiple_px, view_width_px } => {
+                if min_side_px == 0 || min_side_px > max_side_px || max_side_px > MAX_SIDE_PX {
+                    return fail(
+                        "input.size",
+                        format!(
+                            "min-side-px {min_side_px} and max-side-px {max_side_px} must satisfy \
+                             1 ≤ min ≤ max ≤ {MAX_SIDE_PX}"
+                        ),
+                    );
+                }
+                if multiple_px == 0 || multiple_px > min_side_px {
+                    return fail(
+                        "input.size.multiple-px",
+                        format!("is {multiple_px}: it must be 1 to min-side-px"),
+                    );
+                }
+                if view_width_px.is_some_and(|v| !(16..=8192).contains(&v)) {
+                    return fail("input.size.view-width-px", "must be 16 to 8192".into());
+                }
+            }
+        }
+        for (branch, key) in [(&self.bmode, "input.bmode"), (&self.elastogram, "input.elastogram")]
+        {
+            if branch.name.is_empty() {
+                return fail(key, "name must not be empty".into());
+            }
+            if !branch.mean.iter().all(|m| m.is_finite())
+                || !branch.std.iter().all(|s| s.is_finite() && *s > 0.0)
+            {
+                return fail(key, "mean must be finite and std above 0".into());
+            }
+        }
+        if self.bmode.name == self.elastogram.name {
+            return fail("input", "the two inputs must have different names".into());
+        }
+        Ok(())
+    }
+}
+
+/// A manifest may only name a file in its own folder.
+fn is_plain_name(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0'])
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+schema = 1
+name = "m"
+summary = "a model"
+trained = false
+file = "model.onnx"
+sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+[input.size]
+mode = "native"
+min-side-px = 64
+max-side-px = 448
+[input.bmode]
+name = "bmode"
+order = "rgb"
+mean = [0, 0, 0]
+std = [255, 255, 255]
+[input.elastogram]
+name = "elastogram"
+order = "bgr"
+mean = [103.939, 116.779, 123.68]
+std = [1, 1, 1]
+[output]
+name = "logit"
+kind = "logit"
+[calibration]
+method = "isotonic"
+points = [[-2, 0.1], [2, 0.9]]
+[threshold]
+malignancy = 0.5
+[provenance]
+writer = "test"
+data = "none"
+"#;
+
+    #[test]
+    fn a_manifest_survives_writing_and_reading() {
+        let manifest = Manifest::parse(TEXT).unwrap();
+        assert_eq!(
+            manifest.input.size,
+            InputSize::Native {
+                min_side_px: 64,
+                max_side_px: 448,
+                multiple_px: 1,
+                view_width_px: None
+            }
+        );
+        let text = toml::to_string(&manifest).unwrap();
+        assert_eq!(Manifest::parse(&text).unwrap(), manifest);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_key() {
+        for (from, to, says) in [
+            ("schema = 1", "schema = 7", "schema 7"),
+            ("schema = 1", "", "schema"),
+            ("trained = false", "trained = false\nmagic = 1", "magic"),
+            ("file = \"model.onnx\"", "file = \"../model.onnx\"", "`file`"),
+            ("e3b0c442", "", "`sha256`"),
+            ("min-side-px = 64", "min-side-px = 640", "min-side-px 640"),
+            ("min-side-px = 64", "min-side-px = 64\nmultiple-px = 0", "multiple-px"),
+            ("mode = \"native\"", "mode = \"natural\"", "natural"),
+            ("min-side-px = 64", "min-side-px = 64\nwidth-px = 3", "width-px"),
+            ("std = [1, 1, 1]", "std = [1, 0, 1]", "`input.elastogram`"),
+            ("name = \"elastogram\"", "name = \"bmode\"", "different names"),
+            ("[2, 0.9]", "[2, 0.05]", "`calibration`"),
+            ("malignancy = 0.5", "malignancy = 50", "`threshold.malignancy`"),
+            ("schema = 1", "schema = ", "cannot be read"),
+        ] {
+            assert!(TEXT.contains(from), "{from}");
+            let error = Manifest::parse(&TEXT.replacen(from, to, 1)).unwrap_err().to_string();
+            assert!(error.contains(says), "{to:?} gave {error:?}");
+        }
+    }
+}

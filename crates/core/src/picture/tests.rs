@@ -1,0 +1,207 @@
+//! What counts as the same picture, and what as none.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+/// A repeatable noise source: xorshift, −1..1.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    }
+}
+
+fn frame(w: u32, h: u32, mut at: impl FnMut(u32, u32) -> [f64; 3]) -> Frame {
+    let mut data = Vec::new();
+    for y in 0..h {
+        for x in 0..w {
+            data.extend(at(x, y).map(|v| v.clamp(0.0, 255.0) as u8));
+        }
+    }
+    Frame::from_rgb(w, h, data).unwrap()
+}
+
+/// A blended map: `map` 0..1 as jet over `grey`.
+fn blend(map: f64, grey: f64) -> [f64; 3] {
+    [3.0, 2.0, 1.0].map(|k| 0.5 * grey + 127.5 * (1.5 - (4.0 * map - k).abs()).clamp(0.0, 1.0))
+}
+
+/// A map of soft tissue with a hard spot at `spot`, B-mode speckle from `speckle`, codec noise of
+/// `codec` code values.
+fn elastogram(spot: f64, speckle: u64, codec: f64, noise: u64) -> Frame {
+    let (mut s, mut c) = (Noise(speckle), Noise(noise));
+    frame(320, 200, |x, y| {
+        let d = (f64::from(x) - 160.0 - spot).hypot(f64::from(y) - 100.0) / 60.0;
+        let map = 0.2 + 0.6 * (-d * d).exp();
+        blend(map, 90.0 + 60.0 * s.next()).map(|v| v + codec * c.next())
+    })
+}
+
+fn look(f: &Frame) -> Look {
+    Look::take(f, &f.bounds(), &mut Vec::new())
+}
+
+#[test]
+fn a_repeated_map_under_codec_noise_and_live_bmode_is_not_new() {
+    let a = look(&elastogram(0.0, 1, 0.0, 2));
+    // Video noise of ±6 code values, and another speckle under the same map.
+    let b = look(&elastogram(0.0, 77, 6.0, 3));
+    let change = a.colour_change(&b);
+    assert!(!change.is_new(), "{change:?}");
+}
+
+#[test]
+fn a_new_map_is_new() {
+    let a = look(&elastogram(0.0, 1, 0.0, 2));
+    let b = look(&elastogram(5.0, 1, 0.0, 2));
+    let change = a.colour_change(&b);
+    assert!(change.is_new(), "{change:?}");
+}
+
+#[test]
+fn a_look_counts_colour_and_texture() {
+    let map = look(&elastogram(0.0, 1, 0.0, 2));
+    assert!(map.coloured > 0.95, "{}", map.coloured);
+    let mut n = Noise(5);
+    let speckle = look(&frame(320, 200, |_, _| [100.0 + 50.0 * n.next(); 3]));
+    assert!(speckle.coloured < 0.001 && speckle.texture > 20.0, "{speckle:?}");
+    let flat = look(&frame(320, 200, |x, _| [40.0 + f64::from(x) * 0.1; 3]));
+    assert!(flat.texture < 1.0, "{}", flat.texture);
+}
+
+#[test]
+fn another_anatomy_is_not_alike_and_a_small_move_is() {
+    let anatomy = |shift: f64, kind: f64| {
+        let mut n = Noise(9);
+        look(&frame(320, 200, |x, y| {
+            let (x, y) = (f64::from(x) + shift, f64::from(y));
+            [110.0 + 40.0 * (x * 0.03 * kind).sin() * (y * 0.05 / kind).cos() + 20.0 * n.next(); 3]
+        }))
+    };
+    let a = anatomy(0.0, 1.0);
+    assert!(a.likeness(&anatomy(4.0, 1.0)) > 0.8);
+    assert!(a.likeness(&anatomy(0.0, 2.3)) < 0.4);
+}
+
+#[test]
+fn a_look_outside_the_frame_or_of_one_pixel_is_harmless() {
+    let f = frame(3, 2, |_, _| [9.0; 3]);
+    let outside = Region::new(10, 10, 20, 20).unwrap();
+    assert!(Look::take(&f, &outside, &mut Vec::new()).coloured.abs() < 1e-9);
+    let one = Look::take(&f, &Region::new(2, 1, 3, 2).unwrap(), &mut Vec::new());
+    assert!((one.luma_mean - 9.0).abs() < 1.0);
+}
+
+const MS: u64 = 1_000_000;
+
+#[test]
+fn slow_elastography_over_live_bmode_is_not_a_freeze() {
+    let mut freeze = Freeze::default();
+    let still = look(&elastogram(0.0, 1, 0.0, 2));
+    let mut longest = 0;
+    for i in 0..120u64 {
+        let mut n = Noise(i + 1);
+        let shift = i as f64 * 0.8;
+        let bmode = look(&frame(160, 100, |x, _| {
+            [120.0 + 60.0 * ((f64::from(x) + shift) * 0.1).sin() + 10.0 * n.next(); 3]
+        }));
+        longest = longest.max(freeze.observe(&bmode, &still, i * 33 * MS));
+    }
+    assert!(longest < 1000 * MS, "{longest}");
+}
+
+#[test]
+fn unchanged_views_under_codec_noise_freeze_and_a_move_thaws() {
+    let mut freeze = Freeze::default();
+    for i in 0..90u64 {
+        let e = look(&elastogram(0.0, 1, 4.0, i + 5));
+        assert_eq!(freeze.observe(&e, &e, i * 33 * MS), i * 33 * MS);
+    }
+    let moved = look(&elastogram(9.0, 1, 0.0, 5));
+    assert_eq!(freeze.observe(&moved, &moved, 3000 * MS), 0);
+}
+
+#[test]
+fn time_that_goes_back_starts_the_freeze_again() {
+    let mut freeze = Freeze::default();
+    let e = look(&elastogram(0.0, 1, 0.0, 5));
+    freeze.observe(&e, &e, 5000 * MS);
+    assert_eq!(freeze.observe(&e, &e, 100 * MS), 0);
+    assert_eq!(freeze.observe(&e, &e, 200 * MS), 100 * MS);
+}
+
+#[test]
+fn cards_without_a_scanner_are_told_apart() {
+    struct Case {
+        name: &'static str,
+        frame: Frame,
+        says: &'static str,
+    }
+    let bars: [[f64; 3]; 8] = [
+        [235.0, 235.0, 235.0],
+        [235.0, 235.0, 16.0],
+        [16.0, 235.0, 235.0],
+        [16.0, 235.0, 16.0],
+        [235.0, 16.0, 235.0],
+        [235.0, 16.0, 16.0],
+        [16.0, 16.0, 235.0],
+        [16.0, 16.0, 16.0],
+    ];
+    let mut n = Noise(3);
+    for case in [
+        Case { name: "black", frame: frame(640, 480, |_, _| [3.0; 3]), says: "black" },
+        Case { name: "blue", frame: frame(1920, 1080, |_, _| [10.0, 20.0, 200.0]), says: "blue" },
+        Case { name: "grey", frame: frame(720, 576, |_, _| [128.0; 3]), says: "grey" },
+        Case {
+            name: "blue with a small text",
+            frame: frame(1280, 720, |x, y| {
+                let text = (600..680).contains(&x) && (350..366).contains(&y) && x % 3 == 0;
+                if text { [255.0; 3] } else { [0.0, 0.0, 170.0] }
+            }),
+            says: "blue",
+        },
+        Case {
+            name: "EBU bars",
+            frame: frame(1280, 720, |x, _| bars[x as usize / 160]),
+            says: "colour-bar",
+        },
+        Case {
+            name: "SMPTE-like bars with a ramp below",
+            frame: frame(720, 480, |x, y| {
+                if y < 320 { bars[x as usize * 7 / 720] } else { [f64::from(x) / 3.0; 3] }
+            }),
+            says: "colour-bar",
+        },
+        Case {
+            name: "snow",
+            frame: frame(720, 480, |_, _| [128.0 + 127.0 * n.next(); 3]),
+            says: "snow",
+        },
+        Case { name: "one pixel", frame: frame(1, 1, |_, _| [0.0; 3]), says: "black" },
+    ] {
+        let why = no_signal(&case.frame).unwrap_or("a picture");
+        assert!(why.contains(case.says), "{}: {why}", case.name);
+    }
+}
+
+#[test]
+fn scanner_like_pictures_have_a_signal() {
+    // A small sector of speckle on black, smoothed as a beam smooths it.
+    let (w, h) = (640u32, 480u32);
+    let mut n = Noise(11);
+    let raw: Vec<f64> = (0..w * h).map(|_| n.next()).collect();
+    let sector = frame(w, h, |x, y| {
+        if !(220..420).contains(&x) || !(150..330).contains(&y) {
+            return [0.0; 3];
+        }
+        let sum: f64 = (0..4).map(|k| raw[(y * w + x + k) as usize]).sum();
+        [90.0 + 40.0 * sum; 3]
+    });
+    assert_eq!(no_signal(&sector), None);
+    let map = elastogram(0.0, 1, 0.0, 2);
+    assert_eq!(no_signal(&map), None);
+}

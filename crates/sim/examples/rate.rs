@@ -1,0 +1,57 @@
+//! Measures how long frames take: `cargo run --release -p sonofuse-sim --example rate -- [WxH] [FRAMES]`.
+//!
+//! Prints, per skin, the time of the first frame (it builds the exam), then median, 99th percentile
+//! and maximum over a run that crosses exam changes, in milliseconds. Where the kernel tells (Linux), it
+//! is the thread's time on the CPU, so that a busy machine does not blur the figure.
+
+use std::time::{Duration, Instant};
+
+use sonofuse_sim::{SimConfig, Simulator, Skin};
+
+/// Time that this thread has spent on the CPU, or the time of day where that is not told.
+fn busy(since: Instant) -> Duration {
+    std::fs::read_to_string("/proc/thread-self/schedstat")
+        .ok()
+        .and_then(|s| s.split(' ').next()?.parse().ok())
+        .map_or_else(|| since.elapsed(), Duration::from_nanos)
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut args = std::env::args().skip(1);
+    let size = args.next().unwrap_or_else(|| "1920x1080".to_owned());
+    let frames: u64 = args.next().map_or(Ok(900), |s| s.parse())?;
+    let only = args.next();
+    let (width, height) = size.split_once('x').ok_or("give the size as WxH")?;
+    let (width, height): (u32, u32) = (width.parse()?, height.parse()?);
+    println!(
+        "{:24} {:>9} {:>7} {:>7} {:>7} {:>7}",
+        "skin", "first ms", "mean", "p50", "p99", "max"
+    );
+    for &skin in Skin::all() {
+        if only.as_ref().is_some_and(|name| !skin.as_str().contains(name.as_str())) {
+            continue;
+        }
+        let config = SimConfig { skin, width, height, exam_s: 10.0, ..SimConfig::default() };
+        let mut simulator = Simulator::new(config)?;
+        let mut bgrx = vec![0; (width * height * 4) as usize];
+        let mut ms = Vec::new();
+        let epoch = Instant::now();
+        for index in 0..frames {
+            let start = busy(epoch);
+            simulator.render(index, &mut bgrx, width as usize * 4);
+            ms.push(busy(epoch).saturating_sub(start).as_secs_f64() * 1e3);
+        }
+        let first = ms.remove(0);
+        let mean = ms.iter().sum::<f64>() / ms.len() as f64;
+        ms.sort_by(f64::total_cmp);
+        let at = |p: f64| ms[((ms.len() - 1) as f64 * p) as usize];
+        println!(
+            "{:24} {first:9.1} {mean:7.2} {:7.2} {:7.2} {:7.2}",
+            skin.as_str(),
+            at(0.5),
+            at(0.99),
+            at(1.0)
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! Words that stand on screens, by language; the search must not depend on them. Constant tables.
+
+/// Words of one language as they stand on screens.
+pub(crate) struct Words {
+    pub(crate) hospital: &'static [&'static str],
+    pub(crate) preset: &'static [&'static str],
+    pub(crate) keys: [&'static str; 6],
+    pub(crate) soft: &'static str,
+    pub(crate) hard: &'static str,
+    pub(crate) mean: &'static str,
+    pub(crate) ratio: &'static str,
+    pub(crate) note: &'static [&'static str],
+}
+
+pub(crate) const LANGUAGES: &[Words] = &[
+    Words {
+        hospital: &["County Hospital", "North Clinic", "Imaging Dept. 2"],
+        preset: &["Thyroid", "Small Parts", "Neck"],
+        keys: ["Pan", "Box pos.", "Box size", "Opacity", "Measure", "Print"],
+        soft: "Soft",
+        hard: "Hard",
+        mean: "Mean",
+        ratio: "Ratio",
+        note: &["RT LOBE", "LT LOBE TRANS", "Rt mid", ""],
+    },
+    Words {
+        hospital: &["Städt. Klinikum", "Praxis Dr. Müller", "Uniklinik Süd"],
+        preset: &["Schilddrüse", "Hals", "Weichteile"],
+        keys: ["Verschieben", "Box-Pos.", "Box-Größe", "Deckkraft", "Messen", "Drucken"],
+        soft: "Weich",
+        hard: "Hart",
+        mean: "Mittel",
+        ratio: "Verhältnis",
+        note: &["SD rechts quer", "SD li. längs", ""],
+    },
+    Words {
+        hospital: &["Hôpital Saint-Jean", "CHU Échographie"],
+        preset: &["Thyroïde", "Cou"],
+        keys: ["Déplacer", "Position", "Taille", "Opacité", "Mesure", "Imprimer"],
+        soft: "Mou",
+        hard: "Dur",
+        mean: "Moy.",
+        ratio: "Rapport",
+        note: &["LOBE DROIT", "Lobe g. trans", ""],
+    },
+    Words {
+        hospital: &["Hospital Central", "Clínica del Cuello"],
+        preset: &["Tiroides", "Cuello"],
+        keys: ["Mover", "Posición", "Tamaño", "Opacidad", "Medir", "Imprimir"],
+        soft: "Blando",
+        hard: "Duro",
+        mean: "Media",
+        ratio: "Razón",
+        note: &["LOB DER", "DER", "IZQ TRANSV", ""],
+    },
+    Words {
+        hospital: &["Ospedale Civile", "Centro Ecografico"],
+        preset: &["Tiroide", "Collo"],
+        keys: ["Sposta", "Pos. box", "Dim. box", "Opacità", "Misura", "Stampa"],
+        soft: "Molle",
+        hard: "Duro",
+        mean: "Media",
+        ratio: "Rapporto",
+        note: &["lobo dx", "LOBO SN", ""],
+    },
+    Words {
+        hospital: &["丁七万丈 三上", "中丰串"],
+        preset: &["丸丹", "主丽"],
+        keys: ["举乃", "久么义", "乌乍", "乎乏", "乐乒", "乓乔"],
+        soft: "乖",
+        hard: "乘",
+        mean: "乙九",
+        ratio: "也习",
+        note: &["乡书", ""],
+    },
+];

@@ -1,0 +1,223 @@
+//! `sonofuse doctor`: what this machine has, what is missing, and what to do about it.
+//!
+//! Looks at files and asks the service manager; opens no capture device, loads no driver, changes
+//! nothing. A probe that cannot answer says so: no finding ever stops the others. Runs on the main
+//! thread.
+
+use clap::Args;
+use serde::Serialize;
+
+pub(super) use self::probe::Machine;
+use super::error::{CliError, Exit};
+use super::output::Output;
+use crate::config::Loaded;
+
+mod gpu;
+mod live;
+mod probe;
+mod service;
+
+/// Tells what this machine has for sonofuse, what is missing, and what to do.
+///
+/// Looks at the operating system, GStreamer, the pipeline presets, capture devices, graphics driver,
+/// model and system service. Opens no device and changes nothing, so it may be run at any time, also
+/// beside a running service. Send its output along when you ask for help: it names no patient.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit code 0: live scoring can run here. 69: something that it needs is \
+    missing (marked MISSING).")]
+pub struct DoctorArgs {
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How a finding bears on the live path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum State {
+    /// Present.
+    Ok,
+    /// Absent, and only some set-ups need it.
+    Optional,
+    /// Absent, and nothing runs without it.
+    Missing,
+}
+
+/// One thing that was looked for.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Finding {
+    /// Group of findings (`machine`, `capture`, …).
+    pub area: &'static str,
+    /// What was looked for.
+    pub name: String,
+    /// Whether it is there.
+    pub state: State,
+    /// What was found.
+    pub found: String,
+    /// What to do, when something is to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub todo: Option<String>,
+}
+
+impl Finding {
+    pub(super) fn ok(
+        area: &'static str,
+        name: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Self {
+        Self { area, name: name.into(), state: State::Ok, found: found.into(), todo: None }
+    }
+
+    pub(super) fn optional(
+        area: &'static str,
+        name: impl Into<String>,
+        found: impl Into<String>,
+        todo: impl Into<String>,
+    ) -> Self {
+        let todo = Some(todo.into()).filter(|t: &String| !t.is_empty());
+        Self { area, name: name.into(), state: State::Optional, found: found.into(), todo }
+    }
+
+    pub(super) fn missing(
+        area: &'static str,
+        name: impl Into<String>,
+        found: impl Into<String>,
+        todo: impl Into<String>,
+    ) -> Self {
+        Self {
+            area,
+            name: name.into(),
+            state: State::Missing,
+            found: found.into(),
+            todo: Some(todo.into()),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    version: &'static str,
+    live_path_can_run: bool,
+    findings: &'a [Finding],
+    notice: &'static str,
+}
+
+/// Prints the findings.
+///
+/// # Errors
+/// [`Exit::Unavailable`] when something essential is missing; [`Exit::Io`] when stdout fails.
+pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
+    // A wrong configuration is `check`'s matter: here the defaults serve as well.
+    let loaded = Loaded::read(None).unwrap_or_default();
+    let mut findings = findings(&Machine::this());
+    findings.extend(live::findings(&loaded));
+    let missing = findings.iter().filter(|f| f.state == State::Missing).count();
+    let mut out = Output::new();
+    if args.json {
+        out.json(&Report {
+            version: env!("CARGO_PKG_VERSION"),
+            live_path_can_run: missing == 0,
+            findings: &findings,
+            notice: sonofuse_core::NOTICE,
+        })?;
+    } else {
+        for line in text(&findings) {
+            out.line(&line)?;
+        }
+        let end = if missing == 0 {
+            "Live scoring can run here."
+        } else {
+            "Live scoring cannot run here yet."
+        };
+        out.line(&format!("\n{end} ({})", sonofuse_core::NOTICE))?;
+    }
+    if missing == 0 {
+        Ok(())
+    } else {
+        let what = if missing == 1 { "1 thing" } else { &format!("{missing} things") };
+        Err(CliError::new(Exit::Unavailable, format!("{what} that live scoring needs: missing")))
+    }
+}
+
+fn findings(machine: &Machine) -> Vec<Finding> {
+    let mut all = machine.findings();
+    all.extend(machine.capture());
+    all.extend(gpu::findings(machine));
+    all.extend(service::findings(machine));
+    all
+}
+
+fn text(findings: &[Finding]) -> Vec<String> {
+    let mut lines = vec![format!("sonofuse {}", env!("CARGO_PKG_VERSION"))];
+    let mut area = "";
+    for f in findings {
+        if f.area != area {
+            area = f.area;
+            lines.push(format!("\n{area}"));
+        }
+        let mark = match f.state {
+            State::Ok => "ok",
+            State::Optional => "-",
+            State::Missing => "MISSING",
+        };
+        lines.push(format!("  {mark:<8}{:<22}{}", f.name, f.found));
+        if let Some(todo) = &f.todo {
+            lines.push(format!("  {:<30}→ {todo}", ""));
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_machine_without_anything_gives_findings_and_no_panic() {
+        let empty = tempfile::tempdir().unwrap();
+        let findings = findings(&Machine::at(empty.path()));
+        assert!(findings.iter().any(|f| f.area == "capture" && f.state == State::Optional));
+        assert!(findings.iter().any(|f| f.name == "NVIDIA driver" && f.state == State::Optional));
+        // Everything that is not there says what to do about it, or that nothing need be done.
+        assert!(findings.iter().filter(|f| f.state == State::Missing).all(|f| f.todo.is_some()));
+    }
+
+    #[test]
+    fn a_capture_card_is_told_by_its_name_and_its_stable_path() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |p: &str| root.path().join(p);
+        fs::create_dir_all(at("sys/class/video4linux/video2")).unwrap();
+        fs::write(at("sys/class/video4linux/video2/name"), "USB Capture HDMI\n").unwrap();
+        fs::create_dir_all(at("dev/v4l/by-path")).unwrap();
+        fs::write(at("dev/video2"), "").unwrap();
+        std::os::unix::fs::symlink("../../video2", at("dev/v4l/by-path/pci-0-usb-video-index0"))
+            .unwrap();
+        let findings = Machine::at(root.path()).capture();
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].state, State::Ok);
+        assert_eq!(findings[0].name, "/dev/video2");
+        assert!(findings[0].found.contains("USB Capture HDMI"), "{}", findings[0].found);
+        assert!(
+            findings[0].found.contains("/dev/v4l/by-path/pci-0-usb-video-index0"),
+            "{}",
+            findings[0].found
+        );
+    }
+
+    #[test]
+    fn libraries_are_found_where_the_loader_looks() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |p: &str| root.path().join(p);
+        fs::create_dir_all(at("etc/ld.so.conf.d")).unwrap();
+        fs::write(at("etc/ld.so.conf"), "include /etc/ld.so.conf.d/*.conf\n").unwrap();
+        fs::write(at("etc/ld.so.conf.d/trt.conf"), "# TensorRT\n/opt/trt/lib\n").unwrap();
+        fs::create_dir_all(at("opt/trt/lib")).unwrap();
+        fs::write(at("opt/trt/lib/libnvinfer.so.10"), "").unwrap();
+        fs::write(at("opt/trt/lib/libnvinfer_plugin.so.10"), "").unwrap();
+        let machine = Machine::at(root.path());
+        assert_eq!(machine.libraries("libnvinfer.so."), ["/opt/trt/lib/libnvinfer.so.10"]);
+    }
+}

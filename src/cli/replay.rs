@@ -1,0 +1,190 @@
+//! `sonofuse replay`: recordings and images through the live path's own steps, as fast as they go.
+//! Runs on the main thread; decoding is GStreamer's threads, two pictures ahead.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use clap::Args;
+use sonofuse_core::frame::Frame;
+use sonofuse_core::reading::{Outcome, Reading};
+
+use super::error::{CliError, Exit, Failures};
+use super::inputs::{self, Input, Wanted};
+use super::output::Output;
+use crate::config::Loaded;
+use crate::publish::lines::{self, Cadence, Lines, Style};
+use crate::scoring::{self, Analyzer, Model, MonotonicClock, ScoringError};
+
+/// Scores recordings and images.
+///
+/// Takes video files (whatever GStreamer decodes), PNG, JPEG and DICOM, single or cine; a folder
+/// stands for the files in it. Each goes through the same steps as the live signal, as fast as it
+/// can be read. A single image is scored by itself. Ends with 0 only if every file was read to its
+/// end.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  sonofuse replay exam.mkv\n  sonofuse replay --json --stride 10 \
+    exam.mkv > readings.jsonl\n  sonofuse replay --json screenshots/"
+)]
+pub struct ReplayArgs {
+    /// Video or image files, or folders of them.
+    #[arg(value_name = "FILE", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Print one line of JSON a reading, for every picture; without it, lines for people at a calm
+    /// rate.
+    #[arg(long)]
+    pub json: bool,
+    /// Look at every Nth picture only.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub stride: u64,
+    /// Model: a name, or the folder that holds its model.toml [default: the configured one].
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// Configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Reads every file; one that cannot be read is told on stderr and the others go on.
+///
+/// # Errors
+/// [`CliError`] when there is no model, or at the end when a file could not be read in full.
+pub fn run(args: &ReplayArgs) -> Result<(), CliError> {
+    let loaded = load_config(args.config.as_deref())?;
+    let model = load_model(&loaded, args.model.as_deref())?;
+    let mut analyzer = Analyzer::new(String::new(), model, loaded.config.scoring.clone(), None);
+    let mut report = Report::new(args.json);
+    let mut failures = Failures::default();
+    let paths = inputs::expand(&args.paths, Wanted::ImagesAndVideos);
+    let of = paths.len();
+    let started = Instant::now();
+    for path in paths {
+        let opened = path.and_then(|p| Input::open(&p).map(|input| (p, input)));
+        let (path, input) = match opened {
+            Ok(opened) => opened,
+            Err(e) => {
+                failures.add(&e);
+                continue;
+            }
+        };
+        analyzer.reset();
+        analyzer.set_source(path.to_string_lossy().into_owned());
+        analyzer.set_still(input.is_still());
+        report.begin();
+        for (n, frame) in (0u64..).zip(input) {
+            match frame {
+                Ok(_) if n % args.stride != 0 => {}
+                Ok(frame) => report.reading(&mut analyzer, &frame)?,
+                Err(e) => {
+                    failures.add(&e);
+                    break;
+                }
+            }
+        }
+    }
+    report.end(started.elapsed());
+    failures.finish(of, "files")
+}
+
+/// The configuration, or why there is none.
+pub(super) fn load_config(path: Option<&std::path::Path>) -> Result<Loaded, CliError> {
+    Loaded::read(path).map_err(|e| CliError::from_error(Exit::Config, &e))
+}
+
+/// The model named on the command line, else the configured one.
+pub(super) fn load_model(loaded: &Loaded, name: Option<&str>) -> Result<Model, CliError> {
+    let config = &loaded.config.model;
+    let folder = loaded
+        .model_dir(name.unwrap_or(&config.name))
+        .map_err(|e| CliError::from_error(Exit::Config, &e))?;
+    scoring::load_with_threads(&folder, config.scorer, loaded.config.scoring.threads)
+        .map_err(|e| model_failed(&e))
+}
+
+/// A model that cannot be used, as a command's failure.
+pub(super) fn model_failed(error: &ScoringError) -> CliError {
+    let exit = match error {
+        ScoringError::FirstRun { .. } => Exit::Software,
+        _ => Exit::Config,
+    };
+    CliError::from_error(exit, error)
+}
+
+/// What is printed, and counted for the last line.
+struct Report {
+    out: Output,
+    /// For people; `None` writes JSON.
+    lines: Option<Lines>,
+    style: Style,
+    cadence: Cadence,
+    pictures: u64,
+    scored: u64,
+}
+
+impl Report {
+    fn new(json: bool) -> Self {
+        let style = Style::detect(&io::stdout());
+        Self {
+            out: Output::new(),
+            lines: (!json).then(|| Lines::new(style)),
+            style,
+            cadence: Cadence::new(Cadence::CALM),
+            pictures: 0,
+            scored: 0,
+        }
+    }
+
+    /// A new file: its first reading is told, and its trend begins.
+    fn begin(&mut self) {
+        self.cadence = Cadence::new(Cadence::CALM);
+        if let Some(lines) = &mut self.lines {
+            *lines = Lines::new(self.style);
+        }
+    }
+
+    fn reading(&mut self, analyzer: &mut Analyzer, frame: &Frame) -> Result<(), CliError> {
+        let reading = analyzer.analyze(frame, &MonotonicClock);
+        self.pictures += 1;
+        self.scored += u64::from(reading.outcome == Outcome::Scored);
+        let Some(lines) = &mut self.lines else {
+            return self.out.line(&lines::json(&reading));
+        };
+        lines.observe(&reading);
+        let at = Duration::from_nanos(reading.pts_ns.unwrap_or(0));
+        if self.cadence.due(&reading, at) {
+            // A recording has no time of day; its own time is what a person looks for in it.
+            let line = format!(
+                "{}  {}",
+                place(&reading),
+                strip_time(&lines.human(&reading, SystemTime::UNIX_EPOCH))
+            );
+            self.out.line(&line)?;
+        }
+        Ok(())
+    }
+
+    fn end(&self, took: Duration) {
+        let seconds = took.as_secs_f64().max(1e-9);
+        let _ = writeln!(
+            io::stderr(),
+            "sonofuse: {} pictures in {seconds:.1} s ({:.1} a second): {} scored, {} withheld; {}",
+            self.pictures,
+            self.pictures as f64 / seconds,
+            self.scored,
+            self.pictures - self.scored,
+            sonofuse_core::NOTICE
+        );
+    }
+}
+
+/// File and time in it.
+fn place(reading: &Reading) -> String {
+    let s = reading.pts_ns.unwrap_or(0) as f64 / 1e9;
+    format!("{} {:02}:{:06.3}", reading.source, (s / 60.0) as u64, s % 60.0)
+}
+
+/// A human line without the wall-clock time that it begins with.
+fn strip_time(line: &str) -> &str {
+    line.split_once("  ").map_or(line, |(_, rest)| rest)
+}

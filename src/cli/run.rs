@@ -1,0 +1,120 @@
+//! `sonofuse run`: the live path.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::error::{CliError, Exit};
+use crate::config::Loaded;
+use crate::daemon::{self, DaemonError, Limit, Options};
+use crate::log;
+
+/// Watch a scanner's video and publish a reading for what it shows.
+///
+/// Prints one line a reading until Ctrl-C: a score, or why there is none. Readings also go to the
+/// readings socket, the journal and, with a display, to the overlay.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Configuration file (default: /etc/sonofuse/sonofuse.toml if it is there)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How frames get in: the name of a preset in pipelines/, or a preset file
+    #[arg(long, value_name = "NAME|FILE")]
+    preset: Option<String>,
+    /// A parameter of the preset, e.g. device=/dev/video2; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
+    param: Vec<(String, String)>,
+    /// The model: a name in engines/, or a folder
+    #[arg(long, value_name = "NAME|DIR")]
+    model: Option<String>,
+    /// Show the picture with the overlay: auto (a window), none, or a GStreamer sink element
+    #[arg(long, value_name = "SINK")]
+    display: Option<String>,
+    /// Path of the readings socket; none for no socket
+    #[arg(long, value_name = "PATH")]
+    socket: Option<String>,
+    /// Print every reading as a line of JSON
+    #[arg(long)]
+    json: bool,
+    /// End after N readings, one a frame that was looked at
+    #[arg(long, value_name = "N", conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
+    frames: Option<u64>,
+    /// End after N seconds, counted from when the model is warm
+    #[arg(long, value_name = "N", value_parser = seconds)]
+    seconds: Option<Duration>,
+    /// At the end, write what the sonographer saw last to this PNG file
+    #[arg(long, value_name = "FILE")]
+    snapshot: Option<PathBuf>,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    Ok((name.to_string(), value.to_string()))
+}
+
+/// Longest `--seconds`, ten years: tokio's timers and people both end before that.
+const MAX_SECONDS: f64 = 3.2e8;
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "write it as a number, e.g. 20")?;
+    if !(seconds > 0.0 && seconds <= MAX_SECONDS) {
+        return Err("give more than 0 seconds".into());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+/// Runs the live path.
+///
+/// # Errors
+/// [`CliError`] with 78 for a wrong configuration, preset or model, 69 for something that is missing,
+/// 70 for a fault that needs a restart.
+pub fn run(args: &RunArgs) -> Result<(), CliError> {
+    log::init(log::Target::Auto).map_err(|e| CliError::from_error(Exit::Os, &e))?;
+    let mut loaded =
+        Loaded::read(args.config.as_deref()).map_err(|e| CliError::from_error(Exit::Config, &e))?;
+    let config = &mut loaded.config;
+    if let Some(preset) = &args.preset {
+        // The file's parameters belong to the file's preset.
+        if *preset != config.source.preset {
+            config.source.params.clear();
+        }
+        config.source.preset.clone_from(preset);
+    }
+    for (name, value) in &args.param {
+        config.source.params.insert(name.clone(), toml::Value::String(value.clone()));
+    }
+    let overrides = [
+        (&args.model, &mut config.model.name),
+        (&args.display, &mut config.publish.display),
+        (&args.socket, &mut config.publish.socket),
+    ];
+    for (given, key) in overrides {
+        if let Some(given) = given {
+            key.clone_from(given);
+        }
+    }
+    let options = Options {
+        json: args.json,
+        limit: args.frames.map(Limit::Readings).or(args.seconds.map(Limit::Time)),
+        snapshot: args.snapshot.clone(),
+    };
+    daemon::run(&loaded, &options).map_err(|e| CliError::from_error(exit_of(&e), &e))
+}
+
+/// Which of the three fates an error has: wrong set-up (78, not restarted), something missing that
+/// may come (69), or a fault that a restart may mend (70, 71, 74).
+fn exit_of(error: &DaemonError) -> Exit {
+    match error {
+        DaemonError::Config(_)
+        | DaemonError::Preset(_)
+        | DaemonError::Setting(_)
+        | DaemonError::Scoring(_)
+        | DaemonError::Socket(_)
+        | DaemonError::Display(_) => Exit::Config,
+        DaemonError::Ingest(_) => Exit::Unavailable,
+        DaemonError::Fatal(_) => Exit::Software,
+        DaemonError::Snapshot(_) => Exit::Io,
+        DaemonError::System { .. } => Exit::Os,
+    }
+}

@@ -1,0 +1,64 @@
+//! Once a minute, and at the end, one journal line that says how the live path does.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use sonofuse_core::reading::{Outcome, Reading, Withheld};
+use tracing::info;
+
+/// Counts since the last line. Fed by the infer thread, logged by a tokio task; the lock is held for
+/// a few additions.
+#[derive(Debug, Default)]
+pub(super) struct Summary(Mutex<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    readings: u64,
+    scored: u64,
+    replaced: u64,
+    worst_ms: f32,
+    last: Option<(Outcome, Option<Withheld>, bool)>,
+}
+
+impl Summary {
+    /// Counts a reading, and says in the journal when the state changed.
+    pub(super) fn observe(&self, reading: &Reading) {
+        let state = (reading.outcome, reading.reason, reading.frozen);
+        let changed = {
+            let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            counts.readings += 1;
+            counts.scored += u64::from(reading.outcome == Outcome::Scored);
+            counts.replaced = reading.replaced;
+            counts.worst_ms = counts.worst_ms.max(reading.latency_ms.total);
+            counts.last.replace(state) != Some(state)
+        };
+        if changed {
+            info!(
+                EVENT = "state",
+                OUTCOME = if reading.outcome == Outcome::Scored { "scored" } else { "withheld" },
+                REASON = reading.reason.map_or("", Withheld::as_str),
+                DETAIL = reading.detail.as_deref().unwrap_or(""),
+                FROZEN = reading.frozen,
+                SEQUENCE = reading.sequence,
+                "reading changed"
+            );
+        }
+    }
+
+    /// Logs what came together since the last call.
+    pub(super) fn log(&self) {
+        let counts = {
+            let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let last = counts.last;
+            std::mem::replace(&mut *counts, Counts { last, ..Counts::default() })
+        };
+        info!(
+            EVENT = "summary",
+            READINGS = counts.readings,
+            SCORED = counts.scored,
+            REPLACED = counts.replaced,
+            WORST_MS = counts.worst_ms,
+            "readings since the last summary"
+        );
+    }
+}

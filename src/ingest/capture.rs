@@ -1,0 +1,221 @@
+//! One capture pipeline: the preset's source, an appsink that keeps only the newest picture, and
+//! what happens to each picture on the streaming thread.
+//!
+//! The streaming thread stores and forwards: it maps the buffer, leaves the frame in the mailbox
+//! and hands the sample to the display. It never waits for a reader.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use gst::prelude::*;
+use sonofuse_core::frame::{Frame, FrameMeta};
+use tokio::sync::{oneshot, watch};
+
+use super::picture::{PictureError, Stream, accepted_caps};
+use super::preset::{Preset, PresetError};
+use super::signal::SignalWatch;
+use super::supervisor::off_thread;
+use super::{SampleTap, elements, launch};
+use crate::mailbox::Mailbox;
+
+/// What outlives a capture pipeline: the clock, where pictures go, and what is counted.
+pub(super) struct Outlet {
+    pub(super) clock: gst::Clock,
+    pub(super) base: gst::ClockTime,
+    pub(super) mailbox: Arc<Mailbox<Frame>>,
+    pub(super) tap: Option<SampleTap>,
+    /// Pictures so far, over all rebuilds: the next frame's sequence.
+    pub(super) frames: AtomicU64,
+    /// When the newest picture came, ns of the clock.
+    pub(super) newest_ns: AtomicU64,
+}
+
+impl std::fmt::Debug for Outlet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outlet").field("frames", &self.frames).finish_non_exhaustive()
+    }
+}
+
+impl Outlet {
+    pub(super) fn now_ns(&self) -> u64 {
+        self.clock.time().nseconds()
+    }
+}
+
+/// What the streaming thread saw of the stream; changes seldom.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Width, height and format, once there was a picture.
+    pub(super) stream: Option<(u32, u32, String)>,
+    /// Why the picture shows no scanner.
+    pub(super) no_signal: Option<&'static str>,
+}
+
+/// A pipeline in `NULL`, and what its streaming thread sees once it plays.
+pub(super) struct Capture {
+    pub(super) pipeline: gst::Pipeline,
+    pub(super) seen: watch::Receiver<Seen>,
+    /// Set to `false` when the pipeline is given up: a source that wakes up later must not mix its
+    /// pictures with its successor's.
+    open: Arc<AtomicBool>,
+}
+
+impl Capture {
+    /// Closes the outlet, then stops the pipeline on a thread of its own: a driver may take its
+    /// time. The receiver tells when it is done.
+    pub(super) fn stop(&self) -> oneshot::Receiver<bool> {
+        self.open.store(false, Ordering::Release);
+        let pipeline = self.pipeline.clone();
+        off_thread("sonofuse-null", move || pipeline.set_state(gst::State::Null).is_ok())
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        // Dropped with the runtime rather than stopped: no element may be left playing.
+        if self.open.load(Ordering::Acquire) && self.pipeline.current_state() > gst::State::Null {
+            drop(self.stop());
+        }
+    }
+}
+
+/// Builds the preset's capture pipeline; opens nothing.
+pub(super) fn build(preset: &Preset, outlet: &Arc<Outlet>) -> Result<Capture, PresetError> {
+    let source = launch::build(preset)?;
+    launch::check_files(preset, &source)?;
+    let pipeline = gst::Pipeline::with_name("capture");
+    let sink = appsink(1, true);
+    assemble(preset, &pipeline, &source, &sink)?;
+
+    pipeline.use_clock(Some(&outlet.clock));
+    // Running time starts at the daemon's base time, not when this pipeline happens to start: the
+    // timestamps of successive pipelines stay comparable.
+    pipeline.set_start_time(gst::ClockTime::NONE);
+    pipeline.set_base_time(outlet.base);
+
+    let (seen_tx, seen) = watch::channel(Seen::default());
+    let open = Arc::new(AtomicBool::new(true));
+    let mut receiver = Receiver {
+        outlet: Arc::clone(outlet),
+        open: Arc::clone(&open),
+        seen: seen_tx,
+        caps: None,
+        signal: SignalWatch::default(),
+    };
+    let callbacks =
+        gst_app::AppSinkCallbacks::builder().new_sample(move |sink| receiver.take(sink)).build();
+    sink.set_callbacks(callbacks);
+    Ok(Capture { pipeline, seen, open })
+}
+
+/// An appsink that takes frames as they come, keeping at most `max_buffers`.
+pub(super) fn appsink(max_buffers: u32, drop: bool) -> gst_app::AppSink {
+    let sink = gst_app::AppSink::builder()
+        .name("frames")
+        .caps(&accepted_caps())
+        .sync(false)
+        .drop(drop)
+        .max_buffers(max_buffers)
+        .build();
+    // It would pin a pool buffer.
+    sink.set_property("enable-last-sample", false);
+    sink
+}
+
+/// Puts source and sink into the pipeline and holds what the source adds later to the allow-list.
+pub(super) fn assemble(
+    preset: &Preset,
+    pipeline: &gst::Pipeline,
+    source: &gst::Bin,
+    sink: &gst_app::AppSink,
+) -> Result<(), PresetError> {
+    let link = || -> Result<(), gst::glib::BoolError> {
+        pipeline.add(sink)?;
+        pipeline.add(source)?;
+        source.link(sink)
+    };
+    link().map_err(|e| preset.launch_error(e.to_string()))?;
+    guard(pipeline);
+    Ok(())
+}
+
+/// Stops a pipeline with an error when a bin adds an element that presets may not use.
+pub(super) fn guard(pipeline: &gst::Pipeline) {
+    pipeline.connect_deep_element_added(|_, bin, element| {
+        if !elements::admitted_inside(element) {
+            let name = element.factory().map_or_else(String::new, |f| f.name().to_string());
+            gst::element_error!(
+                bin,
+                gst::CoreError::Failed,
+                ("the source wanted to use the element {name:?}, which presets may not use")
+            );
+        }
+    });
+}
+
+/// The state of the streaming thread.
+struct Receiver {
+    outlet: Arc<Outlet>,
+    open: Arc<AtomicBool>,
+    seen: watch::Sender<Seen>,
+    caps: Option<(gst::Caps, Stream)>,
+    signal: SignalWatch,
+}
+
+impl Receiver {
+    fn take(&mut self, sink: &gst_app::AppSink) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+        if !self.open.load(Ordering::Acquire) {
+            return Err(gst::FlowError::Flushing);
+        }
+        self.forward(&sample).map_err(|e| {
+            gst::element_error!(sink, gst::StreamError::Format, ("{e}"));
+            gst::FlowError::Error
+        })
+    }
+
+    fn forward(&mut self, sample: &gst::Sample) -> Result<gst::FlowSuccess, PictureError> {
+        let captured_ns = self.outlet.now_ns();
+        self.follow_caps(sample)?;
+        let (Some((_, stream)), Some(buffer)) = (&self.caps, sample.buffer_owned()) else {
+            return Err(PictureError::Buffer("it came without caps or without data"));
+        };
+        let meta = FrameMeta {
+            sequence: self.outlet.frames.fetch_add(1, Ordering::Relaxed),
+            pts_ns: buffer.pts().map(gst::ClockTime::nseconds),
+            captured_ns,
+        };
+        let frame = stream.frame(buffer, meta)?;
+        self.outlet.newest_ns.store(captured_ns, Ordering::Release);
+
+        let no_signal = self.signal.observe(&frame, captured_ns);
+        let size = (stream.width(), stream.height());
+        self.seen.send_if_modified(|seen| {
+            let same = seen.no_signal == no_signal
+                && seen.stream.as_ref().is_some_and(|s| (s.0, s.1) == size && s.2 == stream.label);
+            if !same {
+                seen.no_signal = no_signal;
+                seen.stream = Some((size.0, size.1, stream.label.clone()));
+            }
+            !same
+        });
+        self.outlet.mailbox.put(frame);
+        if let Some(tap) = &self.outlet.tap {
+            tap(sample);
+        }
+        Ok(gst::FlowSuccess::Ok)
+    }
+
+    /// Reads the caps when they are not those of the frame before.
+    fn follow_caps(&mut self, sample: &gst::Sample) -> Result<(), PictureError> {
+        let Some(caps) = sample.caps() else { return Ok(()) };
+        let known = self
+            .caps
+            .as_ref()
+            .is_some_and(|(known, _)| std::ptr::eq(known.as_ref(), caps) || known.as_ref() == caps);
+        if !known {
+            self.caps = Some((caps.to_owned(), Stream::from_caps(caps)?));
+        }
+        Ok(())
+    }
+}

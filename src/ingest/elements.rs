@@ -1,0 +1,216 @@
+//! Which GStreamer elements a preset may use, and which Debian package holds each of them.
+//!
+//! A launch text can write files and open sockets, so presets are held to this list; a bin that
+//! picks its elements while it runs (`decodebin`, `rtspsrc`) is held to [`admitted_inside`].
+//! Pure: reads the registry, creates nothing.
+
+use gst::prelude::*;
+
+/// Part of GStreamer itself: there whenever the daemon runs.
+const CORE: &str = "libgstreamer1.0-0";
+const BASE: &str = "gstreamer1.0-plugins-base";
+const GOOD: &str = "gstreamer1.0-plugins-good";
+const BAD: &str = "gstreamer1.0-plugins-bad";
+const LIBAV: &str = "gstreamer1.0-libav";
+const L4T: &str = "nvidia-l4t-gstreamer";
+/// Registered by the daemon itself.
+const OWN: &str = "sonofuse";
+
+/// Elements that a preset's launch text may name, with their Debian package.
+const ALLOWED: &[(&str, &str)] = &[
+    // Sources.
+    ("sonofusesimsrc", OWN),
+    ("v4l2src", GOOD),
+    ("rtspsrc", GOOD),
+    ("filesrc", CORE),
+    ("videotestsrc", BASE),
+    ("decklinkvideosrc", BAD),
+    ("nvarguscamerasrc", L4T),
+    ("nvv4l2camerasrc", L4T),
+    // Flow.
+    ("bin", CORE),
+    ("queue", CORE),
+    ("capsfilter", CORE),
+    ("identity", CORE),
+    ("valve", CORE),
+    ("clocksync", CORE),
+    ("imagefreeze", GOOD),
+    // Raw video.
+    ("videoconvert", BASE),
+    ("videoscale", BASE),
+    ("videoconvertscale", BASE),
+    ("videorate", BASE),
+    ("videocrop", GOOD),
+    ("deinterlace", GOOD),
+    ("nvvidconv", L4T),
+    // Containers, RTP and parsers.
+    ("decodebin", BASE),
+    ("parsebin", BASE),
+    ("qtdemux", GOOD),
+    ("matroskademux", GOOD),
+    ("avidemux", GOOD),
+    ("tsdemux", BAD),
+    ("rtpjitterbuffer", GOOD),
+    ("rtph264depay", GOOD),
+    ("rtph265depay", GOOD),
+    ("rtpjpegdepay", GOOD),
+    ("rtpvrawdepay", GOOD),
+    ("h264parse", BAD),
+    ("h265parse", BAD),
+    ("jpegparse", BAD),
+    ("pngparse", BAD),
+    // Decoders.
+    ("jpegdec", GOOD),
+    ("pngdec", GOOD),
+    ("vp8dec", GOOD),
+    ("vp9dec", GOOD),
+    ("avdec_h264", LIBAV),
+    ("avdec_h265", LIBAV),
+    ("avdec_mjpeg", LIBAV),
+    ("openh264dec", BAD),
+    ("libde265dec", BAD),
+    ("v4l2h264dec", GOOD),
+    ("v4l2h265dec", GOOD),
+    ("v4l2jpegdec", GOOD),
+    ("nvv4l2decoder", L4T),
+    ("nvjpegdec", L4T),
+];
+
+/// Elements that `rtspsrc` and `decodebin` create for themselves while they run, beyond decoders,
+/// demuxers, parsers and depayloaders.
+const INNER: &[&str] = &[
+    "appsrc",
+    "concat",
+    "fakesink",
+    "fakesrc",
+    "funnel",
+    "multiqueue",
+    "queue2",
+    "rtpbin",
+    "rtpfunnel",
+    "rtpptdemux",
+    "rtprtxqueue",
+    "rtprtxreceive",
+    "rtpsession",
+    "rtpssrcdemux",
+    "rtpstorage",
+    "srtpdec",
+    "tee",
+    "typefind",
+    "udpsink",
+    "udpsrc",
+];
+
+/// Words of an element's class that mark what `decodebin` may pick.
+const INNER_CLASSES: &[&str] =
+    &["Decoder", "Demuxer", "Demux", "Parser", "Depayloader", "Converter", "Subtitle"];
+
+/// Tells whether a launch text may name the element `factory`.
+pub(super) fn allowed(factory: &str) -> bool {
+    ALLOWED.iter().any(|(name, _)| *name == factory)
+}
+
+/// Names of all elements that a launch text may use, for an error message.
+pub(super) fn allowed_names() -> String {
+    let mut names: Vec<_> = ALLOWED.iter().map(|(name, _)| *name).collect();
+    names.sort_unstable();
+    names.join(", ")
+}
+
+/// The Debian package that holds `factory`, where it is known.
+pub(super) fn package(factory: &str) -> Option<&'static str> {
+    ALLOWED.iter().find(|(name, _)| *name == factory).map(|(_, package)| *package)
+}
+
+/// Tells whether GStreamer knows the element `factory` on this machine.
+pub(super) fn installed(factory: &str) -> bool {
+    gst::ElementFactory::find(factory).is_some()
+}
+
+/// Tells whether a running bin may add `element` to itself.
+pub(super) fn admitted_inside(element: &gst::Element) -> bool {
+    let Some(factory) = element.factory() else {
+        // A plain `GstBin` subclass without factory: what it holds is seen on its own.
+        return element.is::<gst::Bin>();
+    };
+    let name = factory.name();
+    let class = factory.metadata("klass").unwrap_or_default();
+    allowed(&name)
+        || INNER.contains(&name.as_str())
+        || (!class.contains("Sink")
+            && !class.contains("Source")
+            && class.split('/').any(|word| INNER_CLASSES.contains(&word)))
+}
+
+/// Tells whether every picture that comes out of such elements stays in a device's memory
+/// (`memory:NVMM`, `memory:GLMemory`), where only the maker's own elements reach it.
+pub(super) fn keeps_pictures(factory: &gst::ElementFactory) -> bool {
+    let templates = factory.static_pad_templates();
+    let mut raw = templates
+        .iter()
+        .filter(|template| template.direction() == gst::PadDirection::Src)
+        .flat_map(|template| {
+            let caps = template.caps();
+            caps.iter_with_features()
+                .filter(|(structure, _)| structure.name() == "video/x-raw")
+                .map(|(_, features)| {
+                    features.is_any() || features.contains(gst::CAPS_FEATURE_MEMORY_SYSTEM_MEMORY)
+                })
+                .collect::<Vec<bool>>()
+        })
+        .peekable();
+    raw.peek().is_some() && !raw.any(|reachable| reachable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_writes_files_or_listens_is_on_the_list() {
+        for name in
+            ["filesink", "udpsrc", "tcpserversrc", "multifilesink", "shmsink", "souphttpsrc"]
+        {
+            assert!(!allowed(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn each_listed_element_names_its_package_once() {
+        for (i, (name, package)) in ALLOWED.iter().enumerate() {
+            assert!(!package.is_empty());
+            assert!(!ALLOWED[i + 1..].iter().any(|(other, _)| other == name), "{name} twice");
+        }
+    }
+
+    #[test]
+    fn ordinary_decoders_give_pictures_and_a_demuxer_has_none_to_keep() {
+        assert!(gst::init().is_ok());
+        for name in ["jpegdec", "pngdec", "vp8dec", "videoconvert", "qtdemux", "filesrc"] {
+            let factory = gst::ElementFactory::find(name);
+            assert_eq!(factory.map(|f| keeps_pictures(&f)), Some(false), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_element_that_fills_device_memory_keeps_its_pictures() {
+        assert!(gst::init().is_ok());
+        // Of the OpenGL plug-in; not every machine has it.
+        if let Some(factory) = gst::ElementFactory::find("gltestsrc") {
+            assert!(keeps_pictures(&factory));
+        }
+    }
+
+    #[test]
+    fn a_running_bin_may_add_decoders_but_no_file_writer() -> Result<(), gst::glib::BoolError> {
+        assert!(gst::init().is_ok());
+        let make = |name: &str| gst::ElementFactory::make(name).build();
+        for name in ["jpegdec", "qtdemux", "h264parse", "typefind", "rtph264depay", "udpsrc"] {
+            assert!(admitted_inside(&make(name)?), "{name}");
+        }
+        for name in ["filesink", "multifilesink", "tcpserversrc"] {
+            assert!(!admitted_inside(&make(name)?), "{name}");
+        }
+        Ok(())
+    }
+}

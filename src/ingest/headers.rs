@@ -1,0 +1,228 @@
+//! What a file's own bytes say, before a decoder believes them: decoders allocate what a damaged
+//! header asks for, JPEG's paints the missing part of a truncated picture grey, and demuxers take
+//! the end of a truncated video for its end.
+//!
+//! Reads a few kilobytes on the caller's thread.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use sonofuse_core::frame::FrameFormat;
+
+/// How far from its end a JPEG may carry other data after its end mark.
+const TAIL: u64 = 64 * 1024;
+
+/// Tells why the file at `path` cannot be a usable still; other kinds of files pass.
+pub(super) fn check(path: &Path) -> std::io::Result<Result<(), String>> {
+    let mut file = File::open(path)?;
+    let mut head = [0u8; 32];
+    let got = read_up_to(&mut file, &mut head)?;
+    if let Some((width, height)) = declared_size(&head[..got]) {
+        let max = FrameFormat::MAX_SIDE_PX;
+        if !(1..=max).contains(&width) || !(1..=max).contains(&height) {
+            return Ok(Err(format!(
+                "says that it has {width}×{height} px; each side must be 1 to {max} px"
+            )));
+        }
+    }
+    if head.starts_with(b"GIF8") {
+        // The demuxer starts it over for ever.
+        return Ok(Err("is a GIF, which is not read: save it as PNG or as a video".to_owned()));
+    }
+    if head.starts_with(&[0xFF, 0xD8, 0xFF]) {
+        let len = file.metadata()?.len();
+        file.seek(SeekFrom::Start(len.saturating_sub(TAIL).max(2)))?;
+        let mut tail = Vec::new();
+        file.take(TAIL).read_to_end(&mut tail)?;
+        if !tail.windows(2).any(|pair| pair == [0xFF, 0xD9]) {
+            return Ok(Err("is a JPEG without its end: it is truncated".to_owned()));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Tells how many bytes of a video are missing at its end, by the sizes that its container tells
+/// (MP4 and MOV, Matroska and `WebM`, AVI); 0 when none are or when it cannot be known.
+pub(super) fn missing_bytes(path: &Path) -> std::io::Result<u64> {
+    let mut file = File::open(path)?;
+    let len = file.metadata()?.len();
+    let mut head = [0u8; 64];
+    let got = read_up_to(&mut file, &mut head)?;
+    let head = &head[..got];
+    let end = if head.starts_with(b"RIFF") {
+        head.get(4..8).and_then(|w| w.try_into().ok()).map(|w| u64::from(u32::from_le_bytes(w)) + 8)
+    } else if head.starts_with(&[0x1A, 0x45, 0xDF, 0xA3]) {
+        matroska_end(head)
+    } else if head.get(4..8) == Some(b"ftyp") {
+        Some(boxes_end(&mut file, len)?)
+    } else {
+        None
+    };
+    Ok(end.unwrap_or(0).saturating_sub(len))
+}
+
+fn read_up_to(file: &mut File, bytes: &mut [u8]) -> std::io::Result<usize> {
+    let mut got = 0;
+    while got < bytes.len() {
+        match file.read(&mut bytes[got..])? {
+            0 => break,
+            n => got += n,
+        }
+    }
+    Ok(got)
+}
+
+/// Where the segment of a Matroska file ends; `None` when it does not say (a live recording).
+fn matroska_end(head: &[u8]) -> Option<u64> {
+    let (header, at) = ebml_size(head, 4)?;
+    let segment = at + usize::try_from(header?).ok()?;
+    if head.get(segment..segment + 4)? != [0x18, 0x53, 0x80, 0x67] {
+        return None;
+    }
+    let (size, at) = ebml_size(head, segment + 4)?;
+    (at as u64).checked_add(size?)
+}
+
+/// Reads an EBML size at `at`: the size (`None` when all its bits are set: unknown), and where it
+/// ends.
+fn ebml_size(bytes: &[u8], at: usize) -> Option<(Option<u64>, usize)> {
+    let first = *bytes.get(at)?;
+    let width = first.leading_zeros() as usize + 1;
+    let rest = bytes.get(at + 1..at + width)?;
+    if width > 8 {
+        return None;
+    }
+    let mask = (1u64 << (7 * width)) - 1;
+    let raw = rest.iter().fold(u64::from(first), |n, b| n << 8 | u64::from(*b)) & mask;
+    Some(((raw != mask).then_some(raw), at + width))
+}
+
+/// Where the last box of an MP4 file ends, by the boxes' own sizes.
+fn boxes_end(file: &mut File, len: u64) -> std::io::Result<u64> {
+    /// More boxes than a file of fragments of a second each has in a day.
+    const MOST: usize = 200_000;
+    let mut at = 0u64;
+    for _ in 0..MOST {
+        if at >= len {
+            break;
+        }
+        file.seek(SeekFrom::Start(at))?;
+        let mut head = [0u8; 16];
+        let got = read_up_to(file, &mut head)?;
+        if got < 8 {
+            // Not even a box's head: one was cut here.
+            return Ok(at + 8);
+        }
+        let word = |i: usize| u32::from_be_bytes([head[i], head[i + 1], head[i + 2], head[i + 3]]);
+        at = match word(0) {
+            1 if got == 16 => at.saturating_add((u64::from(word(8)) << 32) | u64::from(word(12))),
+            1 => return Ok(at + 16),
+            // To the end of the file; or smaller than its own head, so not a box.
+            0 | 2..8 => return Ok(len),
+            size => at + u64::from(size),
+        };
+    }
+    Ok(at)
+}
+
+/// Width and height in the header of a PNG or BMP. (JPEG's are in the caps that decoders get.)
+fn declared_size(head: &[u8]) -> Option<(u32, u32)> {
+    let word = |at: usize| head.get(at..at + 4)?.try_into().ok();
+    if head.starts_with(b"\x89PNG\r\n\x1a\n") && head.get(12..16) == Some(b"IHDR".as_slice()) {
+        return Some((u32::from_be_bytes(word(16)?), u32::from_be_bytes(word(20)?)));
+    }
+    if head.starts_with(b"BM") && u32::from_le_bytes(word(14)?) >= 40 {
+        // A negative height says that the rows run downwards.
+        let side = |at| word(at).map(|w: [u8; 4]| i32::from_le_bytes(w).unsigned_abs());
+        return Some((side(18)?, side(22)?));
+    }
+    None
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn verdict(bytes: &[u8]) -> Result<(), String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, bytes).unwrap();
+        check(&path).unwrap()
+    }
+
+    fn png(width: u32, height: u32) -> Vec<u8> {
+        let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
+        bytes.extend(width.to_be_bytes());
+        bytes.extend(height.to_be_bytes());
+        bytes
+    }
+
+    #[test]
+    fn a_png_or_bmp_of_no_or_of_giant_size_is_refused() {
+        assert_eq!(verdict(&png(1920, 1080)), Ok(()));
+        assert!(verdict(&png(0, 1080)).is_err());
+        assert!(verdict(&png(60_000, 60_000)).is_err());
+        let mut bmp = b"BM\0\0\0\0\0\0\0\0\0\0\0\0\x28\0\0\0".to_vec();
+        bmp.extend(640i32.to_le_bytes());
+        bmp.extend((-480i32).to_le_bytes());
+        assert_eq!(verdict(&bmp), Ok(()));
+        bmp[20] = 1;
+        assert!(verdict(&bmp).is_err());
+    }
+
+    #[test]
+    fn a_gif_which_would_never_end_is_refused() {
+        assert!(verdict(b"GIF89a\x01\0\x01\0").is_err());
+    }
+
+    #[test]
+    fn a_jpeg_without_its_end_mark_is_truncated() {
+        assert_eq!(verdict(b"\xff\xd8\xff\xe0abc\xff\xd9trailer"), Ok(()));
+        assert!(verdict(b"\xff\xd8\xff\xe0abc").is_err());
+    }
+
+    fn missing(bytes: &[u8]) -> u64 {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, bytes).unwrap();
+        missing_bytes(&path).unwrap()
+    }
+
+    #[test]
+    fn what_is_missing_at_the_end_of_a_container_is_counted() {
+        struct Case {
+            what: &'static str,
+            whole: Vec<u8>,
+        }
+        let mp4 = [b"\0\0\0\x0cftypisom\0\0\0\x08free\0\0\0\x14mdat".as_slice(), &[7; 12]].concat();
+        let large =
+            [b"\0\0\0\x0cftypisom\0\0\0\x01mdat\0\0\0\0\0\0\0\x1c".as_slice(), &[7; 12]].concat();
+        let mkv =
+            [b"\x1a\x45\xdf\xa3\x83abc\x18\x53\x80\x67\x40\x14".as_slice(), &[7; 20]].concat();
+        let avi = [b"RIFF\x18\0\0\0AVI ".as_slice(), &[7; 20]].concat();
+        for Case { what, whole } in [
+            Case { what: "mp4", whole: mp4 },
+            Case { what: "mp4 with a 64-bit size", whole: large },
+            Case { what: "mkv", whole: mkv },
+            Case { what: "avi", whole: avi },
+        ] {
+            assert_eq!(missing(&whole), 0, "{what}");
+            assert_eq!(missing(&whole[..whole.len() - 5]), 5, "{what}");
+        }
+        // A live recording does not know its size.
+        assert_eq!(
+            missing(b"\x1a\x45\xdf\xa3\x83abc\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff"),
+            0
+        );
+    }
+
+    #[test]
+    fn any_other_bytes_pass_also_very_few() {
+        for bytes in [b"".as_slice(), b"B", b"BM", b"\x89PNG\r\n\x1a\n", b"RIFF"] {
+            assert_eq!(verdict(bytes), Ok(()));
+            assert_eq!(missing(bytes), 0);
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! Keeps a capture pipeline alive: connects, watches, and rebuilds it after a fault.
+//!
+//! One tokio task. Whatever may block (building, state changes: a driver that hangs, a camera that
+//! does not answer) runs on a thread of its own, is waited for with a limit and is then given up,
+//! so that the task always goes on, and `progress` shows it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use gst::prelude::*;
+use tokio::sync::{oneshot, watch};
+use tokio::time::MissedTickBehavior;
+use tracing::{debug, error, info, warn};
+
+use super::capture::{self, Capture, Outlet, Seen};
+use super::messages::{Said, note_signal, redact, speaker, words};
+use super::preset::{AtEnd, Kind, Preset};
+use crate::state::SourceState;
+
+/// How often the supervisor looks at its clock.
+const TICK: Duration = Duration::from_millis(50);
+/// How long a pipeline may take to stop before it is given up.
+const NULL_CAP: Duration = Duration::from_secs(3);
+/// The same when the daemon stops, which promises to end within a second.
+const LAST_NULL_CAP: Duration = Duration::from_millis(700);
+/// How long the words of a failed state change may take to arrive.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+/// A source that was live for so long begins again with the shortest delay.
+const HEALTHY: Duration = Duration::from_secs(3);
+
+/// Delay before the next attempt: doubles up to a cap.
+#[derive(Debug)]
+struct Backoff {
+    next: Duration,
+}
+
+impl Backoff {
+    const FIRST: Duration = Duration::from_millis(200);
+    const CAP: Duration = Duration::from_secs(5);
+
+    fn new() -> Self {
+        Self { next: Self::FIRST }
+    }
+
+    fn delay(&mut self) -> Duration {
+        let delay = self.next;
+        self.next = (delay * 2).min(Self::CAP);
+        delay
+    }
+}
+
+/// How a session with one pipeline ended.
+enum End {
+    Stopped,
+    Finished,
+    Fault(String),
+}
+
+/// The pipeline that plays now, for fault injection in tests.
+pub(super) type Current = Arc<std::sync::Mutex<Option<gst::glib::WeakRef<gst::Pipeline>>>>;
+
+pub(super) struct Supervisor {
+    pub(super) preset: Preset,
+    pub(super) outlet: Arc<Outlet>,
+    pub(super) state: watch::Sender<SourceState>,
+    pub(super) stop: watch::Receiver<bool>,
+    pub(super) progress: Arc<AtomicU64>,
+    pub(super) current: Current,
+}
+
+impl Supervisor {
+    pub(super) async fn run(mut self) {
+        let mut attempt = 0;
+        let mut backoff = Backoff::new();
+        let mut losses = Said::default();
+        loop {
+            self.publish(SourceState::Connecting { attempt });
+            let mut live_since = None;
+            let end = self.session(&mut live_since).await;
+            if live_since.is_some() {
+                attempt = 0;
+            }
+            if live_since.is_some_and(|since: Instant| since.elapsed() >= HEALTHY) {
+                backoff = Backoff::new();
+            }
+            let why = match end {
+                End::Finished if live_since.is_none() => {
+                    "it ended before its first picture".to_owned()
+                }
+                End::Finished if self.preset.expect.at_end == AtEnd::Repeat => {
+                    // A file of one picture must not keep a core busy.
+                    if self.pause(TICK).await {
+                        break;
+                    }
+                    continue;
+                }
+                End::Stopped | End::Finished => break,
+                End::Fault(why) => why,
+            };
+            attempt += 1;
+            let delay = backoff.delay();
+            let retry_ms = delay.as_millis() as u64;
+            if let Some(times) = losses.again(&why) {
+                let name = &self.preset.name;
+                warn!(EVENT = "source", SOURCE = name, STATE = "lost", WHY = why, times, retry_ms);
+            }
+            self.publish(SourceState::Lost { why, retry_ms });
+            if self.pause(delay).await {
+                break;
+            }
+        }
+        self.publish(SourceState::Ended);
+    }
+
+    fn publish(&self, state: SourceState) {
+        self.state.send_if_modified(|now| {
+            // How long it has been quiet is told once, not ten times a second.
+            let same = matches!(
+                (&*now, &state),
+                (SourceState::Stalled { .. }, SourceState::Stalled { .. })
+            ) || *now == state;
+            if !same {
+                self.tell(&state);
+                *now = state;
+            }
+            !same
+        });
+    }
+
+    /// Logs a change of state. What is lost is logged with its cause, once; an attempt to connect
+    /// is no news.
+    fn tell(&self, state: &SourceState) {
+        let name = &self.preset.name;
+        match state {
+            SourceState::Connecting { attempt } => {
+                debug!(EVENT = "source", SOURCE = name, STATE = "connecting", attempt);
+            }
+            SourceState::Live { width, height, format } => {
+                info!(EVENT = "source", SOURCE = name, STATE = "live", width, height, format);
+            }
+            SourceState::NoSignal { why } => {
+                warn!(EVENT = "source", SOURCE = name, STATE = "no-signal", WHY = why);
+            }
+            SourceState::Stalled { quiet_ms } => {
+                warn!(EVENT = "source", SOURCE = name, STATE = "stalled", quiet_ms);
+            }
+            SourceState::Lost { .. } => {}
+            SourceState::Ended => info!(EVENT = "source", SOURCE = name, STATE = "ended"),
+        }
+    }
+
+    fn alive(&self) {
+        self.progress.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waits for `delay`; `true` when told to stop meanwhile.
+    async fn pause(&mut self, delay: Duration) -> bool {
+        let until = tokio::time::Instant::now() + delay;
+        loop {
+            self.alive();
+            let tick = (tokio::time::Instant::now() + TICK).min(until);
+            tokio::select! {
+                () = tokio::time::sleep_until(tick) => if tick == until { return false },
+                () = stopped(&mut self.stop) => return true,
+            }
+        }
+    }
+
+    /// Waits for `answer` at most `limit`, or `once_stopped` after being told to stop; shows
+    /// progress meanwhile.
+    async fn wait<T>(
+        &self,
+        answer: oneshot::Receiver<T>,
+        limit: Duration,
+        once_stopped: Duration,
+    ) -> Option<T> {
+        let mut answer = std::pin::pin!(answer);
+        let mut until = tokio::time::Instant::now() + limit;
+        loop {
+            self.alive();
+            let now = tokio::time::Instant::now();
+            if *self.stop.borrow() || self.stop.has_changed().is_err() {
+                until = until.min(now + once_stopped);
+            }
+            if now >= until {
+                return None;
+            }
+            let next = TICK.min(until - now);
+            if let Ok(got) = tokio::time::timeout(next, &mut answer).await {
+                return got.ok();
+            }
+        }
+    }
+
+    /// Builds a pipeline, plays it until something ends it, and stops it.
+    async fn session(&mut self, live_since: &mut Option<Instant>) -> End {
+        let (preset, outlet) = (self.preset.clone(), Arc::clone(&self.outlet));
+        let built = off_thread("sonofuse-build", move || capture::build(&preset, &outlet));
+        let mut capture = match self.wait(built, self.preset.expect.connect(), Duration::ZERO).await
+        {
+            Some(Ok(capture)) => capture,
+            Some(Err(e)) => return End::Fault(e.to_string()),
+            None if *self.stop.borrow() => return End::Stopped,
+            None => return End::Fault("GStreamer did not build the source in time".to_owned()),
+        };
+        if let Ok(mut current) = self.current.lock() {
+            *current = Some(capture.pipeline.downgrade());
+        }
+        let end = self.play(&mut capture, live_since).await;
+        let null = capture.stop();
+        if self.wait(null, NULL_CAP, LAST_NULL_CAP).await.is_none() {
+            let name = &self.preset.name;
+            warn!(EVENT = "source", SOURCE = name, "it did not stop in time; given up");
+        }
+        end
+    }
+
+    async fn play(&mut self, capture: &mut Capture, live_since: &mut Option<Instant>) -> End {
+        let Some(bus) = capture.pipeline.bus() else {
+            return End::Fault("the pipeline has no bus".to_owned());
+        };
+        let mut messages = bus.stream();
+        let started_ns = self.outlet.now_ns();
+        let pipeline = capture.pipeline.clone();
+        let mut playing = Some(off_thread("sonofuse-play", move || {
+            pipeline.set_state(gst::State::Playing).is_ok()
+        }));
+        let mut give_up: Option<(tokio::time::Instant, String)> = None;
+        let mut device_lost: Option<String> = None;
+        let mut said = Said::default();
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            self.alive();
+            tokio::select! {
+                () = stopped(&mut self.stop) => return End::Stopped,
+                message = messages.next() => {
+                    let Some(message) = message else {
+                        return End::Fault("GStreamer closed the message bus".to_owned());
+                    };
+                    if let Some(end) = self.heed(&message, &capture.pipeline, &mut said, &mut device_lost) {
+                        return end;
+                    }
+                }
+                ok = answer(&mut playing) => {
+                    playing = None;
+                    if ok != Some(true) {
+                        // The element's own words are on the bus, or about to be.
+                        let why = "GStreamer could not start the source".to_owned();
+                        give_up = Some((tokio::time::Instant::now() + LAST_WORDS, why));
+                    }
+                }
+                _ = capture.seen.changed() => {}
+                _ = tick.tick() => {
+                    if let Some((_, why)) = give_up.take_if(|(at, _)| *at <= tokio::time::Instant::now()) {
+                        return End::Fault(why);
+                    }
+                }
+            }
+            let seen = capture.seen.borrow_and_update().clone();
+            if seen.stream.is_some() {
+                live_since.get_or_insert_with(Instant::now);
+            }
+            if let Some(end) = self.judge(&seen, started_ns, device_lost.as_deref()) {
+                return end;
+            }
+        }
+    }
+
+    /// Publishes what the stream looks like now; an end when it has been quiet for too long.
+    fn judge(&self, seen: &Seen, started_ns: u64, device_lost: Option<&str>) -> Option<End> {
+        let expect = &self.preset.expect;
+        let now_ns = self.outlet.now_ns();
+        let Some((width, height, format)) = &seen.stream else {
+            let waited_ms = now_ns.saturating_sub(started_ns) / 1_000_000;
+            return (waited_ms > expect.connect_ms).then(|| {
+                End::Fault(format!("no picture within {} ms of connecting", expect.connect_ms))
+            });
+        };
+        let quiet_ms =
+            now_ns.saturating_sub(self.outlet.newest_ns.load(Ordering::Acquire)) / 1_000_000;
+        if quiet_ms > expect.stall_ms * 2 {
+            return Some(End::Fault(format!("no picture for {quiet_ms} ms")));
+        }
+        self.publish(if quiet_ms > expect.stall_ms {
+            SourceState::Stalled { quiet_ms }
+        } else if let Some(why) = device_lost.or(seen.no_signal) {
+            SourceState::NoSignal { why: why.to_owned() }
+        } else {
+            SourceState::Live { width: *width, height: *height, format: format.clone() }
+        });
+        None
+    }
+
+    fn heed(
+        &self,
+        message: &gst::Message,
+        pipeline: &gst::Pipeline,
+        said: &mut Said,
+        device_lost: &mut Option<String>,
+    ) -> Option<End> {
+        use gst::MessageView;
+        match message.view() {
+            MessageView::Error(e) => {
+                return Some(End::Fault(format!("{}: {}", speaker(message), words(e))));
+            }
+            MessageView::Eos(_) if self.preset.expect.kind == Kind::Finite => {
+                return Some(End::Finished);
+            }
+            MessageView::Eos(_) => {
+                return Some(End::Fault("the stream was ended by its sender".to_owned()));
+            }
+            MessageView::ClockLost(_) => {
+                return Some(End::Fault("the pipeline lost its clock".to_owned()));
+            }
+            MessageView::Latency(_) => {
+                let pipeline = pipeline.clone();
+                // Queries every element: not on this task.
+                drop(off_thread("sonofuse-latency", move || {
+                    pipeline.recalculate_latency().is_ok()
+                }));
+            }
+            MessageView::Warning(w) => {
+                let text = redact(&w.error().to_string());
+                note_signal(&text, device_lost);
+                if let Some(times) = said.again(&text) {
+                    warn!(
+                        EVENT = "element",
+                        SOURCE = self.preset.name,
+                        ELEMENT = speaker(message),
+                        WHY = text,
+                        times
+                    );
+                }
+            }
+            MessageView::Info(i) => note_signal(&redact(&i.error().to_string()), device_lost),
+            _ => {}
+        }
+        None
+    }
+}
+
+/// Resolves when told to stop, or when nobody is left to tell.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// The answer of a thread, once; pends for ever when there is none to wait for.
+async fn answer<T>(from: &mut Option<oneshot::Receiver<T>>) -> Option<T> {
+    match from {
+        Some(receiver) => receiver.await.ok(),
+        None => std::future::pending().await,
+    }
+}
+
+/// Runs `work` on a thread that nobody has to join: tokio would wait at exit for a blocking task
+/// that hangs in a driver.
+pub(super) fn off_thread<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> oneshot::Receiver<T> {
+    let (tx, rx) = oneshot::channel();
+    let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        // Nobody waits any more when it took too long.
+        let _ = tx.send(work());
+    });
+    if let Err(e) = spawned {
+        error!(EVENT = "source", %e, "no thread can be started for GStreamer");
+    }
+    rx
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delay_doubles_up_to_its_cap() {
+        let mut backoff = Backoff::new();
+        let delays: Vec<u64> = (0..7).map(|_| backoff.delay().as_millis() as u64).collect();
+        assert_eq!(delays, [200, 400, 800, 1600, 3200, 5000, 5000]);
+    }
+}

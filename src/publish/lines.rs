@@ -1,0 +1,258 @@
+//! Readings as lines of text: one calm line for people, one JSON line for programs. Pure, but for
+//! [`Style::detect`], which asks about the terminal.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sonofuse_core::reading::{Outcome, Reading, Withheld};
+
+use super::trend::Trend;
+use super::words;
+
+/// Whether lines carry terminal colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Style {
+    /// Text only.
+    #[default]
+    Plain,
+    /// ANSI colours; every colour only repeats what a word says.
+    Colour,
+}
+
+impl Style {
+    /// Chooses colours for `stream` if it is a terminal that can show them and `NO_COLOR` is unset
+    /// or empty (no-color.org).
+    pub fn detect(stream: &impl IsTerminal) -> Self {
+        let env = |name| std::env::var_os(name).filter(|v| !v.is_empty());
+        let dumb = env("TERM").is_none_or(|term| term == "dumb");
+        if stream.is_terminal() && env("NO_COLOR").is_none() && !dumb {
+            Self::Colour
+        } else {
+            Self::Plain
+        }
+    }
+
+    const fn paint(self, code: &'static str) -> (&'static str, &'static str) {
+        match self {
+            Self::Plain => ("", ""),
+            Self::Colour => (code, "\x1b[0m"),
+        }
+    }
+}
+
+/// Blue, bold: a score. Yellow: no score. Blue and yellow stay apart for every kind of colour vision.
+const SCORED: &str = "\x1b[1;36m";
+const WITHHELD: &str = "\x1b[33m";
+const FAINT: &str = "\x1b[2m";
+/// Most that a line says of a detail: the line should fit a terminal's width.
+const DETAIL_CHARS: usize = 60;
+
+/// Writes readings for people and remembers the trend for the arrow.
+#[derive(Clone, Debug, Default)]
+pub struct Lines {
+    style: Style,
+    trend: Trend,
+}
+
+impl Lines {
+    /// Writes in `style`.
+    pub fn new(style: Style) -> Self {
+        Self { style, trend: Trend::default() }
+    }
+
+    /// Takes note of a reading without writing it: call for each reading, so that the arrow knows
+    /// those that got no line.
+    pub fn observe(&mut self, reading: &Reading) {
+        self.trend.observe(reading);
+    }
+
+    /// Writes a reading as one line without its line end. `at` is the time on the wall.
+    pub fn human(&self, reading: &Reading, at: SystemTime) -> String {
+        let mut line = String::with_capacity(128);
+        let (dim, end) = self.style.paint(FAINT);
+        // Writing to a String cannot fail.
+        let _ = write!(line, "{dim}{}{end}  ", utc_time(at));
+        if let (Outcome::Scored, Some(score)) = (reading.outcome, reading.malignancy) {
+            let (on, off) = self.style.paint(SCORED);
+            let _ = write!(line, "{on}SCORED    {:5.1} %{off}", score * 100.0);
+            if let Some([low, high]) = reading.interval {
+                let _ = write!(line, "  [{:3.0}–{:3.0}]", low * 100.0, high * 100.0);
+            }
+            let arrow = self.trend.direction().map_or(" ", super::trend::Direction::arrow);
+            let _ = write!(line, "  {arrow}  n={:<3}", reading.evidence);
+        } else {
+            let (on, off) = self.style.paint(WITHHELD);
+            let what = reading.reason.map_or("no score", |r| words::plain(r).what);
+            let _ = write!(line, "{on}WITHHELD  {what}{off}");
+            if let Some(detail) = &reading.detail {
+                let _ = write!(line, ": {}", short(&one_line(detail), DETAIL_CHARS));
+            }
+        }
+        let _ = write!(line, "  {dim}{:.0} ms{end}", reading.latency_ms.total);
+        if reading.frozen {
+            line.push_str("  FROZEN");
+        }
+        if reading.palette_assumed && reading.outcome == Outcome::Scored {
+            line.push_str("  palette assumed red = hard");
+        }
+        let _ = write!(line, "  {dim}{}{end}", one_line(&reading.model.name));
+        if !reading.model.trained {
+            let (on, off) = self.style.paint(WITHHELD);
+            let _ = write!(line, " {on}UNTRAINED{off}");
+        }
+        line
+    }
+}
+
+/// Writes a reading as one line of JSON without its line end: the published contract.
+///
+/// # Panics
+/// Never: a reading's keys are strings and its numbers are plain, which is all that JSON asks.
+pub fn json(reading: &Reading) -> String {
+    serde_json::to_string(reading).expect("a Reading has string keys and plain values")
+}
+
+/// Decides which readings are worth a line for people: a change of state at once, otherwise at a
+/// calm rate.
+#[derive(Clone, Debug)]
+pub struct Cadence {
+    every: Duration,
+    last: Option<(Duration, State)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct State {
+    outcome: Outcome,
+    reason: Option<Withheld>,
+    frozen: bool,
+    evidence: u32,
+}
+
+impl Cadence {
+    /// Two lines a second.
+    pub const CALM: Duration = Duration::from_millis(500);
+
+    /// Lets one line through per `every` while nothing changes.
+    pub const fn new(every: Duration) -> Self {
+        Self { every, last: None }
+    }
+
+    /// Tells whether `reading` deserves a line at `now`, a time on any steady clock. New evidence is
+    /// a change too: the score is another one.
+    pub fn due(&mut self, reading: &Reading, now: Duration) -> bool {
+        let state = State {
+            outcome: reading.outcome,
+            reason: reading.reason,
+            frozen: reading.frozen,
+            evidence: reading.evidence,
+        };
+        let due = self
+            .last
+            .is_none_or(|(at, before)| before != state || now.saturating_sub(at) >= self.every);
+        if due {
+            self.last = Some((now, state));
+        }
+        due
+    }
+}
+
+/// The time of day in UTC, to the tenth of a second.
+pub fn utc_time(at: SystemTime) -> String {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let s = since.as_secs() % 86_400;
+    format!("{:02}:{:02}:{:02}.{}Z", s / 3600, s / 60 % 60, s % 60, since.subsec_millis() / 100)
+}
+
+/// The beginning of `text`, with an ellipsis where it goes on; the whole is in the JSON.
+fn short(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
+}
+
+/// Text from outside, made fit for one line of a terminal: no control characters.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::publish::sample;
+
+    fn at() -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(1_700_000_123_456)
+    }
+
+    #[test]
+    fn a_score_says_how_sure_it_is_and_that_the_model_is_untrained() {
+        let line = Lines::default().human(&sample::scored(0.634), at());
+        assert_eq!(
+            line,
+            "22:15:23.4Z  SCORED     63.4 %  [ 51– 74]     n=5    41 ms  demo UNTRAINED"
+        );
+    }
+
+    #[test]
+    fn a_withheld_reading_shows_a_reason_and_no_number() {
+        let mut reading = sample::withheld(Withheld::NoDualView);
+        reading.detail = Some("the colour box has no B-mode twin".into());
+        let line = Lines::default().human(&reading, at());
+        assert!(
+            line.contains("WITHHELD  No dual view: the colour box has no B-mode twin"),
+            "{line}"
+        );
+        assert!(!line.contains('%'), "{line}");
+    }
+
+    #[test]
+    fn a_detail_from_outside_cannot_drive_the_terminal_or_break_the_line() {
+        let mut reading = sample::withheld(Withheld::Stalled);
+        reading.detail = Some(format!("a\nb\x1b[2Jc{}", "é".repeat(500)));
+        let line = Lines::default().human(&reading, at());
+        assert!(!line.contains(['\n', '\x1b']), "{line:?}");
+        assert!(line.chars().count() < 160, "{line}");
+    }
+
+    #[test]
+    fn colours_only_repeat_what_the_words_say() {
+        let mut reading = sample::scored(0.2);
+        reading.frozen = true;
+        let plain = Lines::new(Style::Plain).human(&reading, at());
+        let mut colour = Lines::new(Style::Colour).human(&reading, at());
+        assert!(colour.contains('\x1b'));
+        for code in [SCORED, WITHHELD, FAINT, "\x1b[0m"] {
+            colour = colour.replace(code, "");
+        }
+        assert_eq!(plain, colour);
+        assert!(plain.contains("FROZEN"));
+    }
+
+    #[test]
+    fn the_json_line_is_the_reading_and_one_line() {
+        let mut reading = sample::withheld(Withheld::NoSignal);
+        reading.detail = Some("blue\npicture".into());
+        let line = json(&reading);
+        assert!(!line.contains('\n'));
+        assert_eq!(serde_json::from_str::<Reading>(&line).unwrap(), reading);
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(value["reason"], "no-signal");
+        assert!(value["malignancy"].is_null());
+    }
+
+    #[test]
+    fn a_change_gets_a_line_at_once_and_sameness_a_calm_rate() {
+        let mut cadence = Cadence::new(Cadence::CALM);
+        let ms = Duration::from_millis;
+        let scored = sample::scored(0.5);
+        assert!(cadence.due(&scored, ms(0)));
+        assert!(!cadence.due(&scored, ms(16)));
+        assert!(cadence.due(&sample::withheld(Withheld::NoSignal), ms(33)));
+        assert!(!cadence.due(&sample::withheld(Withheld::NoSignal), ms(500)));
+        assert!(cadence.due(&sample::withheld(Withheld::Stalled), ms(501)));
+        assert!(cadence.due(&sample::withheld(Withheld::Stalled), ms(1001)));
+    }
+}

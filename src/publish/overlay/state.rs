@@ -1,0 +1,264 @@
+//! What the panel says, apart from how it is drawn: derived from a reading, its age and the trend,
+//! rounded to what the eye can tell, so that equal states need no new drawing. Pure.
+
+use sonofuse_core::layout::{HardEnd, ScreenLayout};
+use sonofuse_core::reading::{Outcome, Reading, Withheld};
+
+use crate::publish::trend::{Direction, Trend};
+
+/// The panel's first words.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Headline {
+    /// A fresh score.
+    Scored {
+        /// Probability in percent, 0..=100.
+        percent: u8,
+        /// Interval in percent.
+        interval: Option<[u8; 2]>,
+        /// Distinct elastograms behind it.
+        evidence: u32,
+        /// Where it is going.
+        direction: Option<Direction>,
+        /// The screen is frozen.
+        frozen: bool,
+        /// The palette's direction was assumed.
+        palette_assumed: bool,
+    },
+    /// A fresh reading without a score.
+    Withheld {
+        /// Why.
+        reason: Withheld,
+        /// What was seen, in the reading's words.
+        detail: Option<String>,
+        /// The screen is frozen.
+        frozen: bool,
+    },
+    /// The newest reading is too old: whatever it said is not shown.
+    Stale {
+        /// Its age in seconds.
+        seconds: u64,
+    },
+    /// No frame arrives at the display.
+    NoSignal,
+    /// No reading yet.
+    Starting,
+}
+
+/// The model's line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    /// Name in the manifest.
+    pub name: String,
+    /// First digits of its digest.
+    pub digest: String,
+    /// What runs it.
+    pub backend: String,
+    /// False for random weights.
+    pub trained: bool,
+}
+
+/// A miniature of the screen with what was found on it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Map {
+    /// Frame size in pixels.
+    pub size: [u32; 2],
+    /// What was found.
+    pub layout: ScreenLayout,
+}
+
+/// One vertex of the trend line, in steps that the eye can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vertex {
+    /// Age in quarters of a second.
+    pub age_qs: u8,
+    /// Score in half percent, 0..=200.
+    pub score: u8,
+    /// Interval in half percent.
+    pub interval: [u8; 2],
+}
+
+/// All that the panel shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PanelState {
+    /// The state and its number or its words.
+    pub headline: Headline,
+    /// Age of the reading in whole seconds.
+    pub age_s: u64,
+    /// The scores of the last half minute, oldest first.
+    pub curve: Vec<Vertex>,
+    /// Where the views are.
+    pub map: Option<Map>,
+    /// What scored.
+    pub model: Option<Model>,
+}
+
+impl PanelState {
+    /// Says what there is to say at `now_ns`. A reading older than `max_age_ms` is stale: neither its
+    /// number nor its reason is shown. A reading from the future (another clock) is stale too.
+    pub fn at(reading: Option<&Reading>, trend: &Trend, now_ns: u64, max_age_ms: u64) -> Self {
+        let Some(reading) = reading else { return Self::bare(Headline::Starting) };
+        let age_ns = age_ns(reading, now_ns);
+        let fresh = is_fresh(reading, now_ns, max_age_ms);
+        let headline = if fresh {
+            Self::headline(reading, trend)
+        } else {
+            Headline::Stale { seconds: age_ns / 1_000_000_000 }
+        };
+        Self {
+            headline,
+            age_s: if fresh { age_ns / 1_000_000_000 } else { 0 },
+            curve: curve(trend, now_ns),
+            map: reading
+                .layout
+                .filter(|_| fresh)
+                .zip(reading.size)
+                .map(|(layout, size)| Map { size, layout }),
+            model: Some(Model {
+                name: reading.model.name.clone(),
+                digest: reading.model.digest.chars().take(8).collect(),
+                backend: reading.model.backend.clone(),
+                trained: reading.model.trained,
+            }),
+        }
+    }
+
+    /// What to say when no frame arrives at the display, whatever the last reading was.
+    pub fn no_signal(last: Option<&Reading>) -> Self {
+        let model = Self::at(last, &Trend::default(), 0, 0).model;
+        Self { model, ..Self::bare(Headline::NoSignal) }
+    }
+
+    fn bare(headline: Headline) -> Self {
+        Self { headline, age_s: 0, curve: Vec::new(), map: None, model: None }
+    }
+
+    fn headline(reading: &Reading, trend: &Trend) -> Headline {
+        let score = reading.malignancy.filter(|p| p.is_finite());
+        match (reading.outcome, score) {
+            (Outcome::Scored, Some(score)) => Headline::Scored {
+                percent: percent(score),
+                interval: reading.interval.map(|i| i.map(percent)),
+                evidence: reading.evidence,
+                direction: trend.direction(),
+                frozen: reading.frozen,
+                palette_assumed: reading.palette_assumed,
+            },
+            // A scored reading without a number is a fault upstream; it must not look like a score.
+            _ => Headline::Withheld {
+                reason: reading.reason.unwrap_or(Withheld::EngineFault),
+                detail: reading.detail.clone(),
+                frozen: reading.frozen,
+            },
+        }
+    }
+
+    /// Tells whether a number may be seen.
+    pub const fn shows_score(&self) -> bool {
+        matches!(self.headline, Headline::Scored { .. })
+    }
+
+    /// The state's word, as on the panel.
+    pub const fn word(&self) -> &'static str {
+        match self.headline {
+            Headline::Scored { frozen: true, .. } => "FROZEN",
+            Headline::Scored { .. } => "SCORED",
+            Headline::Withheld { reason: Withheld::NoSignal, .. } | Headline::NoSignal => {
+                "NO SIGNAL"
+            }
+            Headline::Withheld { .. } => "WITHHELD",
+            Headline::Stale { .. } => "STALE",
+            Headline::Starting => "STARTING",
+        }
+    }
+}
+
+/// Tells whether a reading may be shown at `now_ns`.
+pub(crate) fn is_fresh(reading: &Reading, now_ns: u64, max_age_ms: u64) -> bool {
+    reading.captured_ns <= now_ns && age_ns(reading, now_ns) <= max_age_ms.saturating_mul(1_000_000)
+}
+
+const fn age_ns(reading: &Reading, now_ns: u64) -> u64 {
+    now_ns.saturating_sub(reading.captured_ns)
+}
+
+/// Whole percent. The drawing says `<1` and `>99` for the ends: no probability is 0 or 1.
+fn percent(p: f32) -> u8 {
+    (p.clamp(0.0, 1.0) * 100.0).round() as u8
+}
+
+/// Ages count from the end of the current half second, in quarters of a second, so that all vertices
+/// move together twice a second instead of each on its own.
+fn curve(trend: &Trend, now_ns: u64) -> Vec<Vertex> {
+    const STEP_NS: u64 = 500_000_000;
+    const QUARTER_NS: u64 = 250_000_000;
+    let half = |p: f32| (p * 200.0).round() as u8;
+    let end_ns = (now_ns / STEP_NS + 1) * STEP_NS;
+    trend
+        .points()
+        .filter_map(|p| {
+            let age_ns = end_ns.checked_sub(p.captured_ns).filter(|&a| a <= Trend::WINDOW_NS)?;
+            let age_qs = (age_ns / QUARTER_NS) as u8;
+            Some(Vertex { age_qs, score: half(p.score), interval: p.interval.map(half) })
+        })
+        .collect()
+}
+
+impl Map {
+    /// Tells which end of the colour bar is hard, if that is known.
+    pub fn hard_end(&self) -> Option<HardEnd> {
+        self.layout.colour_bar.and_then(|bar| bar.hard_end)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::publish::sample;
+
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn a_number_is_shown_only_while_scored_and_fresh() {
+        let trend = Trend::default();
+        let scored = sample::scored(0.63);
+        let at = |reading: Option<&Reading>, age_ms: u64| {
+            PanelState::at(reading, &trend, scored.captured_ns + age_ms * MS, 1500)
+        };
+        assert!(at(Some(&scored), 0).shows_score());
+        assert!(at(Some(&scored), 1500).shows_score());
+        let stale = at(Some(&scored), 1501);
+        assert_eq!(stale.headline, Headline::Stale { seconds: 1 });
+        assert!(stale.map.is_none());
+        assert!(!at(None, 0).shows_score());
+        assert!(!at(Some(&sample::withheld(Withheld::NoDualView)), 0).shows_score());
+        let mut broken = sample::scored(0.5);
+        broken.malignancy = Some(f32::NAN);
+        assert!(!at(Some(&broken), 0).shows_score());
+    }
+
+    #[test]
+    fn a_reading_from_another_clock_is_stale() {
+        let reading = sample::scored(0.5);
+        let state =
+            PanelState::at(Some(&reading), &Trend::default(), reading.captured_ns - 1, 1500);
+        assert_eq!(state.headline, Headline::Stale { seconds: 0 });
+    }
+
+    #[test]
+    fn sixty_readings_a_second_of_the_same_score_are_few_states() {
+        let mut trend = Trend::default();
+        let mut states: Vec<PanelState> = Vec::new();
+        for frame in 0..600u64 {
+            let mut reading = sample::scored(0.5);
+            reading.captured_ns = 5_000_000_000 + frame * 16_666_667;
+            trend.observe(&reading);
+            let state = PanelState::at(Some(&reading), &trend, reading.captured_ns + 40 * MS, 1500);
+            if states.last() != Some(&state) {
+                states.push(state);
+            }
+        }
+        // Ten seconds: the line moves on, the number stays.
+        assert!(states.len() <= 600 / 4, "{} states", states.len());
+    }
+}

@@ -1,0 +1,43 @@
+//! The words that people read: states and reasons in plain language, the same on the terminal and on
+//! the panel. Pure.
+
+use sonofuse_core::reading::Withheld;
+
+/// A reason for having no score, as said to a sonographer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plain {
+    /// What is the matter, two or three words.
+    pub what: &'static str,
+    /// What to do about it, one short sentence.
+    pub hint: &'static str,
+}
+
+/// Says `reason` in plain language.
+pub const fn plain(reason: Withheld) -> Plain {
+    let (what, hint) = match reason {
+        Withheld::WarmingUp => ("Warming up", "The first elastograms are being collected."),
+        Withheld::NoSignal => ("No signal", "Check the scanner's video output and the cable."),
+        Withheld::Stalled => ("Video stopped", "The source was live and sends no more pictures."),
+        Withheld::NoDualView => {
+            ("No dual view", "Show B-mode and elastogram of the same plane on one screen.")
+        }
+        Withheld::EmptyElastogram => {
+            ("Elastogram empty", "The colour box holds almost no stiffness values.")
+        }
+        Withheld::UnstableElastogram => {
+            ("Elastogram unstable", "Hold the probe still until the colours settle.")
+        }
+        Withheld::BoxTooSmall => ("Colour box too small", "Enlarge the box or the image."),
+        Withheld::OutOfFocus => ("B-mode not sharp", "Improve focus or contact in the colour box."),
+        Withheld::PaletteUnknown => {
+            ("Palette unknown", "It cannot be told which colour means hard: show the colour bar.")
+        }
+        Withheld::OutOfDistribution => {
+            ("Unfamiliar picture", "The model was not made for pictures like this one.")
+        }
+        Withheld::EngineFault => {
+            ("Network fault", "The network could not be run: see the journal.")
+        }
+    };
+    Plain { what, hint }
+}

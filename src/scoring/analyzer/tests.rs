@@ -1,0 +1,553 @@
+//! Every way in which a frame becomes a reading. The screens are drawn here, the layout search, the
+//! looks and the gate are the real ones; the network is a fake that says what it is told, so that the
+//! tests are about the analysis.
+#![allow(clippy::unwrap_used)]
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use sonofuse_core::calibrate::Logit;
+use sonofuse_core::layout::HardEnd;
+use sonofuse_core::manifest::{Manifest, OutOfDistribution};
+use sonofuse_core::preprocess::FusionInput;
+use sonofuse_core::reading::ModelInfo;
+use sonofuse_core::region::Region;
+use sonofuse_sim::{SimConfig, Simulator, Skin};
+
+use super::super::tests::demo;
+use super::super::{Backend, Scorer, load};
+use super::*;
+
+/// A network that gives the answers of a script, then 0.5 for ever.
+struct Scripted {
+    info: ModelInfo,
+    script: Arc<Mutex<VecDeque<Result<f32, ScorerError>>>>,
+    calls: Arc<Mutex<u32>>,
+}
+
+impl Scorer for Scripted {
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    fn score(&mut self, input: &FusionInput) -> Result<Logit, ScorerError> {
+        assert_eq!(input.bmode.shape(), input.elastogram.shape());
+        *self.calls.lock().unwrap() += 1;
+        let next = self.script.lock().unwrap().pop_front().unwrap_or(Ok(0.5))?;
+        Logit::new(next).ok_or_else(|| ScorerError::NotFinite(next.to_string()))
+    }
+}
+
+fn manifest() -> Manifest {
+    Manifest::parse(&std::fs::read_to_string(demo().join("model.toml")).unwrap()).unwrap()
+}
+
+/// A bench: an analyzer with a scripted network and pinned boxes, a clock, and a screen to draw on.
+struct Bench {
+    analyzer: Analyzer,
+    script: Arc<Mutex<VecDeque<Result<f32, ScorerError>>>>,
+    calls: Arc<Mutex<u32>>,
+    now_ns: Cell<u64>,
+    sequence: u64,
+}
+
+/// What is drawn: two views side by side, a map at the right.
+#[derive(Clone, Copy)]
+struct Screen {
+    /// Moves the hard spot: another map.
+    spot: f64,
+    /// Moves and reseeds the B-mode: a live view.
+    live: u64,
+    /// Another anatomy.
+    patient: f64,
+    /// Part of the box that is coloured, in cells of 8 px.
+    coloured: f64,
+    /// Depth of the B-mode's texture, code values.
+    texture: f64,
+}
+
+impl Default for Screen {
+    fn default() -> Self {
+        Self { spot: 0.0, live: 0, patient: 1.0, coloured: 1.0, texture: 40.0 }
+    }
+}
+
+const SIZE: [u32; 2] = [640, 360];
+
+fn region(x0: u32, y0: u32, x1: u32, y1: u32) -> Region {
+    Region::new(x0, y0, x1, y1).unwrap()
+}
+
+fn pins(hard_end: Option<HardEnd>) -> PinnedLayout {
+    PinnedLayout {
+        size: SIZE,
+        bmode_view: region(20, 40, 310, 330),
+        elastogram_view: region(330, 40, 620, 330),
+        bmode_box: Some(region(60, 80, 260, 200)),
+        elastogram_box: Some(region(370, 80, 570, 200)),
+        colour_bar: Some(region(624, 40, 634, 330)),
+        hard_end,
+    }
+}
+
+fn hash(mut v: u64) -> f64 {
+    v = (v ^ (v >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    v = (v ^ (v >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    ((v ^ (v >> 33)) >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+}
+
+impl Screen {
+    fn draw(self) -> Frame {
+        let [w, h] = SIZE;
+        let pins = pins(None);
+        let map_box = pins.elastogram_box.unwrap();
+        let mut rgb = Vec::with_capacity((w * h * 3) as usize);
+        for y in 0..h {
+            for x in 0..w {
+                let view = [pins.bmode_view, pins.elastogram_view]
+                    .into_iter()
+                    .find(|v| v.contains(&region(x, y, x + 1, y + 1)));
+                let bar = pins.colour_bar.unwrap().contains(&region(x, y, x + 1, y + 1));
+                let pixel = if bar {
+                    jet(1.0 - f64::from(y - 40) / 290.0)
+                } else if let Some(v) = view {
+                    let (u, t) = (f64::from(x - v.x0()), f64::from(y - v.y0()));
+                    let speckle = hash(
+                        u64::from(x - v.x0()) / 2 * 7919 + u64::from(y) * 104_729 + self.live * 13,
+                    );
+                    let grey = 100.0
+                        + 0.9
+                            * self.texture
+                            * (u * 0.03 * self.patient).sin()
+                            * (t * 0.04 / self.patient).cos()
+                        + 0.5 * self.texture * speckle;
+                    let in_box = map_box.contains(&region(x, y, x + 1, y + 1));
+                    let cell = u64::from(x / 8) * 7919 + u64::from(y / 8) * 104_729;
+                    if in_box && 0.5 + 0.5 * hash(cell) < self.coloured {
+                        let d = (u - 140.0 - self.spot).hypot(t - 100.0) / 40.0;
+                        jet(0.2 + 0.6 * (-d * d).exp()).map(|c| 0.5 * grey + 0.5 * c)
+                    } else {
+                        [grey; 3]
+                    }
+                } else {
+                    [4.0; 3]
+                };
+                rgb.extend(pixel.map(|v| v.clamp(0.0, 255.0) as u8));
+            }
+        }
+        Frame::from_rgb(w, h, rgb).unwrap()
+    }
+}
+
+fn jet(v: f64) -> [f64; 3] {
+    [3.0, 2.0, 1.0].map(|k| 255.0 * (1.5 - (4.0 * v - k).abs()).clamp(0.0, 1.0))
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(Settings::default(), manifest(), pins(Some(HardEnd::Red)))
+    }
+
+    fn with(settings: Settings, manifest: Manifest, pins: PinnedLayout) -> Self {
+        let script = Arc::default();
+        let calls = Arc::default();
+        let scorer = Scripted {
+            info: ModelInfo {
+                name: "scripted".into(),
+                digest: "0".repeat(64),
+                backend: "test".into(),
+                trained: true,
+            },
+            script: Arc::clone(&script),
+            calls: Arc::clone(&calls),
+        };
+        let model = Model::new(manifest, Box::new(scorer));
+        Self {
+            analyzer: Analyzer::new("bench".into(), model, settings, Some(pins)),
+            script,
+            calls,
+            now_ns: Cell::new(1_000 * MS),
+            sequence: 0,
+        }
+    }
+
+    fn answers(&self, script: impl IntoIterator<Item = Result<f32, ScorerError>>) {
+        self.script.lock().unwrap().extend(script);
+    }
+
+    fn calls(&self) -> u32 {
+        *self.calls.lock().unwrap()
+    }
+
+    /// Shows a frame `ms` after the last one.
+    fn show_frame(&mut self, frame: Frame, after_ms: u64) -> Reading {
+        self.now_ns.set(self.now_ns.get() + after_ms * MS);
+        let meta = FrameMeta {
+            sequence: self.sequence,
+            pts_ns: Some(self.now_ns.get() - 500 * MS),
+            captured_ns: self.now_ns.get(),
+        };
+        self.sequence += 1;
+        let now = &self.now_ns;
+        let reading = self.analyzer.analyze(&frame.with_meta(meta), &|| now.get());
+        assert_eq!(reading.sequence, meta.sequence);
+        assert_eq!(reading.pts_ns, meta.pts_ns);
+        assert_eq!(reading.outcome == Outcome::Scored, reading.malignancy.is_some());
+        assert_eq!(reading.outcome == Outcome::Withheld, reading.reason.is_some());
+        assert_eq!(reading.malignancy.is_some(), reading.interval.is_some());
+        assert_eq!(reading.notice, NOTICE);
+        reading
+    }
+
+    fn show(&mut self, screen: Screen, after_ms: u64) -> Reading {
+        self.show_frame(screen.draw(), after_ms)
+    }
+
+    /// Shows `n` maps of one place, one second apart, with live B-mode.
+    fn examine(&mut self, n: u32) -> Reading {
+        let mut last = None;
+        for i in 0..n {
+            let screen =
+                Screen { spot: f64::from(i) * 6.0, live: u64::from(i), ..Screen::default() };
+            last = Some(self.show(screen, 1000));
+        }
+        last.unwrap()
+    }
+}
+
+#[test]
+fn distinct_elastograms_are_evidence_and_repeated_frames_are_not() {
+    let mut bench = Bench::new();
+    bench.answers([Ok(1.0), Ok(3.0), Ok(2.0)]);
+    for map in 0..3u32 {
+        for frame in 0..20u64 {
+            let screen = Screen {
+                spot: f64::from(map) * 6.0,
+                live: u64::from(map) * 20 + frame,
+                ..Screen::default()
+            };
+            let reading = bench.show(screen, 33);
+            assert_eq!(reading.evidence, map + 1, "frame {frame}");
+            if map < 2 {
+                assert_eq!(reading.reason, Some(Withheld::WarmingUp));
+                assert!(reading.detail.unwrap().contains(&format!("{} of 3", map + 1)));
+            } else {
+                // The median of 1, 3, 2.
+                let want = 1.0 / (1.0 + (-2.0f32).exp());
+                assert!((reading.malignancy.unwrap() - want).abs() < 1e-6);
+                let [low, high] = reading.interval.unwrap();
+                assert!(low < want && want < high && low >= 0.0 && high <= 1.0);
+            }
+        }
+    }
+    assert_eq!(bench.calls(), 3);
+}
+
+#[test]
+fn a_frame_that_was_scored_tells_its_stages_and_a_repeated_one_does_not() {
+    let mut bench = Bench::new();
+    let first = bench.show(Screen::default(), 33);
+    assert!(first.latency_ms.network.is_some() && first.latency_ms.preprocess.is_some());
+    let again = bench.show(Screen { live: 1, ..Screen::default() }, 33);
+    assert!(again.latency_ms.network.is_none() && again.latency_ms.preprocess.is_none());
+}
+
+#[test]
+fn a_still_image_needs_one_elastogram_and_carries_nothing_over() {
+    let mut bench = Bench::new();
+    bench.analyzer.set_still(true);
+    bench.answers([Ok(1.0), Ok(-4.0)]);
+    let a = bench.show(Screen::default(), 0);
+    let b = bench.show(Screen { patient: 2.0, ..Screen::default() }, 0);
+    for (reading, logit) in [(a, 1.0f32), (b, -4.0)] {
+        assert_eq!(
+            (reading.outcome, reading.evidence, reading.frozen),
+            (Outcome::Scored, 1, false)
+        );
+        assert!((reading.malignancy.unwrap() - 1.0 / (1.0 + (-logit).exp())).abs() < 1e-6);
+    }
+}
+
+#[test]
+fn a_frozen_screen_keeps_its_reading_marked_frozen_and_never_ages() {
+    let mut bench = Bench::new();
+    let before = bench.examine(4);
+    assert_eq!(before.outcome, Outcome::Scored);
+    let held = Screen { spot: 18.0, live: 3, ..Screen::default() }.draw();
+    let mut last = bench.show_frame(held.clone(), 33);
+    assert!(!last.frozen);
+    for _ in 0..80 {
+        last = bench.show_frame(held.clone(), 1000);
+    }
+    assert!(last.frozen);
+    assert_eq!((last.malignancy, last.evidence), (before.malignancy, 4));
+    let thawed = bench.show(Screen { spot: 24.0, live: 9, ..Screen::default() }, 33);
+    assert!(!thawed.frozen);
+    assert_eq!(bench.calls(), 5);
+}
+
+#[test]
+fn a_screen_that_was_frozen_from_the_start_is_scored_on_its_one_elastogram() {
+    let mut bench = Bench::new();
+    let mut last = bench.show(Screen::default(), 33);
+    assert_eq!(last.reason, Some(Withheld::WarmingUp));
+    for _ in 0..4 {
+        last = bench.show(Screen::default(), 1000);
+    }
+    assert_eq!((last.outcome, last.evidence, last.frozen), (Outcome::Scored, 1, true));
+    let [low, high] = last.interval.unwrap();
+    assert!(high - low > 0.2, "one elastogram cannot be that sure: {low} {high}");
+}
+
+#[test]
+fn another_patient_starts_again() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.examine(4).evidence, 4);
+    let other = bench.show(Screen { patient: 2.6, live: 50, ..Screen::default() }, 1000);
+    assert_eq!((other.evidence, other.reason), (1, Some(Withheld::WarmingUp)));
+}
+
+#[test]
+fn a_short_loss_of_the_layout_keeps_the_evidence_and_a_long_one_does_not() {
+    let menu = || {
+        let [w, h] = SIZE;
+        // Not blank, no map: a grey ramp where the follower verifies its pins against the picture.
+        Frame::from_rgb(w + 10, h, (0..(w + 10) * h).flat_map(|i| [(i % 200) as u8; 3]).collect())
+            .unwrap()
+    };
+    for (times, kept) in [(1, true), (4, false)] {
+        let mut bench = Bench::new();
+        bench.examine(4);
+        for _ in 0..times {
+            let lost = bench.show_frame(menu(), 900);
+            assert_eq!(lost.reason, Some(Withheld::NoDualView), "{:?}", lost.detail);
+        }
+        let back = bench.show(Screen { spot: 30.0, live: 7, ..Screen::default() }, 100);
+        assert_eq!(back.evidence, if kept { 5 } else { 1 });
+    }
+}
+
+#[test]
+fn old_evidence_expires_while_the_screen_is_live() {
+    let mut bench = Bench::new();
+    bench.examine(4);
+    let mut last = None;
+    for i in 0..40u64 {
+        // The same map for 40 s over live B-mode: the elastography has stopped.
+        last = Some(bench.show(Screen { spot: 18.0, live: 100 + i, ..Screen::default() }, 1000));
+    }
+    let last = last.unwrap();
+    assert_eq!((last.evidence, last.reason), (0, Some(Withheld::WarmingUp)));
+}
+
+#[test]
+fn the_gate_withholds_with_its_reason() {
+    // Limits moved towards the screen, not the screen beyond them: a box with next to no colour, or
+    // no B-mode, is no dual view at all.
+    let mut settings = Settings::default();
+    settings.gate.min_coloured = 0.97;
+    let mut bench = Bench::with(settings, manifest(), pins(Some(HardEnd::Red)));
+    let reading = bench.show(Screen { coloured: 0.92, ..Screen::default() }, 33);
+    assert_eq!(reading.reason, Some(Withheld::EmptyElastogram), "{:?}", reading.detail);
+    let mut settings = Settings::default();
+    settings.gate.min_texture = 60.0;
+    let mut bench = Bench::with(settings, manifest(), pins(Some(HardEnd::Red)));
+    let reading = bench.show(Screen::default(), 33);
+    assert_eq!(reading.reason, Some(Withheld::OutOfFocus), "{:?}", reading.detail);
+    assert_eq!(bench.calls(), 0);
+
+    let mut settings = Settings::default();
+    settings.gate.min_box_px = 150;
+    let mut bench = Bench::with(settings, manifest(), pins(Some(HardEnd::Red)));
+    let reading = bench.show(Screen::default(), 33);
+    assert_eq!(reading.reason, Some(Withheld::BoxTooSmall), "{:?}", reading.detail);
+    assert!(reading.layout.is_some());
+}
+
+#[test]
+fn a_map_that_jumps_is_unstable_until_it_settles() {
+    let mut settings = Settings::default();
+    settings.gate.max_map_change = 5.0;
+    let mut bench = Bench::with(settings, manifest(), pins(Some(HardEnd::Red)));
+    bench.show(Screen::default(), 1000);
+    let far = Screen { spot: 60.0, live: 1, ..Screen::default() };
+    let jumped = bench.show(far, 1000);
+    assert_eq!(jumped.reason, Some(Withheld::UnstableElastogram), "{:?}", jumped.detail);
+    // The repeated frame says the same; the next, similar map counts.
+    let repeated = bench.show(Screen { live: 2, ..far }, 33);
+    assert_eq!(repeated.reason, Some(Withheld::UnstableElastogram));
+    let settled = bench.show(Screen { spot: 63.0, live: 3, ..far }, 1000);
+    assert_eq!((settled.reason, settled.evidence), (Some(Withheld::WarmingUp), 2));
+}
+
+#[test]
+fn an_unknown_palette_is_flagged_or_withheld_as_configured() {
+    let screen = Screen::default();
+    let mut flagged = Bench::with(Settings::default(), manifest(), pins(None));
+    flagged.analyzer.set_still(true);
+    let reading = flagged.show(screen, 33);
+    assert!(reading.palette_assumed && reading.outcome == Outcome::Scored);
+
+    let settings = Settings { palette_unknown: PaletteUnknown::Withhold, ..Settings::default() };
+    let mut withheld = Bench::with(settings, manifest(), pins(None));
+    let reading = withheld.show(screen, 33);
+    assert_eq!(reading.reason, Some(Withheld::PaletteUnknown));
+}
+
+#[test]
+fn an_input_unlike_the_training_set_is_withheld() {
+    let mut manifest = manifest();
+    let none = [[5.0, 6.0]; 3];
+    manifest.out_of_distribution = Some(OutOfDistribution {
+        bmode_mean: none,
+        bmode_std: none,
+        elastogram_mean: none,
+        elastogram_std: none,
+    });
+    let mut bench = Bench::with(Settings::default(), manifest, pins(Some(HardEnd::Red)));
+    let reading = bench.show(Screen::default(), 33);
+    assert_eq!(reading.reason, Some(Withheld::OutOfDistribution), "{:?}", reading.detail);
+    assert_eq!(bench.calls(), 0);
+}
+
+#[test]
+fn a_fault_of_the_network_is_published_and_tried_again_with_growing_waits() {
+    let mut bench = Bench::new();
+    bench.analyzer.set_still(false);
+    let fault = || Err(ScorerError::Run("out of memory".into()));
+    bench.answers([fault(), fault(), Ok(f32::NAN), Ok(1.0)]);
+    let mut calls_at = Vec::new();
+    let mut last = None;
+    for i in 0..60u64 {
+        let before = bench.calls();
+        last = Some(bench.show(Screen { live: i, ..Screen::default() }, 50));
+        if bench.calls() > before {
+            calls_at.push(i * 50);
+        } else if calls_at.len() < 4 {
+            let reading = last.as_ref().unwrap();
+            assert_eq!(reading.reason, Some(Withheld::EngineFault));
+            assert!(!reading.detail.as_ref().unwrap().is_empty());
+        }
+    }
+    assert_eq!(calls_at, [0, 250, 750, 1750]);
+    assert_eq!(last.unwrap().evidence, 1);
+}
+
+#[test]
+fn a_panicking_network_is_a_fault_and_not_the_end() {
+    struct Bomb(ModelInfo);
+    impl Scorer for Bomb {
+        fn info(&self) -> &ModelInfo {
+            &self.0
+        }
+        fn score(&mut self, _: &FusionInput) -> Result<Logit, ScorerError> {
+            panic!("boom")
+        }
+    }
+    let mut bench = Bench::new();
+    let info = bench.analyzer.model.info().clone();
+    bench.analyzer.model = Model::new(manifest(), Box::new(Bomb(info)));
+    let reading = bench.show(Screen::default(), 33);
+    assert_eq!(reading.reason, Some(Withheld::EngineFault));
+    assert!(reading.detail.unwrap().contains("boom"));
+}
+
+#[test]
+fn a_card_without_a_scanner_is_no_signal() {
+    let mut bench = Bench::new();
+    bench.analyzer = Analyzer::new(
+        "bench".into(),
+        load(&demo(), Backend::Rten).unwrap(),
+        Settings::default(),
+        None,
+    );
+    let blue = Frame::from_rgb(640, 360, [0u8, 0, 190].repeat(640 * 360)).unwrap();
+    let reading = bench.show_frame(blue, 33);
+    assert_eq!(reading.reason, Some(Withheld::NoSignal));
+    assert!(reading.detail.unwrap().contains("blue"));
+    let grey =
+        Frame::from_rgb(640, 360, (0..640 * 360).flat_map(|i| [(i % 180) as u8; 3]).collect())
+            .unwrap();
+    assert_eq!(bench.show_frame(grey, 33).reason, Some(Withheld::NoDualView));
+    let dot = Frame::from_rgb(1, 1, vec![90, 0, 0]).unwrap();
+    assert_eq!(bench.show_frame(dot, 33).outcome, Outcome::Withheld);
+}
+
+#[test]
+fn without_a_frame_the_reason_is_published_and_only_a_stall_keeps_the_evidence() {
+    for (reason, kept) in [
+        (Withheld::Stalled, 4),
+        (Withheld::NoSignal, 0),
+        (Withheld::WarmingUp, 0),
+        (Withheld::EngineFault, 0),
+    ] {
+        let mut bench = Bench::new();
+        bench.examine(4);
+        let now = bench.now_ns.get();
+        let reading = bench.analyzer.without_frame(reason, "the cable is out", &|| now);
+        assert_eq!((reading.reason, reading.evidence), (Some(reason), kept));
+        assert_eq!((reading.outcome, reading.malignancy), (Outcome::Withheld, None));
+        assert_eq!((reading.captured_ns, reading.size), (now, None));
+        assert_eq!(reading.detail.as_deref(), Some("the cable is out"));
+    }
+}
+
+#[test]
+fn an_untrained_model_says_so_in_every_score() {
+    let mut bench = Bench::new();
+    bench.analyzer.model = load(&demo(), Backend::Rten).unwrap();
+    bench.analyzer.set_still(true);
+    let reading = bench.show(Screen::default(), 33);
+    assert_eq!(reading.outcome, Outcome::Scored, "{:?}", reading.detail);
+    assert!(!reading.model.trained);
+    assert!(reading.detail.unwrap().contains("untrained"));
+    let p = reading.malignancy.unwrap();
+    assert!((0.001..0.999).contains(&p), "the stand-in is saturated: {p}");
+}
+
+#[test]
+fn time_that_goes_back_starts_the_evidence_again_and_does_not_panic() {
+    let mut bench = Bench::new();
+    bench.examine(4);
+    bench.now_ns.set(600 * MS);
+    let reading = bench.show(Screen { spot: 3.0, live: 4, ..Screen::default() }, 0);
+    assert_eq!(reading.evidence, 1);
+}
+
+#[test]
+fn a_simulated_exam_is_scored_end_to_end_by_the_stand_in() {
+    let config = SimConfig {
+        seed: 3,
+        skin: Skin::AixplorerStacked,
+        width: 960,
+        height: 720,
+        fps: 10.0,
+        exam_s: 12.0,
+    };
+    let mut simulator = Simulator::new(config).unwrap();
+    let mut analyzer = Analyzer::new(
+        "sim".into(),
+        load(&demo(), Backend::Auto).unwrap(),
+        Settings::default(),
+        None,
+    );
+    let format = sonofuse_core::frame::FrameFormat::packed(
+        sonofuse_core::frame::PixelFormat::Bgrx,
+        960,
+        720,
+    );
+    let mut maps = std::collections::BTreeSet::new();
+    let mut scored = 0;
+    for i in 0..120u64 {
+        let mut pixels = vec![0; 960 * 720 * 4];
+        let truth = simulator.render(i, &mut pixels, 960 * 4);
+        maps.insert(truth.elastogram_index);
+        let meta = FrameMeta { sequence: i, pts_ns: Some(i * 100 * MS), captured_ns: i * 100 * MS };
+        let frame = Frame::new(format, meta, pixels.into()).unwrap();
+        let reading = analyzer.analyze(&frame, &|| i * 100 * MS);
+        scored += u32::from(reading.outcome == Outcome::Scored);
+        assert!(reading.evidence as usize <= maps.len(), "frame {i}: evidence out of nothing");
+    }
+    assert!(scored > 10, "{scored} of 120 frames were scored");
+}

@@ -1,0 +1,94 @@
+//! The VGG fusion family on the CPU, by our own engine (`crates/cpu`).
+
+use sonofuse_core::calibrate::Logit;
+use sonofuse_core::manifest::{Manifest, OutputKind};
+use sonofuse_core::preprocess::{FusionInput, Planes};
+use sonofuse_core::reading::ModelInfo;
+use sonofuse_cpu::{Activation, LoadError, Network, Options, TensorView};
+
+use super::scorer::{Scorer, ScorerError, logit};
+
+/// A network run by our own engine.
+pub(super) struct CpuScorer {
+    network: Network,
+    /// Whether the file's first input is the elastogram.
+    swapped: bool,
+    kind: OutputKind,
+    info: ModelInfo,
+}
+
+/// Why our own engine does not take a model.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// It is no network of the family; another backend may run it.
+    NotOurs(String),
+    /// It fits, but cannot be used as it is.
+    Unusable(String),
+}
+
+impl Refusal {
+    pub(super) fn into_words(self) -> String {
+        let (Self::NotOurs(words) | Self::Unusable(words)) = self;
+        words
+    }
+}
+
+impl CpuScorer {
+    /// Loads the bytes of an ONNX file whose digest was verified.
+    pub(super) fn load(
+        manifest: &Manifest,
+        digest: String,
+        bytes: &[u8],
+        threads: usize,
+    ) -> Result<Self, Refusal> {
+        let options = Options { threads, ..Options::default() };
+        let network = Network::load(bytes, &options).map_err(|e| match e {
+            LoadError::Onnx(_) => Refusal::NotOurs(e.to_string()),
+            _ => Refusal::Unusable(e.to_string()),
+        })?;
+        let names: Vec<&str> = network.inputs().iter().map(|i| i.name.as_str()).collect();
+        let (bmode, elastogram) = (&manifest.input.bmode.name, &manifest.input.elastogram.name);
+        let swapped = match names.as_slice() {
+            [a, b] if a == bmode && b == elastogram => false,
+            [a, b] if a == elastogram && b == bmode => true,
+            _ => {
+                return Err(Refusal::Unusable(format!(
+                    "the manifest names the inputs `{bmode}` and `{elastogram}`, the file has {}",
+                    names.join(", ")
+                )));
+            }
+        };
+        // The manifest's output is what the graph gives at its end; ours are the logits before it.
+        if network.activation() != Activation::None {
+            return Err(Refusal::NotOurs(format!(
+                "the graph ends in {:?}, and the manifest calibrates its logits",
+                network.activation()
+            )));
+        }
+        let info = ModelInfo {
+            name: manifest.name.clone(),
+            digest,
+            backend: format!("cpu-{}", network.isa()),
+            trained: manifest.trained,
+        };
+        Ok(Self { network, swapped, kind: manifest.output.kind, info })
+    }
+}
+
+fn view(planes: &Planes) -> TensorView<'_> {
+    let [_, channels, height, width] = planes.shape();
+    TensorView { data: planes.data(), channels, height, width }
+}
+
+impl Scorer for CpuScorer {
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    fn score(&mut self, input: &FusionInput) -> Result<Logit, ScorerError> {
+        let (bmode, elastogram) = (view(&input.bmode), view(&input.elastogram));
+        let inputs = if self.swapped { [elastogram, bmode] } else { [bmode, elastogram] };
+        let output = self.network.run(&inputs).map_err(|e| ScorerError::Run(e.to_string()))?.logits;
+        logit(self.kind, output)
+    }
+}

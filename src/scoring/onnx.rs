@@ -1,0 +1,99 @@
+//! Any ONNX file on the CPU by rten, on a thread pool of its own. Height and width may differ from
+//! call to call.
+
+use std::sync::Arc;
+
+use rten::{ModelOptions, NodeId, RunOptions, ThreadPool};
+use rten_tensor::NdTensorView;
+use rten_tensor::prelude::*;
+use sonofuse_core::calibrate::Logit;
+use sonofuse_core::manifest::{Manifest, OutputKind};
+use sonofuse_core::preprocess::{FusionInput, Planes};
+use sonofuse_core::reading::ModelInfo;
+
+use super::scorer::{Scorer, ScorerError, logit, unwound};
+
+mod wire;
+
+/// A network run by rten.
+pub(super) struct RtenScorer {
+    model: rten::Model,
+    bmode: NodeId,
+    elastogram: NodeId,
+    output: NodeId,
+    kind: OutputKind,
+    pool: Arc<ThreadPool>,
+    info: ModelInfo,
+}
+
+impl RtenScorer {
+    /// Loads the bytes of an ONNX file whose digest was verified. Says what is wrong in words.
+    pub(super) fn load(
+        manifest: &Manifest,
+        digest: String,
+        bytes: Vec<u8>,
+        threads: usize,
+    ) -> Result<Self, String> {
+        wire::check(&bytes)?;
+        let model = unwound(|| ModelOptions::with_all_ops().prepack_weights(true).load(bytes))
+            .map_err(|e| e.to_string())?
+            .map_err(|e| e.to_string())?;
+        let find = |name: &str, ids: &[NodeId], what: &str| {
+            model.find_node(name).filter(|id| ids.contains(id)).ok_or_else(|| {
+                let names: Vec<&str> = ids
+                    .iter()
+                    .filter_map(|id| model.node_info(*id).and_then(|n| n.name()))
+                    .collect();
+                format!("the manifest names the {what} `{name}`, the file has {}", names.join(", "))
+            })
+        };
+        let bmode = find(&manifest.input.bmode.name, model.input_ids(), "input")?;
+        let elastogram = find(&manifest.input.elastogram.name, model.input_ids(), "input")?;
+        let output = find(&manifest.output.name, model.output_ids(), "output")?;
+        if model.input_ids().len() != 2 {
+            return Err(format!("it has {} inputs, not 2", model.input_ids().len()));
+        }
+        Ok(Self {
+            bmode,
+            elastogram,
+            output,
+            kind: manifest.output.kind,
+            pool: Arc::new(ThreadPool::with_num_threads(threads.max(1))),
+            info: ModelInfo {
+                name: manifest.name.clone(),
+                digest,
+                backend: "rten".into(),
+                trained: manifest.trained,
+            },
+            model,
+        })
+    }
+}
+
+fn view(planes: &Planes) -> Result<NdTensorView<'_, f32, 4>, ScorerError> {
+    NdTensorView::try_from_data(planes.shape(), planes.data())
+        .map_err(|e| ScorerError::Run(e.to_string()))
+}
+
+impl Scorer for RtenScorer {
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    fn score(&mut self, input: &FusionInput) -> Result<Logit, ScorerError> {
+        let inputs = vec![
+            (self.bmode, view(&input.bmode)?.into()),
+            (self.elastogram, view(&input.elastogram)?.into()),
+        ];
+        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.pool)));
+        let [output] = self
+            .model
+            .run_n(inputs, [self.output], Some(options))
+            .map_err(|e| ScorerError::Run(e.to_string()))?;
+        let output: rten_tensor::Tensor<f32> = output
+            .try_into()
+            .map_err(|e: rten::TryFromValueError| ScorerError::Run(e.to_string()))?;
+        let numbers = output.to_vec();
+        logit(self.kind, &numbers)
+    }
+}

@@ -1,0 +1,67 @@
+//! The hardware seam: a [`Scorer`] runs a network, whatever it runs on.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use sonofuse_core::calibrate::Logit;
+use sonofuse_core::manifest::OutputKind;
+use sonofuse_core::preprocess::FusionInput;
+use sonofuse_core::reading::ModelInfo;
+use thiserror::Error;
+
+/// Why a network gave no score.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ScorerError {
+    /// The backend refused or failed.
+    #[error("the network failed: {0}")]
+    Run(String),
+    /// A number came out that is none.
+    #[error("the network gave {0}, which is no score")]
+    NotFinite(String),
+    /// The output has another shape than the manifest says.
+    #[error("the network gave {found} numbers, its manifest says {expected}")]
+    Shape {
+        /// What came out.
+        found: usize,
+        /// What must come out.
+        expected: usize,
+    },
+    /// The backend panicked.
+    #[error("the network's engine panicked: {0}")]
+    Panicked(String),
+}
+
+/// Runs a network. Owned by the infer thread.
+pub trait Scorer: Send {
+    /// What is said of it in every reading.
+    fn info(&self) -> &ModelInfo;
+
+    /// Runs the network on one input.
+    ///
+    /// # Errors
+    /// [`ScorerError`]; never a NaN or an infinity.
+    fn score(&mut self, input: &FusionInput) -> Result<Logit, ScorerError>;
+}
+
+/// Reads the logit of malignancy off a network's output.
+pub(super) fn logit(kind: OutputKind, numbers: &[f32]) -> Result<Logit, ScorerError> {
+    let logit = match (kind, numbers) {
+        (OutputKind::Logit, [z]) => *z,
+        (OutputKind::BenignMalignant, [benign, malignant]) => malignant - benign,
+        _ => return Err(ScorerError::Shape { found: numbers.len(), expected: kind.len() }),
+    };
+    Logit::new(logit).ok_or_else(|| ScorerError::NotFinite(format!("{numbers:?}")))
+}
+
+/// Makes an error of a panic, where panics unwind.
+pub(super) fn unwound<T>(f: impl FnOnce() -> T) -> Result<T, ScorerError> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|panic| ScorerError::Panicked(words(&*panic)))
+}
+
+/// A panic's words.
+pub(super) fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no words".into())
+}

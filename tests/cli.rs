@@ -1,0 +1,254 @@
+//! The command line through the real binary: exit codes, `simulate`, `check`, `doctor`, `bench`.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "common/command.rs"]
+mod command;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use command::sonofuse;
+use serde_json::Value;
+
+#[test]
+fn a_wrong_command_line_is_64_and_help_is_0() {
+    for wrong in [
+        &["no-such-command"][..],
+        &[],
+        &["locate"],
+        &["replay", "--stride", "0", "a.mkv"],
+        &["simulate", "--out", "x"],
+        &["simulate", "--seed", "1", "--out", "x", "--size", "huge"],
+        &["simulate", "--seed", "1", "--out", "x", "--skin", "no-such-scanner"],
+        &["run", "--frames", "many"],
+    ] {
+        let ran = sonofuse(wrong);
+        assert_eq!(ran.code, 64, "{wrong:?}: {}", ran.err);
+        assert!(!ran.err.is_empty(), "{wrong:?}");
+    }
+    for help in [&["--help"][..], &["--version"], &["locate", "--help"], &["help", "replay"]] {
+        let ran = sonofuse(help);
+        assert_eq!(ran.code, 0, "{help:?}: {}", ran.err);
+        assert!(!ran.out.is_empty());
+    }
+}
+
+#[test]
+fn every_command_says_what_it_is_for() {
+    let help = sonofuse(["--help"]).out;
+    for command in ["run", "replay", "locate", "simulate", "check", "doctor", "bench"] {
+        assert!(help.contains(command), "{command} is not in the help");
+        let own = sonofuse([command, "--help"]).out;
+        assert!(own.lines().count() > 8, "{command}: {own}");
+    }
+    assert!(help.contains("Research use only"));
+}
+
+fn simulate(folder: &Path, more: &[&str]) -> command::Ran {
+    let base = ["simulate", "--seed", "5", "--size", "640x480", "--out", folder.to_str().unwrap()];
+    sonofuse(base.iter().chain(more))
+}
+
+fn truth(folder: &Path) -> Vec<Value> {
+    fs::read_to_string(folder.join("truth.jsonl"))
+        .unwrap()
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect()
+}
+
+#[test]
+fn simulated_pictures_come_with_their_truth_and_the_seed_decides() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b) = (folder.path().join("a"), folder.path().join("b"));
+    for out in [&a, &b] {
+        let ran = simulate(out, &["--frames", "6", "--patients", "3"]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(ran.err.contains("simulated"), "{}", ran.err);
+    }
+    let lines = truth(&a);
+    assert_eq!(lines, truth(&b));
+    assert_eq!(lines.len(), 6);
+    let patients: BTreeSet<_> =
+        lines.iter().map(|l| l["patient"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(patients.len(), 3);
+    for line in &lines {
+        for key in [
+            "image",
+            "patient",
+            "elastogram_box",
+            "bmode_box",
+            "elastogram_view",
+            "bmode_view",
+            "skin",
+        ] {
+            assert!(!line[key].is_null(), "{key} of {line}");
+        }
+        assert!(line["malignant"].is_boolean() || line["malignant"].is_null());
+        assert_eq!(line["simulated"], true);
+        let image = line["image"].as_str().unwrap();
+        let picture = image::open(a.join(image)).unwrap();
+        assert_eq!((picture.width(), picture.height()), (640, 480));
+        assert_eq!(fs::read(a.join(image)).unwrap(), fs::read(b.join(image)).unwrap());
+    }
+}
+
+#[test]
+fn every_scanner_can_be_simulated_and_negatives_have_no_boxes() {
+    let list = sonofuse(["simulate", "--list-skins"]);
+    assert_eq!(list.code, 0);
+    let count = list.out.lines().count();
+    let folder = tempfile::tempdir().unwrap();
+    let frames = count.to_string();
+    let ran =
+        simulate(folder.path(), &["--skin", "all", "--frames", &frames, "--patients", &frames]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let skins: BTreeSet<_> =
+        truth(folder.path()).iter().map(|l| l["skin"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(skins.len(), count);
+    for line in truth(folder.path()) {
+        let skin = line["skin"].as_str().unwrap();
+        let listed = list.out.lines().find(|l| l.split_whitespace().next() == Some(skin)).unwrap();
+        assert_eq!(line["bmode_box"].is_null(), listed.contains("no dual view"), "{line}");
+    }
+}
+
+#[test]
+fn nothing_that_is_there_is_lost_without_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let note = folder.path().join("note.txt");
+    fs::write(&note, "keep me").unwrap();
+    let ran = simulate(folder.path(), &["--frames", "2"]);
+    assert_eq!(ran.code, 73, "{}", ran.err);
+    assert!(ran.err.contains("--force"), "{}", ran.err);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert_eq!(simulate(folder.path(), &["--frames", "3", "--force"]).code, 0);
+    assert_eq!(simulate(folder.path(), &["--frames", "2", "--force"]).code, 0);
+    assert_eq!(fs::read_to_string(&note).unwrap(), "keep me");
+    // The note, the truth, and two frames: the third had lost its truth.
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
+}
+
+#[test]
+fn a_size_that_cannot_be_simulated_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let ran =
+        sonofuse(["simulate", "--seed", "1", "--size", "10x9000", "--out", out.to_str().unwrap()]);
+    assert_eq!(ran.code, 64, "{}", ran.err);
+    assert!(!out.exists());
+}
+
+#[test]
+fn a_kill_leaves_whole_lines_about_whole_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let mut child = command::command()
+        .args(["simulate", "--seed", "9", "--size", "640x480", "--frames", "5000", "--out"])
+        .arg(&out)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // Until a few pictures are there, however slow this machine is.
+    while fs::read_to_string(out.join("truth.jsonl")).map_or(0, |t| t.lines().count()) < 3 {
+        assert!(child.try_wait().unwrap().is_none());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for line in truth(&out) {
+        assert!(image::open(out.join(line["image"].as_str().unwrap())).is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn check_accepts_what_is_shipped() {
+    let ran = sonofuse(["check", "--json"]);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
+    let lines = ran.json();
+    for what in ["config", "preset", "model"] {
+        assert!(lines.iter().any(|l| l["what"] == what && l["verdict"] == "ok"), "{what}");
+    }
+    assert!(lines.iter().all(|l| l["verdict"] != "fail"), "{}", ran.out);
+}
+
+#[test]
+fn check_finds_each_mistake_and_ends_with_78() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases = [
+        ("unknown-key", "[source]\nprest = \"simulator\"\n", "prest"),
+        ("not-toml", "[source\n", "line 1"),
+        ("no-preset", "[source]\npreset = \"no-such-preset\"\n", "no-such-preset"),
+        ("no-model", "[model]\nname = \"no-such-model\"\n", "no-such-model"),
+        ("bad-backend", "[model]\nscorer = \"abacus\"\n", "abacus"),
+    ];
+    for (name, text, says) in cases {
+        let path = folder.path().join(format!("{name}.toml"));
+        fs::write(&path, text).unwrap();
+        let ran = sonofuse(["check", "--config", path.to_str().unwrap()]);
+        assert_eq!(ran.code, 78, "{name}: {}{}", ran.out, ran.err);
+        let failed: Vec<_> = ran.out.lines().skip_while(|l| !l.starts_with("FAIL")).collect();
+        assert!(failed.join("\n").contains(says), "{name}: {}", ran.out);
+    }
+    let preset = folder.path().join("writer.toml");
+    fs::write(
+        &preset,
+        "schema = 1\nsummary = \"writes a file\"\n[source]\nlaunch = \"videotestsrc ! filesink name=out\"\n",
+    )
+    .unwrap();
+    let ran = sonofuse(["check", "--preset", preset.to_str().unwrap()]);
+    assert_eq!(ran.code, 78, "{}", ran.out);
+}
+
+#[test]
+fn doctor_finds_what_the_live_path_needs() {
+    let ran = sonofuse(["doctor", "--json"]);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
+    let report = &ran.json()[0];
+    assert_eq!(report["live_path_can_run"], true);
+    let findings = report["findings"].as_array().unwrap();
+    for area in ["machine", "capture", "graphics", "service", "pipelines", "model"] {
+        assert!(findings.iter().any(|f| f["area"] == area), "{area}");
+    }
+    let text = sonofuse(["doctor"]);
+    assert_eq!(text.code, 0);
+    assert!(text.out.contains("GStreamer"));
+}
+
+#[test]
+fn doctor_says_69_where_the_model_is_missing() {
+    // Away from the repository there are neither presets nor models.
+    let folder = tempfile::tempdir().unwrap();
+    let binary = folder.path().join("sonofuse");
+    fs::copy(env!("CARGO_BIN_EXE_sonofuse"), &binary).unwrap();
+    let output = std::process::Command::new(&binary)
+        .arg("doctor")
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(69));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("MISSING"));
+}
+
+#[test]
+fn bench_tells_every_stage_and_its_alternatives() {
+    let screen = command::fixture("screens/aixplorer-swe-stacked/screen.png");
+    let ran = sonofuse(["bench", "--json", "--path", screen.to_str().unwrap()]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let report = &ran.json()[0];
+    assert_eq!(report["frames"], 1);
+    assert!(report["cpu_ms_per_frame"].as_f64().unwrap() > 0.0);
+    let stages: Vec<_> =
+        report["stages"].as_array().unwrap().iter().map(|s| s["stage"].as_str().unwrap()).collect();
+    assert_eq!(
+        stages,
+        ["wait for the source", "layout", "preprocess", "network", "frame to reading"]
+    );
+    for stage in report["stages"].as_array().unwrap() {
+        let of = |key: &str| stage[key].as_f64().unwrap();
+        assert!(of("p50_ms") <= of("p90_ms") && of("p90_ms") <= of("p99_ms"), "{stage}");
+    }
+    assert_eq!(report["comparisons"].as_array().unwrap().len(), 2);
+}

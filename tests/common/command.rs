@@ -1,0 +1,44 @@
+//! Runs the real binary, as a person or a script would.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What a run came to.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// Exit code; panics of the binary would show as a signal.
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    /// Each line of standard output as JSON.
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
+        self.out
+            .lines()
+            .map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l}")))
+            .collect()
+    }
+}
+
+/// The binary, in the repository's root, where `pipelines/` and `engines/` are.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sonofuse"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+    command
+}
+
+/// Runs it to its end. No run may end by a panic or a signal, whatever it is given.
+pub(crate) fn sonofuse<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Ran {
+    let output = command().args(args).output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    let code = output.status.code().unwrap_or_else(|| panic!("{}: {err}", output.status));
+    assert!(!err.contains("panicked"), "{err}");
+    Ran { code, out: String::from_utf8(output.stdout).unwrap(), err }
+}
+
+/// A file in `tests/`.
+pub(crate) fn fixture(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(path)
+}

@@ -1,0 +1,95 @@
+#!/bin/bash
+# The checks of nspawn.sh, run by systemd inside of the container; writes /inside.log.
+exec >/inside.log 2>&1
+failed=0
+say() { echo "$1  $2"; [ "$1" = ok ] || failed=1; }
+# check NAME COMMAND...: passes when the command does.
+check() { local name=$1; shift; if "$@"; then say ok "$name"; else say FAILED "$name"; fi; }
+# until_true SECONDS COMMAND...
+until_true() { local n=$(($1 * 10)); shift; for _ in $(seq "$n"); do "$@" && return; sleep 0.1; done; return 1; }
+show() { systemctl show sonofuse.service -p "$1" --value; }
+is() { [ "$(show "$1")" = "$2" ]; }
+sock=/run/sonofuse/readings.sock
+# holds FILTER JSON: as jq sees it.
+holds() { jq -e "$1" <<<"$2" >/dev/null; }
+quietly() { "$@" >/dev/null 2>&1; }
+readings() { timeout 10 socat -u "UNIX-CONNECT:$sock" - 2>/dev/null | head -n "$1"; }
+entry() { journalctl -u sonofuse.service --no-pager -o json "$@"; }
+
+echo "$(systemctl --version | head -1)"
+systemd-sysusers && systemd-tmpfiles --create
+check "the user exists and may use the capture devices" sh -c 'id -nG sonofuse | grep -qw video'
+
+# --- start ------------------------------------------------------------------------------------
+systemctl start sonofuse.service
+check "start returns once it is ready" is ActiveState active
+check "systemctl status says what it does: $(show StatusText)" [ -n "$(show StatusText)" ]
+before_ready=$(entry EVENT=model | head -1)
+check "the model was chosen before READY" [ -n "$before_ready" ]
+check "runs as its own user" [ "$(ps -o user= -p "$(show MainPID)" | tr -d ' ')" = sonofuse ]
+
+# --- readings ---------------------------------------------------------------------------------
+check "the socket is the group's: $(stat -c '%a %U %G' $sock)" [ "$(stat -c '%a %U' $sock)" = "660 sonofuse" ]
+lines=$(readings 4)
+check "hello comes first" holds '.hello == "sonofuse" and .schema == 1' "$(head -1 <<<"$lines")"
+check "readings follow" holds '.outcome and .model.name and .notice' "$(tail -1 <<<"$lines")"
+check "scores come" until_true 60 sh -c "timeout 5 socat -u UNIX-CONNECT:$sock - | head -60 | grep -q '\"outcome\":\"scored\"'"
+
+# --- journal ----------------------------------------------------------------------------------
+journalctl --sync
+check "native fields" holds '.NAME and .BACKEND and .DIGEST and .SYSLOG_IDENTIFIER == "sonofuse"' "$before_ready"
+check "info is info" [ "$(jq -r .PRIORITY <<<"$before_ready")" = 6 ]
+check "our own unit's entries" [ "$(jq -r ._SYSTEMD_UNIT <<<"$before_ready")" = sonofuse.service ]
+
+# --- sandbox ----------------------------------------------------------------------------------
+check "exposure: $(systemd-analyze security --no-pager sonofuse.service | tail -1)" \
+    quietly systemd-analyze security --threshold=25 --no-pager sonofuse.service
+check "no writing outside of its folders" sh -c '! nsenter -t $(systemctl show sonofuse -p MainPID --value) -m touch /usr/x 2>/dev/null'
+
+# --- watchdog ---------------------------------------------------------------------------------
+pid=$(show MainPID)
+sleep 20
+check "left alone, it outlives its watchdog" [ "$(show MainPID)" = "$pid" ]
+kill -STOP "$pid"
+restarted() { [ "$(show NRestarts)" -ge 1 ] && is ActiveState active && [ "$(show MainPID)" != "$pid" ]; }
+check "stopped in its tracks, it is killed and started again" until_true 60 restarted
+check "and it is the watchdog that did it" sh -c "journalctl --no-pager -u sonofuse.service | grep -q 'Watchdog timeout'"
+check "readings are back" [ -n "$(readings 2 | tail -1)" ]
+
+# --- stop -------------------------------------------------------------------------------------
+start=$(date +%s%N)
+systemctl stop sonofuse.service
+took=$((($(date +%s%N) - start) / 1000000))
+check "the stop took $took ms" [ $took -lt 2000 ]
+check "the stop was clean: $(show Result), $(show ExecMainStatus)" is Result success
+check "no socket is left behind" [ ! -e $sock ]
+
+# --- a wrong configuration --------------------------------------------------------------------
+quietly systemctl reset-failed sonofuse.service
+cp /etc/sonofuse/sonofuse.toml /root/good.toml
+echo 'no-such-key = 1' > /etc/sonofuse/sonofuse.toml
+restarts=$(show NRestarts)
+quietly systemctl start sonofuse.service
+sleep 4
+check "a wrong configuration is exit 78" is ExecMainStatus 78
+check "and is not tried again" [ "$(show NRestarts)" = "$restarts" ]
+check "and the unit says failed" is ActiveState failed
+cp /root/good.toml /etc/sonofuse/sonofuse.toml
+systemctl reset-failed sonofuse.service
+
+# --- socket activation ------------------------------------------------------------------------
+systemctl start sonofuse-readings.socket
+check "systemd holds the socket: $(stat -c '%a %U %G' $sock)" [ "$(stat -c '%a %U %G' $sock)" = "660 sonofuse sonofuse" ]
+check "a client starts the daemon" [ -n "$(readings 2 | tail -1)" ]
+check "it is active" is ActiveState active
+quietly systemctl stop sonofuse.service
+check "the readings came through systemd's own socket" \
+    [ -n "$(entry EVENT=socket 'PATH=(inherited)' | head -1)" ]
+check "systemd's socket outlives the daemon" [ -S $sock ]
+systemctl stop sonofuse-readings.socket sonofuse.service
+check "and goes with its own unit" [ ! -e $sock ]
+
+if [ $failed = 0 ]; then echo "ALL PASSED"; else
+    echo "--- journal"; journalctl --no-pager -u sonofuse.service -o short-monotonic | tail -60
+fi
+exit $failed
