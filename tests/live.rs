@@ -46,6 +46,7 @@ fn region(value: &Value) -> Region {
 /// known to be frozen, a score.
 #[test]
 fn the_real_aixplorer_screen_over_rtsp_gives_its_boxes_and_a_reading() {
+    sonofuse::ingest::init().unwrap();
     let screen: PathBuf = root().join("tests/screens/aixplorer-swe-stacked/screen.png");
     let server = rtsp::Server::start(
         &format!(
