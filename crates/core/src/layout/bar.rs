@@ -161,17 +161,18 @@ fn numbered(grid: &Grid, c: &Cells) -> bool {
         }
         labels.is_some_and(|(x0, x1)| {
             let row = |y: usize| (x0..x1).any(|x| lit(x, y));
-            is_scale(&row, c.y0, c.y1, grid.height, adjoins)
+            let over_strip = |y: usize| (c.x0..c.x1).any(|x| lit(x, y));
+            is_scale(&row, &over_strip, (c.y0, c.y1), grid.height, adjoins)
         })
     })
 }
 
 /// Judges the rows that hold text beside a strip from `y0` to `y1` on a grid of `height` rows;
-/// `adjoins`: a picture follows right behind the text.
+/// `over_strip`: the strip's own columns hold text there too; `adjoins`: a picture follows right behind the text.
 fn is_scale(
     row: &dyn Fn(usize) -> bool,
-    y0: usize,
-    y1: usize,
+    over_strip: &dyn Fn(usize) -> bool,
+    (y0, y1): (usize, usize),
     height: usize,
     adjoins: bool,
 ) -> bool {
@@ -210,9 +211,15 @@ fn is_scale(
     let phase = (first - top) / step;
     let divides = (length as f32 - parts * step).abs() < slack.max(0.2 * step)
         && (phase - phase.round()).abs() * step < slack;
+    // Where a ruler's next numbers would stand, above and below. What spans the strip as well is
+    // a banner's text.
     let goes_on = runs.iter().any(|r| {
-        let beyond = (top - centre(r)).max(centre(r) - bottom);
-        (0.65 * step..1.35 * step).contains(&beyond)
+        let at = centre(r);
+        let beyond = (top - at).max(at - bottom);
+        let off = (at - first) / step;
+        (0.5 * step..1.5 * step).contains(&beyond)
+            && (off - off.round()).abs() * step < slack
+            && !(r.0..r.1).any(over_strip)
     });
     let ruler = adjoins && phase < 0.5;
     regular && divides && !goes_on && !ruler
