@@ -9,6 +9,7 @@ mod edges;
 mod find;
 mod follow;
 mod grid;
+mod outline;
 mod pinned;
 mod probe;
 mod texture;

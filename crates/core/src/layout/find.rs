@@ -6,7 +6,7 @@ use super::edges::{self, Band};
 use super::grid::{Cells, Grid};
 use super::texture::{Match, Texture};
 use super::twin::{self, Blocks};
-use super::{NoDualView, Orientation, ScreenLayout, bar, views};
+use super::{NoDualView, Orientation, ScreenLayout, bar, outline, views};
 use crate::frame::{Frame, PixelFormat};
 use crate::region::Region;
 
@@ -205,7 +205,9 @@ impl Finder {
                 &mut self.other,
                 &mut self.profile,
             );
-            edges::to_outline(frame, &sharp, step, &mut self.band)
+            let at = (placed.dx, placed.dy);
+            let boxed = edges::to_outline(frame, &sharp, step, &mut self.band);
+            outline::snap(frame, tint, &boxed, at, &mut self.band)
         } else {
             elastogram_box
         };
@@ -215,8 +217,11 @@ impl Finder {
             .filter(|b| bounds.contains(b))
             .ok_or(NoDualView::NoTwin)?;
         let view = views::view(&self.grid, &self.texture, cells, &m);
-        let elastogram_view =
-            to_region(&view, step).map_or(elastogram_box, |v| union(&v, &elastogram_box));
+        let black = views::black_level(&self.grid, &self.texture);
+        let elastogram_view = to_region(&view, step).map_or(elastogram_box, |v| {
+            let v = views::to_pixel(frame, &v, black, step, &mut self.band);
+            union(&v, &elastogram_box)
+        });
         let bmode_view = elastogram_view
             .translate(placed.dx, placed.dy)
             .and_then(|v| v.intersect(&bounds))
