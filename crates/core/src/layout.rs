@@ -5,6 +5,7 @@
 mod bar;
 mod blob;
 mod colour;
+mod contour;
 mod edges;
 mod find;
 mod follow;

@@ -197,7 +197,7 @@ fn simulated(
             let mut bgrx = vec![0; (width * height * 4) as usize];
             for index in INDICES {
                 let truth = simulator.render(index, &mut bgrx, width as usize * 4);
-                let truth = serde_json::to_value(&truth)?;
+                let truth = serde_json::to_value(truth)?;
                 let (rgb, frame) = frame_of(&bgrx, width, height)?;
                 let name = format!("{skin}-{seed}-{index}");
                 if let Some(dir) = dump {

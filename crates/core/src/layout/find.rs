@@ -2,6 +2,7 @@
 
 use super::blob::{self, Blob, Blobs};
 use super::colour::{self, COLOURED, Tint};
+use super::contour::{self, Contour};
 use super::edges::{self, Band};
 use super::grid::{Cells, Grid};
 use super::texture::{Match, Texture};
@@ -31,6 +32,7 @@ pub struct Finder {
     other: Band,
     profile: Vec<f32>,
     joint: Joint,
+    contour: Contour,
 }
 
 impl Default for Finder {
@@ -48,6 +50,7 @@ impl Default for Finder {
             other: Band::default(),
             profile: Vec::new(),
             joint: [[0; 64]; 32],
+            contour: Contour::default(),
         }
     }
 }
@@ -209,7 +212,7 @@ impl Finder {
             let boxed = edges::to_outline(frame, &sharp, step, &mut self.band);
             outline::snap(frame, tint, &boxed, at, &mut self.band)
         } else {
-            elastogram_box
+            contour::around(frame, &elastogram_box, &mut self.contour).unwrap_or(elastogram_box)
         };
         let bounds = frame.bounds();
         let bmode_box = elastogram_box
@@ -219,7 +222,9 @@ impl Finder {
         let view = views::view(&self.grid, &self.texture, cells, &m);
         let black = views::black_level(&self.grid, &self.texture);
         let elastogram_view = to_region(&view, step).map_or(elastogram_box, |v| {
-            let v = views::to_pixel(frame, &v, black, step, &mut self.band);
+            // A slanted box may lie in a fan, whose sides are no straight lines.
+            let v =
+                if straight { views::to_pixel(frame, &v, black, step, &mut self.band) } else { v };
             union(&v, &elastogram_box)
         });
         let bmode_view = elastogram_view
