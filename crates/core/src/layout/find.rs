@@ -2,11 +2,12 @@
 
 use super::blob::{self, Blob, Blobs};
 use super::colour::{self, COLOURED, Tint};
+use super::contour::{self, Contour};
 use super::edges::{self, Band};
 use super::grid::{Cells, Grid};
 use super::texture::{Match, Texture};
 use super::twin::{self, Blocks};
-use super::{NoDualView, Orientation, ScreenLayout, bar, views};
+use super::{NoDualView, Orientation, ScreenLayout, bar, outline, views};
 use crate::frame::{Frame, PixelFormat};
 use crate::region::Region;
 
@@ -31,6 +32,7 @@ pub struct Finder {
     other: Band,
     profile: Vec<f32>,
     joint: Joint,
+    contour: Contour,
 }
 
 impl Default for Finder {
@@ -48,6 +50,7 @@ impl Default for Finder {
             other: Band::default(),
             profile: Vec::new(),
             joint: [[0; 64]; 32],
+            contour: Contour::default(),
         }
     }
 }
@@ -205,9 +208,11 @@ impl Finder {
                 &mut self.other,
                 &mut self.profile,
             );
-            edges::to_outline(frame, &sharp, step, &mut self.band)
+            let at = (placed.dx, placed.dy);
+            let boxed = edges::to_outline(frame, &sharp, step, &mut self.band);
+            outline::snap(frame, tint, &boxed, at, &mut self.band)
         } else {
-            elastogram_box
+            contour::around(frame, &elastogram_box, &mut self.contour).unwrap_or(elastogram_box)
         };
         let bounds = frame.bounds();
         let bmode_box = elastogram_box
@@ -215,8 +220,13 @@ impl Finder {
             .filter(|b| bounds.contains(b))
             .ok_or(NoDualView::NoTwin)?;
         let view = views::view(&self.grid, &self.texture, cells, &m);
-        let elastogram_view =
-            to_region(&view, step).map_or(elastogram_box, |v| union(&v, &elastogram_box));
+        let black = views::black_level(&self.grid, &self.texture);
+        let elastogram_view = to_region(&view, step).map_or(elastogram_box, |v| {
+            // A slanted box may lie in a fan, whose sides are no straight lines.
+            let v =
+                if straight { views::to_pixel(frame, &v, black, step, &mut self.band) } else { v };
+            union(&v, &elastogram_box)
+        });
         let bmode_view = elastogram_view
             .translate(placed.dx, placed.dy)
             .and_then(|v| v.intersect(&bounds))
