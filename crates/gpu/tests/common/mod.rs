@@ -1,0 +1,114 @@
+//! Frames and layouts for the tests, and the kernels compiled for the host.
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bytes::Bytes;
+use sonofuse_core::frame::{
+    ColorMatrix, ColorRange, Colorimetry, Frame, FrameFormat, FrameMeta, PixelFormat,
+};
+use sonofuse_core::layout::{ColourBar, HardEnd, Orientation, ScreenLayout};
+use sonofuse_core::manifest::{Branch, ChannelOrder, Input, InputSize};
+use sonofuse_core::region::Region;
+
+pub const COLORIMETRIES: [Colorimetry; 4] = [
+    Colorimetry { matrix: ColorMatrix::Bt601, range: ColorRange::Limited },
+    Colorimetry { matrix: ColorMatrix::Bt601, range: ColorRange::Full },
+    Colorimetry { matrix: ColorMatrix::Bt709, range: ColorRange::Limited },
+    Colorimetry { matrix: ColorMatrix::Bt709, range: ColorRange::Full },
+];
+
+/// A small generator of numbers, so that every run sees the same bytes.
+pub struct Numbers(pub u64);
+
+impl Numbers {
+    pub fn next(&mut self) -> u32 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as u32
+    }
+
+    pub fn below(&mut self, n: u32) -> u32 {
+        self.next() % n
+    }
+}
+
+/// A frame of arbitrary code values with padded rows and gaps between its planes.
+pub fn noise(pixel: PixelFormat, width: u32, height: u32, seed: u64, c: Colorimetry) -> Frame {
+    let mut numbers = Numbers(seed);
+    let mut format = FrameFormat::packed(pixel, width, height);
+    format.colorimetry = c;
+    let mut offset = 0;
+    for i in 0..pixel.plane_count() {
+        let rows = if i == 0 { height } else { height.div_ceil(2) } as usize;
+        format.planes[i].stride += numbers.below(40) as usize;
+        format.planes[i].offset = offset + numbers.below(9) as usize;
+        offset = format.planes[i].offset + format.planes[i].stride * rows;
+    }
+    let data: Vec<u8> = (0..format.required_len().unwrap()).map(|_| numbers.next() as u8).collect();
+    Frame::new(format, FrameMeta::default(), Bytes::from(data)).unwrap()
+}
+
+pub fn region(x0: u32, y0: u32, x1: u32, y1: u32) -> Region {
+    Region::new(x0, y0, x1, y1).unwrap()
+}
+
+pub fn layout(bmode: Region, elastogram: Region, hard_end: Option<HardEnd>) -> ScreenLayout {
+    ScreenLayout {
+        orientation: Orientation::SideBySide,
+        bmode_view: bmode,
+        elastogram_view: elastogram,
+        bmode_box: bmode,
+        elastogram_box: elastogram,
+        colour_bar: Some(ColourBar { region: region(0, 0, 1, 1), hard_end }),
+        confidence: 1.0,
+    }
+}
+
+/// A manifest's input: torchvision's normalisation for B-mode, Caffe's for the elastogram.
+pub fn input(size: InputSize) -> Input {
+    Input {
+        size,
+        bmode: Branch {
+            name: "bmode".into(),
+            order: ChannelOrder::Rgb,
+            mean: [123.675, 116.28, 103.53],
+            std: [58.395, 57.12, 57.375],
+        },
+        elastogram: Branch {
+            name: "elastogram".into(),
+            order: ChannelOrder::Bgr,
+            mean: [103.939, 116.779, 123.68],
+            std: [1.0, 1.0, 1.0],
+        },
+    }
+}
+
+pub const fn native(min_side_px: u32, max_side_px: u32) -> InputSize {
+    InputSize::Native { min_side_px, max_side_px, multiple_px: 1, view_width_px: None }
+}
+
+pub const fn fixed(width_px: u32, height_px: u32) -> InputSize {
+    InputSize::Fixed { width_px, height_px }
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Compiles a C++ file of the tests with the kernels. The compiler is `$CXX`, else `c++`.
+pub fn compile(source: &str, to: &Path, options: &[&str]) {
+    let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".into());
+    let output = Command::new(&compiler)
+        // No contraction, as on the device: every operation rounds by itself.
+        .args(["-std=c++14", "-O2", "-ffp-contract=off", "-I"])
+        .arg(folder().join("kernels"))
+        .args(options)
+        .arg("-o")
+        .arg(to)
+        .arg(folder().join("tests").join(source))
+        .output()
+        .unwrap_or_else(|error| panic!("the tests need a C++ compiler ({compiler}): {error}"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
