@@ -39,8 +39,9 @@ impl Context {
 
     /// Destroys the primary context of a device, with everything that anybody has in it. The only way
     /// to get a usable one after a loss.
-    pub(crate) fn reset(cuda: Cuda, index: usize) -> Result<(), GpuError> {
-        let device = cuda.device_number(index)?;
+    ///
+    /// `device` is the driver's number, asked for while it was well.
+    pub(crate) fn reset(cuda: Cuda, device: i32) -> Result<(), GpuError> {
         // SAFETY: `device` was answered by the driver. What was in the context has been dropped by
         // the caller; handles of others become invalid, which the driver answers with an error.
         cuda.check("cuDevicePrimaryCtxReset", unsafe { (cuda.api().context_reset)(device) })
@@ -74,7 +75,7 @@ impl Context {
         // SAFETY: writes one handle.
         let status = unsafe { (self.cuda().api().stream_create)(&raw mut handle, 1) };
         self.cuda().check("cuStreamCreate", status)?;
-        Ok(Stream { context: self.clone(), handle })
+        Ok(Stream { inner: Arc::new(StreamInner { context: self.clone(), handle }) })
     }
 
     pub(crate) fn event(&self) -> Result<Event, GpuError> {
@@ -94,34 +95,42 @@ impl Drop for Inner {
     }
 }
 
-/// A stream: work that the device does in order.
-#[derive(Debug)]
+/// A stream: work that the device does in order. Clones share it.
+#[derive(Clone, Debug)]
 pub(crate) struct Stream {
+    inner: Arc<StreamInner>,
+}
+
+#[derive(Debug)]
+struct StreamInner {
     context: Context,
     handle: Handle,
 }
 
 // SAFETY: a stream may be used by any thread whose current context is its own.
-unsafe impl Send for Stream {}
+unsafe impl Send for StreamInner {}
+// SAFETY: as above; the driver locks, and nothing here changes after creation.
+unsafe impl Sync for StreamInner {}
 
 impl Stream {
     pub(crate) fn context(&self) -> &Context {
-        &self.context
+        &self.inner.context
     }
 
     pub(crate) fn handle(&self) -> Handle {
-        self.handle
+        self.inner.handle
     }
 
     /// Waits until everything on the stream is done.
     pub(crate) fn synchronize(&self) -> Result<(), GpuError> {
+        let cuda = self.context().cuda();
         // SAFETY: the handle lives as long as `self`.
-        let status = unsafe { (self.context.cuda().api().stream_synchronize)(self.handle) };
-        self.context.cuda().check("cuStreamSynchronize", status)
+        let status = unsafe { (cuda.api().stream_synchronize)(self.handle()) };
+        cuda.check("cuStreamSynchronize", status)
     }
 }
 
-impl Drop for Stream {
+impl Drop for StreamInner {
     fn drop(&mut self) {
         let _ = self.context.enter();
         // SAFETY: created by `Context::stream`, destroyed once.
@@ -143,7 +152,7 @@ impl Event {
     pub(crate) fn record(&self, stream: &Stream) -> Result<(), GpuError> {
         let cuda = self.context.cuda();
         // SAFETY: both handles are alive and of one context.
-        let status = unsafe { (cuda.api().event_record)(self.handle, stream.handle) };
+        let status = unsafe { (cuda.api().event_record)(self.handle, stream.handle()) };
         cuda.check("cuEventRecord", status)
     }
 

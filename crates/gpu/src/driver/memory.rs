@@ -42,18 +42,21 @@ impl DeviceBuffer {
         self.bytes
     }
 
-    /// Puts a copy of the first `bytes` of `from` onto the stream.
+    /// Puts a copy of `bytes` of `from`, from `from_at` on, to `at` onto the stream.
     pub(crate) fn upload(
         &self,
+        at: usize,
         from: &PinnedBuffer,
+        from_at: usize,
         bytes: usize,
         stream: &Stream,
     ) -> Result<(), GpuError> {
-        assert!(bytes <= self.bytes && bytes <= from.bytes, "planned within both");
+        assert!(at + bytes <= self.bytes && from_at + bytes <= from.bytes, "planned within both");
         let cuda = self.context.cuda();
-        // SAFETY: both hold `bytes`; see the module for how long they live.
+        // SAFETY: both hold the bytes; see the module for how long they live.
         let status = unsafe {
-            (cuda.api().copy_to_device)(self.address, from.memory, bytes, stream.handle())
+            let from = from.memory.byte_add(from_at);
+            (cuda.api().copy_to_device)(self.address + at as u64, from, bytes, stream.handle())
         };
         cuda.check("cuMemcpyHtoDAsync", status)
     }

@@ -1,5 +1,6 @@
 //! Frames and layouts for the tests, and the kernels compiled for the host.
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
+#![allow(unsafe_code, reason = "calls the stand-in driver")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -111,4 +112,64 @@ pub fn compile(source: &str, to: &Path, options: &[&str]) {
         .output()
         .unwrap_or_else(|error| panic!("the tests need a C++ compiler ({compiler}): {error}"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A private copy of the stand-in driver.
+pub struct StandIn {
+    handle: libloading::Library,
+    path: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl StandIn {
+    pub fn new() -> Self {
+        static BUILT: std::sync::OnceLock<(tempfile::TempDir, PathBuf)> =
+            std::sync::OnceLock::new();
+        let (_, built) = BUILT.get_or_init(|| {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("libcuda.so.1");
+            compile("libcuda.cpp", &path, &["-shared", "-fPIC", "-Wall"]);
+            (folder, path)
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("libcuda.so.1");
+        std::fs::copy(built, &path).unwrap();
+        // SAFETY: the stand-in's initialisers only make empty maps.
+        let handle = unsafe { libloading::Library::new(&path) }.unwrap();
+        Self { handle, path, _folder: folder }
+    }
+
+    pub fn open(&self) -> sonofuse_gpu::Cuda {
+        sonofuse_gpu::Cuda::open_at(&self.path).unwrap()
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn set(&self, key: &str, value: i64) {
+        let key = std::ffi::CString::new(key).unwrap();
+        // SAFETY: the type is that of the stand-in's function.
+        unsafe {
+            let set: libloading::Symbol<extern "C" fn(*const std::ffi::c_char, i64)> =
+                self.handle.get(b"fake_set\0").unwrap();
+            set(key.as_ptr(), value);
+        }
+    }
+
+    pub fn get(&self, key: &str) -> i64 {
+        let key = std::ffi::CString::new(key).unwrap();
+        // SAFETY: the type is that of the stand-in's function.
+        unsafe {
+            let get: libloading::Symbol<extern "C" fn(*const std::ffi::c_char) -> i64> =
+                self.handle.get(b"fake_get\0").unwrap();
+            get(key.as_ptr())
+        }
+    }
+
+    /// Everything was given back, and nothing was done that a driver would not forgive.
+    pub fn assert_clean(&self) {
+        assert_eq!(self.get("violations"), 0);
+        assert_eq!(self.get("live"), 0, "left over");
+    }
 }
