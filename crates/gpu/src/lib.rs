@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+pub mod cache;
 pub mod cut;
 mod driver;
 mod error;
