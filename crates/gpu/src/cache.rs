@@ -6,6 +6,7 @@
 
 mod key;
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -123,8 +124,12 @@ fn io_at(path: &Path) -> impl Fn(io::Error) -> CacheError + '_ {
     move |source| CacheError::Io { path: path.to_owned(), source }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn checksum(key: &EngineKey, plan: &[u8]) -> String {
@@ -342,7 +347,7 @@ impl Cache {
     ///
     /// # Errors
     /// Those of `build` and `start`; the cache's own only where the new engine cannot be stored.
-    pub fn obtain<T, E: From<CacheError> + std::fmt::Display>(
+    pub fn obtain<T, E: From<CacheError> + fmt::Display>(
         &self,
         key: &EngineKey,
         model: &str,

@@ -40,8 +40,7 @@ mod tests {
             ("preprocess.ptx", PTX.as_bytes()),
             ("preprocess.sm_87.cubin", CUBIN_SM87),
         ] {
-            let digest: String =
-                Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            let digest = crate::cache::hex(&Sha256::digest(bytes));
             assert_eq!(digest, recorded(name), "{name} changed: run scripts/gpu-ptx.sh");
         }
         assert_eq!(recorded("nvrtc"), "12.2");

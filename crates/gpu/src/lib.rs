@@ -19,6 +19,8 @@
 //! ```
 
 pub mod cache;
+#[doc(hidden)]
+pub mod check;
 pub mod cut;
 mod driver;
 mod error;
@@ -32,6 +34,4 @@ pub use driver::{Cuda, DRIVER_VARIABLE, DeviceInfo};
 pub use error::{CallError, GpuError};
 pub use network::{NetworkSource, size_range};
 pub use probe::{Driver, OLDEST_CUDA, Probe, TensorRt, probe};
-#[doc(hidden)]
-pub use scorer::check;
 pub use scorer::{Answer, GpuScorer, Options, Stages, UploadWay};

@@ -14,6 +14,7 @@ use crate::driver::{Context, Cuda, DeviceInfo};
 use crate::error::GpuError;
 use crate::network::NetworkSource;
 use session::Session;
+pub(crate) use session::Taken;
 
 /// How the crops reach the device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -276,31 +277,34 @@ impl GpuScorer {
     }
 }
 
+/// What the checks do to a scorer on purpose.
+impl GpuScorer {
+    /// Has a kernel write to an address that nobody owns.
+    pub(crate) fn fault(&mut self) -> Result<(), GpuError> {
+        self.with(|session, _| session.fault())
+    }
+
+    /// Takes the device's memory until `leave` bytes are left.
+    pub(crate) fn fill(&mut self, leave: usize) -> Result<Taken, GpuError> {
+        self.with(|session, _| session.fill(leave))
+    }
+
+    /// Bytes a second of an upload from pinned memory, and of writing device memory.
+    pub(crate) fn bandwidth(&mut self, bytes: usize) -> Result<[f64; 2], GpuError> {
+        self.with(|session, _| session.bandwidth(bytes))
+    }
+
+    /// Bytes of the last upload.
+    pub(crate) fn upload_bytes(&self) -> usize {
+        self.session.as_ref().map_or(0, Session::upload_bytes)
+    }
+}
+
 /// Destroys the device's context, so that the next one starts clean.
 fn give_up(cuda: Cuda, device: i32) {
     if let Err(error) = Context::reset(cuda, device) {
         tracing::warn!(%error, "the lost context could not be reset");
     }
-}
-
-/// Faults on demand, for the checks of this crate on real devices.
-#[doc(hidden)]
-pub mod check {
-    use super::{GpuError, GpuScorer, session};
-
-    /// Has a kernel write to an address that nobody owns; answers what came of it.
-    pub fn fault(scorer: &mut GpuScorer) -> Result<(), GpuError> {
-        scorer.with(|session, _| session.fault())
-    }
-
-    /// Takes the device's memory until `leave` bytes are left; it is given back with the answer.
-    pub fn fill(scorer: &mut GpuScorer, leave: usize) -> Result<Filled, GpuError> {
-        scorer.with(|session, _| session.fill(leave)).map(Filled)
-    }
-
-    /// Memory that is taken.
-    #[derive(Debug)]
-    pub struct Filled(#[expect(dead_code, reason = "held")] session::Taken);
 }
 
 #[cfg(test)]

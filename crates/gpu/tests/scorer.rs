@@ -242,7 +242,7 @@ fn a_lost_device_is_an_error_and_the_next_score_builds_anew() {
         for _ in 0..5 {
             assert_eq!(scorer.score(&view).unwrap().numbers, want);
         }
-        let error = check::fault(&mut scorer).unwrap_err();
+        let error = check::lose(&mut scorer).unwrap_err();
         assert!(
             error.is_lost() && error.to_string().contains("CUDA_ERROR_ILLEGAL_ADDRESS"),
             "{error}"

@@ -190,10 +190,10 @@ fn a_failed_inference_is_an_error_and_a_lost_device_is_told_from_it() {
         assert_eq!(scorer.score_input(&golden).unwrap().numbers, sum_and_count(&golden));
         assert_eq!(scorer.losses(), 0);
         // The device goes: the network is loaded again from the plan in memory.
-        assert!(check::fault(&mut scorer).unwrap_err().is_lost());
+        assert!(check::lose(&mut scorer).unwrap_err().is_lost());
         assert_eq!(scorer.score_input(&golden).unwrap().numbers, sum_and_count(&golden));
         // TensorRT finds no memory for its context when it is loaded again.
-        assert!(check::fault(&mut scorer).unwrap_err().is_lost());
+        assert!(check::lose(&mut scorer).unwrap_err().is_lost());
         nvinfer.set("no-memory", 1);
         let error = scorer.score_input(&golden).unwrap_err();
         assert!(error.to_string().contains("out of memory"), "{error}");

@@ -16,7 +16,7 @@ use crate::driver::{
 use crate::error::GpuError;
 use crate::images::names;
 use crate::network::{Network, NetworkSource};
-use crate::params::PARAMS_BYTES;
+use crate::params::{PARAMS_BYTES, Params};
 
 /// Scores of one size before its work is captured: boxes that still move would capture each time.
 const GRAPH_AFTER: u32 = 3;
@@ -224,10 +224,10 @@ impl Session {
         }
         self.bound = None;
         self.forget_graph();
-        let [inputs, output] = [self.input_addresses(), [self.answer_device.address(); 2]];
+        let (inputs, output) = (self.input_addresses(), self.answer_device.address());
         // SAFETY: sizes were checked against the plan that the buffers were made for; the buffers live
         // as long as the network, which ends first.
-        unsafe { self.network.bind(size, inputs, output[0])? };
+        unsafe { self.network.bind(size, inputs, output)? };
         self.bound = Some(size);
         Ok(())
     }
@@ -235,6 +235,11 @@ impl Session {
     fn input_addresses(&self) -> [u64; 2] {
         let first = self.inputs.address();
         [first, first + (self.inputs.len() / 2) as u64]
+    }
+
+    /// Where the row sums go; 0: not wanted.
+    fn sums_address(&self, plan: &Plan) -> u64 {
+        if plan.options.statistics { self.answer_device.address() + SUMS_AT as u64 } else { 0 }
     }
 
     /// The next slot of the ring, free to be written.
@@ -255,7 +260,7 @@ impl Session {
             head: staging,
             crops: staging,
             inputs: self.input_addresses(),
-            sums: self.answer_device.address() + SUMS_AT as u64,
+            sums: self.sums_address(plan),
         };
         let slot = &mut self.slots[index];
         if plan.options.upload == UploadWay::Mapped {
@@ -324,14 +329,7 @@ impl Session {
     /// Uploads parameters without crops.
     fn upload_block(&mut self, input: &FusionInput, plan: &Plan) -> Result<(), GpuError> {
         let [_, _, height, width] = input.bmode.shape();
-        let mut params = crate::params::Params {
-            sums: if plan.options.statistics {
-                self.answer_device.address() + SUMS_AT as u64
-            } else {
-                0
-            },
-            ..crate::params::Params::default()
-        };
+        let mut params = Params { sums: self.sums_address(plan), ..Params::default() };
         for (view, out) in params.view.iter_mut().zip(self.input_addresses()) {
             view.out = out;
             view.out_size = [width as u32, height as u32];
@@ -384,7 +382,9 @@ impl Session {
             self.tick(|clocks| &clocks.inferred)?;
         }
         let bytes = self.network.outputs() * 4;
-        self.answer_device.download(0, bytes, &self.answer_host, 0, &self.stream)?;
+        if bytes > 0 {
+            self.answer_device.download(0, bytes, &self.answer_host, 0, &self.stream)?;
+        }
         if plan.options.statistics {
             let bytes = sums_bytes(height as usize);
             let host = &self.answer_host;
@@ -493,6 +493,36 @@ impl Session {
             }
         }
         Ok(taken)
+    }
+}
+
+/// Measurements for the checks.
+impl Session {
+    pub(crate) fn upload_bytes(&self) -> usize {
+        self.upload.bytes()
+    }
+
+    pub(crate) fn bandwidth(&mut self, bytes: usize) -> Result<[f64; 2], GpuError> {
+        let host = PinnedBuffer::new(&self.context, bytes, "a measurement")?;
+        let device = DeviceBuffer::new(&self.context, bytes, "a measurement")?;
+        let [start, middle, end] =
+            [self.context.event()?, self.context.event()?, self.context.event()?];
+        let mut best = [0.0f64; 2];
+        for _ in 0..5 {
+            let result = start
+                .record(&self.stream)
+                .and_then(|()| device.upload(0, &host, 0, bytes, &self.stream))
+                .and_then(|()| middle.record(&self.stream))
+                .and_then(|()| device.fill(0, &self.stream))
+                .and_then(|()| end.record(&self.stream))
+                .and_then(|()| self.stream.synchronize());
+            self.settle(result)?;
+            let times = [middle.since_ms(&start)?, end.since_ms(&middle)?];
+            for (best, ms) in best.iter_mut().zip(times) {
+                *best = best.max(bytes as f64 / (f64::from(ms).max(1e-6) / 1e3));
+            }
+        }
+        Ok(best)
     }
 }
 

@@ -1,17 +1,15 @@
 //! Frames and layouts for the tests, and the kernels compiled for the host.
-#![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub, unused_imports)]
 #![allow(unsafe_code, reason = "calls the stand-in driver")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bytes::Bytes;
-use sonofuse_core::frame::{
-    ColorMatrix, ColorRange, Colorimetry, Frame, FrameFormat, FrameMeta, PixelFormat,
-};
+use sonofuse_core::frame::{ColorMatrix, ColorRange, Colorimetry};
 use sonofuse_core::layout::{ColourBar, HardEnd, Orientation, ScreenLayout};
-use sonofuse_core::manifest::{Branch, ChannelOrder, Input, InputSize};
+use sonofuse_core::manifest::InputSize;
 use sonofuse_core::region::Region;
+pub use sonofuse_gpu::check::{input, noise};
 
 pub const COLORIMETRIES: [Colorimetry; 4] = [
     Colorimetry { matrix: ColorMatrix::Bt601, range: ColorRange::Limited },
@@ -35,22 +33,6 @@ impl Numbers {
     }
 }
 
-/// A frame of arbitrary code values with padded rows and gaps between its planes.
-pub fn noise(pixel: PixelFormat, width: u32, height: u32, seed: u64, c: Colorimetry) -> Frame {
-    let mut numbers = Numbers(seed);
-    let mut format = FrameFormat::packed(pixel, width, height);
-    format.colorimetry = c;
-    let mut offset = 0;
-    for i in 0..pixel.plane_count() {
-        let rows = if i == 0 { height } else { height.div_ceil(2) } as usize;
-        format.planes[i].stride += numbers.below(40) as usize;
-        format.planes[i].offset = offset + numbers.below(9) as usize;
-        offset = format.planes[i].offset + format.planes[i].stride * rows;
-    }
-    let data: Vec<u8> = (0..format.required_len().unwrap()).map(|_| numbers.next() as u8).collect();
-    Frame::new(format, FrameMeta::default(), Bytes::from(data)).unwrap()
-}
-
 pub fn region(x0: u32, y0: u32, x1: u32, y1: u32) -> Region {
     Region::new(x0, y0, x1, y1).unwrap()
 }
@@ -64,25 +46,6 @@ pub fn layout(bmode: Region, elastogram: Region, hard_end: Option<HardEnd>) -> S
         elastogram_box: elastogram,
         colour_bar: Some(ColourBar { region: region(0, 0, 1, 1), hard_end }),
         confidence: 1.0,
-    }
-}
-
-/// A manifest's input: torchvision's normalisation for B-mode, Caffe's for the elastogram.
-pub fn input(size: InputSize) -> Input {
-    Input {
-        size,
-        bmode: Branch {
-            name: "bmode".into(),
-            order: ChannelOrder::Rgb,
-            mean: [123.675, 116.28, 103.53],
-            std: [58.395, 57.12, 57.375],
-        },
-        elastogram: Branch {
-            name: "elastogram".into(),
-            order: ChannelOrder::Bgr,
-            mean: [103.939, 116.779, 123.68],
-            std: [1.0, 1.0, 1.0],
-        },
     }
 }
 
