@@ -16,23 +16,17 @@ if [ -z "$program" ]; then
     "${CARGO:-cargo}" build --release --locked -p sonofuse-gpu --example gpu_check >&2
     program=${CARGO_TARGET_DIR:-target}/release/examples/gpu_check
 fi
-report=$(mktemp)
-trap 'rm -f "$report"' EXIT
-code=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 {
     echo "date: $(date -u +%Y-%m-%dT%H:%MZ)"
     echo "command: scripts/gpu-check.sh $*"
     echo "machine: $(uname -sm), $(nproc) CPUs$(sed -n 's/^model name[^:]*:/,/p' /proc/cpuinfo | head -n 1)"
     [ ! -r /proc/device-tree/model ] || echo "board: $(tr -d '\0' </proc/device-tree/model)"
     echo "commit: $(git rev-parse --short HEAD 2>/dev/null || echo unknown)"
-} | tee "$report"
-# The table as it comes, and the program's own exit status.
-"$program" "$@" >"$report.table" 2>&1 &
-wait_for=$!
-tail -n +1 -f --pid="$wait_for" "$report.table" &
-follower=$!
-wait "$wait_for" || code=$?
-wait "$follower" 2>/dev/null || true
-[ -z "${SONOFUSE_GPU_REPORT:-}" ] || cat "$report" "$report.table" >"$SONOFUSE_GPU_REPORT"
-rm -f "$report.table"
-exit "$code"
+    code=0
+    "$program" "$@" 2>&1 || code=$?
+    echo "$code" >"$work/code"
+} | tee "$work/report"
+[ -z "${SONOFUSE_GPU_REPORT:-}" ] || cp "$work/report" "$SONOFUSE_GPU_REPORT"
+exit "$(cat "$work/code")"

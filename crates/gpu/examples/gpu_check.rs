@@ -7,7 +7,7 @@
 
 use std::process::ExitCode;
 
-use sonofuse_gpu::check::{Settings, Verdict, run};
+use sonofuse_gpu::check::{Settings, Verdict, gather, run};
 use sonofuse_gpu::{Cuda, probe};
 
 fn main() -> ExitCode {
@@ -45,14 +45,14 @@ fn main() -> ExitCode {
     }
     println!("{}", probe());
     println!("{}\n", sonofuse_core::NOTICE);
+    println!("| check | result | figures |\n|---|---|---|\n{}", gather(settings.timed));
     let cuda = match Cuda::open().and_then(|cuda| cuda.device(settings.device).map(|_| cuda)) {
         Ok(cuda) => cuda,
         Err(error) => {
-            println!("nothing was checked: {error}");
+            println!("\nthe GPU's way was not checked: {error}");
             return ExitCode::from(2);
         }
     };
-    println!("| check | result | figures |\n|---|---|---|");
     let mut failed = 0;
     run(cuda, &settings, |row| {
         failed += u8::from(row.verdict == Verdict::Failed);

@@ -11,7 +11,7 @@ use sonofuse_core::manifest::{Input, Output, OutputKind};
 use sonofuse_core::preprocess::{DualView, FusionInput, Planes, Preprocessor};
 
 pub use cases::{Case, cases, hot, input, noise};
-pub use times::rss_bytes;
+pub use times::{gather, rss_bytes};
 
 use crate::driver::Cuda;
 use crate::error::GpuError;

@@ -24,7 +24,7 @@ pub struct CallError {
 #[non_exhaustive]
 pub enum GpuError {
     /// No driver library could be loaded.
-    #[error("no NVIDIA driver on this machine (tried {})", .tried.join("; "))]
+    #[error("no NVIDIA driver on this machine (tried {})", .tried.join(", "))]
     NoDriver {
         /// Each file with the loader's words.
         tried: Vec<String>,

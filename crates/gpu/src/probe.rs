@@ -76,6 +76,12 @@ pub fn probe() -> Probe {
             version: library.version().to_string(),
             builder: library.has_builder(),
         },
+        // The list of all files tried is for those who look for one of them.
+        Err(sonofuse_tensorrt::Error::NotFound { variable, .. }) => TensorRt::Absent {
+            why: format!(
+                "no libnvinfer on this machine: install TensorRT 8.6, 10 or 11, or name the file in {variable}"
+            ),
+        },
         Err(error) => TensorRt::Absent { why: error.to_string() },
     };
     Probe { driver, devices, tensorrt }

@@ -5,7 +5,9 @@
 #include "preprocess.cu"
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 static bool take(void* to, size_t bytes) { return fread(to, 1, bytes, stdin) == bytes; }
@@ -18,14 +20,15 @@ int main(int argc, char** argv) {
     }
     u32 job[3];
     while (take(job, sizeof job)) {
-        std::vector<u64> upload(job[0] / 8 + 1);
-        if (!take(upload.data(), job[0])) return 1;
+        // Exactly as long as the upload, so that reading past it is noticed.
+        std::unique_ptr<void, void (*)(void*)> upload(malloc(job[0]), free);
+        if (!take(upload.get(), job[0])) return 1;
         size_t plane = (size_t)job[1] * job[2];
         std::vector<float> out(6 * plane);
         std::vector<double> sums(12 * job[2] * 2);
         Params params;
-        memcpy(&params, upload.data(), sizeof params);
-        u64 base = (u64)(uintptr_t)upload.data();
+        memcpy(&params, upload.get(), sizeof params);
+        u64 base = (u64)(uintptr_t)upload.get();
         for (int i = 0; i < 2; ++i) {
             View& v = params.view[i];
             for (u64* p : {&v.plane[0], &v.plane[1], &v.plane[2], &v.first[0], &v.first[1], &v.weights[0], &v.weights[1]})

@@ -237,7 +237,7 @@ fn a_lost_device_is_an_error_and_the_next_score_builds_anew() {
     let mut scorer = load(&stand_in, &input, Options::default()).unwrap();
     let frame = frame(PixelFormat::I420, 5);
     let want = means(&reference(&frame, &boxes(), &input));
-    let view = DualView::new(&frame, &boxes_static()).unwrap();
+    let view = DualView::new(&frame, boxes_static()).unwrap();
     for round in 1..=3 {
         for _ in 0..5 {
             assert_eq!(scorer.score(&view).unwrap().numbers, want);

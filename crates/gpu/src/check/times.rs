@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use sonofuse_core::preprocess::DualView;
 
-use super::{Case, Settings, Verdict, cases, feeds_the_definition, hot, output};
+use super::{Case, Row, Settings, Verdict, cases, feeds_the_definition, hot, output};
+use crate::cut::{Places, Upload};
 use crate::driver::Cuda;
 use crate::error::GpuError;
 use crate::network::NetworkSource;
@@ -107,6 +108,39 @@ fn stages(cuda: Cuda, settings: &Settings) -> Result<(Verdict, String), GpuError
         moved / 1e6
     );
     Ok((Verdict::Measured, said))
+}
+
+/// Measures the CPU's part of an upload, which needs no device: planning, and gathering both crops.
+pub fn gather(timed: usize) -> Row {
+    let case = hot();
+    let mut upload = Upload::default();
+    let mut times = Vec::with_capacity(timed);
+    let mut memory = Vec::new();
+    let mut bytes = 0;
+    if let Ok(view) = DualView::new(&case.frame, &case.layout) {
+        for _ in 0..timed.max(1) + 5 {
+            let start = Instant::now();
+            if upload.plan(&view, &case.input).is_ok() {
+                memory.resize(upload.bytes(), 0);
+                upload.write_head(&Places::default(), &mut memory);
+                upload.write_crops(view.frame(), &mut memory);
+            }
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+            bytes = upload.bytes();
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    let at = |part: f64| times.get((times.len() as f64 * part) as usize).copied().unwrap_or(0.0);
+    Row {
+        check: "the CPU gathers both crops".into(),
+        verdict: Verdict::Measured,
+        said: format!(
+            "p50 {:.3} ms, p99 {:.3} ms for {:.2} MB (goal {CPU_GOAL_MS})",
+            at(0.5),
+            at(0.99),
+            bytes as f64 / 1e6
+        ),
+    }
 }
 
 /// Scores frames of all formats for a long time; memory must stay where it was.

@@ -14,6 +14,7 @@ use crate::error::{CallError, GpuError, Kind, kind};
 /// Environment variable that names the driver library; where it is set, nothing else is tried.
 pub const DRIVER_VARIABLE: &str = "SONOFUSE_CUDA_LIB";
 
+/// Names for the loader, then places of older JetPacks.
 const NAMES: [&str; 4] = [
     "libcuda.so.1",
     "libcuda.so",
@@ -214,7 +215,12 @@ impl Cuda {
                 Err(error) => {
                     let words = std::error::Error::source(&error).map(ToString::to_string);
                     let words = words.unwrap_or_else(|| error.to_string());
-                    tried.push(format!("{}: {words}", path.display()));
+                    // What is simply not there needs no words.
+                    tried.push(if words.contains("No such file") {
+                        path.display().to_string()
+                    } else {
+                        format!("{} ({words})", path.display())
+                    });
                     continue;
                 }
             };
