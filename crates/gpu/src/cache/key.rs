@@ -1,0 +1,112 @@
+//! What an engine depends on. Pure.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::hex;
+
+/// Version of the key's form and of how this crate builds: raised when either changes.
+pub const KEY_SCHEMA: u32 = 1;
+
+/// In which precision the engine computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// 32-bit floats.
+    Fp32,
+    /// 16-bit floats where TensorRT finds them faster; inputs and outputs stay 32-bit.
+    Fp16,
+    /// What the model's own types say.
+    Model,
+}
+
+/// Sizes of the inputs that the engine takes, `[width, height]` in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Shapes {
+    /// The smallest.
+    pub min: [u32; 2],
+    /// The one that it is tuned for.
+    pub opt: [u32; 2],
+    /// The largest.
+    pub max: [u32; 2],
+}
+
+/// Everything that a plan depends on. Two keys are equal exactly when a plan of one serves the other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct EngineKey {
+    /// [`KEY_SCHEMA`].
+    pub schema: u32,
+    /// Version and build of TensorRT: `10.3.0.26`.
+    pub tensorrt: String,
+    /// Name of the device.
+    pub device: String,
+    /// Architecture of the device: `sm_87`.
+    pub architecture: String,
+    /// How many multiprocessors it has: one name may stand for several.
+    pub multiprocessors: u32,
+    /// The newest CUDA that the driver serves.
+    pub driver: [u32; 2],
+    /// SHA-256 of the ONNX file.
+    pub model_sha256: String,
+    /// In which precision it computes.
+    pub precision: Precision,
+    /// The DLA core that runs it.
+    pub dla_core: Option<u32>,
+    /// Most device memory that a layer may use, bytes; `None`: TensorRT's own limit.
+    pub workspace: Option<u64>,
+    /// Sizes that it takes.
+    pub shapes: Shapes,
+}
+
+impl EngineKey {
+    /// The text that digests are made of: JSON with the fields in their order.
+    pub fn canonical(&self) -> String {
+        // Nothing in a key can fail to be written: no map, no float.
+        serde_json::to_string(self).unwrap_or_else(|_| format!("{self:?}"))
+    }
+
+    /// Short name of the key, 32 hexadecimal digits.
+    pub fn id(&self) -> String {
+        hex(&Sha256::digest(self.canonical())[..16])
+    }
+
+    /// Short name of what timings depend on: TensorRT, device and driver, not the model.
+    pub fn timing_id(&self) -> String {
+        let Self { tensorrt, device, architecture, multiprocessors, driver, .. } = self;
+        let text = format!("{tensorrt}\n{device}\n{architecture}\n{multiprocessors}\n{driver:?}");
+        hex(&Sha256::digest(text)[..16])
+    }
+
+    /// What differs from another key, in words for a technician: `driver 12.2, now 12.6`.
+    pub fn differences(&self, now: &Self) -> Vec<String> {
+        let version = |[major, minor]: [u32; 2]| format!("{major}.{minor}");
+        let size = |s: &Shapes| {
+            let side = |[w, h]: [u32; 2]| format!("{w}×{h}");
+            format!("{}..{} (best {})", side(s.min), side(s.max), side(s.opt))
+        };
+        let or = |n: Option<String>, none: &str| n.unwrap_or_else(|| none.to_owned());
+        let short = |digest: &str| digest.get(..12).unwrap_or(digest).to_owned();
+        let rows = |k: &Self| {
+            [
+                ("schema", k.schema.to_string()),
+                ("TensorRT", k.tensorrt.clone()),
+                ("device", k.device.clone()),
+                ("architecture", k.architecture.clone()),
+                ("multiprocessors", k.multiprocessors.to_string()),
+                ("driver", version(k.driver)),
+                ("model", short(&k.model_sha256)),
+                ("precision", format!("{:?}", k.precision).to_lowercase()),
+                ("DLA core", or(k.dla_core.map(|core| core.to_string()), "none")),
+                ("workspace", or(k.workspace.map(|bytes| bytes.to_string()), "unlimited")),
+                ("sizes", size(&k.shapes)),
+            ]
+        };
+        let pairs = rows(self).into_iter().zip(rows(now));
+        pairs
+            .filter(|(was, is)| was.1 != is.1)
+            .map(|((what, was), (_, is))| format!("{what} {was}, now {is}"))
+            .collect()
+    }
+}

@@ -1,0 +1,213 @@
+//! Device memory and pinned host memory, and the copies between them. One thread at a time.
+//!
+//! Copies are put onto a stream and run later: the functions are safe because everything that they
+//! touch lives in the scorer's session, which synchronises the stream before it reads, reuses or
+//! frees; the two that take memory of others say what they demand.
+#![allow(unsafe_code, reason = "calls of the driver, and slices over its memory")]
+
+use std::ffi::c_void;
+
+use super::api::{Copy2d, DevicePtr, Handle};
+use super::context::{Context, Stream};
+use crate::error::GpuError;
+
+/// Memory of the device.
+#[derive(Debug)]
+pub(crate) struct DeviceBuffer {
+    context: Context,
+    address: DevicePtr,
+    bytes: usize,
+}
+
+impl DeviceBuffer {
+    pub(crate) fn new(
+        context: &Context,
+        bytes: usize,
+        what: &'static str,
+    ) -> Result<Self, GpuError> {
+        context.enter()?;
+        let cuda = context.cuda();
+        let mut address = 0;
+        // SAFETY: writes one address.
+        let status = unsafe { (cuda.api().memory_alloc)(&raw mut address, bytes.max(1)) };
+        cuda.check_memory("cuMemAlloc", status, what, bytes)?;
+        Ok(Self { context: context.clone(), address, bytes })
+    }
+
+    pub(crate) fn address(&self) -> DevicePtr {
+        self.address
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Puts a copy of `bytes` of `from`, from `from_at` on, to `at` onto the stream.
+    pub(crate) fn upload(
+        &self,
+        at: usize,
+        from: &PinnedBuffer,
+        from_at: usize,
+        bytes: usize,
+        stream: &Stream,
+    ) -> Result<(), GpuError> {
+        assert!(at + bytes <= self.bytes && from_at + bytes <= from.bytes, "planned within both");
+        let cuda = self.context.cuda();
+        // SAFETY: both hold the bytes; see the module for how long they live.
+        let status = unsafe {
+            let from = from.memory.byte_add(from_at);
+            (cuda.api().copy_to_device)(self.address + at as u64, from, bytes, stream.handle())
+        };
+        cuda.check("cuMemcpyHtoDAsync", status)
+    }
+
+    /// Puts a copy of `bytes` from `at` on to `to`, at `to_at`, onto the stream.
+    pub(crate) fn download(
+        &self,
+        at: usize,
+        bytes: usize,
+        to: &PinnedBuffer,
+        to_at: usize,
+        stream: &Stream,
+    ) -> Result<(), GpuError> {
+        assert!(at + bytes <= self.bytes && to_at + bytes <= to.bytes, "planned within both");
+        let cuda = self.context.cuda();
+        // SAFETY: both hold the bytes; see the module for how long they live.
+        let status = unsafe {
+            let to = to.memory.byte_add(to_at);
+            (cuda.api().copy_to_host)(to, self.address + at as u64, bytes, stream.handle())
+        };
+        cuda.check("cuMemcpyDtoHAsync", status)
+    }
+
+    /// Puts a copy of a rectangle of host memory onto the stream, its rows one after another at `to`.
+    ///
+    /// # Safety
+    /// `from` is readable until the stream was synchronised.
+    pub(crate) unsafe fn upload_rectangle(
+        &self,
+        from: &Rectangle<'_>,
+        to: usize,
+        stream: &Stream,
+    ) -> Result<(), GpuError> {
+        let Rectangle { data, stride, row, rows } = *from;
+        assert!(rows > 0 && (rows - 1) * stride + row <= data.len(), "the rows lie in the data");
+        assert!(to + row * rows <= self.bytes, "planned within the buffer");
+        let copy = Copy2d {
+            src_x: 0,
+            src_y: 0,
+            src_type: 1, // host
+            src_host: data.as_ptr().cast(),
+            src_device: 0,
+            src_array: std::ptr::null_mut(),
+            src_pitch: stride,
+            dst_x: 0,
+            dst_y: 0,
+            dst_type: 2, // device
+            dst_host: std::ptr::null_mut(),
+            dst_device: self.address + to as u64,
+            dst_array: std::ptr::null_mut(),
+            dst_pitch: row,
+            width: row,
+            height: rows,
+        };
+        let cuda = self.context.cuda();
+        // SAFETY: the source was checked above and lives by the caller's promise; the target holds
+        // the rows.
+        let status = unsafe { (cuda.api().copy_2d)(&raw const copy, stream.handle()) };
+        cuda.check("cuMemcpy2DAsync", status)
+    }
+
+    /// Puts filling with a byte onto the stream.
+    pub(crate) fn fill(&self, byte: u8, stream: &Stream) -> Result<(), GpuError> {
+        let cuda = self.context.cuda();
+        // SAFETY: the buffer holds the bytes.
+        let status = unsafe { (cuda.api().fill)(self.address, byte, self.bytes, stream.handle()) };
+        cuda.check("cuMemsetD8Async", status)
+    }
+}
+
+impl Drop for DeviceBuffer {
+    fn drop(&mut self) {
+        let _ = self.context.enter();
+        // SAFETY: allocated by `new`, freed once; the driver waits for work that uses it.
+        unsafe { (self.context.cuda().api().memory_free)(self.address) };
+    }
+}
+
+/// Rows of bytes in host memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rectangle<'d> {
+    /// From the first byte of the first row on.
+    pub(crate) data: &'d [u8],
+    /// Bytes from row to row, at least `row`.
+    pub(crate) stride: usize,
+    /// Bytes of a row.
+    pub(crate) row: usize,
+    /// Rows.
+    pub(crate) rows: usize,
+}
+
+/// Host memory that stays in place, which the device may read and write.
+#[derive(Debug)]
+pub(crate) struct PinnedBuffer {
+    context: Context,
+    memory: Handle,
+    bytes: usize,
+    mapped: Option<DevicePtr>,
+}
+
+// SAFETY: the memory belongs to the buffer alone.
+unsafe impl Send for PinnedBuffer {}
+
+impl PinnedBuffer {
+    pub(crate) fn new(
+        context: &Context,
+        bytes: usize,
+        what: &'static str,
+    ) -> Result<Self, GpuError> {
+        context.enter()?;
+        let cuda = context.cuda();
+        let mut memory = std::ptr::null_mut();
+        // 3: usable by all contexts, mapped into the device's addresses.
+        // SAFETY: writes one pointer.
+        let status = unsafe { (cuda.api().host_alloc)(&raw mut memory, bytes.max(1), 3) };
+        cuda.check_memory("cuMemHostAlloc", status, what, bytes)?;
+        // SAFETY: allocated above with that size; zeroed because a slice must be initialised.
+        unsafe { std::ptr::write_bytes(memory.cast::<u8>(), 0, bytes) };
+        let mut address = 0;
+        // SAFETY: writes one address; an error means that this device does not map.
+        let status = unsafe { (cuda.api().host_device_pointer)(&raw mut address, memory, 0) };
+        let mapped = (status == 0).then_some(address);
+        Ok(Self { context: context.clone(), memory, bytes, mapped })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Where the device sees the memory, if it does.
+    pub(crate) fn mapped(&self) -> Option<DevicePtr> {
+        self.mapped
+    }
+
+    /// The bytes. The caller has waited for the work that reads or writes them.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: allocated with that size, zeroed, and freed only with `self`.
+        unsafe { std::slice::from_raw_parts(self.memory.cast::<u8>(), self.bytes) }
+    }
+
+    /// The bytes, to be written. The caller has waited for the work that reads or writes them.
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `bytes`, and nobody else has it.
+        unsafe { std::slice::from_raw_parts_mut(self.memory.cast::<u8>(), self.bytes) }
+    }
+}
+
+impl Drop for PinnedBuffer {
+    fn drop(&mut self) {
+        let _ = self.context.enter();
+        // SAFETY: allocated by `new`, freed once.
+        unsafe { (self.context.cuda().api().host_free)(self.memory.cast::<c_void>()) };
+    }
+}

@@ -1,0 +1,243 @@
+//! The scorer with TensorRT in the middle: the stand-in libnvinfer of crates/tensorrt, whose network
+//! answers sum and count of what it is fed, on the stand-in driver.
+#![allow(clippy::unwrap_used)]
+#![allow(clippy::float_cmp, reason = "the same arithmetic in the same order")]
+#![allow(unsafe_code, reason = "calls the stand-in library")]
+
+mod common;
+
+use std::ffi::{CString, c_char};
+
+use common::{StandIn, fixed, input, layout, native, noise, region};
+use sonofuse_core::frame::{Colorimetry, PixelFormat};
+use sonofuse_core::manifest::{Input, Output, OutputKind};
+use sonofuse_core::preprocess::{DualView, FusionInput, Preprocessor};
+use sonofuse_gpu::{GpuError, GpuScorer, NetworkSource, Options, check, size_range};
+use sonofuse_tensorrt::{Library, OnnxParser, Typing};
+
+const OPEN: &str = "fake-onnx
+input bmode f32 1,3,-1,-1
+input elastogram f32 1,3,-1,-1
+output logits f32 1,2
+layer conv gpu";
+
+/// The stand-in libnvinfer, in a copy of its own.
+struct Nvinfer {
+    handle: libloading::Library,
+    folder: tempfile::TempDir,
+}
+
+impl Nvinfer {
+    fn new(version: i64) -> Self {
+        let mut built = std::env::current_exe().unwrap();
+        built.pop();
+        built.push("libsonofuse_fake_nvinfer.so");
+        let folder = tempfile::tempdir().unwrap();
+        let major = if version < 10_000 { version / 1000 } else { version / 10_000 };
+        let path = folder.path().join(format!("libnvinfer.so.{major}"));
+        std::fs::copy(built, &path).unwrap();
+        std::fs::hard_link(&path, folder.path().join(format!("libnvonnxparser.so.{major}")))
+            .unwrap();
+        // SAFETY: the stand-in has no initialisers.
+        let handle = unsafe { libloading::Library::new(&path) }.unwrap();
+        let it = Self { handle, folder };
+        it.set("version", version);
+        it
+    }
+
+    fn set(&self, key: &str, value: i64) {
+        let key = CString::new(key).unwrap();
+        // SAFETY: the type is that of the stand-in's function.
+        unsafe {
+            let set: libloading::Symbol<extern "C" fn(*const c_char, i64)> =
+                self.handle.get(b"fake_set\0").unwrap();
+            set(key.as_ptr(), value);
+        }
+    }
+
+    fn get(&self, key: &str) -> i64 {
+        let key = CString::new(key).unwrap();
+        // SAFETY: the type is that of the stand-in's function.
+        unsafe {
+            let get: libloading::Symbol<extern "C" fn(*const c_char) -> i64> =
+                self.handle.get(b"fake_get\0").unwrap();
+            get(key.as_ptr())
+        }
+    }
+
+    fn library(&self) -> Library {
+        Library::open_at(self.folder.path()).unwrap()
+    }
+
+    fn plan(&self, model: &str) -> Vec<u8> {
+        let builder = self.library().create_builder().unwrap();
+        let mut network = builder.create_network(Typing::Default).unwrap();
+        OnnxParser::open(self.library()).unwrap().parse(&mut network, model.as_bytes()).unwrap();
+        let mut config = builder.create_config().unwrap();
+        if model.contains("-1") {
+            let mut profile = builder.create_profile().unwrap();
+            for input in network.inputs() {
+                profile
+                    .set(&input.name, &[1, 3, 16, 16], &[1, 3, 64, 96], &[1, 3, 128, 160])
+                    .unwrap();
+            }
+            config.add_profile(&profile).unwrap();
+        }
+        builder.build(&network, &mut config).unwrap().to_vec()
+    }
+
+    fn source(&self, plan: &[u8]) -> NetworkSource {
+        NetworkSource::TensorRt { library: self.library(), plan: plan.into(), path: None }
+    }
+}
+
+fn output(kind: OutputKind) -> Output {
+    Output { name: "logits".into(), kind }
+}
+
+fn load(
+    driver: &StandIn,
+    input: &Input,
+    kind: OutputKind,
+    source: NetworkSource,
+) -> Result<GpuScorer, GpuError> {
+    GpuScorer::load_on(driver.open(), input, &output(kind), source, Options::default())
+}
+
+fn sum_and_count(input: &FusionInput) -> [f32; 2] {
+    let sum = |data: &[f32]| data.iter().sum::<f32>();
+    let count = input.bmode.data().len() + input.elastogram.data().len();
+    [sum(input.bmode.data()) + sum(input.elastogram.data()), count as f32]
+}
+
+#[test]
+fn tensorrt_is_fed_what_the_device_preprocessed_at_every_size() {
+    for version in [8601, 100_300, 110_100] {
+        let (driver, nvinfer) = (StandIn::new(), Nvinfer::new(version));
+        {
+            let input = input(native(16, 128));
+            let source = nvinfer.source(&nvinfer.plan(OPEN));
+            let mut scorer = load(&driver, &input, OutputKind::BenignMalignant, source).unwrap();
+            let frame = noise(PixelFormat::Uyvy, 321, 203, 3, Colorimetry::for_height(203));
+            for (width, height) in [(100, 80), (100, 80), (60, 33), (122, 90), (122, 90), (122, 90)]
+            {
+                let layout = layout(
+                    region(3, 5, 3 + width, 5 + height),
+                    region(161, 7, 161 + width, 7 + height),
+                    None,
+                );
+                let view = DualView::new(&frame, &layout).unwrap();
+                let mut reference = Preprocessor::new(input.clone());
+                let want = sum_and_count(reference.run(&view).unwrap());
+                assert_eq!(scorer.score(&view).unwrap().numbers, want, "{version}");
+                let golden = FusionInput::golden(width as usize, height as usize);
+                let got = scorer.score_input(&golden).unwrap();
+                assert_eq!(got.numbers, sum_and_count(&golden), "{version}");
+            }
+        }
+        driver.assert_clean();
+        assert_eq!((nvinfer.get("live"), nvinfer.get("violations")), (0, 0), "{version}");
+    }
+}
+
+#[test]
+fn a_network_that_does_not_join_the_capture_is_recognised_and_runs_without_a_graph() {
+    // The stand-in computes at once instead of being captured: a graph would answer old numbers.
+    let (driver, nvinfer) = (StandIn::new(), Nvinfer::new(100_300));
+    let input = input(fixed(48, 32));
+    let source = nvinfer.source(&nvinfer.plan(OPEN));
+    let mut scorer = load(&driver, &input, OutputKind::BenignMalignant, source).unwrap();
+    for seed in 0..6 {
+        let frame = noise(PixelFormat::Rgb, 100, 100, seed, Colorimetry::for_height(100));
+        let layout = layout(region(0, 0, 50, 60), region(50, 0, 100, 60), None);
+        let view = DualView::new(&frame, &layout).unwrap();
+        let want = sum_and_count(Preprocessor::new(input.clone()).run(&view).unwrap());
+        let answer = scorer.score(&view).unwrap();
+        assert_eq!((answer.numbers.as_slice(), answer.graph), (&want[..], false));
+    }
+    assert!(scorer.graph_refused().unwrap().contains("as a graph it answers NaN"));
+}
+
+#[test]
+fn a_size_outside_of_the_engine_is_tensorrts_error_and_the_next_frame_is_scored() {
+    let (driver, nvinfer) = (StandIn::new(), Nvinfer::new(100_300));
+    let source = nvinfer.source(&nvinfer.plan(OPEN));
+    let input = input(native(16, 448));
+    let mut scorer = load(&driver, &input, OutputKind::BenignMalignant, source).unwrap();
+    let error = scorer.score_input(&FusionInput::golden(161, 100)).unwrap_err();
+    assert!(
+        matches!(error, GpuError::Network(_)) && error.to_string().contains("outside"),
+        "{error}"
+    );
+    assert!(!error.is_lost());
+    let golden = FusionInput::golden(160, 100);
+    assert_eq!(scorer.score_input(&golden).unwrap().numbers, sum_and_count(&golden));
+}
+
+#[test]
+fn a_failed_inference_is_an_error_and_a_lost_device_is_told_from_it() {
+    let (driver, nvinfer) = (StandIn::new(), Nvinfer::new(100_300));
+    {
+        let source = nvinfer.source(&nvinfer.plan(OPEN));
+        let input = input(native(16, 128));
+        let mut scorer = load(&driver, &input, OutputKind::BenignMalignant, source).unwrap();
+        let golden = FusionInput::golden(40, 30);
+        nvinfer.set("enqueue-fails", 1);
+        let error = scorer.score_input(&golden).unwrap_err();
+        assert!(matches!(error, GpuError::Network(_)), "{error}");
+        assert!(error.to_string().contains("CUDA failure 719"), "{error}");
+        nvinfer.set("enqueue-fails", 0);
+        assert_eq!(scorer.score_input(&golden).unwrap().numbers, sum_and_count(&golden));
+        assert_eq!(scorer.losses(), 0);
+        // The device goes: the network is loaded again from the plan in memory.
+        assert!(check::lose(&mut scorer).unwrap_err().is_lost());
+        assert_eq!(scorer.score_input(&golden).unwrap().numbers, sum_and_count(&golden));
+        // TensorRT finds no memory for its context when it is loaded again.
+        assert!(check::lose(&mut scorer).unwrap_err().is_lost());
+        nvinfer.set("no-memory", 1);
+        let error = scorer.score_input(&golden).unwrap_err();
+        assert!(error.to_string().contains("out of memory"), "{error}");
+        nvinfer.set("no-memory", 0);
+        assert_eq!(scorer.score_input(&golden).unwrap().numbers, sum_and_count(&golden));
+        assert_eq!(scorer.losses(), 2);
+    }
+    driver.assert_clean();
+    assert_eq!((nvinfer.get("live"), nvinfer.get("violations")), (0, 0));
+}
+
+#[test]
+fn an_engine_that_does_not_fit_the_manifest_is_refused_with_what_it_has() {
+    let (driver, nvinfer) = (StandIn::new(), Nvinfer::new(100_300));
+    for (from, to, kind, says) in [
+        ("input bmode", "input greys", OutputKind::BenignMalignant, "lacks \"bmode\""),
+        ("output logits", "output y", OutputKind::BenignMalignant, "lacks \"logits\""),
+        ("bmode f32", "bmode f16", OutputKind::BenignMalignant, "32-bit float"),
+        ("bmode f32 1,3", "bmode f32 1,1", OutputKind::BenignMalignant, "1×3"),
+        ("output", "input age f32 1,1\noutput", OutputKind::BenignMalignant, "two inputs"),
+        ("output", "output", OutputKind::Logit, "holds 2 numbers"),
+    ] {
+        let model = OPEN.replacen(from, to, 1);
+        // A closed extent of its own keeps the profile in order.
+        let plan = nvinfer.plan(&model.replace("-1", "32"));
+        let error = load(&driver, &input(fixed(32, 32)), kind, nvinfer.source(&plan)).unwrap_err();
+        assert!(error.to_string().contains(says), "{says}: {error}");
+    }
+    let error =
+        load(&driver, &input(fixed(32, 32)), OutputKind::Logit, nvinfer.source(b"not a plan"))
+            .unwrap_err();
+    assert!(matches!(error, GpuError::Network(_)), "{error}");
+    driver.assert_clean();
+}
+
+#[test]
+fn the_sizes_that_an_engine_takes_are_read_from_it() {
+    let nvinfer = Nvinfer::new(100_300);
+    let engine = |model: &str| {
+        let runtime = nvinfer.library().create_runtime().unwrap();
+        runtime.deserialize(&nvinfer.plan(model)).unwrap()
+    };
+    let input = input(fixed(1, 1));
+    assert_eq!(size_range(&engine(OPEN), &input).unwrap(), [[16, 16], [160, 128]]);
+    let closed = OPEN.replace("-1,-1", "20,30");
+    assert_eq!(size_range(&engine(&closed), &input).unwrap(), [[30, 20], [30, 20]]);
+}
