@@ -3,7 +3,7 @@ SECONDS ?=
 CARGO ?= cargo
 BIN = target/release/sonofuse
 
-.PHONY: demo test test-systemd lint build bench deps-run deps-test install clean
+.PHONY: demo test test-systemd test-trt-rtx lint build bench bench-peers install deps-run deps-test clean
 
 ## demo: install what is missing, build, and print live scores from the simulator (SECONDS=20 ends by itself)
 demo: build
@@ -30,6 +30,27 @@ build: deps-run
 bench: build
 	$(CARGO) bench -p sonofuse-core
 	$(BIN) bench --preset simulator --frames 300
+
+## bench-peers: our CPU engine against onnxruntime and rten in one run (installs the wheel into a temporary folder)
+bench-peers:
+	$(CARGO) build --release --locked -p sonofuse-cpu --example peers
+	scripts/bench-peers.sh
+
+## test-trt-rtx: build the models with TensorRT-RTX's own parser and builder (from PyPI, no GPU needed)
+test-trt-rtx:
+	scripts/test-trt-rtx.sh
+
+## install: put the built daemon, its presets, models and units in place (root; DESTDIR for a package)
+install:
+	@test -x $(BIN) || { echo "$(BIN) is not there: run 'make build' first, as yourself" >&2; exit 1; }
+	install -Dm755 $(BIN) $(DESTDIR)/usr/bin/sonofuse
+	install -Dm644 -t $(DESTDIR)/usr/share/sonofuse/pipelines pipelines/*.toml
+	cd engines && find . -type f -exec install -Dm644 {} $(DESTDIR)/usr/share/sonofuse/engines/{} \;
+	install -Dm644 -t $(DESTDIR)/usr/lib/systemd/system systemd/*.service systemd/*.socket
+	install -Dm644 systemd/sonofuse.sysusers $(DESTDIR)/usr/lib/sysusers.d/sonofuse.conf
+	install -Dm644 systemd/sonofuse.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/sonofuse.conf
+	install -Dm644 -t $(DESTDIR)/usr/lib/udev/rules.d systemd/60-sonofuse-capture.rules
+	test -e $(DESTDIR)/etc/sonofuse/sonofuse.toml || install -Dm644 sonofuse.toml $(DESTDIR)/etc/sonofuse/sonofuse.toml
 
 deps-run:
 	@scripts/deps.sh run

@@ -26,7 +26,7 @@ use crate::ingest::{self, Ingest, Preset};
 use crate::mailbox::Mailbox;
 use crate::notify::{Notifier, Watchdog};
 use crate::publish::display::{Display, DisplaySink};
-use crate::publish::overlay;
+use crate::publish::overlay::{self, LastSeen};
 use crate::publish::socket::{self, Listener, Readings};
 use crate::scoring::{self, Analyzer, Clock, InferThread, MonotonicClock};
 use crate::state::SourceState;
@@ -100,26 +100,25 @@ pub enum DaemonError {
     },
 }
 
-/// The newest frame that was looked at, kept only when a snapshot is wanted.
-type LastSeen = Arc<ArcSwapOption<(Frame, Arc<Reading>)>>;
-
 /// Runs the live path until its limit, a signal, the end of a finite source, or a fault.
 ///
 /// # Errors
 /// [`DaemonError`] when it cannot start, and [`DaemonError::Fatal`] when only a restart can help.
 pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
     let config = &loaded.config;
+    // Before any thread starts: it clears systemd's variables from the environment.
+    let inherited = Listener::inherited()?;
     ingest::init()?;
     let mut preset = Preset::load(&config.source.preset, &loaded.preset_dirs())?;
     for (name, value) in &config.source.params {
         preset.set(name, &param_text(value))?;
     }
     preset.check()?;
-    let inherited = Listener::inherited()?;
     let model_dir = loaded.model_dir(&config.model.name)?;
     config.scoring.check().map_err(DaemonError::Setting)?;
     // Loads, checks and runs it once: the first frame is scored at full speed.
-    let model = scoring::load_with_threads(&model_dir, config.model.scorer, config.scoring.threads)?;
+    let model =
+        scoring::load_with_threads(&model_dir, config.model.scorer, config.scoring.threads)?;
     info!(
         EVENT = "model",
         NAME = %model.info().name,
@@ -171,7 +170,8 @@ async fn live(
     let mut signals = Signals::new()?;
     let base_ns = MonotonicClock.now_ns();
     let latest: Arc<ArcSwapOption<Reading>> = Arc::default();
-    let last_seen: LastSeen = Arc::default();
+    // Kept only when a snapshot is wanted.
+    let last_seen: Arc<LastSeen> = Arc::default();
     let (state, mut state_changes) = watch::channel(SourceState::Connecting { attempt: 0 });
 
     let readings = match inherited {
@@ -202,8 +202,8 @@ async fn live(
                 if let Some(publisher) = &publisher {
                     publisher.publish(&reading);
                 }
-                if keep_frames && let Some(frame) = frame {
-                    last_seen.store(Some(Arc::new((frame.clone(), Arc::clone(&reading)))));
+                if keep_frames {
+                    last_seen.observe(frame, &reading);
                 }
                 summary.observe(&reading);
                 out.print(reading);
@@ -348,12 +348,10 @@ fn write_snapshot(
     max_age_ms: u64,
 ) -> Result<(), DaemonError> {
     let Some(path) = &options.snapshot else { return Ok(()) };
-    let Some(seen) = last_seen.load_full() else {
+    if !last_seen.write(path, max_age_ms)? {
         warn!(EVENT = "snapshot", "no frame was seen: no snapshot");
-        return Ok(());
-    };
-    let (frame, reading) = &*seen;
-    Ok(overlay::write_snapshot(path, frame, Some(reading), reading.captured_ns, max_age_ms)?)
+    }
+    Ok(())
 }
 
 /// SIGINT and SIGTERM.

@@ -21,6 +21,7 @@ pub mod encode;
 mod files;
 mod headers;
 mod launch;
+mod messages;
 mod picture;
 mod preset;
 mod signal;

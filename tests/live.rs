@@ -26,7 +26,7 @@ impl Drop for Live {
 }
 
 /// Runs `sonofuse run --json` and gives its readings.
-fn run(args: &[&str]) -> (Live, impl Iterator<Item = Value>) {
+fn run(args: &[&str]) -> (Live, impl Iterator<Item = Value> + use<>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_sonofuse"))
         .current_dir(root())
         .args(["run", "--json", "--socket", "none"])
@@ -46,6 +46,7 @@ fn region(value: &Value) -> Region {
 /// known to be frozen, a score.
 #[test]
 fn the_real_aixplorer_screen_over_rtsp_gives_its_boxes_and_a_reading() {
+    sonofuse::ingest::init().unwrap();
     let screen: PathBuf = root().join("tests/screens/aixplorer-swe-stacked/screen.png");
     let server = rtsp::Server::start(
         &format!(

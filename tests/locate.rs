@@ -97,7 +97,7 @@ fn the_segmented_palette_of_a_real_dicom_is_read() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     let picture = image::open(folder.path().join("screen.png")).unwrap().to_rgb8();
     assert_eq!(picture.dimensions(), (640, 480));
-    assert_eq!(picture.get_pixel(70, 31).0, [0, 255, 0], "the green focus mark");
+    assert_eq!(picture.get_pixel(70, 31).0, [0, 250, 0], "the green focus mark");
     assert!(picture.get_pixel(480, 170).0.iter().all(|&v| v < 40), "the bladder is dark");
 }
 
@@ -142,19 +142,15 @@ fn each_bad_file_is_one_clear_line_and_the_good_ones_go_on() {
         Bad { name: "zeros.jpg", bytes: vec![0; 4096], says: "is not a PNG" },
         Bad { name: "bomb.png", bytes: claiming(60_000, 60_000), says: "too large" },
         Bad { name: "bomb16k.png", bytes: claiming(16_384, 16_384), says: "cannot be used" },
-        Bad { name: "noise.png", bytes: [&png[..60], &[0xA5; 400]].concat(), says: "damaged" },
+        Bad { name: "noise.png", bytes: [&png[..60], &[0xA5; 400]].concat(), says: "noise" },
     ];
     let good = folder.path().join("good.png");
     fs::write(&good, &png).unwrap();
     for case in &cases {
         let path = folder.path().join(case.name);
         fs::write(&path, &case.bytes).unwrap();
-        let ran = sonofuse([
-            "locate".as_ref(),
-            "--json".as_ref(),
-            path.as_os_str(),
-            good.as_os_str(),
-        ]);
+        let ran =
+            sonofuse(["locate".as_ref(), "--json".as_ref(), path.as_os_str(), good.as_os_str()]);
         assert_eq!(ran.code, 65, "{}: {}", case.name, ran.err);
         assert_eq!(ran.json().len(), 1, "{}", case.name);
         let line = ran.err.lines().next().unwrap();
@@ -216,8 +212,9 @@ fn a_reader_that_leaves_is_no_fault_to_shout_about() {
     let path = folder.path().join("a.png");
     fs::write(&path, encoded(64, 64, ImageFormat::Png)).unwrap();
     let mut child = command::command()
-        .arg("locate")
-        .args(std::iter::repeat_n(&path, 400))
+        .args(["locate", "--json"])
+        // Far more than a pipe holds, so that the command must notice.
+        .args(std::iter::repeat_n(&path, 600))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -191,8 +191,11 @@ fn each_state_looks_as_agreed_below_a_wide_screen() {
     let trend = history(&scored);
     let unstable =
         withheld(FULL_HD, Withheld::UnstableElastogram, "the map changed by 31 % since the last");
+    let mut assumed = reading(FULL_HD, side_by_side());
+    assumed.palette_assumed = true;
     let cases = [
         ("scored", PanelState::at(Some(&scored), &trend, NOW_NS, MAX_AGE_MS)),
+        ("palette-assumed", PanelState::at(Some(&assumed), &trend, NOW_NS, MAX_AGE_MS)),
         ("withheld", PanelState::at(Some(&unstable), &trend, NOW_NS, MAX_AGE_MS)),
         ("stale", PanelState::at(Some(&scored), &trend, NOW_NS + 7_200_000_000, MAX_AGE_MS)),
     ];
@@ -310,4 +313,24 @@ fn a_picture_that_cannot_be_written_leaves_nothing_behind_and_says_where() {
     std::fs::create_dir(dir.path().join("taken.png")).unwrap();
     overlay::write_png(&image, &dir.path().join("taken.png")).unwrap_err();
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn the_last_frame_seen_is_kept_with_the_curve_that_led_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("seen.png");
+    let seen = overlay::LastSeen::default();
+    assert!(!seen.write(&path, MAX_AGE_MS).unwrap(), "nothing seen, nothing written");
+    assert!(!path.exists());
+    let last = reading(VGA, stacked());
+    for i in 0..20u64 {
+        let captured_ns = NOW_NS - (20 - i) * 1_000_000_000;
+        seen.observe(None, &Reading { captured_ns, malignancy: Some(0.2), ..last.clone() });
+    }
+    seen.observe(Some(&screen(VGA)), &last);
+    assert!(seen.write(&path, MAX_AGE_MS).unwrap());
+    let with_curve = image::open(&path).unwrap().into_rgb8();
+    let without = overlay::snapshot(&screen(VGA), Some(&last), NOW_NS, MAX_AGE_MS);
+    assert_eq!(with_curve.dimensions(), without.dimensions());
+    assert!(with_curve != without, "the curve is drawn");
 }

@@ -81,8 +81,7 @@ fn a_recording_is_read_to_its_end_and_a_stride_thins_it() {
     let ran =
         sonofuse(["replay".as_ref(), "--json".as_ref(), "--stride=6".as_ref(), video.as_os_str()]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    let sequences: Vec<u64> =
-        ran.json().iter().map(|r| r["sequence"].as_u64().unwrap()).collect();
+    let sequences: Vec<u64> = ran.json().iter().map(|r| r["sequence"].as_u64().unwrap()).collect();
     assert_eq!(sequences, (0..61).step_by(6).collect::<Vec<_>>());
     // Time runs with the recording, not with the wall.
     let last = ran.json().last().unwrap()["pts_ns"].as_u64().unwrap();
@@ -112,13 +111,18 @@ fn each_bad_file_is_told_and_the_good_one_is_read() {
         ("empty.mkv", vec![], 65),
         ("cut.png", png[..png.len() / 3].to_vec(), 65),
         ("text.mp4", b"this is no video".repeat(100), 65),
-        ("noise.mkv", (0..40_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect(), 65),
+        (
+            "noise.mkv",
+            (0..40_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect(),
+            65,
+        ),
         ("container-only.mkv", [&[0x1A, 0x45, 0xDF, 0xA3][..], &[0; 500]].concat(), 65),
     ];
     for (name, bytes, code) in cases {
         let path = folder.path().join(name);
         fs::write(&path, bytes).unwrap();
-        let ran = sonofuse(["replay".as_ref(), "--json".as_ref(), path.as_os_str(), good.as_os_str()]);
+        let ran =
+            sonofuse(["replay".as_ref(), "--json".as_ref(), path.as_os_str(), good.as_os_str()]);
         assert_eq!(ran.code, code, "{name}: {}", ran.err);
         assert!(ran.err.contains(name), "{name}: {}", ran.err);
         assert_eq!(ran.json().len(), 1, "{name}: the good one is read");

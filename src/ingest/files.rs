@@ -12,7 +12,7 @@ use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta};
 
 use super::picture::Stream;
 use super::preset::Preset;
-use super::{IngestError, capture, headers, launch, simsrc, supervisor};
+use super::{IngestError, capture, headers, launch, messages, simsrc};
 
 /// Pictures that are decoded ahead.
 const AHEAD: u32 = 2;
@@ -246,7 +246,7 @@ impl FileFrames {
                     missing = missing.or_else(|| e.structure().and_then(missing_decoder));
                 }
                 gst::MessageView::Error(e) if self.fault.is_none() => {
-                    let said = supervisor::words(e);
+                    let said = messages::words(e);
                     self.fault = Some((Instant::now(), missing.take().unwrap_or(said)));
                 }
                 _ => {}

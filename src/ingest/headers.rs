@@ -26,6 +26,10 @@ pub(super) fn check(path: &Path) -> std::io::Result<Result<(), String>> {
             )));
         }
     }
+    if head.starts_with(b"GIF8") {
+        // The demuxer starts it over for ever.
+        return Ok(Err("is a GIF, which is not read: save it as PNG or as a video".to_owned()));
+    }
     if head.starts_with(&[0xFF, 0xD8, 0xFF]) {
         let len = file.metadata()?.len();
         file.seek(SeekFrom::Start(len.saturating_sub(TAIL).max(2)))?;
@@ -166,6 +170,11 @@ mod tests {
         assert_eq!(verdict(&bmp), Ok(()));
         bmp[20] = 1;
         assert!(verdict(&bmp).is_err());
+    }
+
+    #[test]
+    fn a_gif_which_would_never_end_is_refused() {
+        assert!(verdict(b"GIF89a\x01\0\x01\0").is_err());
     }
 
     #[test]

@@ -331,14 +331,12 @@ pub(super) fn pictures_only(element: &gst::Element) {
 /// Lets a source run as fast as its reader takes frames: no clock, no live pace.
 pub(super) fn unpace(bin: &gst::Bin) {
     for element in elements_of(bin) {
-        let is_pacer = matches!(factory_name(&element).as_str(), "clocksync" | "identity");
-        for (property, applies) in [("sync", is_pacer), ("is-live", true)] {
-            let boolean = element
-                .find_property(property)
-                .is_some_and(|spec| spec.value_type() == gst::glib::Type::BOOL);
-            if applies && boolean {
-                element.set_property(property, false);
-            }
-        }
+        // Not `rtspsrc`, which has `is-live` too: a network stream has its own pace.
+        let property = match factory_name(&element).as_str() {
+            "clocksync" | "identity" => "sync",
+            "sonofusesimsrc" | "videotestsrc" | "imagefreeze" => "is-live",
+            _ => continue,
+        };
+        element.set_property(property, false);
     }
 }

@@ -18,11 +18,13 @@ use super::trend::Trend;
 mod blocks;
 mod canvas;
 mod draw;
+mod last;
 mod panel;
 mod state;
 
 pub use canvas::{Canvas, Placement};
 pub use draw::Tile;
+pub use last::LastSeen;
 pub use panel::{card, panel};
 pub use state::{Headline, Map, Model, PanelState};
 
@@ -103,20 +105,6 @@ pub fn snapshot(
         trend.observe(reading);
     }
     compose(frame, &PanelState::at(reading, &trend, now_ns, max_age_ms))
-}
-
-/// Writes what the sonographer sees at `now_ns` as PNG: see [`snapshot`].
-///
-/// # Errors
-/// [`SnapshotError::Write`].
-pub fn write_snapshot(
-    path: &Path,
-    frame: &Frame,
-    reading: Option<&Reading>,
-    now_ns: u64,
-    max_age_ms: u64,
-) -> Result<(), SnapshotError> {
-    write_png(&snapshot(frame, reading, now_ns, max_age_ms), path)
 }
 
 /// Writes a picture as PNG: under another name first, so that a reader never sees half of it.

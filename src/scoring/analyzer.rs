@@ -165,7 +165,15 @@ impl Analyzer {
         let observation = self.follower.observe(frame);
         latency.layout = ms(started_ns, clock.now_ns());
         let verdict = match observation.layout {
-            Ok(layout) => self.dual_view(frame, &layout, media_ns, clock, &mut latency),
+            Ok(layout) if observation.agrees => {
+                self.dual_view(frame, &layout, media_ns, clock, &mut latency)
+            }
+            // One garbled frame: the reading stands for a moment, and nothing new is taken from it.
+            Ok(layout) => Verdict {
+                refusal: self.standing(false),
+                layout: Some(layout),
+                frozen: false,
+            },
             Err(why) => self.no_dual_view(frame, why, media_ns),
         };
         latency.total = ms(meta.captured_ns, clock.now_ns());

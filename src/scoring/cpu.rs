@@ -88,8 +88,7 @@ impl Scorer for CpuScorer {
     fn score(&mut self, input: &FusionInput) -> Result<Logit, ScorerError> {
         let (bmode, elastogram) = (view(&input.bmode), view(&input.elastogram));
         let inputs = if self.swapped { [elastogram, bmode] } else { [bmode, elastogram] };
-        let output =
-            self.network.run(&inputs).map_err(|e| ScorerError::Run(e.to_string()))?.logits;
+        let output = self.network.run(&inputs).map_err(|e| ScorerError::Run(e.to_string()))?.logits;
         logit(self.kind, output)
     }
 }

@@ -9,7 +9,7 @@ const SAME_BOX: f64 = 0.8;
 
 /// Brightness change of the B-mode box below which it is the same place whatever the correlation
 /// says: over homogeneous tissue the correlation is that of noise. Code values.
-const SAME_BRIGHTNESS: f32 = 12.0;
+const SAME_BRIGHTNESS: f32 = 10.0;
 
 /// The elastogram that was last looked at in earnest, and the B-mode that it lay on.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Seen {
             return News::Elsewhere;
         }
         let change = self.map.colour_change(map);
-        if change.is_new() && at_ns - self.at_ns >= min_spacing_ns {
+        if change.is_new_map() && at_ns - self.at_ns >= min_spacing_ns {
             News::Update(change)
         } else {
             News::Repeated

@@ -13,6 +13,8 @@ use sonofuse_core::reading::ModelInfo;
 
 use super::scorer::{Scorer, ScorerError, logit, unwound};
 
+mod wire;
+
 /// A network run by rten.
 pub(super) struct RtenScorer {
     model: rten::Model,
@@ -32,6 +34,7 @@ impl RtenScorer {
         bytes: Vec<u8>,
         threads: usize,
     ) -> Result<Self, String> {
+        wire::check(&bytes)?;
         let model = unwound(|| ModelOptions::with_all_ops().prepack_weights(true).load(bytes))
             .map_err(|e| e.to_string())?
             .map_err(|e| e.to_string())?;

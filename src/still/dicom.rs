@@ -16,7 +16,9 @@ use self::pixels::{Picture, PictureFacts};
 use super::{Kind, StillError, check_size, raster};
 
 mod elements;
+mod palette;
 mod pixels;
+mod rle;
 
 /// How the pixel data is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

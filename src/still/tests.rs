@@ -193,6 +193,9 @@ fn a_grey_jpeg_is_grey() {
 mod dicom {
     use super::*;
 
+    /// Name, file, its two pixels.
+    type Case = (&'static str, Vec<u8>, [[u8; 3]; 2]);
+
     /// Builds a DICOM file, explicit VR little endian unless told otherwise.
     struct Dicom {
         bytes: Vec<u8>,
@@ -212,6 +215,8 @@ mod dicom {
             this
         }
 
+        // Byte strings are references.
+        #[allow(clippy::trivially_copy_pass_by_ref)]
         fn element(mut self, tag: (u16, u16), vr: &[u8; 2], value: &[u8]) -> Self {
             self.bytes.extend(tag.0.to_le_bytes());
             self.bytes.extend(tag.1.to_le_bytes());
@@ -290,7 +295,7 @@ mod dicom {
     fn native_pictures_of_every_sort_show_the_right_pixels() {
         let red_green = [[255, 0, 0], [0, 255, 0]];
         let grey = [[10; 3], [250; 3]];
-        let cases: [(&str, Vec<u8>, [[u8; 3]; 2]); 9] = [
+        let cases: [Case; 9] = [
             (
                 "grey",
                 Dicom::new(EXPLICIT).shape("MONOCHROME2", 1, (2, 1), 8).native(&[10, 250]),
@@ -360,6 +365,42 @@ mod dicom {
         for (name, bytes, expected) in cases {
             assert_eq!(first_pixels(&bytes), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_segmented_palette_unpacks_runs_lines_and_repetitions() {
+        // Two values, then a line of two steps to 0xFF00, then the first segment again.
+        let words: [u16; 15] =
+            [0, 2, 0x0000, 0x7F00, 1, 2, 0xFF00, 2, 1, 0, 0, 0, 1, 0x1100, 0x2200];
+        let segments: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+        let entries = [8u16, 0, 16].map(u16::to_le_bytes).concat();
+        let mut file = Dicom::new(EXPLICIT).shape("PALETTE COLOR", 1, (8, 1), 8);
+        for channel in 1..=3 {
+            file = file.element((0x0028, 0x1100 + channel), b"US", &entries).element(
+                (0x0028, 0x1220 + channel),
+                b"OW",
+                &segments,
+            );
+        }
+        let grey: Vec<u8> = first_pixels(&file.native(&[0, 1, 2, 3, 4, 5, 6, 7]))
+            .into_iter()
+            .map(|[r, g, b]| {
+                assert!(r == g && g == b);
+                r
+            })
+            .collect();
+        assert_eq!(grey, [0x00, 0x7F, 0xBF, 0xFF, 0x00, 0x7F, 0x11, 0x11]);
+    }
+
+    #[test]
+    fn a_segmented_palette_that_repeats_itself_ends() {
+        let words: [u16; 8] = [0, 1, 7, 2, 0xFFFF, 0, 0, 0];
+        let segments: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+        let bytes = Dicom::new(EXPLICIT)
+            .shape("PALETTE COLOR", 1, (2, 1), 8)
+            .element((0x0028, 0x1221), b"OW", &segments)
+            .native(&[0, 1]);
+        assert!(frames(&bytes).is_ok());
     }
 
     #[test]

@@ -5,16 +5,16 @@ use std::process::{Command, Stdio};
 
 /// What a run came to.
 #[derive(Debug)]
-pub struct Ran {
+pub(crate) struct Ran {
     /// Exit code; panics of the binary would show as a signal.
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ran {
     /// Each line of standard output as JSON.
-    pub fn json(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
         self.out
             .lines()
             .map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l}")))
@@ -23,14 +23,14 @@ impl Ran {
 }
 
 /// The binary, in the repository's root, where `pipelines/` and `engines/` are.
-pub fn command() -> Command {
+pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sonofuse"));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
     command
 }
 
 /// Runs it to its end. No run may end by a panic or a signal, whatever it is given.
-pub fn sonofuse<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Ran {
+pub(crate) fn sonofuse<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Ran {
     let output = command().args(args).output().unwrap();
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
     let code = output.status.code().unwrap_or_else(|| panic!("{}: {err}", output.status));
@@ -39,6 +39,6 @@ pub fn sonofuse<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) ->
 }
 
 /// A file in `tests/`.
-pub fn fixture(path: &str) -> PathBuf {
+pub(crate) fn fixture(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(path)
 }

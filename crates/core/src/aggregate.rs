@@ -95,13 +95,12 @@ impl Window {
         self.sorted.sort_unstable_by(f32::total_cmp);
         let (first, last) = (*self.sorted.first()?, *self.sorted.last()?);
         let median = f32::midpoint(self.sorted[(n - 1) / 2], self.sorted[n / 2]);
-        let (low, high) = match rank(n) {
-            Some(k) => (self.sorted[k - 1], self.sorted[n - k]),
-            None => {
-                let c = if n <= 2 { 1.0 } else { (std::f32::consts::PI / 2.0).sqrt() };
-                let half = Z * c * self.logit_sd / (n as f32).sqrt();
-                (first.min(median - half), last.max(median + half))
-            }
+        let (low, high) = if let Some(k) = rank(n) {
+            (self.sorted[k - 1], self.sorted[n - k])
+        } else {
+            let c = if n <= 2 { 1.0 } else { (std::f32::consts::PI / 2.0).sqrt() };
+            let half = Z * c * self.logit_sd / (n as f32).sqrt();
+            (first.min(median - half), last.max(median + half))
         };
         Some(Summary {
             median: Logit::new(median)?,

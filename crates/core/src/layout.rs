@@ -5,10 +5,12 @@
 mod bar;
 mod blob;
 mod colour;
+mod contour;
 mod edges;
 mod find;
 mod follow;
 mod grid;
+mod outline;
 mod pinned;
 mod probe;
 mod texture;

@@ -45,11 +45,18 @@ pub struct Change {
 }
 
 impl Change {
-    /// Whether the region changed by more than a codec's noise.
+    /// Whether this is another map, and not the same one through a codec.
     ///
-    /// A repeated map differs by under 0.5 on the mean and under 4 in one cell after H.264 at usual
-    /// rates; a new map of the same tissue differs in many cells.
-    pub fn is_new(self) -> bool {
+    /// Measured on simulated 1280×720 screens through x264 (30 Hz, `zerolatency`, `veryfast`): a
+    /// repeated map differs from its first frame by at most 2.6 on the mean and 13 in one cell at
+    /// 1.5 Mbit/s, 1.2 and 6 at 6 Mbit/s, 0.1 and 0.3 without a codec; the next map of a settled
+    /// nodule by at least 4.3 on the mean and 35 in one cell.
+    pub fn is_new_map(self) -> bool {
+        self.mean > 3.3 || self.most > 24.0
+    }
+
+    /// Whether the region moved at all since, by more than a codec's noise on a still picture.
+    pub fn is_motion(self) -> bool {
         self.mean > 0.9 || self.most > 9.0
     }
 }
@@ -169,9 +176,9 @@ impl Freeze {
     /// how long neither changed, in ns.
     pub fn observe(&mut self, bmode: &Look, elastogram: &Look, now_ns: u64) -> u64 {
         if let Some((since_ns, [b, e])) = &self.since {
-            let changed = b.luma_change(bmode).is_new()
-                || e.luma_change(elastogram).is_new()
-                || e.colour_change(elastogram).is_new();
+            let changed = b.luma_change(bmode).is_motion()
+                || e.luma_change(elastogram).is_motion()
+                || e.colour_change(elastogram).is_motion();
             if !changed && now_ns >= *since_ns {
                 return now_ns - since_ns;
             }

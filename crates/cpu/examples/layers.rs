@@ -89,5 +89,11 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
         sum as f64 / 1e6
     );
     println!("memory beside the weights: {:.1} MB", network.activation_bytes() as f64 / 1e6);
+    // Linux only; elsewhere the line is missing.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    for line in status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM"))
+    {
+        println!("{line}");
+    }
     Ok(())
 }

@@ -98,13 +98,13 @@ impl Memory {
         &mut self,
         weights: &Weights,
         pool: &mut Pool,
-        features: impl Iterator<Item = Features<'a>> + Clone,
+        features: &(impl Iterator<Item = Features<'a>> + Clone),
     ) -> Result<&[f32], RunError> {
         let mut finite = 0.0;
         let vector = self.vectors[0].as_mut_slice();
         let pixel = self.pixel.as_mut_slice();
         if let Some(mix) = &weights.mix {
-            finite += mix_features(weights.isa, mix, features.clone(), pixel, &mut self.mixed);
+            finite += mix_features(weights.isa, mix, features, pixel, &mut self.mixed);
             let first = features.clone().next();
             let mixed = first.map(|first| Features::of_mix(&self.mixed, mix, first));
             assemble(weights, features, mixed, pixel, vector);
@@ -150,7 +150,7 @@ fn dense(isa: Isa, pool: &mut Pool, matrix: &Matrix, from: &[f32], to: &Buffer) 
 fn mix_features<'a>(
     isa: Isa,
     mix: &Matrix,
-    features: impl Iterator<Item = Features<'a>> + Clone,
+    features: &(impl Iterator<Item = Features<'a>> + Clone),
     pixel: &mut [f32],
     mixed: &mut Buffer,
 ) -> f32 {
@@ -174,7 +174,7 @@ fn mix_features<'a>(
 /// Writes the parts of the vector, each part's maps one behind the other.
 fn assemble<'a>(
     weights: &Weights,
-    features: impl Iterator<Item = Features<'a>> + Clone,
+    features: &(impl Iterator<Item = Features<'a>> + Clone),
     mixed: Option<Features<'_>>,
     pixel: &mut [f32],
     vector: &mut [f32],

@@ -23,8 +23,8 @@ const PANELS: usize = 2;
 /// Numbers of transformed inputs that a block should take where the weights are kept: with the
 /// products and a panel of weights that stays in the second cache.
 const BLOCK_NUMBERS: usize = 96 * 1024;
-/// Tiles in a block at most, where the weights are transformed anew for each block.
-const BLOCK_TILES: usize = 128;
+/// The same where the weights are transformed anew for each block: few blocks, in the third cache.
+const FRESH_NUMBERS: usize = 900 * 1024;
 
 /// The weights of one 3×3 convolution with ReLU, and 2×2 max pooling where `pool` says so.
 pub(crate) struct Layer {
@@ -220,12 +220,12 @@ impl Layer {
         let kept = self.kept.bytes() > 0;
         let form = if kept { Form::F4 } else { cheapest(from) };
         let (across, down) = (from.width.div_ceil(form.out()), from.height.div_ceil(form.out()));
-        let room =
-            if kept { (BLOCK_NUMBERS / (form.points() * self.inputs)).max(6) } else { BLOCK_TILES };
+        let numbers = if kept { BLOCK_NUMBERS } else { FRESH_NUMBERS };
+        let room = (numbers / (form.points() * self.inputs)).max(6);
         // A strip holds one row of tiles.
         let all = if strip { across } else { across * down };
         let blocks = all.div_ceil(room);
-        Tiling { form, across, down, most: all.div_ceil(blocks).next_multiple_of(6).min(all) }
+        Tiling { form, across, down, most: all.div_ceil(blocks) }
     }
 
     /// Runs the layer as one member of a team, every member calling it with the same arguments.
@@ -452,10 +452,10 @@ impl<'a> Strip<'a> {
 /// Chooses the form that takes less time where the weights are transformed for each frame.
 ///
 /// A tile's products take one step of the micro-kernel a point; transforming a pair of filters takes
-/// about `FILTER_F2` or `FILTER_F4` such steps (measured on Zen 3).
+/// `FILTER_F2` or `FILTER_F4` such steps (measured on Zen 3, from the second cache).
 fn cheapest(from: MapShape) -> Form {
-    const FILTER_F2: usize = 45;
-    const FILTER_F4: usize = 110;
+    const FILTER_F2: usize = 75;
+    const FILTER_F4: usize = 140;
     let tiles = |side: usize| from.width.div_ceil(side) * from.height.div_ceil(side);
     let (f2, f4) = (16 * tiles(2) + FILTER_F2, 36 * tiles(4) + FILTER_F4);
     if f2 < f4 { Form::F2 } else { Form::F4 }

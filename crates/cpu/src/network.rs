@@ -153,7 +153,8 @@ impl Network {
     /// Where the file is not whole, is not a network of the family (the message names the node), or
     /// holds a weight that is not finite; where the instruction set or the threads cannot be had.
     pub fn load(bytes: &[u8], options: &Options) -> Result<Network, LoadError> {
-        let isa = choose(options.isa)?;
+        let variable = std::env::var(ISA_VARIABLE).ok();
+        let isa = choose(options.isa, variable.as_deref())?;
         let weights = Weights::pack(&onnx::read(bytes)?, isa)?;
         Network::new(weights, options)
     }
@@ -363,11 +364,11 @@ impl Network {
 /// Threads at most: a network of this size has no work for more.
 const MOST_THREADS: usize = 64;
 
-/// Chooses the instruction set: the option, else the variable, else the best.
-fn choose(option: Option<Isa>) -> Result<Isa, LoadError> {
-    let named = match (option, std::env::var(ISA_VARIABLE)) {
+/// Chooses the instruction set: the option, else what the variable says, else the best.
+fn choose(option: Option<Isa>, variable: Option<&str>) -> Result<Isa, LoadError> {
+    let named = match (option, variable) {
         (Some(isa), _) => Some(isa),
-        (None, Ok(text)) if !text.is_empty() => Some(text.parse().map_err(LoadError::Isa)?),
+        (None, Some(text)) if !text.is_empty() => Some(text.parse().map_err(LoadError::Isa)?),
         _ => None,
     };
     match named {
@@ -376,5 +377,23 @@ fn choose(option: Option<Isa>) -> Result<Isa, LoadError> {
         }
         Some(isa) => Ok(isa),
         None => Ok(Isa::detect()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_forces_an_instruction_set_and_the_option_overrules_it() {
+        assert_eq!(choose(None, Some("portable")).unwrap(), Isa::Portable);
+        assert_eq!(choose(None, Some("")).unwrap(), Isa::detect());
+        assert_eq!(choose(Some(Isa::Portable), Some("nonsense")).unwrap(), Isa::Portable);
+        let told = choose(None, Some("sse9")).unwrap_err().to_string();
+        assert!(told.contains("`sse9` is none of portable"), "{told}");
+        let foreign = if cfg!(target_arch = "x86_64") { "neon" } else { "avx2" };
+        let told = choose(None, Some(foreign)).unwrap_err().to_string();
+        assert!(told.contains(&format!("no {foreign}")), "{told}");
     }
 }

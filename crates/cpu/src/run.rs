@@ -148,7 +148,7 @@ impl Work {
             let shape = stack.output_shape(&inputs[stack.sources[0]]);
             head::Features::of_map(buffer.as_slice(), shape, stack.channels)
         });
-        let head = self.head.run(weights, pool, features);
+        let head = self.head.run(weights, pool, &features);
         if let Some(watch) = watch {
             watch(None);
         }

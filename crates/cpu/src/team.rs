@@ -78,9 +78,7 @@ impl Pool {
         // SAFETY: only the lifetime is erased. The pointer is used by workers that this call waits
         // for below, and no way out of this function skips that wait (a panic aborts).
         let erased: Job = unsafe {
-            std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync)>(
-                job,
-            )
+            std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(job)
         };
         {
             let mut slot = self.board.lock();
@@ -200,6 +198,7 @@ impl<'a> Member<'a> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,5 +1,7 @@
 //! The network against the definition of its layers in `f64`, on every instruction set here.
 
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, clippy::needless_for_each)]
+
 #[path = "support/model.rs"]
 mod model;
 

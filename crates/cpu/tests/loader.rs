@@ -1,6 +1,8 @@
 //! The loader on files that are cut, changed or hostile: an error that tells, never a panic, and
 //! memory that the file's own size bounds.
 
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, clippy::needless_for_each)]
+
 #[path = "support/model.rs"]
 mod model;
 
@@ -104,7 +106,7 @@ fn changed_bytes_never_panic_and_never_take_much_memory() {
         let bytes = model.onnx();
         for round in 0..6_000 {
             let mut changed = bytes.clone();
-            for _ in 0..1 + round % 4 {
+            for _ in 0..=round % 4 {
                 let at = random(changed.len());
                 changed[at] = match random(4) {
                     0 => changed[at] ^ (1 << random(8)),
@@ -179,8 +181,12 @@ fn counts_are_bounded() {
     assert!(told(&empty(1, 5_000)).contains("more than 4096 nodes"));
     assert!(told(&empty(11, 9_000)).contains("inputs"));
     assert!(told(&empty(12, 5_000)).contains("outputs"));
-    let node = vec![1 << 3 | 2, 0].repeat(300);
+    let node = [1 << 3 | 2, 0].repeat(300);
     assert!(told(&file(|graph| message(graph, 1, &node))).contains("inputs of a node"));
+}
+
+fn view(data: &[f32], height: usize, width: usize) -> TensorView<'_> {
+    TensorView { data, channels: 3, height, width }
 }
 
 #[test]
@@ -194,12 +200,8 @@ fn a_run_at_a_size_seen_before_allocates_nothing() {
         let options = Options { threads: 3, ..options() };
         let mut network = Network::load(&model.onnx(), &options).unwrap();
         let (large, little) = (model.pictures(96, 80, 1), model.pictures(64, 72, 1));
-        let views = |pictures: &'static [Vec<f32>], height, width| -> Vec<TensorView<'static>> {
-            let view = |data: &'static Vec<f32>| TensorView { data, channels: 3, height, width };
-            pictures.iter().map(view).collect()
-        };
-        let large = views(large.leak(), 96, 80);
-        let little = views(little.leak(), 64, 72);
+        let large = [0, 1].map(|at| view(&large[at], 96, 80));
+        let little = [0, 1].map(|at| view(&little[at], 64, 72));
         network.run(&large).unwrap();
         // The small picture's own blocks may differ; it is warmed too.
         network.run(&little).unwrap();
@@ -210,4 +212,26 @@ fn a_run_at_a_size_seen_before_allocates_nothing() {
         }
         assert_eq!(COUNT.load(Ordering::Relaxed), before);
     }
+}
+
+#[test]
+fn the_full_network_stays_within_its_memory() {
+    let _turn = turn();
+    let model = Model::dual(model::vgg16(1, false), Head::Spp(vec![4, 2, 1]), vec![256], 7);
+    let options = Options { threads: 2, ..options() };
+    let mut network = Network::load(&model.onnx(), &options).unwrap();
+    let (weights, file) = (network.weight_bytes(), 4 * network.parameters());
+    assert!(weights * 100 < file * 107, "{weights} bytes of weights for {file}");
+    let pictures = model.pictures(448, 448, 1);
+    let view = |data| TensorView { data, channels: 3, height: 448, width: 448 };
+    let views: Vec<_> = pictures.iter().map(|picture| view(&picture[..])).collect();
+    network.run(&views).unwrap();
+    let beside = network.activation_bytes();
+    assert!(beside < 100_000_000, "{beside} bytes beside the weights at 448×448");
+    // Another instance takes no second copy of the weights.
+    let before = NOW.load(Ordering::Relaxed);
+    let mut other = network.share(&options).unwrap();
+    assert!(NOW.load(Ordering::Relaxed) - before < 1 << 20);
+    let logits = other.run(&views).unwrap().logits.to_vec();
+    assert_eq!(logits, network.run(&views).unwrap().logits);
 }

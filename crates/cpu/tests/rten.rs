@@ -1,5 +1,7 @@
 //! The network against rten on the same ONNX bytes, from 64 px to 448 px, odd sizes included.
 
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, clippy::needless_for_each)]
+
 #[path = "support/model.rs"]
 mod model;
 #[path = "support/peer.rs"]
@@ -48,6 +50,24 @@ fn every_variant_agrees_with_rten_at_every_size() {
     ] {
         compare(&model, Isa::detect(), 2, sizes);
         compare(&model, Isa::Portable, 1, &sizes[..1]);
+    }
+}
+
+#[test]
+fn the_shipped_model_agrees_with_rten() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../engines/demo/model.onnx");
+    let bytes = std::fs::read(path).unwrap();
+    let mut network = Network::open(path.as_ref(), &Options::default()).unwrap();
+    let names: Vec<&str> = network.inputs().iter().map(|input| &input.name[..]).collect();
+    assert_eq!(names, ["bmode", "elastogram"]);
+    let peer = Peer::load(bytes, 2);
+    for [height, width] in [[64, 64], [71, 97], [180, 300], [448, 331]] {
+        let pictures = Model::dual(vec![], Head::Gap, vec![], 1).pictures(height, width, 9);
+        let view = |data| TensorView { data, channels: 3, height, width };
+        let views: Vec<_> = pictures.iter().map(|picture| view(&picture[..])).collect();
+        let expected: Vec<f64> = peer.run(&views).into_iter().map(f64::from).collect();
+        let error = distance(network.run(&views).unwrap().logits, &expected);
+        assert!(error < TOLERANCE, "{error:.1e} at {height}×{width}");
     }
 }
 

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <type_traits>
 
 #include <NvInfer.h>
 #if __has_include(<NvOnnxParser.h>)
@@ -55,6 +56,12 @@ long slotOf(F f)
 void put(char const* key, long value)
 {
     std::printf("%s\t%ld\n", key, value);
+}
+
+template <typename... Enums>
+constexpr bool areInt32()
+{
+    return (std::is_same<std::underlying_type_t<Enums>, std::int32_t>::value && ...);
 }
 
 // Args carries the parameter list and, where the function has it, `const`.
@@ -111,6 +118,11 @@ int main()
     put("dims.size", sizeof(Dims));
     put("dims.extent_size", sizeof(Dims{}.d[0]));
     put("dims.extents_at", static_cast<long>(__builtin_offsetof(Dims, d)));
+    // Then it is passed and returned as C does with a struct of the same members.
+    put("dims.as_in_c", std::is_trivially_copyable<Dims>::value && std::is_standard_layout<Dims>::value);
+    put("enums.as_int32", areInt32<DataType, DeviceType, BuilderFlag, OptProfileSelector, TensorIOMode, TensorLocation,
+                              TensorFormat, MemoryPoolType, LayerInformationFormat, ProfilingVerbosity,
+                              HardwareCompatibilityLevel, ILogger::Severity>());
 
 #if V8
     SLOT("runtime.deserialize_cuda_engine", apiv::VRuntime, ICudaEngine*, deserializeCudaEngine,
@@ -249,6 +261,8 @@ int main()
 #endif
 #if !V8
     put("interface_info.size", sizeof(InterfaceInfo));
+    put("interface_info.as_in_c",
+        std::is_trivially_copyable<InterfaceInfo>::value && std::is_standard_layout<InterfaceInfo>::value);
     SLOT("progress.api_language", IProgressMonitor, APILanguage, getAPILanguage, () const);
     SLOT("progress.interface_info", IProgressMonitor, InterfaceInfo, getInterfaceInfo, () const);
     SLOT("progress.phase_start", IProgressMonitor, void, phaseStart, (char const*, char const*, std::int32_t));

@@ -27,14 +27,27 @@ impl ProgressMonitor for Printed {
     fn phase_finish(&self, _phase: &str) {}
 }
 
-fn main() -> Result<(), Any> {
+fn main() -> std::process::ExitCode {
+    match run() {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Any> {
     tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let library = Library::open()?;
     println!("{library}, functions of {}", library.table());
     match arguments[..] {
-        [] => about(library),
+        [] => {
+            about(library);
+            Ok(())
+        }
         ["build", model, plan] => build(library, model, plan, 224),
         ["build", model, plan, side] => build(library, model, plan, side.parse()?),
         ["show", plan] => show(library, plan),
@@ -42,7 +55,7 @@ fn main() -> Result<(), Any> {
     }
 }
 
-fn about(library: Library) -> Result<(), Any> {
+fn about(library: Library) {
     match library.create_runtime() {
         Ok(runtime) => println!("runtime: {} DLA cores", runtime.dla_cores()),
         Err(error) => println!("no runtime: {error}"),
@@ -55,7 +68,6 @@ fn about(library: Library) -> Result<(), Any> {
         Ok(parser) => println!("parser: {}", parser.path().display()),
         Err(error) => println!("no parser: {error}"),
     }
-    Ok(())
 }
 
 fn build(library: Library, model: &str, plan: &str, side: i64) -> Result<(), Any> {

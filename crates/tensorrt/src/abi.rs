@@ -349,6 +349,10 @@ mod tests {
             let error = of(code, Rtx::Refused).unwrap_err().to_string();
             assert!(error.contains("8.6"), "{error}");
         }
+        for code in (i32::MIN..=i32::MAX).step_by(7919) {
+            let known = matches!(code, 8601..=8699 | 100_000..=119_999);
+            assert_eq!(of(code, Rtx::Refused).is_ok(), known, "{code}");
+        }
         assert_eq!(of(10_701, Rtx::Accepted).unwrap().name, "TensorRT 11");
         assert!(of(10_500, Rtx::Accepted).is_err());
         assert!(of(10_800, Rtx::Accepted).is_err());

@@ -13,7 +13,7 @@ use crate::raw::builder::RawBuilder;
 
 /// Builds engines.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn share<T: Sync>() {}
 /// share::<sonofuse_tensorrt::Builder>(); // one thread at a time
 /// ```

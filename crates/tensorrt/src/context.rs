@@ -14,7 +14,7 @@ use std::ffi::{CStr, c_char};
 /// The state of one inference. Contexts of one engine may run at the same time; with dynamic
 /// shapes, each then needs an optimization profile of its own.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn share<T: Sync>() {}
 /// share::<sonofuse_tensorrt::ExecutionContext>(); // one thread at a time
 /// ```

@@ -26,9 +26,10 @@ struct EngineInner {
 }
 
 impl Engine {
-    pub(crate) fn new(raw: RawEngine, runtime: Arc<RuntimeInner>) -> Self {
-        let tensors = raw.tensors();
-        Self { inner: Arc::new(EngineInner { raw, tensors, runtime }) }
+    /// `None` where the engine does not describe its inputs and outputs.
+    pub(crate) fn new(raw: RawEngine, runtime: Arc<RuntimeInner>) -> Option<Self> {
+        let tensors = raw.tensors()?;
+        Some(Self { inner: Arc::new(EngineInner { raw, tensors, runtime }) })
     }
 
     pub(crate) fn raw(&self) -> &RawEngine {

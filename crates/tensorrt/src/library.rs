@@ -107,6 +107,9 @@ impl Library {
     /// Loads the library at `path`: a file, a name for the loader, or a folder that holds
     /// libnvinfer (or else the lean runtime).
     ///
+    /// # Security
+    /// A library runs as part of this program: name only what the machine's owner installed.
+    ///
     /// # Errors
     /// [`Error::Load`], [`Error::MissingSymbol`] or [`Error::UnsupportedVersion`].
     pub fn open_at(path: impl AsRef<Path>) -> Result<Self, Error> {
@@ -231,7 +234,8 @@ pub(crate) fn failed(call: &'static str, heard: &Call) -> Error {
 fn candidates() -> impl Iterator<Item = PathBuf> {
     let by_name = NAMES.iter().map(PathBuf::from);
     let by_path = FOLDERS.iter().flat_map(|folder| NAMES.map(|name| Path::new(folder).join(name)));
-    by_name.chain(by_path)
+    // A line for each place that does not exist would only bury the others.
+    by_name.chain(by_path.filter(|path| path.exists()))
 }
 
 /// The first of `names` in the folder `path`; `path` itself where it is not a folder.
@@ -249,7 +253,7 @@ pub(crate) fn load_shared(path: &Path) -> Result<libloading::Library, Error> {
     // SAFETY: the initialisers of NVIDIA's libraries only set up themselves. A file that somebody
     // puts in their place runs as this program either way: the search is the loader's own.
     let library = unsafe { libloading::Library::new(path) }
-        .map_err(|error| Error::Load { path: path.to_owned(), reason: reason(&error) })?;
+        .map_err(|error| Error::Load { path: path.to_owned(), reason: reason(path, &error) })?;
     // A second handle, never dropped, keeps the library; the first is for looking symbols up.
     // SAFETY: as above; it is loaded already.
     if let Ok(kept) = unsafe { libloading::Library::new(path) } {
@@ -258,10 +262,12 @@ pub(crate) fn load_shared(path: &Path) -> Result<libloading::Library, Error> {
     Ok(library)
 }
 
-fn reason(error: &libloading::Error) -> String {
-    // The loader's text is in the source of the wrapped error.
+fn reason(path: &Path, error: &libloading::Error) -> String {
+    // The loader's text is in the source of the wrapped error, and begins with the file.
     let source = std::error::Error::source(error).map(ToString::to_string);
-    source.unwrap_or_else(|| error.to_string())
+    let text = source.unwrap_or_else(|| error.to_string());
+    let file = format!("{}: ", path.display());
+    text.strip_prefix(&file).map(ToOwned::to_owned).unwrap_or(text)
 }
 
 /// Looks a function up.
@@ -334,6 +340,6 @@ mod tests {
         let all: Vec<PathBuf> = candidates().collect();
         assert_eq!(all[0], Path::new("libnvinfer.so.11"));
         assert_eq!(all[3], Path::new("libnvinfer.so"));
-        assert!(all[4].is_absolute());
+        assert!(all[4..].iter().all(|path| path.is_absolute() && path.exists()));
     }
 }

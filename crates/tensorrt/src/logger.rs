@@ -142,6 +142,10 @@ extern "C" fn log(this: *const Logger, severity: i32, message: *const c_char) {
     if this.is_null() || message.is_null() {
         return;
     }
+    // A build says a hundred thousand lines that nobody wants.
+    if severity >= 4 && !tracing::enabled!(target: "tensorrt", tracing::Level::TRACE) {
+        return;
+    }
     // A subscriber's panic must not pass through C++.
     let _ = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: TensorRT calls with the object it was given, which is never freed, and with a
@@ -201,6 +205,7 @@ pub(crate) fn constants(era: Era, put: &mut dyn FnMut(String, i64)) {
     }
     if era != Era::V8 {
         put("interface_info.size".into(), size_of::<InterfaceInfo>() as i64);
+        put("interface_info.as_in_c".into(), 1);
     }
 }
 

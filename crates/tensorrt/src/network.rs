@@ -2,8 +2,7 @@
 
 use crate::builder::Builder;
 use crate::error::Error;
-use crate::raw::builder::RawNetwork;
-use crate::raw::engine::RawTensor;
+use crate::raw::network::{RawNetwork, RawTensor};
 use crate::raw::parser::RawParser;
 use crate::types::{DataType, Shape, checked_name};
 use std::ffi::CString;

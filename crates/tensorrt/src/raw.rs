@@ -14,6 +14,7 @@ pub(crate) mod builder;
 pub(crate) mod context;
 pub(crate) mod engine;
 pub(crate) mod memory;
+pub(crate) mod network;
 pub(crate) mod parser;
 
 use crate::abi::{Era, same};
@@ -213,6 +214,8 @@ pub(crate) fn layout_entries(era: Era, put: &mut dyn FnMut(String, i64)) {
     put("dims.size".into(), size as i64);
     put("dims.extent_size".into(), extent as i64);
     put("dims.extents_at".into(), at as i64);
+    put("dims.as_in_c".into(), 1);
+    put("enums.as_int32".into(), 1);
 }
 
 #[cfg(test)]

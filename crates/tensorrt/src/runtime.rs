@@ -53,7 +53,7 @@ impl Runtime {
             .raw
             .deserialize(plan)
             .map_err(|bad| Library::no_object("deserializeCudaEngine", &heard, bad))?;
-        Ok(Engine::new(raw, Arc::clone(&self.inner)))
+        Engine::new(raw, Arc::clone(&self.inner)).ok_or_else(|| failed("getIOTensorName", &heard))
     }
 
     /// How many DLA cores this machine has (0 without).

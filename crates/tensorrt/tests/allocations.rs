@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "an allocator, and promises about the stand-in's device memory")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "common/stand_in.rs"]
 mod common;
 
 use common::{StandIn, VERSIONS, plan};

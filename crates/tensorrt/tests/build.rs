@@ -1,6 +1,7 @@
 //! Building engines, end to end against the stand-in library in every layout.
 #![allow(clippy::unwrap_used)]
 
+#[path = "common/stand_in.rs"]
 mod common;
 
 use common::{MODEL, StandIn, VERSIONS, config, network, notes};

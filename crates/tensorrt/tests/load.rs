@@ -1,10 +1,12 @@
 //! Finding, loading and refusing libraries; and the log.
 #![allow(clippy::unwrap_used)]
 
+#[path = "common/stand_in.rs"]
 mod common;
 
 use common::{MODEL, StandIn, VERSIONS, file_name, plan};
-use sonofuse_tensorrt::{Error, LIBRARY_VARIABLE, Library, OnnxParser, Typing};
+use sonofuse_tensorrt::{Error, LIBRARY_VARIABLE, Library, OnnxParser, PARSER_VARIABLE, Typing};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -106,34 +108,77 @@ fn a_parser_that_is_missing_or_lacks_a_function_is_told() {
     }
 }
 
-/// Runs in a process of its own, which the test below starts with the variable set.
+/// Runs in a process of its own, which the test below starts with the variables set.
 #[test]
-#[ignore = "needs the variable that the next test sets"]
-fn child_that_opens_what_the_variable_names() {
-    println!("opened: {}", Library::open().map_or_else(|e| e.to_string(), |l| l.to_string()));
+#[ignore = "needs the variables that the next test sets"]
+fn child_that_opens_what_the_variables_name() {
+    let library = Library::open();
+    let parser = library.as_ref().map_err(ToString::to_string).and_then(|library| {
+        OnnxParser::open(*library)
+            .map(|parser| parser.path().display().to_string())
+            .map_err(|error| error.to_string())
+    });
+    println!("opened: {}", library.map_or_else(|e| e.to_string(), |l| l.to_string()));
+    println!("parser: {}", parser.unwrap_or_else(|error| error));
 }
 
 #[test]
-fn the_environment_variable_names_the_library() {
+fn environment_variables_name_the_library_and_its_parser() {
     let stand_in = StandIn::new(100_300);
-    let child = |value: &std::path::Path| {
-        let child = std::process::Command::new(std::env::current_exe().unwrap())
+    let other = StandIn::new(100_300);
+    // An emulator may run this program but not start it again.
+    let itself = std::env::current_exe().unwrap();
+    let starts = std::process::Command::new(&itself).arg("--list").output();
+    if !starts.is_ok_and(|output| output.status.success()) {
+        eprintln!("{} cannot be started from within itself: not tested", itself.display());
+        return;
+    }
+    let child = |library: &Path, parser: &Path| {
+        let child = std::process::Command::new(&itself)
             .args(["--ignored", "--exact", "--nocapture"])
-            .arg("child_that_opens_what_the_variable_names")
-            .env(LIBRARY_VARIABLE, value)
+            .arg("child_that_opens_what_the_variables_name")
+            .env(LIBRARY_VARIABLE, library)
+            .env(PARSER_VARIABLE, parser)
             .output()
             .unwrap();
         let out = String::from_utf8_lossy(&child.stdout).into_owned();
-        out.lines().find_map(|line| line.split_once("opened: ").map(|(_, o)| o.to_owned())).unwrap()
+        ["opened: ", "parser: "].map(|key| {
+            let value = out.lines().find_map(|line| Some(line.split_once(key)?.1.to_owned()));
+            value.unwrap_or_else(|| panic!("no {key:?} in {out}"))
+        })
     };
-    for value in [stand_in.path.as_path(), stand_in.folder.path()] {
-        let opened = child(value);
+    for library in [stand_in.path.as_path(), stand_in.folder.path()] {
+        let [opened, parser] = child(library, Path::new(""));
         // The child's copy plays the stand-in's default version.
         assert!(opened.starts_with("TensorRT 10.3.0"), "{opened}");
         assert!(opened.contains(file_name(&stand_in.path)), "{opened}");
+        assert_eq!(Path::new(&parser).parent(), Some(stand_in.folder.path()), "beside the library");
+        let [_, parser] = child(library, other.folder.path());
+        assert_eq!(Path::new(&parser).parent(), Some(other.folder.path()), "the one named");
     }
-    let opened = child(std::path::Path::new("/nonexistent/libnvinfer.so"));
+    let nowhere = Path::new("/nonexistent/libnvinfer.so");
+    let [opened, _] = child(nowhere, Path::new(""));
     assert!(opened.starts_with("cannot load /nonexistent/libnvinfer.so"), "{opened}");
+    let [_, parser] = child(&stand_in.path, nowhere);
+    assert!(parser.starts_with("cannot load /nonexistent/libnvinfer.so"), "{parser}");
+}
+
+#[test]
+fn threads_that_load_at_once_get_one_library() {
+    let stand_in = StandIn::new(110_100);
+    let paths: Vec<_> = std::thread::scope(|scope| {
+        let load = || scope.spawn(|| stand_in.open());
+        let threads: Vec<_> = (0..8).map(|_| load()).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    // Objects of one library mix; those of two would be refused.
+    let parser = OnnxParser::open(paths[0]).unwrap();
+    for library in paths {
+        let builder = library.create_builder().unwrap();
+        let mut network = builder.create_network(Typing::Default).unwrap();
+        parser.parse(&mut network, MODEL.as_bytes()).unwrap();
+    }
+    stand_in.assert_clean();
 }
 
 /// Keeps `LEVEL target message` of each event.

@@ -2,7 +2,8 @@
 //! no GPU, and the lean runtime. `scripts/test-trt-rtx.sh` fetches both and runs this.
 //!
 //! `SONOFUSE_TEST_RTX` names the folder of the one, `SONOFUSE_TEST_LEAN` the folders (separated by
-//! colons) of the other in one or more versions.
+//! colons) of the other in one or more versions. `SONOFUSE_TEST_MODELS` may name further ONNX files
+//! to be built.
 #![allow(clippy::unwrap_used)]
 
 use sonofuse_tensorrt::{
@@ -149,6 +150,7 @@ fn rtx_parses_and_builds_the_shipped_models_with_open_height_and_width() {
             watcher.0.steps.load(Ordering::Relaxed)
         );
         assert!(plan.len() > 100_000);
+        load(library, &plan);
 
         // The whole of it once more from the file, and by threads of the library.
         let mut builder = library.create_builder().unwrap();
@@ -160,6 +162,58 @@ fn rtx_parses_and_builds_the_shipped_models_with_open_height_and_width() {
         add_profile(&mut config, &inputs(&network));
         builder.check(&network, &config).unwrap();
         assert!(builder.build(&network, &mut config).unwrap().len() > 100_000);
+    }
+}
+
+#[test]
+#[ignore = "needs the TensorRT-RTX library: scripts/test-trt-rtx.sh"]
+fn rtx_builds_the_models_that_the_environment_names() {
+    let library = rtx();
+    let named = std::env::var_os("SONOFUSE_TEST_MODELS").unwrap_or_default();
+    for model in std::env::split_paths(&named).filter(|path| !path.as_os_str().is_empty()) {
+        let builder = library.create_builder().unwrap();
+        let mut network = builder.create_network(Typing::Default).unwrap();
+        OnnxParser::open(library).unwrap().parse_file(&mut network, &model).unwrap();
+        let mut config = builder.create_config().unwrap();
+        if network.inputs().iter().any(|input| !input.shape.is_known()) {
+            add_profile(&mut config, &inputs(&network));
+        }
+        let start = Instant::now();
+        let plan = builder.build(&network, &mut config).unwrap();
+        let (layers, bytes) = (network.layers(), plan.len());
+        println!("{}: {layers} layers, {bytes} bytes in {:?}", model.display(), start.elapsed());
+        assert!(bytes > 10_000);
+    }
+}
+
+/// Loads a plan as far as the machine allows: without a GPU that is to the driver's refusal.
+fn load(library: Library, plan: &[u8]) {
+    let loaded = library.create_runtime().and_then(|runtime| runtime.deserialize(plan));
+    let engine = match loaded {
+        Ok(engine) => engine,
+        Err(error) => {
+            println!("not loaded: {error}");
+            assert!(!error.said().unwrap().0.is_empty(), "{error}");
+            return;
+        }
+    };
+    println!("loaded: {:?}, {} bytes a context", engine.tensors(), engine.device_memory_size());
+    assert_eq!((engine.inputs().count(), engine.outputs().count(), engine.profiles()), (2, 1, 1));
+    assert_eq!(engine.name(), "sonofuse");
+    assert!(engine.tensors().iter().all(|tensor| tensor.linear));
+    assert!(engine.inspect().unwrap().contains('{'));
+    assert!(engine.serialize().unwrap().len() > 100_000);
+    let mut context = engine.create_context().unwrap();
+    assert!(matches!(context.infer_shapes(), Err(Error::ShapesMissing { .. })));
+    for input in engine.inputs() {
+        let max = engine.profile_shape(&input.name, 0, ProfilePoint::Max).unwrap();
+        assert_eq!(&*max, &[1, 3, 448, 448]);
+        context.set_input_shape(&input.name, &[1, 3, 97, 71]).unwrap();
+        assert!(context.set_input_shape(&input.name, &[1, 3, 449, 71]).is_err());
+    }
+    context.infer_shapes().unwrap();
+    for output in engine.outputs() {
+        assert!(context.tensor_shape(&output.name).unwrap().is_known());
     }
 }
 

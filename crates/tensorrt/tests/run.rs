@@ -3,6 +3,7 @@
 #![allow(clippy::float_cmp, reason = "small whole numbers, exact in any order")]
 #![allow(unsafe_code, reason = "promises about the memory of the stand-in's device, the host")]
 
+#[path = "common/stand_in.rs"]
 mod common;
 
 use common::{StandIn, VERSIONS, plan};
@@ -261,6 +262,21 @@ fn a_context_that_cannot_be_made_says_why() {
     stand_in.set("no-memory", 1);
     let text = engine.create_context().unwrap_err().to_string();
     assert_eq!(text, "createExecutionContext failed: fake: out of memory");
+}
+
+#[test]
+fn an_engine_that_does_not_name_its_tensors_is_refused_and_freed() {
+    for version in VERSIONS {
+        let stand_in = StandIn::new(version);
+        {
+            let library = stand_in.open();
+            let plan = plan(library);
+            stand_in.set("nameless", 1);
+            let error = library.create_runtime().unwrap().deserialize(&plan).unwrap_err();
+            assert_eq!(error.to_string(), "getIOTensorName failed: TensorRT gave no reason");
+        }
+        stand_in.assert_clean();
+    }
 }
 
 #[test]

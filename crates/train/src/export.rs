@@ -1,7 +1,7 @@
 //! Networks as ONNX: each part of the family is a function from value names to a value name.
 //!
 //! Height and width stay free. The pyramid is written with operators that every runtime has (Shape,
-//! Slice, `ReduceMax`, Concat): MaxRoiPool and adaptive pooling are missing in rten and TensorRT.
+//! Slice, `ReduceMax`, Concat): `MaxRoiPool` and adaptive pooling are missing in rten and TensorRT.
 
 use crate::network::{Linear, Pooling, ReFusion, Stack, Step};
 use crate::onnx::{Attr, Builder};
@@ -100,7 +100,7 @@ fn bins(b: &mut Builder, x: &str, length: &str, axis: i64, n: i64) -> String {
     b.op("Concat", &maxima, &[Attr::Int("axis", axis)])
 }
 
-/// Fully connected layers with ReLU between them.
+/// Fully connected layers with `ReLU` between them.
 fn layers(b: &mut Builder, input: &str, layers: &[Linear]) -> String {
     let mut x = input.to_owned();
     for (i, layer) in layers.iter().enumerate() {

@@ -22,7 +22,7 @@ enum Command {
         /// Seed of the random weights.
         #[arg(long, default_value_t = 1)]
         seed: u64,
-        /// Folder for model.onnx, model.toml and MODEL_CARD.md; made when missing.
+        /// Folder for model.onnx, model.toml and `MODEL_CARD.md`; made when missing.
         #[arg(long)]
         out: PathBuf,
     },

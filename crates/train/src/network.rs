@@ -13,7 +13,7 @@ pub use vgg::{VGG16, vgg16};
 use rand::Rng;
 use rand_pcg::Pcg64Mcg;
 
-/// A 3×3 convolution with padding 1, followed by a ReLU.
+/// A 3×3 convolution with padding 1, followed by a `ReLU`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conv {
     /// Input channels.
@@ -29,7 +29,7 @@ pub struct Conv {
 /// A step of a convolution stack.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// Convolution and ReLU.
+    /// Convolution and `ReLU`.
     Conv(Conv),
     /// Maximum over 2×2, step 2, odd rests dropped.
     MaxPool,
@@ -85,7 +85,7 @@ impl Pooling {
     }
 }
 
-/// The product: two stacks, one vector, fully connected layers with ReLU between them.
+/// The product: two stacks, one vector, fully connected layers with `ReLU` between them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReFusion {
     /// Features of the B-mode crop.
@@ -99,7 +99,7 @@ pub struct ReFusion {
 }
 
 /// He's initialisation, uniform: variance 2 / inputs keeps the scale of the activations through
-/// ReLUs. Uniform, because it needs nothing but a square root, which every machine rounds alike.
+/// `ReLU`s. Uniform, because it needs nothing but a square root, which every machine rounds alike.
 pub fn he(rng: &mut Pcg64Mcg, inputs: usize, count: usize) -> Vec<f32> {
     let bound = (6.0 / inputs as f32).sqrt();
     (0..count).map(|_| rng.random_range(-bound..bound)).collect()

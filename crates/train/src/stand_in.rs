@@ -124,7 +124,7 @@ pub fn files(seed: u64) -> Result<Files, WriteError> {
         "Untrained stand-in of sonofuse: random weights, its scores mean nothing. \
          Research use only, not a medical device.",
     );
-    let digest: String = Sha256::digest(&model).iter().map(|b| format!("{b:02x}")).collect();
+    let digest = format!("{:x}", Sha256::digest(&model));
     let golden = [(64, 64), (97, 71), (232, 85)].map(|(w, h)| {
         let z = forward(&network, &FusionInput::golden(w, h));
         Golden { width_px: w as u32, height_px: h as u32, logit: z[1] - z[0], tolerance: 2e-3 }
@@ -218,7 +218,7 @@ pub fn write(seed: u64, out: &Path) -> Result<String, WriteError> {
         let path = out.join(name);
         io(&path, fs::write(&path, bytes))?;
     }
-    Ok(Sha256::digest(&files.model).iter().map(|b| format!("{b:02x}")).collect())
+    Ok(format!("{:x}", Sha256::digest(&files.model)))
 }
 
 #[cfg(test)]

@@ -206,7 +206,7 @@ impl Machine {
         configs.extend(
             self.names("/etc/ld.so.conf.d")
                 .iter()
-                .filter(|n| n.ends_with(".conf"))
+                .filter(|n| Path::new(n).extension().is_some_and(|e| e == "conf"))
                 .map(|n| format!("/etc/ld.so.conf.d/{n}")),
         );
         for config in configs {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) fn findings(machine: &Machine) -> Vec<Finding> {
     let mut all = vec![unit(machine)];
     for name in machine.names("/run/sonofuse") {
-        if name.ends_with(".sock") {
+        if Path::new(&name).extension().is_some_and(|e| e == "sock") {
             all.push(Finding::ok(AREA, "socket", format!("/run/sonofuse/{name}")));
         }
     }

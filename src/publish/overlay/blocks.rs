@@ -183,6 +183,8 @@ pub(super) fn evidence(p: &mut Painter, state: &PanelState, area: Area, u: f32) 
         return;
     };
     let mut y = area.y;
+    // A strip below the picture has no line to spare.
+    let [after_interval, after_count] = if area.h < 18.0 * u { [7.1, 5.6] } else { [8.4, 7.2] };
     if let Some([low, high]) = interval {
         let set = Type::bold(7.2 * u, TEXT);
         let end = p.text(area.x, y, set, &format!("{low}–{high} %"));
@@ -191,12 +193,12 @@ pub(super) fn evidence(p: &mut Painter, state: &PanelState, area: Area, u: f32) 
             let base = y + set.cap_height() - small.cap_height();
             p.text(end + 2.0 * u, base, small, "interval");
         }
-        y += 8.4 * u;
+        y += after_interval * u;
     }
     let small = Type::regular(5.6 * u, DIM);
     let plural = if *evidence == 1 { "" } else { "s" };
     p.text(area.x, y, small, &small.fit(&format!("from {evidence} elastogram{plural}"), area.w));
-    y += 7.2 * u;
+    y += after_count * u;
     let notes = match (frozen, palette_assumed) {
         (true, true) => "frozen image, red assumed hard",
         (true, false) => "frozen image",

@@ -81,8 +81,8 @@ fn lying(p: &mut Painter, state: &PanelState, w: f32, h: f32) {
         let number = Area::new(margin, top + 10.0 * u, number_w, height - 11.0 * u);
         blocks::headline(p, state, number, u);
         let x = margin + number_w + gap;
-        blocks::evidence(p, state, Area::new(x, top + 8.5 * u, evidence_w, 20.0 * u), u);
-        blocks::gauge(p, state, Area::new(x, foot - 12.6 * u, evidence_w, 13.0 * u), u);
+        blocks::evidence(p, state, Area::new(x, top + 8.8 * u, evidence_w, 16.0 * u), u);
+        blocks::gauge(p, state, Area::new(x, foot - 11.4 * u, evidence_w, 12.0 * u), u);
     } else {
         let words = Area::new(margin, top + 9.5 * u, trend_x - gap - margin, height - 9.0 * u);
         blocks::headline(p, state, words, u);

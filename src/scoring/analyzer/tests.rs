@@ -61,7 +61,7 @@ struct Screen {
     live: u64,
     /// Another anatomy.
     patient: f64,
-    /// Part of the box that is coloured.
+    /// Part of the box that is coloured, in cells of 8 px.
     coloured: f64,
     /// Depth of the B-mode's texture, code values.
     texture: f64,
@@ -123,9 +123,8 @@ impl Screen {
                             * (t * 0.04 / self.patient).cos()
                         + 0.5 * self.texture * speckle;
                     let in_box = map_box.contains(&region(x, y, x + 1, y + 1));
-                    let part =
-                        f64::from(x.saturating_sub(map_box.x0())) / f64::from(map_box.width());
-                    if in_box && part < self.coloured {
+                    let cell = u64::from(x / 8) * 7919 + u64::from(y / 8) * 104_729;
+                    if in_box && 0.5 + 0.5 * hash(cell) < self.coloured {
                         let d = (u - 140.0 - self.spot).hypot(t - 100.0) / 40.0;
                         jet(0.2 + 0.6 * (-d * d).exp()).map(|c| 0.5 * grey + 0.5 * c)
                     } else {
@@ -210,7 +209,7 @@ impl Bench {
         let mut last = None;
         for i in 0..n {
             let screen =
-                Screen { spot: f64::from(i) * 6.0, live: u64::from(i), ..Screen::default() };
+                Screen { spot: f64::from(i) * 14.0, live: u64::from(i), ..Screen::default() };
             last = Some(self.show(screen, 1000));
         }
         last.unwrap()
@@ -224,7 +223,7 @@ fn distinct_elastograms_are_evidence_and_repeated_frames_are_not() {
     for map in 0..3u32 {
         for frame in 0..20u64 {
             let screen = Screen {
-                spot: f64::from(map) * 6.0,
+                spot: f64::from(map) * 14.0,
                 live: u64::from(map) * 20 + frame,
                 ..Screen::default()
             };
@@ -275,15 +274,15 @@ fn a_frozen_screen_keeps_its_reading_marked_frozen_and_never_ages() {
     let mut bench = Bench::new();
     let before = bench.examine(4);
     assert_eq!(before.outcome, Outcome::Scored);
-    let held = Screen { spot: 18.0, live: 3, ..Screen::default() };
-    let mut last = bench.show(held, 33);
+    let held = Screen { spot: 42.0, live: 3, ..Screen::default() }.draw();
+    let mut last = bench.show_frame(held.clone(), 33);
     assert!(!last.frozen);
     for _ in 0..80 {
-        last = bench.show(held, 1000);
+        last = bench.show_frame(held.clone(), 1000);
     }
     assert!(last.frozen);
     assert_eq!((last.malignancy, last.evidence), (before.malignancy, 4));
-    let thawed = bench.show(Screen { spot: 40.0, live: 9, ..Screen::default() }, 33);
+    let thawed = bench.show(Screen { spot: 56.0, live: 9, ..Screen::default() }, 33);
     assert!(!thawed.frozen);
     assert_eq!(bench.calls(), 5);
 }
@@ -324,7 +323,7 @@ fn a_short_loss_of_the_layout_keeps_the_evidence_and_a_long_one_does_not() {
             let lost = bench.show_frame(menu(), 900);
             assert_eq!(lost.reason, Some(Withheld::NoDualView), "{:?}", lost.detail);
         }
-        let back = bench.show(Screen { spot: 30.0, live: 7, ..Screen::default() }, 100);
+        let back = bench.show(Screen { spot: 56.0, live: 7, ..Screen::default() }, 100);
         assert_eq!(back.evidence, if kept { 5 } else { 1 });
     }
 }
@@ -336,7 +335,7 @@ fn old_evidence_expires_while_the_screen_is_live() {
     let mut last = None;
     for i in 0..40u64 {
         // The same map for 40 s over live B-mode: the elastography has stopped.
-        last = Some(bench.show(Screen { spot: 18.0, live: 100 + i, ..Screen::default() }, 1000));
+        last = Some(bench.show(Screen { spot: 42.0, live: 100 + i, ..Screen::default() }, 1000));
     }
     let last = last.unwrap();
     assert_eq!((last.evidence, last.reason), (0, Some(Withheld::WarmingUp)));
@@ -344,10 +343,17 @@ fn old_evidence_expires_while_the_screen_is_live() {
 
 #[test]
 fn the_gate_withholds_with_its_reason() {
-    let mut bench = Bench::new();
-    let reading = bench.show(Screen { coloured: 0.1, ..Screen::default() }, 33);
+    // Limits moved towards the screen, not the screen beyond them: a box with next to no colour, or
+    // no B-mode, is no dual view at all.
+    let mut settings = Settings::default();
+    settings.gate.min_coloured = 0.97;
+    let mut bench = Bench::with(settings, manifest(), pins(Some(HardEnd::Red)));
+    let reading = bench.show(Screen { coloured: 0.92, ..Screen::default() }, 33);
     assert_eq!(reading.reason, Some(Withheld::EmptyElastogram), "{:?}", reading.detail);
-    let reading = bench.show(Screen { texture: 0.0, ..Screen::default() }, 33);
+    let mut settings = Settings::default();
+    settings.gate.min_texture = 60.0;
+    let mut bench = Bench::with(settings, manifest(), pins(Some(HardEnd::Red)));
+    let reading = bench.show(Screen::default(), 33);
     assert_eq!(reading.reason, Some(Withheld::OutOfFocus), "{:?}", reading.detail);
     assert_eq!(bench.calls(), 0);
 
@@ -362,7 +368,7 @@ fn the_gate_withholds_with_its_reason() {
 #[test]
 fn a_map_that_jumps_is_unstable_until_it_settles() {
     let mut settings = Settings::default();
-    settings.gate.max_map_change = 5.0;
+    settings.gate.max_map_change = 24.0;
     let mut bench = Bench::with(settings, manifest(), pins(Some(HardEnd::Red)));
     bench.show(Screen::default(), 1000);
     let far = Screen { spot: 60.0, live: 1, ..Screen::default() };
@@ -371,8 +377,13 @@ fn a_map_that_jumps_is_unstable_until_it_settles() {
     // The repeated frame says the same; the next, similar map counts.
     let repeated = bench.show(Screen { live: 2, ..far }, 33);
     assert_eq!(repeated.reason, Some(Withheld::UnstableElastogram));
-    let settled = bench.show(Screen { spot: 63.0, live: 3, ..far }, 1000);
-    assert_eq!((settled.reason, settled.evidence), (Some(Withheld::WarmingUp), 2));
+    let settled = bench.show(Screen { spot: 46.0, live: 3, ..far }, 1000);
+    assert_eq!(
+        (settled.reason, settled.evidence),
+        (Some(Withheld::WarmingUp), 2),
+        "{:?}",
+        settled.detail
+    );
 }
 
 #[test]

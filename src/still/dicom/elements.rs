@@ -18,6 +18,11 @@ const ITEM: (u16, u16) = (0xFFFE, 0xE000);
 const ITEM_END: (u16, u16) = (0xFFFE, 0xE00D);
 const SEQUENCE_END: (u16, u16) = (0xFFFE, 0xE0DD);
 
+/// Where each frame begins, counted from the first fragment's item.
+pub(super) type OffsetTable = Vec<u32>;
+/// Offset in the file and length of a fragment's value.
+pub(super) type Fragment = (u64, u32);
+
 /// One element's header.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
@@ -115,7 +120,7 @@ impl<R: Read + Seek> Elements<R> {
 
     /// Lists the fragments of encapsulated pixel data: the basic offset table (empty when absent)
     /// and each fragment's offset and length.
-    pub(super) fn fragments(&mut self) -> Result<(Vec<u32>, Vec<(u64, u32)>), StillError> {
+    pub(super) fn fragments(&mut self) -> Result<(OffsetTable, Vec<Fragment>), StillError> {
         let mut table = None;
         let mut fragments = Vec::new();
         loop {

@@ -3,7 +3,12 @@
 use sonofuse_core::frame::{Frame, PixelFormat};
 
 use super::super::StillError;
+use super::palette::{PaletteFacts, PaletteTable};
+use super::rle::PackBits;
 use super::{damaged, packed};
+
+/// Time from frame to frame of a cine that does not say: 30 Hz, the usual rate of B-mode loops.
+const USUAL_FRAME_TIME_MS: f64 = 1000.0 / 30.0;
 
 /// The elements that describe a picture, as read; most are optional in some files.
 #[derive(Debug, Default)]
@@ -21,13 +26,6 @@ pub(super) struct PictureFacts {
     frame_time_ms: Option<f64>,
     cine_rate: Option<f64>,
     palette: [PaletteFacts; 3],
-}
-
-#[derive(Debug, Default)]
-struct PaletteFacts {
-    entries: u16,
-    first: i32,
-    data: Vec<u8>,
 }
 
 impl PictureFacts {
@@ -76,24 +74,11 @@ impl PictureFacts {
             0x0103 => self.signed = short() == Some(1),
             0x1050 => self.window[0] = number(),
             0x1051 => self.window[1] = number(),
-            channel @ 0x1101..=0x1103 => {
-                if let Some(&[e0, e1, f0, f1]) = value.first_chunk() {
-                    let palette = &mut self.palette[usize::from(channel - 0x1101)];
-                    palette.entries = u16::from_le_bytes([e0, e1]);
-                    palette.first = if self.signed {
-                        i32::from(i16::from_le_bytes([f0, f1]))
-                    } else {
-                        i32::from(u16::from_le_bytes([f0, f1]))
-                    };
-                }
+            0x1101..=0x1103 => {
+                self.palette[usize::from(tag.1 - 0x1101)].describe(value, self.signed);
             }
-            channel @ 0x1201..=0x1203 => {
-                self.palette[usize::from(channel - 0x1201)].data = value.to_vec();
-            }
-            // Comes before or after the plain table's place, but never with it.
-            channel @ 0x1221..=0x1223 => {
-                self.palette[usize::from(channel - 0x1221)].data = unpack_segments(value);
-            }
+            0x1201..=0x1203 => self.palette[usize::from(tag.1 - 0x1201)].plain(value),
+            0x1221..=0x1223 => self.palette[usize::from(tag.1 - 0x1221)].segmented(value),
             _ => {}
         }
     }
@@ -154,7 +139,7 @@ impl PictureFacts {
                 .frame_time_ms
                 .filter(|t| *t > 0.0 && t.is_finite())
                 .or(self.cine_rate.filter(|r| *r >= 1.0).map(|r| 1000.0 / r))
-                .unwrap_or(0.0),
+                .unwrap_or(USUAL_FRAME_TIME_MS),
             samples: u32::from(samples),
             wide: allocated == 16,
             stored: u32::from(stored),
@@ -163,84 +148,6 @@ impl PictureFacts {
             window,
             colour,
         })
-    }
-}
-
-impl PaletteFacts {
-    /// Turns one channel's look-up table to 8 bits. Tables are 8-bit entries, 16-bit entries, or
-    /// 8-bit values in 16-bit entries, whatever the descriptor says.
-    fn table(self) -> PaletteTable {
-        let entries = if self.entries == 0 { 65536 } else { usize::from(self.entries) };
-        let values = if self.data.len() >= entries * 2 {
-            let wide: Vec<u16> =
-                self.data.as_chunks().0.iter().map(|b| u16::from_le_bytes(*b)).collect();
-            let shift = if wide.iter().any(|&v| v > 255) { 8 } else { 0 };
-            wide.into_iter().map(|v| (v >> shift) as u8).collect()
-        } else {
-            self.data
-        };
-        PaletteTable { first: self.first, values }
-    }
-}
-
-/// Unpacks a segmented look-up table to 16-bit entries (PS3.3 C.7.9.2): runs of values, straight
-/// lines to a value, and repetitions of earlier segments. Ends where it stops making sense.
-fn unpack_segments(data: &[u8]) -> Vec<u8> {
-    const MAX_ENTRIES: usize = 65_536;
-    let words: Vec<u16> = data.as_chunks().0.iter().map(|b| u16::from_le_bytes(*b)).collect();
-    let mut out: Vec<u16> = Vec::new();
-    // Where to read on, and how many segments to read there; the file itself is the outermost.
-    let mut places = vec![(0usize, usize::MAX)];
-    while let Some((at, left)) = places.pop() {
-        let (Some(&opcode), Some(&len)) = (words.get(at), words.get(at + 1)) else { continue };
-        if left == 0 || out.len() >= MAX_ENTRIES {
-            continue;
-        }
-        let next = match opcode {
-            0 => {
-                let end = at + 2 + usize::from(len);
-                let Some(values) = words.get(at + 2..end) else { break };
-                out.extend(values);
-                end
-            }
-            1 => {
-                let (Some(&to), Some(&from)) = (words.get(at + 2), out.last()) else { break };
-                let (from, to, n) = (i32::from(from), i32::from(to), i32::from(len));
-                out.extend((1..=n).map(|i| (from + (to - from) * i / n) as u16));
-                at + 3
-            }
-            2 => {
-                let (Some(&low), Some(&high)) = (words.get(at + 2), words.get(at + 3)) else { break };
-                let offset = (usize::from(high) << 16 | usize::from(low)) / 2;
-                // The repeated segments may not repeat others in turn.
-                if places.is_empty() {
-                    places.push((at + 4, left - 1));
-                    places.push((offset, usize::from(len)));
-                    continue;
-                }
-                break;
-            }
-            _ => break,
-        };
-        places.push((next, left - 1));
-    }
-    out.truncate(MAX_ENTRIES);
-    out.into_iter().flat_map(u16::to_le_bytes).collect()
-}
-
-/// One channel of a palette.
-#[derive(Clone, Debug)]
-struct PaletteTable {
-    first: i32,
-    values: Vec<u8>,
-}
-
-impl PaletteTable {
-    /// Values below the first entry take the first, values above the last the last.
-    fn at(&self, value: i32) -> u8 {
-        let last = self.values.len().saturating_sub(1) as i32;
-        let i = value.saturating_sub(self.first).clamp(0, last);
-        self.values.get(i as usize).copied().unwrap_or(0)
     }
 }
 
@@ -259,7 +166,7 @@ pub(super) struct Picture {
     pub rows: u32,
     pub columns: u32,
     pub frame_count: u32,
-    /// Time from frame to frame, 0 when the file does not say.
+    /// Time from frame to frame.
     pub frame_time_ms: f64,
     samples: u32,
     /// Two bytes a sample.
@@ -352,7 +259,9 @@ impl Picture {
         let plain = !self.wide && self.stored == 8 && !self.signed && self.window.is_none();
         if plain {
             if white_is_low {
-                bytes.iter_mut().for_each(|v| *v = 255 - *v);
+                for v in &mut bytes {
+                    *v = 255 - *v;
+                }
             }
             bytes.truncate(self.pixel_count());
             return bytes;
@@ -436,41 +345,6 @@ impl Picture {
             }
         }
         Ok(out)
-    }
-}
-
-/// The bytes of a `PackBits` stream.
-struct PackBits<'a> {
-    data: std::slice::Iter<'a, u8>,
-    literal: usize,
-    run: (usize, u8),
-}
-
-impl<'a> PackBits<'a> {
-    fn new(data: &'a [u8]) -> Self {
-        Self { data: data.iter(), literal: 0, run: (0, 0) }
-    }
-}
-
-impl Iterator for PackBits<'_> {
-    type Item = u8;
-
-    fn next(&mut self) -> Option<u8> {
-        loop {
-            if self.run.0 > 0 {
-                self.run.0 -= 1;
-                return Some(self.run.1);
-            }
-            if self.literal > 0 {
-                self.literal -= 1;
-                return self.data.next().copied();
-            }
-            match *self.data.next()? {
-                128 => {}
-                n @ 0..128 => self.literal = usize::from(n) + 1,
-                n => self.run = (257 - usize::from(n), *self.data.next()?),
-            }
-        }
     }
 }
 

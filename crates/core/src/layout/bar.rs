@@ -114,7 +114,9 @@ pub(super) fn describe(
     Some(ColourBar { region, hard_end })
 }
 
-/// Tells whether labels stand at regular steps on one side of an upright strip.
+/// Tells whether an upright strip has a scale of its own: text at regular steps, close to it on one
+/// side, that divides the strip's own length. A depth ruler beside a strip has its own steps, goes
+/// on beyond the strip's ends, has ticks between its numbers, or adjoins a view from its top on.
 fn numbered(grid: &Grid, c: &Cells) -> bool {
     if c.height() < c.width() {
         return false;
@@ -129,12 +131,14 @@ fn numbered(grid: &Grid, c: &Cells) -> bool {
         // coloured one is skipped, the next thing after the labels ends them.
         let mut labels: Option<(usize, usize)> = None;
         let (mut empty, mut solid) = (0, 0);
+        let mut adjoins = false;
         // Labels stand close to their bar; what is farther off is a depth ruler or a view.
-        let close = (grid.width / 80).max(3);
+        let close = (grid.width / 120).max(3);
         for (distance, x) in columns.into_iter().enumerate() {
             let n = count(x);
             if n * 10 > c.height() * 6 {
                 if labels.is_some() {
+                    adjoins = true;
                     break;
                 }
                 solid = distance;
@@ -142,42 +146,81 @@ fn numbered(grid: &Grid, c: &Cells) -> bool {
             }
             if n == 0 {
                 empty += 1;
-                if empty > 2 && labels.is_some() || labels.is_none() && distance > close + solid {
+                if labels.is_none() && distance > close + solid
+                    || labels.is_some() && empty > 2 + close
+                {
                     break;
                 }
                 continue;
             }
+            if labels.is_some() && empty > 2 {
+                break;
+            }
             empty = 0;
             labels = Some(labels.map_or((x, x + 1), |(a, b)| (a.min(x), b.max(x + 1))));
         }
-        labels.is_some_and(|(x0, x1)| regular(&lit, x0, x1, c.y0, c.y1))
+        labels.is_some_and(|(x0, x1)| {
+            let row = |y: usize| (x0..x1).any(|x| lit(x, y));
+            let over_strip = |y: usize| (c.x0..c.x1).any(|x| lit(x, y));
+            is_scale(&row, &over_strip, (c.y0, c.y1), grid.height, adjoins)
+        })
     })
 }
 
-/// Tells whether the rows `y0..y1` hold three labels or more at regular steps.
-fn regular(lit: &dyn Fn(usize, usize) -> bool, x0: usize, x1: usize, y0: usize, y1: usize) -> bool {
-    let mut centres: Vec<f32> = Vec::new();
-    let mut start = None;
-    for y in y0..=y1 {
-        match (y < y1 && (x0..x1).any(|x| lit(x, y)), start) {
-            (true, None) => start = Some(y),
-            (false, Some(s)) => {
-                if (y - s) * 3 > y1 - y0 {
-                    return false;
-                }
-                // A label that the strip's end cuts has its centre elsewhere.
-                if s > y0 && y < y1 {
-                    centres.push((y + s) as f32 / 2.0);
-                }
-                start = None;
-            }
-            _ => {}
+/// Judges the rows that hold text beside a strip from `y0` to `y1` on a grid of `height` rows;
+/// `over_strip`: the strip's own columns hold text there too; `adjoins`: a picture follows right behind the text.
+fn is_scale(
+    row: &dyn Fn(usize) -> bool,
+    over_strip: &dyn Fn(usize) -> bool,
+    (y0, y1): (usize, usize),
+    height: usize,
+    adjoins: bool,
+) -> bool {
+    let length = y1 - y0;
+    // Runs of rows that hold text, the strip's half length beyond its ends included.
+    let (from, to) = (y0.saturating_sub(length / 2), (y1 + length / 2).min(height));
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for y in (from..to).filter(|&y| row(y)) {
+        match runs.last_mut() {
+            Some(run) if run.1 == y => run.1 = y + 1,
+            _ => runs.push((y, y + 1)),
         }
     }
-    let gaps: Vec<f32> = centres.windows(2).map(|p| p[1] - p[0]).collect();
-    if gaps.len() < 2 {
+    let centre = |run: &(usize, usize)| (run.0 + run.1) as f32 / 2.0;
+    let (top, bottom) = (y0 as f32, y1 as f32);
+    let beside: Vec<(usize, usize)> =
+        runs.iter().copied().filter(|r| (top..=bottom).contains(&centre(r))).collect();
+    if beside.len() < 3 || beside.len() > 12 {
         return false;
     }
-    let mean = gaps.iter().sum::<f32>() / gaps.len() as f32;
-    gaps.iter().all(|g| (g - mean).abs() < 0.25 * mean + 1.0)
+    // Text of one height: a ruler has ticks between its numbers.
+    let heights = beside.iter().map(|r| r.1 - r.0);
+    let (least, most) = (heights.clone().min().unwrap_or(0), heights.max().unwrap_or(0));
+    if most * 3 > length || most > 2 * least + 1 {
+        return false;
+    }
+    let first = centre(&beside[0]);
+    let step = (centre(&beside[beside.len() - 1]) - first) / (beside.len() - 1) as f32;
+    let regular = beside.windows(2).all(|p| {
+        let gap = centre(&p[1]) - centre(&p[0]);
+        (gap - step).abs() < 0.15 * step + 1.0
+    });
+    // The steps divide the strip, and start at its end.
+    let parts = (length as f32 / step).round();
+    let slack = (0.12 * step).max(1.5);
+    let phase = (first - top) / step;
+    let divides = (length as f32 - parts * step).abs() < slack.max(0.2 * step)
+        && (phase - phase.round()).abs() * step < slack;
+    // Where a ruler's next numbers would stand, above and below. What spans the strip as well is
+    // a banner's text.
+    let goes_on = runs.iter().any(|r| {
+        let at = centre(r);
+        let beyond = (top - at).max(at - bottom);
+        let off = (at - first) / step;
+        (0.5 * step..1.5 * step).contains(&beyond)
+            && (off - off.round()).abs() * step < slack
+            && !(r.0..r.1).any(over_strip)
+    });
+    let ruler = adjoins && phase < 0.5;
+    regular && divides && !goes_on && !ruler
 }

@@ -317,7 +317,7 @@ fn alike(a: [f32; 3], b: [f32; 3]) -> bool {
 }
 
 /// Moves the sides inward by `shift` pixels each, within the frame.
-fn moved(region: &Region, shift: [i32; 4], frame: &Frame) -> Option<Region> {
+pub(super) fn moved(region: &Region, shift: [i32; 4], frame: &Frame) -> Option<Region> {
     let [left, top, right, bottom] = shift;
     Region::new(
         region.x0().saturating_add_signed(left),

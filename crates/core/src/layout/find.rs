@@ -2,11 +2,12 @@
 
 use super::blob::{self, Blob, Blobs};
 use super::colour::{self, COLOURED, Tint};
+use super::contour::{self, Contour};
 use super::edges::{self, Band};
 use super::grid::{Cells, Grid};
 use super::texture::{Match, Texture};
 use super::twin::{self, Blocks};
-use super::{NoDualView, Orientation, ScreenLayout, bar, views};
+use super::{NoDualView, Orientation, ScreenLayout, bar, outline, views};
 use crate::frame::{Frame, PixelFormat};
 use crate::region::Region;
 
@@ -31,6 +32,7 @@ pub struct Finder {
     other: Band,
     profile: Vec<f32>,
     joint: Joint,
+    contour: Contour,
 }
 
 impl Default for Finder {
@@ -48,6 +50,7 @@ impl Default for Finder {
             other: Band::default(),
             profile: Vec::new(),
             joint: [[0; 64]; 32],
+            contour: Contour::default(),
         }
     }
 }
@@ -116,6 +119,8 @@ impl Finder {
         (shape.solid > 0.5 && shape.fill > 0.4).then_some(cells)
     }
 
+    // One straight sequence of steps, in the order of docs/design/layout.md.
+    #[allow(clippy::too_many_lines)]
     fn complete(
         &mut self,
         frame: &Frame,
@@ -179,13 +184,15 @@ impl Finder {
         // A rainbow bar on the screen speaks for a stiffness map; without one, flow colours and
         // areas full of holes must show the tissue through themselves all over.
         let palette = strip.is_some();
-        let through = if !palette && (colours.velocity || shape.body < 0.75) {
+        let doubtful =
+            colours.velocity || shape.body < 0.75 || !colours.rainbow && shape.body < 0.9;
+        let through = if !palette && doubtful {
             inside.1 >= 8 && inside.0 >= 0.5
         } else {
             inside.1 >= 5 && inside.0 >= 0.35
         };
         let beside = around.1 >= 6
-            && (palette || !colours.velocity && shape.body >= 0.85)
+            && (palette || !colours.velocity && shape.body >= 0.85 && shape.fill >= 0.72)
             && (around.0 >= 0.6 && inside.1 >= 6 && inside.0 >= 0.2
                 || around.0 >= 0.7 && inside.1 >= 3 && inside.0 >= 0.08 && colours.rainbow
                 || around.0 >= 0.85 && around.1 >= 8 && palette && shape.body >= 0.6);
@@ -201,9 +208,11 @@ impl Finder {
                 &mut self.other,
                 &mut self.profile,
             );
-            edges::to_outline(frame, &sharp, step, &mut self.band)
+            let at = (placed.dx, placed.dy);
+            let boxed = edges::to_outline(frame, &sharp, step, &mut self.band);
+            outline::snap(frame, tint, &boxed, at, &mut self.band)
         } else {
-            elastogram_box
+            contour::around(frame, &elastogram_box, &mut self.contour).unwrap_or(elastogram_box)
         };
         let bounds = frame.bounds();
         let bmode_box = elastogram_box
@@ -211,8 +220,13 @@ impl Finder {
             .filter(|b| bounds.contains(b))
             .ok_or(NoDualView::NoTwin)?;
         let view = views::view(&self.grid, &self.texture, cells, &m);
-        let elastogram_view =
-            to_region(&view, step).map_or(elastogram_box, |v| union(&v, &elastogram_box));
+        let black = views::black_level(&self.grid, &self.texture);
+        let elastogram_view = to_region(&view, step).map_or(elastogram_box, |v| {
+            // A slanted box may lie in a fan, whose sides are no straight lines.
+            let v =
+                if straight { views::to_pixel(frame, &v, black, step, &mut self.band) } else { v };
+            union(&v, &elastogram_box)
+        });
         let bmode_view = elastogram_view
             .translate(placed.dx, placed.dy)
             .and_then(|v| v.intersect(&bounds))
@@ -282,12 +296,10 @@ impl Finder {
         Colours {
             rainbow: spread >= 3 && green > 0.03,
             flat: q3 - q1 < 3 && concentration > 0.99,
-            tinted: concentration > 0.85 && variation > 1.15,
+            tinted: concentration > 0.8 && variation > 1.08,
             velocity: share(bins[3] + bins[4] + bins[9] + bins[10]) < 0.04
                 && share(bins[11] + bins[0] + bins[1]) > 0.08
                 && share(bins[5] + bins[6] + bins[7] + bins[8]) > 0.1,
-            variation,
-            concentration,
         }
     }
 }
@@ -315,8 +327,7 @@ pub(super) struct Found {
 type Joint = [[u32; 64]; 32];
 
 /// Colours of an area.
-#[derive(Debug)]
-#[allow(dead_code)]
+#[allow(clippy::struct_excessive_bools)]
 struct Colours {
     /// Three hues or more, green among them.
     rainbow: bool,
@@ -326,8 +337,6 @@ struct Colours {
     tinted: bool,
     /// Red to yellow and blue to cyan with nothing between: flow.
     velocity: bool,
-    variation: f32,
-    concentration: f32,
 }
 
 fn to_region(cells: &Cells, step: u32) -> Option<Region> {

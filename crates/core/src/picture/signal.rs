@@ -77,8 +77,8 @@ fn most_common<'a>(pixels: impl Iterator<Item = &'a [u8; 3]>) -> [u8; 3] {
     for p in pixels {
         let bin = p.iter().fold(0, |k, c| k * 4 + usize::from(c >> 6));
         bins[bin].0 += 1;
-        for c in 0..3 {
-            bins[bin].1[c] += u32::from(p[c]);
+        for (sum, code) in bins[bin].1.iter_mut().zip(p) {
+            *sum += u32::from(*code);
         }
     }
     let (n, sum) = bins.iter().max_by_key(|b| b.0).copied().unwrap_or((1, [0; 3]));

@@ -33,12 +33,14 @@ impl Kernel for Multiply<'_> {
         assert!(self.products.len() >= self.panels * block.product_len());
         let weights = (self.panels - 1) * self.weight_step + block.weight_len();
         assert!(self.weights.len() >= weights);
+        let groups = block.tiles.div_ceil(S::ROWS);
         for point in 0..points {
             let v = (self.slice * points + point) * block.input_stride();
             let m = point * block.product_stride();
             let mut tile = 0;
-            while tile < block.tiles {
-                let rows = (block.tiles - tile).min(S::ROWS);
+            for group in 0..groups {
+                // Groups of like size: one of a single row would wait for its own sums.
+                let rows = (block.tiles - tile).div_ceil(groups - group);
                 let v = self.inputs.at(v + tile * block.depth, rows * block.depth);
                 for panel in 0..self.panels {
                     let u = panel * self.weight_step + point * weight_stride(block.depth);

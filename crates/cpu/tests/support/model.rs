@@ -354,9 +354,8 @@ impl Walk for Exact {
         let mut data = Vec::new();
         for plane in x.data.chunks(x.height * x.width) {
             for bin in 0..level * level {
-                let range = |i: usize, size: usize| {
-                    (i * size) / level..((i + 1) * size + level - 1) / level
-                };
+                let range =
+                    |i: usize, size: usize| (i * size) / level..((i + 1) * size).div_ceil(level);
                 let mut most = f64::NEG_INFINITY;
                 for y in range(bin / level, x.height) {
                     for w in range(bin % level, x.width) {

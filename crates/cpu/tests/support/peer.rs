@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use rten::{ModelOptions, NodeId, RunOptions, ThreadPool};
+use rten::{ModelOptions, RunOptions, ThreadPool};
 use rten_tensor::{NdTensorView, Tensor, prelude::*};
 use sonofuse_cpu::TensorView;
 

@@ -10,6 +10,10 @@
 //! (`violations`), and everything is destroyed in the end (`live`).
 
 mod build;
+mod config;
+mod context;
+mod engine;
+mod model;
 mod object;
-mod run;
+mod plan;
 mod world;

@@ -1,10 +1,10 @@
-//! `IBuilder` and what it makes: `IBuilderConfig`, `INetworkDefinition`, `IOptimizationProfile`,
-//! `ITimingCache`. One thread at a time for a builder and everything that it made.
+//! `IBuilder` and what it makes: `IBuilderConfig`, `IOptimizationProfile`, `ITimingCache`; networks
+//! are in `network`. One thread at a time for a builder and everything that it made.
 #![allow(unsafe_code, reason = "this is the layer that calls C++")]
 
-use super::engine::RawTensor;
 use super::memory::RawHostMemory;
-use super::{Bad, Dims32, Dims64, Object, Owned, Ptr, call, call_shape, copy_text};
+use super::network::RawNetwork;
+use super::{Bad, Dims32, Dims64, Object, Owned, Ptr, call, call_shape};
 use crate::abi::{Abi, Era, same};
 use crate::progress::Monitor;
 use crate::types::{ProfilePoint, Shape};
@@ -39,8 +39,7 @@ impl RawBuilder {
     pub(crate) fn create_network(&self, flags: u32) -> Result<RawNetwork, Bad> {
         let slot = self.abi.builder.create_network_v2;
         // SAFETY: the tables; the answer is a new object.
-        let owned = unsafe { Owned::open(call!(self.owned.it(), slot, fn(u32) -> Ptr, flags)) }?;
-        Ok(RawNetwork { owned, abi: self.abi })
+        unsafe { RawNetwork::open(call!(self.owned.it(), slot, fn(u32) -> Ptr, flags), self.abi) }
     }
 
     /// The profile belongs to the builder and ends with it.
@@ -98,69 +97,6 @@ impl RawBuilder {
     pub(crate) fn max_threads(&self) -> i32 {
         // SAFETY: the tables.
         unsafe { call!(self.owned.it(), self.abi.builder.get_max_threads, fn() -> i32) }
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct RawNetwork {
-    owned: Owned,
-    abi: &'static Abi,
-}
-
-impl RawNetwork {
-    pub(crate) fn public(&self) -> Ptr {
-        self.owned.object().public
-    }
-
-    fn count(&self, slot: usize) -> i32 {
-        // SAFETY: the tables; each caller passes the place of a function that takes nothing and
-        // returns a count.
-        unsafe { call!(self.owned.it(), slot, fn() -> i32) }
-    }
-
-    pub(crate) fn layers(&self) -> i32 {
-        self.count(self.abi.network.nb_layers)
-    }
-
-    /// Inputs in TensorRT's order; they are valid while the network is.
-    pub(crate) fn inputs(&self) -> Vec<RawTensor> {
-        self.tensors(self.count(self.abi.network.nb_inputs), self.abi.network.input)
-    }
-
-    /// Outputs, likewise.
-    pub(crate) fn outputs(&self) -> Vec<RawTensor> {
-        self.tensors(self.count(self.abi.network.nb_outputs), self.abi.network.output)
-    }
-
-    fn tensors(&self, count: i32, slot: usize) -> Vec<RawTensor> {
-        // SAFETY: the tables; the callers pass the place of `getInput` or `getOutput`, whose
-        // answers live with the network.
-        let at = |index| unsafe {
-            RawTensor::open(call!(self.owned.it(), slot, fn(i32) -> Ptr, index), self.abi)
-        };
-        (0..count).filter_map(at).collect()
-    }
-
-    /// A layer, valid while the network is.
-    fn layer(&self, index: i32) -> Option<Object> {
-        // SAFETY: the tables.
-        unsafe {
-            Object::open(call!(self.owned.it(), self.abi.network.layer, fn(i32) -> Ptr, index)).ok()
-        }
-    }
-
-    fn layer_name(&self, layer: Object) -> String {
-        let slot = self.abi.layer.name;
-        // SAFETY: the tables; the text lives with the layer.
-        unsafe { copy_text(call!(layer.implementation, slot, fn() -> *const c_char)) }
-            .unwrap_or_default()
-    }
-
-    pub(crate) fn set_name(&mut self, name: &CStr) {
-        // SAFETY: the tables; TensorRT copies the text.
-        unsafe {
-            call!(self.owned.it(), self.abi.network.set_name, fn(*const c_char), name.as_ptr());
-        }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::context::RawContext;
 use super::memory::RawHostMemory;
-use super::{Bad, Object, Owned, Ptr, call, call_shape, copy_text};
+use super::{Bad, Owned, Ptr, call, call_shape, copy_text};
 use crate::abi::{Abi, Era, same};
 use crate::types::{DataType, IoMode, Location, ProfilePoint, Shape, TensorInfo};
 use std::ffi::{CStr, c_char, c_void};
@@ -130,11 +130,11 @@ impl RawEngine {
         self.abi.era
     }
 
-    /// Inputs and outputs in TensorRT's order. Entries without a name or mode are left out.
-    pub(crate) fn tensors(&self) -> Vec<TensorInfo> {
+    /// Inputs and outputs in TensorRT's order. `None` where one has no name, mode or shape.
+    pub(crate) fn tensors(&self) -> Option<Vec<TensorInfo>> {
         // SAFETY: the tables.
         let count = unsafe { call!(self.owned.it(), self.abi.engine.nb_io_tensors, fn() -> i32) };
-        (0..count).filter_map(|index| self.tensor(index)).collect()
+        (0..count).map(|index| self.tensor(index)).collect()
     }
 
     fn tensor(&self, index: i32) -> Option<TensorInfo> {
@@ -245,49 +245,5 @@ impl RawEngine {
             };
             RawContext::open(context, self.abi)
         }
-    }
-}
-
-/// A tensor of a network: borrowed, valid while the network is.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RawTensor {
-    object: Object,
-    abi: &'static Abi,
-}
-
-impl RawTensor {
-    /// # Safety
-    /// `pointer` is null or an `ITensor` that outlives the result.
-    pub(super) unsafe fn open(pointer: Ptr, abi: &'static Abi) -> Option<Self> {
-        // SAFETY: the caller vouches for the pointer.
-        unsafe { Object::open(pointer) }.ok().map(|object| Self { object, abi })
-    }
-
-    pub(crate) fn name(self) -> String {
-        // SAFETY: the tables; the text lives with the tensor.
-        unsafe {
-            let name =
-                call!(self.object.implementation, self.abi.tensor.name, fn() -> *const c_char);
-            copy_text(name).unwrap_or_default()
-        }
-    }
-
-    pub(crate) fn shape(self) -> Option<Shape> {
-        // SAFETY: the tables.
-        unsafe {
-            call_shape!(self.abi.era, self.object.implementation, self.abi.tensor.dimensions, fn())
-        }
-    }
-
-    pub(crate) fn data_type(self) -> DataType {
-        // SAFETY: the tables.
-        DataType::from_number(unsafe {
-            call!(self.object.implementation, self.abi.tensor.dtype, fn() -> i32)
-        })
-    }
-
-    pub(crate) fn is_shape_tensor(self) -> bool {
-        // SAFETY: the tables.
-        unsafe { call!(self.object.implementation, self.abi.tensor.is_shape_tensor, fn() -> bool) }
     }
 }

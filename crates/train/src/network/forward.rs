@@ -32,7 +32,7 @@ pub fn forward(network: &ReFusion, input: &FusionInput) -> Vec<f32> {
     for (i, layer) in network.layers.iter().enumerate() {
         vector = linear(layer, &vector);
         if i + 1 < network.layers.len() {
-            vector.iter_mut().for_each(|v| *v = v.max(0.0));
+            relu(&mut vector);
         }
     }
     vector
@@ -91,9 +91,15 @@ fn conv_relu(conv: &Conv, x: &Maps) -> Maps {
                 }
             }
         }
-        out.iter_mut().for_each(|v| *v = v.max(0.0));
+        relu(out);
     }
     Maps { channels: conv.outputs, rows, columns, data }
+}
+
+fn relu(values: &mut [f32]) {
+    for v in values {
+        *v = v.max(0.0);
+    }
 }
 
 fn max_pool(x: &Maps) -> Maps {
