@@ -36,7 +36,7 @@ fn nvidias_builder_makes_an_engine_of_every_shipped_model_and_the_cache_keeps_it
         let manifest = Manifest::parse(&text).unwrap();
         let onnx = std::fs::read(model.join(&manifest.file)).unwrap();
         let shapes = Shapes::of(&manifest.input.size);
-        let key = EngineKey::here(cuda, &device, library, manifest.sha256.clone(), shapes).unwrap();
+        let key = EngineKey::here(cuda, &device, library, &manifest.sha256, shapes).unwrap();
         let order =
             Order { cuda, device: 0, library, onnx: &onnx, input: &manifest.input, key: &key };
         let start = std::time::Instant::now();

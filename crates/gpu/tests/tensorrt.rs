@@ -246,7 +246,7 @@ fn the_sizes_that_an_engine_takes_are_read_from_it() {
 fn key(nvinfer: &Nvinfer, driver: &StandIn, shapes: Shapes) -> EngineKey {
     let cuda = driver.open();
     let device = cuda.device(0).unwrap();
-    EngineKey::here(cuda, &device, nvinfer.library(), "AB".repeat(32), shapes).unwrap()
+    EngineKey::here(cuda, &device, nvinfer.library(), &"AB".repeat(32), shapes).unwrap()
 }
 
 #[test]

@@ -94,7 +94,7 @@ impl EngineKey {
         cuda: Cuda,
         device: &DeviceInfo,
         library: Library,
-        model_sha256: String,
+        model_sha256: &str,
         shapes: Shapes,
     ) -> Result<Self, GpuError> {
         Ok(Self {
