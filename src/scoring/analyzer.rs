@@ -169,11 +169,9 @@ impl Analyzer {
                 self.dual_view(frame, &layout, media_ns, clock, &mut latency)
             }
             // One garbled frame: the reading stands for a moment, and nothing new is taken from it.
-            Ok(layout) => Verdict {
-                refusal: self.standing(false),
-                layout: Some(layout),
-                frozen: false,
-            },
+            Ok(layout) => {
+                Verdict { refusal: self.standing(false), layout: Some(layout), frozen: false }
+            }
             Err(why) => self.no_dual_view(frame, why, media_ns),
         };
         latency.total = ms(meta.captured_ns, clock.now_ns());
