@@ -273,10 +273,13 @@ fn bench_network_tells_the_layers_the_peak_and_the_ratio_to_rten() {
     let positive = |value: &Value| value.as_f64().is_some_and(|n| n > 0.0 && n.is_finite());
     assert!(positive(&report["peak_gflops"]), "{report}");
     let layers = report["layers"].as_array().unwrap();
-    // Both branches' thirteen convolutions and the head.
+    // Both branches' thirteen convolutions, the first two as one step, and the head.
     let named =
         |part: &str| layers.iter().filter(|l| l["layer"].as_str().unwrap().contains(part)).count();
-    assert_eq!((named("conv"), named("head")), (26, 1), "{report}");
+    assert_eq!((named("conv"), named("head")), (24, 1), "{report}");
+    // Counted by the definition: 3→8 and 8→8 channels of 97×71 px, without padding.
+    assert_eq!(layers[1]["layer"], "branch 0 conv 3→8→8 71×97");
+    assert_eq!(layers[1]["operations"], 2 * 9 * (3 * 8 + 8 * 8) * 97 * 71);
     for layer in layers.iter().filter(|l| l["operations"].as_u64() > Some(0)) {
         assert!(positive(&layer["gflops"]) && positive(&layer["of_peak"]), "{layer}");
     }
