@@ -124,11 +124,9 @@ impl Weights {
         };
         let widths = &stack.widths[convs];
         let pairs: usize = widths.iter().map(|(inputs, outputs)| inputs * outputs).sum();
-        let mut name = format!("branch {branch} conv {}", widths[0].0);
-        for (_, outputs) in widths {
-            name += &format!("→{outputs}");
-        }
-        name += &format!(" {height}×{width}");
+        let outputs: Vec<String> = widths.iter().map(|(_, to)| format!("→{to}")).collect();
+        let (from, outputs) = (widths[0].0, outputs.concat());
+        let name = format!("branch {branch} conv {from}{outputs} {height}×{width}");
         (name, 2 * 9 * (pairs * height * width) as u64)
     }
 

@@ -113,11 +113,11 @@ fn input_size(of: InputSize, asked: Option<(u32, u32)>) -> Result<(u32, u32), Cl
             if fits(w) && fits(h) {
                 return Ok((w, h));
             }
-            let mut takes = format!("sides of {min_side_px} to {max_side_px} px");
-            if multiple_px > 1 {
-                takes += &format!(", multiples of {multiple_px} px");
-            }
-            wrong((w, h), takes)
+            let multiples = match multiple_px {
+                1 => String::new(),
+                n => format!(", multiples of {n} px"),
+            };
+            wrong((w, h), format!("sides of {min_side_px} to {max_side_px} px{multiples}"))
         }
     }
 }
