@@ -33,7 +33,6 @@ bench: build
 
 ## bench-peers: our CPU engine against onnxruntime and rten in one run (installs the wheel into a temporary folder)
 bench-peers:
-	$(CARGO) build --release --locked -p sonofuse-cpu --example peers
 	scripts/bench-peers.sh
 
 ## test-trt-rtx: build the models with TensorRT-RTX's own parser and builder (from PyPI, no GPU needed)

@@ -23,12 +23,20 @@ fn a_wrong_command_line_is_64_and_help_is_0() {
         &["simulate", "--seed", "1", "--out", "x", "--size", "huge"],
         &["simulate", "--seed", "1", "--out", "x", "--skin", "no-such-scanner"],
         &["run", "--frames", "many"],
+        &["bench", "--frames", "5", "network"],
+        &["bench", "network", "--rounds", "0"],
     ] {
         let ran = sonofuse(wrong);
         assert_eq!(ran.code, 64, "{wrong:?}: {}", ran.err);
         assert!(!ran.err.is_empty(), "{wrong:?}");
     }
-    for help in [&["--help"][..], &["--version"], &["locate", "--help"], &["help", "replay"]] {
+    for help in [
+        &["--help"][..],
+        &["--version"],
+        &["locate", "--help"],
+        &["help", "replay"],
+        &["bench", "network", "--help"],
+    ] {
         let ran = sonofuse(help);
         assert_eq!(ran.code, 0, "{help:?}: {}", ran.err);
         assert!(!ran.out.is_empty());
@@ -251,4 +259,49 @@ fn bench_tells_every_stage_and_its_alternatives() {
         assert!(of("p50_ms") <= of("p90_ms") && of("p90_ms") <= of("p99_ms"), "{stage}");
     }
     assert_eq!(report["comparisons"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn bench_network_tells_the_layers_the_peak_and_the_ratio_to_rten() {
+    let args = ["bench", "network", "--model", "demo", "--size", "97x71", "--threads", "1"];
+    let ran = sonofuse(args.iter().chain(&["--rounds", "2", "--json"]));
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let report = &ran.json()[0];
+    assert_eq!(report["size"], serde_json::json!([97, 71]));
+    assert_eq!((&report["threads"], &report["rounds"]), (&1.into(), &2.into()));
+    assert_eq!(report["model"]["trained"], false);
+    let positive = |value: &Value| value.as_f64().is_some_and(|n| n > 0.0 && n.is_finite());
+    assert!(positive(&report["peak_gflops"]), "{report}");
+    let layers = report["layers"].as_array().unwrap();
+    // Both branches' thirteen convolutions, the first two as one step, and the head.
+    let named =
+        |part: &str| layers.iter().filter(|l| l["layer"].as_str().unwrap().contains(part)).count();
+    assert_eq!((named("conv"), named("head")), (24, 1), "{report}");
+    // Counted by the definition: 3→8 and 8→8 channels of 97×71 px, without padding.
+    assert_eq!(layers[1]["layer"], "branch 0 conv 3→8→8 71×97");
+    assert_eq!(layers[1]["operations"], 2 * 9 * (3 * 8 + 8 * 8) * 97 * 71);
+    for layer in layers.iter().filter(|l| l["operations"].as_u64() > Some(0)) {
+        assert!(positive(&layer["gflops"]) && positive(&layer["of_peak"]), "{layer}");
+    }
+    let engines = report["engines"].as_array().unwrap();
+    assert!(engines[0]["engine"].as_str().unwrap().starts_with("cpu-"), "{report}");
+    assert_eq!(engines[1]["engine"], "rten");
+    let logit = |engine: &Value| engine["logit"].as_f64().unwrap();
+    assert!((logit(&engines[0]) - logit(&engines[1])).abs() < 1e-3, "{report}");
+    for clock in ["wall", "cpu"] {
+        for engine in engines {
+            let of = |key: &str| engine[format!("{clock}_ms")][key].as_f64().unwrap();
+            assert!(of("min") > 0.0 && of("min") <= of("median"), "{engine}");
+        }
+        assert!(positive(&report["ratio_to_rten"][clock]["min"]), "{report}");
+        assert!(positive(&report["ratio_to_rten"][clock]["median"]), "{report}");
+    }
+    assert!(report["notice"].as_str().unwrap().contains("esearch use only"));
+}
+
+#[test]
+fn bench_network_refuses_a_size_that_the_model_does_not_take() {
+    let ran = sonofuse(["bench", "network", "--model", "demo", "--size", "32x600"]);
+    assert_eq!(ran.code, 64, "{}", ran.err);
+    assert!(ran.err.contains("sides of 64 to 448 px"), "{}", ran.err);
 }

@@ -7,7 +7,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use sonofuse_core::frame::Frame;
 use sonofuse_core::layout::Finder;
 use sonofuse_core::reading::{Outcome, Reading};
@@ -22,6 +22,7 @@ use crate::ingest::{self, Preset};
 use crate::scoring::{Analyzer, Clock, MonotonicClock};
 
 mod figures;
+pub mod network;
 
 /// One in so many pictures is also processed the other way, for comparison.
 const COMPARE_EVERY: u64 = 8;
@@ -33,11 +34,14 @@ const COMPARE_EVERY: u64 = 8;
 /// the processor time for each picture. Nothing is shown or published.
 #[derive(Debug, Args)]
 #[command(
+    args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  sonofuse bench\n  sonofuse bench --preset v4l2 --frames 600\n  \
-    sonofuse bench --path exam.mkv --json\n\nStop other programs first: what they take is measured \
-    too. Compare processor times rather than times."
+    sonofuse bench --path exam.mkv --json\n  sonofuse bench network\n\nStop other \
+    programs first: what they take is measured too. Compare processor times rather than times."
 )]
 pub struct BenchArgs {
+    #[command(subcommand)]
+    part: Option<Part>,
     /// Preset whose pictures are taken: a name or a file [default: simulator].
     #[arg(long, value_name = "PRESET", conflicts_with = "path")]
     pub preset: Option<String>,
@@ -61,11 +65,20 @@ pub struct BenchArgs {
     pub json: bool,
 }
 
+/// What can be measured by itself.
+#[derive(Debug, Subcommand)]
+enum Part {
+    Network(network::NetworkArgs),
+}
+
 /// Measures and prints.
 ///
 /// # Errors
 /// [`CliError`] when there is no source or no model, or the source breaks off.
 pub fn run(args: &BenchArgs) -> Result<(), CliError> {
+    if let Some(Part::Network(args)) = &args.part {
+        return network::run(args);
+    }
     let loaded = load_config(args.config.as_deref())?;
     let model = load_model(&loaded, args.model.as_deref())?;
     let (source, frames, still) = open(args, &loaded)?;

@@ -77,7 +77,8 @@ pub struct SimulateArgs {
     pub list_skins: bool,
 }
 
-fn parse_size(text: &str) -> Result<(u32, u32), String> {
+/// Reads a size as `WIDTHxHEIGHT`.
+pub(super) fn parse_size(text: &str) -> Result<(u32, u32), String> {
     let wrong = || format!("{text:?} is not a size: write it as 1280x720");
     let (width, height) = text.split_once(['x', 'X', '×']).ok_or_else(wrong)?;
     Ok((width.parse().map_err(|_| wrong())?, height.parse().map_err(|_| wrong())?))

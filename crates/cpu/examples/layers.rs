@@ -7,21 +7,11 @@
 use std::{path::Path, process::ExitCode};
 
 use rustix::time::{ClockId, clock_gettime};
-use sonofuse_cpu::{Isa, Network, Options, StepTime, TensorView, multiply_adds};
+use sonofuse_cpu::{Network, Options, StepTime, TensorView, peak};
 
 fn thread_ns() -> u64 {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
-}
-
-/// Returns the core's peak in operations a nanosecond: the best of a few short measurements.
-fn peak(isa: Isa) -> f64 {
-    let measure = |_| {
-        let start = thread_ns();
-        let operations = multiply_adds(isa, 100_000);
-        operations as f64 / (thread_ns() - start) as f64
-    };
-    (0..20).map(measure).fold(0.0, f64::max)
 }
 
 fn main() -> ExitCode {
@@ -70,16 +60,13 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..*numbers.get(2).unwrap_or(&10) {
         let steps = network.profile(&views, &thread_ns)?;
         total = total.min(steps.iter().map(|step| step.time_ns).sum());
-        for (best, step) in best.iter_mut().zip(steps) {
-            best.time_ns = best.time_ns.min(step.time_ns);
-        }
+        StepTime::keep_least(&mut best, &steps);
     }
-    let peak = peak(network.isa());
+    let peak = peak(network.isa(), &thread_ns);
     println!("{}: peak {peak:.1} GFLOP/s a core; {height}×{width}", network.isa());
     println!("{:44} {:>8} {:>9} {:>6}", "step", "ms", "GFLOP/s", "× peak");
     for step in &best {
-        let speed = step.operations as f64 / step.time_ns as f64;
-        let ms = step.time_ns as f64 / 1e6;
+        let (speed, ms) = (step.speed(), step.time_ns as f64 / 1e6);
         println!("{:44} {ms:>8.2} {speed:>9.1} {:>6.2}", step.step, speed / peak);
     }
     let sum: u64 = best.iter().map(|step| step.time_ns).sum();

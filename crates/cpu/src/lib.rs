@@ -25,7 +25,7 @@ mod weights;
 mod winograd;
 
 pub use architecture::{Activation, InputInfo};
-pub use measure::{StepTime, multiply_adds};
+pub use measure::{StepTime, peak};
 pub use network::{LoadError, Network, Options, Output, RunError, TensorView};
 pub use onnx::OnnxError;
 pub use simd::{ISA_VARIABLE, Isa};

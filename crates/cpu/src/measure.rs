@@ -13,11 +13,34 @@ pub struct StepTime {
     pub time_ns: u64,
 }
 
-/// Measures the most operations a second that one core does with an instruction set: independent
-/// multiply-adds in registers, `rounds` times 96 panels of them.
-///
-/// Returns the operations done, for the caller to divide by the time that passed.
-pub fn multiply_adds(isa: Isa, rounds: u64) -> u64 {
+impl StepTime {
+    /// Returns the operations a nanosecond, that is billions of them a second.
+    pub fn speed(&self) -> f64 {
+        self.operations as f64 / self.time_ns.max(1) as f64
+    }
+
+    /// Takes the lesser time of each step of two runs of one network at one size.
+    pub fn keep_least(best: &mut [StepTime], run: &[StepTime]) {
+        for (best, step) in best.iter_mut().zip(run) {
+            best.time_ns = best.time_ns.min(step.time_ns);
+        }
+    }
+}
+
+/// Measures what one core does at most with an instruction set, in operations a nanosecond: the best
+/// of twenty short measurements by `clock`, which gives the calling thread's processor time in ns.
+pub fn peak(isa: Isa, clock: &dyn Fn() -> u64) -> f64 {
+    let measure = |_| {
+        let start = clock();
+        let operations = multiply_adds(isa, 100_000);
+        operations as f64 / clock().saturating_sub(start).max(1) as f64
+    };
+    (0..20).map(measure).fold(0.0, f64::max)
+}
+
+/// Does independent multiply-adds in registers, `rounds` times 96 panels of them; returns the
+/// operations done.
+fn multiply_adds(isa: Isa, rounds: u64) -> u64 {
     struct Peak(u64);
     impl Kernel for Peak {
         type Out = u64;

@@ -36,6 +36,8 @@ pub(crate) struct Stack {
     /// The first convolution, where it is run directly.
     pub(crate) first: Option<First>,
     pub(crate) layers: Vec<Layer>,
+    /// Inputs and outputs of each convolution, without padding; the first one included.
+    widths: Vec<(usize, usize)>,
     /// Channels of the features, without padding.
     pub(crate) channels: usize,
     /// Channels that the first convolution takes.
@@ -114,12 +116,17 @@ impl Weights {
             shape = layer.output(shape);
         }
         let MapShape { height, width, .. } = shape;
-        let layer = &stack.layers[step];
-        let first = stack.first.as_ref().filter(|_| step == 0);
-        let pairs = layer.inputs * layer.outputs + first.map_or(0, |f| f.inputs * f.outputs);
-        let from = first.map_or(String::new(), |first| format!("{}→", first.inputs));
-        let (inputs, outputs) = (layer.inputs, layer.outputs);
-        let name = format!("branch {branch} conv {from}{inputs}→{outputs} {height}×{width}");
+        // A first convolution that is run directly is one step with the second.
+        let convs = match (&stack.first, step) {
+            (None, _) => step..step + 1,
+            (Some(_), 0) => 0..2,
+            (Some(_), _) => step + 1..step + 2,
+        };
+        let widths = &stack.widths[convs];
+        let pairs: usize = widths.iter().map(|(inputs, outputs)| inputs * outputs).sum();
+        let outputs: Vec<String> = widths.iter().map(|(_, to)| format!("→{to}")).collect();
+        let (from, outputs) = (widths[0].0, outputs.concat());
+        let name = format!("branch {branch} conv {from}{outputs} {height}×{width}");
         (name, 2 * 9 * (pairs * height * width) as u64)
     }
 
@@ -136,6 +143,7 @@ impl Stack {
     fn pack(from: &Branch<'_>, isa: Isa) -> Stack {
         let bias = |conv: &Conv<'_>, at: usize| conv.bias.as_ref().map_or(0.0, |b| b.float(at));
         let mut convs = &from.convs[..];
+        let widths = convs.iter().map(|conv| (conv.inputs, conv.outputs)).collect();
         let mut first = None;
         let inputs = convs.first().map_or(0, |conv| conv.inputs);
         if let [conv, _, ..] = convs
@@ -155,6 +163,7 @@ impl Stack {
             mix: from.mix.as_ref().map(Matrix::of_conv),
             first,
             layers: layers.collect(),
+            widths,
             channels: convs.last().map_or(0, |conv| conv.outputs),
             inputs,
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use sonofuse_train::stand_in;
+use sonofuse_train::stand_in::{self, Width};
 
 /// Writes the models that sonofuse runs. Research use only, not a medical device.
 #[derive(Parser)]
@@ -22,6 +22,9 @@ enum Command {
         /// Seed of the random weights.
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// What VGG16's width is divided by: 1, 2, 4 or 8. The full width takes over 500 MB.
+        #[arg(long, value_name = "DIVISOR", default_value = "8")]
+        width: Width,
         /// Folder for model.onnx, model.toml and `MODEL_CARD.md`; made when missing.
         #[arg(long)]
         out: PathBuf,
@@ -29,8 +32,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Command::StandIn { seed, out } = Args::parse().command;
-    match stand_in::write(seed, &out) {
+    let Command::StandIn { seed, width, out } = Args::parse().command;
+    match stand_in::write(seed, width, &out) {
         Ok(digest) => {
             println!("wrote {} (model sha256 {digest})", out.display());
             ExitCode::SUCCESS

@@ -1,5 +1,6 @@
-//! The untrained stand-in: the product's architecture at one eighth of its width, seeded random
-//! weights, and a last layer scaled so that scores spread instead of saturating.
+//! The untrained stand-in: the product's architecture at one eighth of its width (others for
+//! measurements), seeded random weights, and a last layer scaled so that scores spread instead of
+//! saturating.
 //!
 //! It exists so that everything around the network can be built, run and measured honestly; every
 //! output says that it is untrained.
@@ -7,6 +8,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -22,12 +24,91 @@ use thiserror::Error;
 use crate::export;
 use crate::network::{Linear, Pooling, ReFusion, forward, vgg16};
 
-/// Every width of VGG16 is divided by this, which keeps the file under 2 MB.
-const DIVISOR: usize = 8;
-/// Width of the two hidden fully connected layers: what the file's size leaves.
-const HIDDEN: usize = 12;
 /// Spread of the stand-in's logits over its test pictures.
 const LOGIT_SD: f32 = 1.2;
+
+/// How wide a stand-in is, of VGG16's width.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Width {
+    /// 64 to 512 channels and fully connected layers of 4096, as the product: over 500 MB, for
+    /// measurements; never committed.
+    Full,
+    /// A half of it.
+    Half,
+    /// A quarter of it.
+    Quarter,
+    /// An eighth of it, under 2 MB: the demo.
+    #[default]
+    Eighth,
+}
+
+impl FromStr for Width {
+    type Err = String;
+
+    fn from_str(divisor: &str) -> Result<Self, String> {
+        Ok(match divisor {
+            "1" => Self::Full,
+            "2" => Self::Half,
+            "4" => Self::Quarter,
+            "8" => Self::Eighth,
+            _ => return Err(format!("VGG16's width is divided by 1, 2, 4 or 8, not by {divisor}")),
+        })
+    }
+}
+
+impl Width {
+    /// What every width of VGG16 is divided by.
+    fn divisor(self) -> usize {
+        match self {
+            Self::Full => 1,
+            Self::Half => 2,
+            Self::Quarter => 4,
+            Self::Eighth => 8,
+        }
+    }
+
+    /// Width of the two hidden fully connected layers: of the demo, what the file's size leaves.
+    fn hidden(self) -> usize {
+        if self == Self::Eighth { 12 } else { 4096 / self.divisor() }
+    }
+
+    /// The model's name.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full-stand-in",
+            Self::Half => "half-stand-in",
+            Self::Quarter => "quarter-stand-in",
+            Self::Eighth => "demo-stand-in",
+        }
+    }
+
+    /// The width in words.
+    fn words(self) -> String {
+        match self.divisor() {
+            1 => "full width".into(),
+            divisor => format!("1/{divisor} width"),
+        }
+    }
+
+    /// How many test pictures the last layer is scaled on, and their width and height. The wider ones
+    /// have few and small ones: the reference arithmetic is slow.
+    fn pictures(self) -> (usize, usize, usize) {
+        if self == Self::Eighth { (24, 96, 64) } else { (8, 48, 32) }
+    }
+
+    /// Sizes of the manifest's known inputs.
+    fn golden(self) -> &'static [(usize, usize)] {
+        if self == Self::Eighth { &[(64, 64), (97, 71), (232, 85)] } else { &[(64, 64)] }
+    }
+
+    /// The command that writes it.
+    fn command(self, seed: u64) -> String {
+        match self {
+            Self::Eighth => format!("stand-in --seed {seed}"),
+            _ => format!("stand-in --seed {seed} --width {}", self.divisor()),
+        }
+    }
+}
 
 /// Why nothing was written.
 #[derive(Debug, Error)]
@@ -56,28 +137,33 @@ pub struct Files {
     pub card: String,
 }
 
-/// Builds the network of a seed.
-pub fn network(seed: u64) -> ReFusion {
+/// Builds the network of a seed and a width.
+pub fn network(seed: u64, width: Width) -> ReFusion {
     let mut rng = Pcg64Mcg::seed_from_u64(seed);
-    let bmode = vgg16(&mut rng, DIVISOR);
-    let elastogram = vgg16(&mut rng, DIVISOR);
+    let bmode = vgg16(&mut rng, width.divisor());
+    let elastogram = vgg16(&mut rng, width.divisor());
     let pooling = Pooling::paper();
     let features = (bmode.channels() + elastogram.channels()) * pooling.bins();
+    let hidden = width.hidden();
     let layers = vec![
-        Linear::random(&mut rng, features, HIDDEN),
-        Linear::random(&mut rng, HIDDEN, HIDDEN),
-        Linear::random(&mut rng, HIDDEN, 2),
+        Linear::random(&mut rng, features, hidden),
+        Linear::random(&mut rng, hidden, hidden),
+        Linear::random(&mut rng, hidden, 2),
     ];
     let mut network = ReFusion { bmode, elastogram, pooling, layers };
-    spread(&mut network, &mut rng);
+    spread(&mut network, &mut rng, width.pictures());
     network
 }
 
 /// Scales and shifts the last layer so that the log-odds over simulated test pictures have mean 0 and
 /// a spread of [`LOGIT_SD`]: random weights else give the same saturated score for everything.
-fn spread(network: &mut ReFusion, rng: &mut Pcg64Mcg) {
+fn spread(
+    network: &mut ReFusion,
+    rng: &mut Pcg64Mcg,
+    (count, width, height): (usize, usize, usize),
+) {
     let outputs: Vec<Vec<f32>> =
-        (0..24).map(|_| forward(network, &test_picture(rng, 96, 64))).collect();
+        (0..count).map(|_| forward(network, &test_picture(rng, width, height))).collect();
     let n = outputs.len() as f32;
     let odds = || outputs.iter().map(|o| o[1] - o[0]);
     let mean = odds().sum::<f32>() / n;
@@ -113,19 +199,19 @@ fn test_picture(rng: &mut Pcg64Mcg, width: usize, height: usize) -> FusionInput 
     FusionInput { bmode: planes(bmode), elastogram: planes(map) }
 }
 
-/// Makes the files of a seed; the same seed gives the same bytes.
+/// Makes the files of a seed and a width; the same ones give the same bytes.
 ///
 /// # Errors
 /// [`WriteError::Manifest`].
-pub fn files(seed: u64) -> Result<Files, WriteError> {
-    let network = network(seed);
+pub fn files(seed: u64, width: Width) -> Result<Files, WriteError> {
+    let network = network(seed, width);
     let model = export::re_fusion(
         &network,
         "Untrained stand-in of sonofuse: random weights, its scores mean nothing. \
          Research use only, not a medical device.",
     );
     let digest = format!("{:x}", Sha256::digest(&model));
-    let golden = [(64, 64), (97, 71), (232, 85)].map(|(w, h)| {
+    let golden = width.golden().iter().map(|&(w, h)| {
         let z = forward(&network, &FusionInput::golden(w, h));
         Golden { width_px: w as u32, height_px: h as u32, logit: z[1] - z[0], tolerance: 2e-3 }
     });
@@ -137,10 +223,12 @@ pub fn files(seed: u64) -> Result<Files, WriteError> {
     };
     let manifest = Manifest {
         schema: SCHEMA,
-        name: "demo-stand-in".into(),
-        summary: "UNTRAINED stand-in: two VGG16 stacks at 1/8 width, re-fusion with SPP, random \
-                  weights; its scores mean nothing"
-            .into(),
+        name: width.name().into(),
+        summary: format!(
+            "UNTRAINED stand-in: two VGG16 stacks at {}, re-fusion with SPP, random weights; its \
+             scores mean nothing",
+            width.words()
+        ),
         trained: false,
         file: "model.onnx".into(),
         sha256: digest,
@@ -166,45 +254,58 @@ pub fn files(seed: u64) -> Result<Files, WriteError> {
             commit: None,
             card: Some("MODEL_CARD.md".into()),
         },
-        golden: golden.to_vec(),
+        golden: golden.collect(),
     };
     manifest.check().map_err(|e| WriteError::Manifest(e.to_string()))?;
     let body = toml::to_string(&manifest).map_err(|e| WriteError::Manifest(e.to_string()))?;
     let text = format!(
         "# UNTRAINED stand-in, scaled on simulated pictures: scores mean nothing. Research use only, \
-         not a medical device.\n# Written by `sonofuse-train stand-in --seed {seed}`; the keys are in \
-         docs/reference/model-manifest.md.\n{body}"
+         not a medical device.\n# Written by `sonofuse-train {}`; the keys are in \
+         docs/reference/model-manifest.md.\n{body}",
+        width.command(seed)
     );
-    Ok(Files { card: card(seed, model.len()), model, manifest: text })
+    Ok(Files { card: card(seed, width, model.len()), model, manifest: text })
 }
 
-fn card(seed: u64, bytes: usize) -> String {
+fn card(seed: u64, width: Width, bytes: usize) -> String {
+    let (name, hidden, pictures) = (width.name(), width.hidden(), width.pictures().0);
+    let at = match width.divisor() {
+        1 => "VGG16's full width".to_owned(),
+        divisor => format!("1/{divisor} of VGG16's width"),
+    };
+    let command = width.command(seed);
+    let written = match width {
+        Width::Eighth => format!(
+            "`cargo run -p sonofuse-train -- {command} --out engines/demo`; a test compares these \
+             files with what that writes"
+        ),
+        _ => format!("`cargo run --release -p sonofuse-train -- {command} --out FOLDER`"),
+    };
     format!(
         "**UNTRAINED stand-in, on simulated pictures only: its scores mean nothing.** Research use \
 only, not a medical device.\n\n\
-# demo-stand-in\n\n\
+# {name}\n\n\
 - **What**: the product's architecture, \"feature extraction followed by re-fusion\" with spatial \
-pyramid pooling (Qin et al.), at 1/{DIVISOR} of VGG16's width: two convolution stacks of 13 layers \
-with their own weights, 4×4 + 2×2 + 1×1 bins over both, fully connected layers {HIDDEN}, {HIDDEN}, 2. \
+pyramid pooling (Qin et al.), at {at}: two convolution stacks of 13 layers \
+with their own weights, 4×4 + 2×2 + 1×1 bins over both, fully connected layers {hidden}, {hidden}, 2. \
 {bytes} bytes, fp32, height and width free.\n\
-- **Weights**: random (He, uniform), seed {seed}. The last layer is scaled so that the log-odds of 24 \
+- **Weights**: random (He, uniform), seed {seed}. The last layer is scaled so that the log-odds of {pictures} \
 rough simulated pictures have mean 0 and standard deviation {LOGIT_SD}: the scores move, and mean \
 nothing.\n\
 - **For**: building, testing and measuring everything around a network. Never for a patient, nor to \
 judge the method.\n\
 - **Data**: none.\n\
-- **Written by** `cargo run -p sonofuse-train -- stand-in --seed {seed} --out engines/demo`; a test \
-compares these files with what that writes.\n\
+- **Written by** {written}.\n\
 - **Licence**: MIT OR Apache-2.0, as the project.\n"
     )
 }
 
-/// Writes the files of a seed to a folder; returns the model's digest.
+/// Writes the files of a seed and a width to a folder; returns the model's digest.
 ///
 /// # Errors
 /// [`WriteError`] with the path.
-pub fn write(seed: u64, out: &Path) -> Result<String, WriteError> {
-    let files = files(seed)?;
+pub fn write(seed: u64, width: Width, out: &Path) -> Result<String, WriteError> {
+    let files = files(seed, width)?;
     let io = |path: &Path, r: io::Result<()>| {
         r.map_err(|source| WriteError::Io { path: path.to_owned(), source })
     };
@@ -230,7 +331,7 @@ mod tests {
     #[test]
     fn the_committed_stand_in_is_what_its_seed_writes() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../engines/demo");
-        let files = files(1).unwrap();
+        let files = files(1, Width::default()).unwrap();
         assert!(files.model == fs::read(folder.join("model.onnx")).unwrap(), "model.onnx is stale");
         assert_eq!(files.manifest, fs::read_to_string(folder.join("model.toml")).unwrap());
         assert_eq!(files.card, fs::read_to_string(folder.join("MODEL_CARD.md")).unwrap());
@@ -241,7 +342,7 @@ mod tests {
 
     #[test]
     fn the_logits_spread_and_do_not_saturate() {
-        let network = network(5);
+        let network = network(5, Width::default());
         let mut rng = Pcg64Mcg::seed_from_u64(99);
         let odds: Vec<f32> = (0..12)
             .map(|_| {
@@ -258,10 +359,43 @@ mod tests {
     #[test]
     fn the_written_folder_reads_back() {
         let folder = tempfile::tempdir().unwrap();
-        let digest = write(3, &folder.path().join("new")).unwrap();
+        let digest = write(3, Width::Eighth, &folder.path().join("new")).unwrap();
         let text = fs::read_to_string(folder.path().join("new/model.toml")).unwrap();
         let manifest = Manifest::parse(&text).unwrap();
         assert_eq!(manifest.sha256, digest);
         assert!(!manifest.trained);
+    }
+
+    #[test]
+    fn a_wider_one_is_as_wide_as_it_says() {
+        let files = files(1, "4".parse().unwrap()).unwrap();
+        let manifest = Manifest::parse(&files.manifest).unwrap();
+        assert_eq!(manifest.name, "quarter-stand-in");
+        assert!(manifest.summary.contains("1/4 width"), "{}", manifest.summary);
+        assert!(files.manifest.contains("--seed 1 --width 4`"), "{}", files.manifest);
+        // 13 convolutions twice, and 256 × 21 features to 1024, 1024 and 2.
+        let convolutions: usize = [
+            (3, 16),
+            (16, 16),
+            (16, 32),
+            (32, 32),
+            (32, 64),
+            (64, 64),
+            (64, 64),
+            (64, 128),
+            (128, 128),
+            (128, 128),
+            (128, 128),
+            (128, 128),
+            (128, 128),
+        ]
+        .iter()
+        .map(|(inputs, outputs)| outputs * (inputs * 9 + 1))
+        .sum();
+        let dense = 1024 * (256 * 21 + 1) + 1024 * 1025 + 2 * 1025;
+        let bytes = 4 * (2 * convolutions + dense);
+        assert!((bytes..bytes + 40_000).contains(&files.model.len()), "{}", files.model.len());
+        assert!(files.card.contains("UNTRAINED") && files.card.contains("1/4 of VGG16's width"));
+        assert!("3".parse::<Width>().is_err());
     }
 }
