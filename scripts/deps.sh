@@ -6,8 +6,8 @@ set -eu
 
 build="gcc libc6-dev pkg-config libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev"
 run="gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav"
-# x264 encodes the test videos; the RTSP server and Xvfb stand in for a scanner and a monitor;
-# systemd brings a real journald and `systemd-analyze`; the CUDA kernels are compiled for the host.
+# g++ compiles the CUDA kernels for the host; x264 encodes the test videos; the RTSP server and Xvfb
+# stand in for a scanner and a monitor; systemd brings a real journald and `systemd-analyze`.
 test="g++ gstreamer1.0-plugins-ugly gstreamer1.0-rtsp libgstrtspserver-1.0-dev gstreamer1.0-x xvfb systemd util-linux"
 
 case "${1:-run}" in

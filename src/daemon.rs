@@ -128,8 +128,7 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
         WHY = model.why(),
         "scorer chosen"
     );
-    let analyzer =
-        Analyzer::new(preset.name.clone(), model, config.scoring.clone(), preset.layout.clone());
+    let analyzer = Analyzer::new(preset.name.clone(), model, config.scoring.clone(), preset.layout);
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -143,7 +142,7 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
     result
 }
 
-/// A parameter's TOML value as the text that its GObject property is parsed from.
+/// A parameter's TOML value as the text that its `GObject` property is parsed from.
 fn param_text(value: &toml::Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_string)
 }

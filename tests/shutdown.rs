@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 fn daemon(socket: &Path, more: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_sonofuse"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -19,10 +21,8 @@ fn daemon(socket: &Path, more: &[&str]) -> Child {
         .unwrap()
 }
 
-fn signal(child: &Child, name: &str) {
-    let done =
-        Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
-    assert!(done.success());
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
 }
 
 /// Waits generously: the claim is that it ends, the time is measured elsewhere.
@@ -42,7 +42,7 @@ fn ends(child: &mut Child) -> std::process::ExitStatus {
 
 #[test]
 fn a_signal_while_it_runs_ends_it_with_success_and_no_socket() {
-    for name in ["INT", "TERM"] {
+    for name in [Signal::INT, Signal::TERM] {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("readings.sock");
         let mut child = daemon(&socket, &[]);
@@ -52,9 +52,9 @@ fn a_signal_while_it_runs_ends_it_with_success_and_no_socket() {
         signal(&child, name);
         // Read on, as a terminal does, so that a full pipe is not what holds it.
         let reader = std::thread::spawn(move || lines.for_each(drop));
-        assert!(ends(&mut child).success(), "SIG{name}");
+        assert!(ends(&mut child).success(), "{name:?}");
         reader.join().unwrap();
-        assert!(!socket.exists(), "SIG{name} left the socket behind");
+        assert!(!socket.exists(), "{name:?} left the socket behind");
     }
 }
 
@@ -65,7 +65,7 @@ fn a_signal_at_any_moment_of_the_start_leaves_no_socket() {
         let socket = dir.path().join("readings.sock");
         let mut child = daemon(&socket, &[]);
         std::thread::sleep(Duration::from_millis(delay_ms));
-        signal(&child, "INT");
+        signal(&child, Signal::INT);
         let mut out = child.stdout.take().unwrap();
         let reader = std::thread::spawn(move || out.read_to_end(&mut Vec::new()));
         ends(&mut child);

@@ -340,7 +340,7 @@ impl Frame {
                 let chroma = self.plane_row(1, y / 2);
                 let k = self.format.colorimetry.coefficients();
                 for (i, (o, &l)) in out.iter_mut().zip(luma).enumerate() {
-                    let c = (x0 + i) / 2 * 2;
+                    let c = ((x0 + i) >> 1) << 1;
                     *o = to_rgb(k, l, chroma[c], chroma[c + 1]);
                 }
             }
@@ -349,7 +349,7 @@ impl Frame {
                 let (cb, cr) = (self.plane_row(1, y / 2), self.plane_row(2, y / 2));
                 let k = self.format.colorimetry.coefficients();
                 for (i, (o, &l)) in out.iter_mut().zip(luma).enumerate() {
-                    let c = (x0 + i) / 2;
+                    let c = (x0 + i) >> 1;
                     *o = to_rgb(k, l, cb[c], cr[c]);
                 }
             }

@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+mod build;
 pub mod cache;
 #[doc(hidden)]
 pub mod check;
@@ -30,6 +31,7 @@ pub mod params;
 mod probe;
 mod scorer;
 
+pub use build::{Built, Order, build};
 pub use driver::{Cuda, DRIVER_VARIABLE, DeviceInfo};
 pub use error::{CallError, GpuError};
 pub use network::{NetworkSource, size_range};

@@ -37,7 +37,7 @@ static std::set<Handle> objects;       // streams, events, modules, graphs, exec
 static Works queue;
 static Works* recording = nullptr;
 static int retained = 0;
-static int current = 0;
+static thread_local int current = 0;
 
 typedef std::lock_guard<std::recursive_mutex> Lock;
 

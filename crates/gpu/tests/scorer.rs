@@ -376,3 +376,38 @@ fn what_the_device_cannot_do_is_an_error_that_says_so() {
     assert!(error.contains("this machine has 0"), "{error}");
     stand_in.assert_clean();
 }
+
+#[test]
+fn a_scorer_may_move_to_the_infer_thread_and_goes_on_there() {
+    fn moves<T: Send>(_: &T) {}
+    let stand_in = StandIn::new();
+    let input = input(fixed(24, 24));
+    let mut scorer = load(&stand_in, &input, Options::default()).unwrap();
+    moves(&scorer);
+    let frame = frame(PixelFormat::Nv12, 1);
+    let want = means(&reference(&frame, &boxes(), &input));
+    let view = DualView::new(&frame, boxes_static()).unwrap();
+    assert_eq!(scorer.score(&view).unwrap().numbers, want);
+    std::thread::scope(|scope| {
+        let moved = scope.spawn(|| {
+            let mut scorer = scorer;
+            scorer.score(&view).unwrap().numbers.clone()
+        });
+        assert_eq!(moved.join().unwrap(), want);
+    });
+    stand_in.assert_clean();
+}
+
+#[test]
+fn a_view_that_is_too_narrow_is_an_error_and_nothing_is_under_way() {
+    let stand_in = StandIn::new();
+    let input = input(native(64, 100));
+    let mut scorer = load(&stand_in, &input, Options::default()).unwrap();
+    let frame = frame(PixelFormat::Nv12, 1);
+    let narrow = layout(region(0, 0, 300, 9), region(0, 0, 300, 9), None);
+    let error = scorer.score(&DualView::new(&frame, &narrow).unwrap()).unwrap_err();
+    assert!(matches!(error, GpuError::Preprocess(_)) && !error.is_temporary(), "{error}");
+    assert!(scorer.read_input().is_err(), "nothing was fed");
+    let want = means(&reference(&frame, &boxes(), &input));
+    assert_eq!(scorer.score(&DualView::new(&frame, &boxes()).unwrap()).unwrap().numbers, want);
+}

@@ -12,7 +12,8 @@ use common::{StandIn, fixed, input, layout, native, noise, region};
 use sonofuse_core::frame::{Colorimetry, PixelFormat};
 use sonofuse_core::manifest::{Input, Output, OutputKind};
 use sonofuse_core::preprocess::{DualView, FusionInput, Preprocessor};
-use sonofuse_gpu::{GpuError, GpuScorer, NetworkSource, Options, check, size_range};
+use sonofuse_gpu::cache::{Cache, EngineKey, Obtained, Precision, Shapes};
+use sonofuse_gpu::{GpuError, GpuScorer, NetworkSource, Options, Order, build, check, size_range};
 use sonofuse_tensorrt::{Library, OnnxParser, Typing};
 
 const OPEN: &str = "fake-onnx
@@ -240,4 +241,101 @@ fn the_sizes_that_an_engine_takes_are_read_from_it() {
     assert_eq!(size_range(&engine(OPEN), &input).unwrap(), [[16, 16], [160, 128]]);
     let closed = OPEN.replace("-1,-1", "20,30");
     assert_eq!(size_range(&engine(&closed), &input).unwrap(), [[30, 20], [30, 20]]);
+}
+
+fn key(nvinfer: &Nvinfer, driver: &StandIn, shapes: Shapes) -> EngineKey {
+    let cuda = driver.open();
+    let device = cuda.device(0).unwrap();
+    EngineKey::here(cuda, &device, nvinfer.library(), &"AB".repeat(32), shapes).unwrap()
+}
+
+#[test]
+fn an_engine_is_built_stored_loaded_and_scores_in_every_version() {
+    for version in [8601, 100_300, 110_100] {
+        let (driver, nvinfer) = (StandIn::new(), Nvinfer::new(version));
+        {
+            let folder = tempfile::tempdir().unwrap();
+            let cache = Cache::open(folder.path()).unwrap();
+            let input = input(native(16, 128));
+            let mut key = key(&nvinfer, &driver, Shapes::of(&input.size));
+            if version < 110_000 {
+                key.precision = Precision::Fp16;
+            }
+            let order = Order {
+                cuda: driver.open(),
+                device: 0,
+                library: nvinfer.library(),
+                onnx: OPEN.as_bytes(),
+                input: &input,
+                key: &key,
+            };
+            let make = || {
+                let built = build(&order, &cache.timings(&key), None)?;
+                cache.store_timings(&key, &built.timings).unwrap();
+                assert!(built.off_dla.is_empty());
+                Ok::<_, Failed>(built.plan)
+            };
+            let start = |plan: &[u8]| {
+                let kind = OutputKind::BenignMalignant;
+                Ok(load(&driver, &input, kind, nvinfer.source(plan))?)
+            };
+            for expected in [Obtained::Built, Obtained::Stored] {
+                let (mut scorer, how) = cache.obtain(&key, "demo", make, start).unwrap();
+                assert_eq!(how, expected);
+                let golden = FusionInput::golden(128, 16);
+                let numbers = &scorer.score_input(&golden).unwrap().numbers;
+                assert_eq!(*numbers, sum_and_count(&golden));
+            }
+            assert!(!cache.timings(&key).is_empty());
+            // A plan of another TensorRT under this key (a copied disk): built again.
+            let other = Nvinfer::new(if version == 8601 { 100_300 } else { 8601 });
+            let shape = std::time::Duration::ZERO;
+            cache.store(&key, "demo", shape, &other.plan(OPEN)).unwrap();
+            let (_, how) = cache.obtain(&key, "demo", make, start).unwrap();
+            assert!(
+                matches!(&how, Obtained::BuiltAgain(why) if why.contains("of version")),
+                "{how:?}"
+            );
+        }
+        driver.assert_clean();
+        assert_eq!((nvinfer.get("live"), nvinfer.get("violations")), (0, 0), "{version}");
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+    #[error(transparent)]
+    Cache(#[from] sonofuse_gpu::cache::CacheError),
+}
+
+#[test]
+fn a_build_that_cannot_be_says_why() {
+    let (driver, nvinfer) = (StandIn::new(), Nvinfer::new(110_100));
+    let input = input(native(16, 128));
+    let good = key(&nvinfer, &driver, Shapes::of(&input.size));
+    let fails = |onnx: &str, key: &EngineKey| {
+        let order = Order {
+            cuda: driver.open(),
+            device: 0,
+            library: nvinfer.library(),
+            onnx: onnx.as_bytes(),
+            input: &input,
+            key,
+        };
+        build(&order, &[], None).unwrap_err().to_string()
+    };
+    let error = fails(&OPEN.replace("elastogram", "colours"), &good);
+    assert!(
+        error.contains("lacks the input \"elastogram\"") && error.contains("colours"),
+        "{error}"
+    );
+    let error = fails(OPEN, &EngineKey { precision: Precision::Fp16, ..good.clone() });
+    assert!(error.contains("convert the ONNX model to fp16"), "{error}");
+    let error = fails(OPEN, &EngineKey { dla_core: Some(0), ..good.clone() });
+    assert!(error.contains("DLA core"), "{error}");
+    assert!(!fails("no model", &good).is_empty());
+    driver.assert_clean();
+    assert_eq!(nvinfer.get("live"), 0);
 }

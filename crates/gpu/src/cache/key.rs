@@ -2,8 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use sonofuse_core::manifest::InputSize;
+use sonofuse_tensorrt::Library;
 
 use super::hex;
+use crate::driver::{Cuda, DeviceInfo};
+use crate::error::GpuError;
 
 /// Version of the key's form and of how this crate builds: raised when either changes.
 pub const KEY_SCHEMA: u32 = 1;
@@ -30,6 +34,26 @@ pub struct Shapes {
     pub opt: [u32; 2],
     /// The largest.
     pub max: [u32; 2],
+}
+
+impl Shapes {
+    /// The sizes that a manifest's input can have, tuned for the usual box: as wide as the largest and
+    /// 3/8 as high.
+    pub fn of(size: &InputSize) -> Self {
+        match *size {
+            InputSize::Fixed { width_px, height_px } => {
+                let size = [width_px, height_px];
+                Self { min: size, opt: size, max: size }
+            }
+            InputSize::Native { min_side_px, max_side_px, multiple_px, .. } => {
+                // As `core::preprocess::target_size` rounds the limits inwards.
+                let least = min_side_px.div_ceil(multiple_px) * multiple_px;
+                let most = (max_side_px / multiple_px * multiple_px).max(least);
+                let high = (most * 3 / 8).div_ceil(multiple_px) * multiple_px;
+                Self { min: [least; 2], opt: [most, high.clamp(least, most)], max: [most; 2] }
+            }
+        }
+    }
 }
 
 /// Everything that a plan depends on. Two keys are equal exactly when a plan of one serves the other.
@@ -61,6 +85,33 @@ pub struct EngineKey {
 }
 
 impl EngineKey {
+    /// The key of an engine for this machine: 32-bit on the GPU without a limit, to be changed by
+    /// the caller.
+    ///
+    /// # Errors
+    /// [`GpuError`] where the driver does not tell its version.
+    pub fn here(
+        cuda: Cuda,
+        device: &DeviceInfo,
+        library: Library,
+        model_sha256: &str,
+        shapes: Shapes,
+    ) -> Result<Self, GpuError> {
+        Ok(Self {
+            schema: KEY_SCHEMA,
+            tensorrt: library.version().to_string(),
+            device: device.name.clone(),
+            architecture: device.architecture(),
+            multiprocessors: device.multiprocessors,
+            driver: cuda.version()?,
+            model_sha256: model_sha256.to_ascii_lowercase(),
+            precision: Precision::Fp32,
+            dla_core: None,
+            workspace: None,
+            shapes,
+        })
+    }
+
     /// The text that digests are made of: JSON with the fields in their order.
     pub fn canonical(&self) -> String {
         // Nothing in a key can fail to be written: no map, no float.

@@ -249,3 +249,22 @@ fn an_engine_is_built_when_missing_and_once_more_when_it_does_not_start() {
     assert_eq!(error.to_string(), "of another GPU");
     assert_eq!(cache.load(&key()).unwrap(), None);
 }
+
+#[test]
+fn the_sizes_of_a_manifest_hold_every_size_that_a_crop_can_get() {
+    use sonofuse_core::manifest::InputSize;
+    use sonofuse_core::preprocess::target_size;
+    let fixed = InputSize::Fixed { width_px: 224, height_px: 200 };
+    assert_eq!(Shapes::of(&fixed), Shapes { min: [224, 200], opt: [224, 200], max: [224, 200] });
+    for (min_side_px, max_side_px, multiple_px) in [(64, 448, 1), (64, 448, 32), (60, 62, 16)] {
+        let size = InputSize::Native { min_side_px, max_side_px, multiple_px, view_width_px: None };
+        let Shapes { min, opt, max } = Shapes::of(&size);
+        let holds = |got: [u32; 2]| (0..2).all(|i| (min[i]..=max[i]).contains(&got[i]));
+        assert!(holds(opt), "{opt:?}");
+        for crop in [[1, 1], [900, 450], [450, 165], [64, 64], [448, 64], [3000, 2999]] {
+            if let Ok(got) = target_size(&size, crop[0], crop[1], 800) {
+                assert!(holds(got), "{size:?} {crop:?} {got:?}");
+            }
+        }
+    }
+}

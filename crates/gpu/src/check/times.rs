@@ -50,7 +50,8 @@ fn around(
         result => result?,
     };
     let view = DualView::new(&case.frame, &case.layout)?;
-    for _ in 0..20 {
+    // Long enough for a graph.
+    for _ in 0..settings.timed.clamp(5, 20) {
         scorer.score(&view)?;
     }
     let mut times = Vec::with_capacity(settings.timed);

@@ -1,0 +1,132 @@
+//! Building an engine: ONNX to a plan for one device. Takes seconds to many minutes and all of the
+//! GPU; never on the live path. One thread.
+
+use std::ffi::CString;
+
+use sonofuse_core::manifest::Input;
+use sonofuse_tensorrt::{Error, GpuFallback, Library, OnnxParser, ProgressMonitor, Typing};
+
+use crate::cache::{EngineKey, Precision};
+use crate::driver::{Context, Cuda};
+use crate::error::GpuError;
+
+/// What is to be built, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'o> {
+    /// The driver.
+    pub cuda: Cuda,
+    /// Number of the device.
+    pub device: usize,
+    /// TensorRT.
+    pub library: Library,
+    /// The model.
+    pub onnx: &'o [u8],
+    /// What its manifest says of its inputs.
+    pub input: &'o Input,
+    /// Precision, limits and sizes.
+    pub key: &'o EngineKey,
+}
+
+/// A plan, and what was learnt while it was built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Built {
+    /// The plan.
+    pub plan: Vec<u8>,
+    /// Timings for the next build.
+    pub timings: Vec<u8>,
+    /// Layers that the DLA cannot run and the GPU does instead; empty without a DLA.
+    pub off_dla: Vec<String>,
+}
+
+/// Builds the plan of a key.
+///
+/// `timings` are those of earlier builds, or empty. `progress` is told how far the build is, where
+/// TensorRT tells (10 and later), and may cancel it.
+///
+/// # Errors
+/// [`GpuError::Network`] with TensorRT's words (an ONNX operator it lacks, no memory, cancelled, fp16
+/// of an fp32 model in TensorRT 11); [`GpuError::Unfit`] where the model has other inputs than the
+/// manifest says.
+pub fn build(
+    order: &Order<'_>,
+    timings: &[u8],
+    progress: Option<Box<dyn ProgressMonitor>>,
+) -> Result<Built, GpuError> {
+    let &Order { cuda, device, library, onnx, input, key } = order;
+    // TensorRT builds for the current device.
+    let context = Context::new(cuda, device)?;
+    context.enter()?;
+    let builder = library.create_builder()?;
+    let typing = if key.precision == Precision::Model { Typing::Strong } else { Typing::Default };
+    let mut network = builder.create_network(typing)?;
+    OnnxParser::open(library)?.parse(&mut network, onnx)?;
+    let mut config = builder.create_config()?;
+    // An inference that stays on one stream is captured whole.
+    config.set_max_aux_streams(0);
+    if let Some(bytes) = key.workspace {
+        config.set_workspace_limit(usize::try_from(bytes).unwrap_or(usize::MAX))?;
+    }
+    if key.precision == Precision::Fp16 {
+        config.allow_fp16()?;
+    }
+    if let Some(core) = key.dla_core {
+        config.use_dla(core as usize, GpuFallback::Allowed)?;
+    }
+    if !config.load_timing_cache(timings)? {
+        tracing::info!("the timings are of another machine: everything is timed anew");
+    }
+    if let Some(progress) = progress
+        && let Err(error) = config.set_progress_monitor(Told(progress))
+    {
+        match error {
+            Error::NotInThisVersion { .. } => tracing::debug!(%error, "building without progress"),
+            error => return Err(error.into()),
+        }
+    }
+    let mut profile = builder.create_profile()?;
+    let mut open = false;
+    for name in [&input.bmode.name, &input.elastogram.name] {
+        let name = CString::new(name.as_str())
+            .map_err(|_| GpuError::Unfit(format!("the name {name:?} holds a zero byte")))?;
+        let inputs = network.inputs();
+        let Some(tensor) = inputs.iter().find(|tensor| tensor.name == name) else {
+            let has: Vec<_> = inputs.iter().map(|tensor| tensor.name.to_string_lossy()).collect();
+            return Err(GpuError::Unfit(format!(
+                "the model lacks the input {name:?}; it has {has:?}"
+            )));
+        };
+        if tensor.shape.is_known() {
+            continue;
+        }
+        let shape = |[width, height]: [u32; 2]| [1, 3, i64::from(height), i64::from(width)];
+        let shapes = &key.shapes;
+        profile.set(&name, &shape(shapes.min), &shape(shapes.opt), &shape(shapes.max))?;
+        open = true;
+    }
+    if open {
+        config.add_profile(&profile)?;
+    }
+    let off_dla =
+        if key.dla_core.is_some() { config.layers_off_dla(&network)? } else { Vec::new() };
+    if !off_dla.is_empty() {
+        tracing::warn!(layers = off_dla.len(), "the DLA cannot run all layers: the GPU does");
+    }
+    let plan = builder.build(&network, &mut config)?.to_vec();
+    let timings = config.timing_cache()?.map(|bytes| bytes.to_vec()).unwrap_or_default();
+    Ok(Built { plan, timings, off_dla })
+}
+
+/// Passes on what TensorRT tells.
+struct Told(Box<dyn ProgressMonitor>);
+
+impl ProgressMonitor for Told {
+    fn phase_start(&self, phase: &str, parent: Option<&str>, steps: u32) {
+        self.0.phase_start(phase, parent, steps);
+    }
+    fn step_complete(&self, phase: &str, step: u32) -> std::ops::ControlFlow<()> {
+        self.0.step_complete(phase, step)
+    }
+    fn phase_finish(&self, phase: &str) {
+        self.0.phase_finish(phase);
+    }
+}
