@@ -5,7 +5,7 @@ use crate::simd::{Isa, Kernel, Simd};
 /// The time of one step of a run, as its team's first thread saw it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepTime {
-    /// What was run: `branch 0 conv 3 256→256 56×56`, or `head`.
+    /// What was run: `branch 0 conv 256→256 56×56`, or `head`.
     pub step: String,
     /// Multiplications and additions that the step takes by definition, not by Winograd.
     pub operations: u64,
