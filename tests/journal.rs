@@ -55,8 +55,11 @@ fn journal(target: &str, wrap: &[&str]) -> Option<Vec<Value>> {
         .output()
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
+    // A container without the right to mount, or a chroot whose root is no mount point.
+    let no_mounts = ["Operation not permitted", "root filesystem propagation"];
     if !output.status.success()
-        && (errors.contains("Operation not permitted") || output.status.code() == Some(77))
+        && (no_mounts.iter().any(|words| errors.contains(words))
+            || output.status.code() == Some(77))
     {
         eprintln!("skipped: this machine does not allow mounts: {errors}");
         return None;
