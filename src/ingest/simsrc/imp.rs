@@ -256,10 +256,14 @@ impl BaseSrcImpl for SimSrc {
             fps: f64::from(rate.numer()) / f64::from(rate.denom()),
             exam_s,
         };
-        let simulator = Simulator::new(config).map_err(|e| {
+        let mut simulator = Simulator::new(config).map_err(|e| {
             gst::element_imp_error!(self, gst::StreamError::Format, ("{e}"));
             gst::loggable_error!(CATEGORY, "{e}")
         })?;
+        // The first picture prepares the examination; drawn now, it does not become latency.
+        let stride = info.stride()[0];
+        let mut first = vec![0; info.size()];
+        simulator.render(0, &mut first, usize::try_from(stride).unwrap_or(info.size()));
         *lock(&self.run) =
             Some(Run { simulator, info, rate, next: 0, origin: None, skipped: 0, truth: None });
         Ok(())
@@ -312,7 +316,11 @@ impl SimSrc {
     /// Draws the next picture into `buffer` and tells its time and truth.
     fn draw(&self, buffer: &mut gst::BufferRef) -> Result<(), gst::FlowError> {
         let live = self.obj().is_live();
+        // The base class lets every picture go so late as the first one was drawn; that is the
+        // source's latency, not a picture that came too late.
+        let latency = self.obj().query_latency().ok().and_then(|(_, min, _)| min);
         let running = self.obj().current_running_time().filter(|_| live);
+        let running = running.map(|now| now.saturating_sub(latency.unwrap_or_default()));
         let mut guard = lock(&self.run);
         let run = guard.as_mut().ok_or(gst::FlowError::NotNegotiated)?;
         let (index, pts) = run.take(running);
