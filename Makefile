@@ -3,7 +3,7 @@ SECONDS ?=
 CARGO ?= cargo
 BIN = target/release/sonofuse
 
-.PHONY: demo test test-systemd test-trt-rtx lint build bench bench-peers install deps-run deps-test clean
+.PHONY: demo test test-arm64 test-systemd test-trt-rtx lint build bench bench-peers install deps-run deps-test clean
 
 ## demo: install what is missing, build, and print live scores from the simulator (SECONDS=20 ends by itself)
 demo: build
@@ -34,6 +34,10 @@ bench: build
 ## bench-peers: our CPU engine against onnxruntime and rten in one run (installs the wheel into a temporary folder)
 bench-peers:
 	scripts/bench-peers.sh
+
+## test-arm64: the CPU engine's NEON kernels under qemu-user (the script's head says what it needs)
+test-arm64:
+	crates/cpu/tests/arm64.sh
 
 ## test-trt-rtx: build the models with TensorRT-RTX's own parser and builder (from PyPI, no GPU needed)
 test-trt-rtx:
