@@ -46,8 +46,8 @@ pub struct BenchArgs {
     #[arg(long, value_name = "PRESET", conflicts_with = "path")]
     pub preset: Option<String>,
     /// Value for one of the preset's parameters, as device=/dev/video2.
-    #[arg(long, value_name = "NAME=VALUE", conflicts_with = "path")]
-    pub param: Vec<String>,
+    #[arg(long, value_name = "NAME=VALUE", conflicts_with = "path", value_parser = super::run::parameter)]
+    pub param: Vec<(String, String)>,
     /// Video or image file whose pictures are taken.
     #[arg(long, value_name = "FILE")]
     pub path: Option<PathBuf>,
@@ -114,10 +114,7 @@ fn open(
     let name = args.preset.as_deref().unwrap_or("simulator");
     ingest::init().map_err(|e| inputs::ingest_failed(&e))?;
     let mut preset = Preset::load(name, &loaded.preset_dirs()).map_err(preset_failed)?;
-    for set in &args.param {
-        let (param, value) = set.split_once('=').ok_or_else(|| {
-            CliError::new(Exit::Usage, format!("--param {set}: write it as NAME=VALUE"))
-        })?;
+    for (param, value) in &args.param {
         preset.set(param, value).map_err(preset_failed)?;
     }
     let frames = ingest::open_preset(&preset).map_err(|e| inputs::ingest_failed(&e))?;

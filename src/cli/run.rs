@@ -48,7 +48,8 @@ pub struct RunArgs {
     snapshot: Option<PathBuf>,
 }
 
-fn parameter(text: &str) -> Result<(String, String), String> {
+/// Takes a preset's parameter apart: `NAME=VALUE`.
+pub(super) fn parameter(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
     Ok((name.to_string(), value.to_string()))
 }

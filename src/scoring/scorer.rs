@@ -47,7 +47,7 @@ pub(super) fn logit(kind: OutputKind, numbers: &[f32]) -> Result<Logit, ScorerEr
     let logit = match (kind, numbers) {
         (OutputKind::Logit, [z]) => *z,
         (OutputKind::BenignMalignant, [benign, malignant]) => malignant - benign,
-        _ => return Err(ScorerError::Shape { found: numbers.len(), expected: kind.len() }),
+        _ => return Err(ScorerError::Shape { found: numbers.len(), expected: kind.count() }),
     };
     Logit::new(logit).ok_or_else(|| ScorerError::NotFinite(format!("{numbers:?}")))
 }

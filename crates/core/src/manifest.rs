@@ -174,16 +174,11 @@ pub enum OutputKind {
 
 impl OutputKind {
     /// How many numbers the network gives.
-    pub const fn len(self) -> usize {
+    pub const fn count(self) -> usize {
         match self {
             Self::Logit => 1,
             Self::BenignMalignant => 2,
         }
-    }
-
-    /// Always false: there is always a number.
-    pub const fn is_empty(self) -> bool {
-        false
     }
 }
 

@@ -154,10 +154,10 @@ impl TensorRtNetwork {
         let output_name = name(&output.name)?;
         fits(engine.tensors(), &inputs, &output_name)?;
         let outputs = engine.tensor(&output_name)?.shape.elements().unwrap_or(0);
-        if outputs != output.kind.len() {
+        if outputs != output.kind.count() {
             return Err(GpuError::Unfit(format!(
                 "its output {output_name:?} holds {outputs} numbers, the manifest says {}",
-                output.kind.len()
+                output.kind.count()
             )));
         }
         let context = engine.create_context()?;
