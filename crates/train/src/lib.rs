@@ -8,4 +8,5 @@
 pub mod export;
 pub mod network;
 pub mod onnx;
+pub mod sample;
 pub mod stand_in;
