@@ -7,6 +7,7 @@
 
 pub mod data;
 pub mod demo;
+pub mod evaluate;
 pub mod export;
 pub mod network;
 pub mod onnx;
