@@ -3,6 +3,12 @@
 //! Seeds, cohorts, input, network and schedule are constants here, chosen before any result was
 //! seen; `sonofuse-train demo` with no options trains it again. Simulated tissue only.
 
+mod judge;
 mod recipe;
+mod run;
+mod write;
 
-pub use recipe::{Cohorts, INPUT_SIDES_PX, cohorts, input};
+pub use judge::{BINS, Figures, Settings};
+pub use recipe::{Cohorts, INPUT_SIDES_PX, architecture, cohorts, input, plan};
+pub use run::{DemoError, Judged, Place, Report, run};
+pub use write::{markdown, write};

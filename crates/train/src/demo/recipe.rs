@@ -5,6 +5,9 @@ use sonofuse_sim::Skin;
 
 use crate::data::simulated::{self, Cohort};
 use crate::data::{DataError, small_input};
+use crate::fit::Plan;
+use crate::model::{Architecture, Backbone, Head, Method};
+use crate::network::{Network, folded};
 
 /// Least and largest side of the crops and the width of a view at whose scale they are made, in
 /// pixels: about 4 px a millimetre on a probe 40 mm wide. The least is what the 4×4 bins need after
@@ -70,10 +73,42 @@ pub fn cohorts(scale: f64) -> Result<Cohorts, DataError> {
     let cohorts = Cohorts {
         train: cohort("train", 10_000_000, 2400.0, 2, &TRAINED),
         validation: cohort("validation", 20_000_000, 770.0, 2, &validated),
-        test: cohort("test", 30_000_000, 1000.0, 2, &HELD_OUT),
+        test: cohort("test", 30_000_000, 2000.0, 2, &HELD_OUT),
     };
     simulated::check_apart(&[&cohorts.train, &cohorts.validation], &cohorts.test)?;
     Ok(cohorts)
+}
+
+/// A network of the demo's size: VGG16 with spatial pyramid pooling at an eighth of its width.
+pub fn architecture(method: Method) -> Architecture {
+    Architecture {
+        backbone: Backbone::Vgg16,
+        divisor: 8,
+        method,
+        head: Head::Spp,
+        hidden: Some(128),
+        norm: true,
+        ..Architecture::default()
+    }
+}
+
+/// How it is trained.
+pub fn plan(scale: f64) -> Plan {
+    Plan {
+        epochs: ((12.0 * scale).round() as usize).max(1),
+        batch: 16,
+        rate: 1e-3,
+        seed: 1,
+        patience: Some(6),
+        ..Plan::default()
+    }
+}
+
+/// Numbers in a network as it is exported.
+pub fn parameters(network: &Network) -> usize {
+    let network = folded(network);
+    let convs: usize = network.convs().iter().map(|c| c.weight.len() + c.bias.len()).sum();
+    convs + network.layers.iter().map(|l| l.weight.len() + l.bias.len()).sum::<usize>()
 }
 
 #[cfg(test)]
