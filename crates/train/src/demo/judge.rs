@@ -63,7 +63,7 @@ pub struct Figures {
 ///
 /// # Errors
 /// [`EvaluateError`].
-pub fn settle(validation: &[Prediction]) -> Result<Settings, EvaluateError> {
+pub(super) fn settle(validation: &[Prediction]) -> Result<Settings, EvaluateError> {
     let scores = logits(validation)?;
     let calibration = calibration::fit(&scores, calibration::Method::TemperatureAndBias)?;
     let probabilities = probabilities(validation, &calibration)?;
@@ -79,7 +79,7 @@ pub fn settle(validation: &[Prediction]) -> Result<Settings, EvaluateError> {
 ///
 /// # Errors
 /// [`EvaluateError`].
-pub fn judge(test: &[Prediction], settings: &Settings) -> Result<Figures, EvaluateError> {
+pub(super) fn judge(test: &[Prediction], settings: &Settings) -> Result<Figures, EvaluateError> {
     let probabilities = probabilities(test, &settings.calibration)?;
     let confusion = Confusion::at(&probabilities, f64::from(settings.threshold.malignancy));
     let bootstrap = Bootstrap::default();
@@ -102,7 +102,7 @@ pub fn judge(test: &[Prediction], settings: &Settings) -> Result<Figures, Evalua
 
 /// The ranges of the channels' means and spreads over samples, with some room; `None` when a sample
 /// has no elastogram.
-pub fn ranges<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Option<OutOfDistribution> {
+pub(super) fn ranges<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Option<OutOfDistribution> {
     const NONE: [[f32; 2]; 3] = [[f32::INFINITY, f32::NEG_INFINITY]; 3];
     let mut all = [NONE; 4];
     for s in samples {
@@ -129,7 +129,7 @@ pub fn ranges<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Option<OutOf
 }
 
 /// Samples that the daemon would withhold as unlike the training set.
-pub fn refused(ranges: &OutOfDistribution, samples: &[Sample]) -> usize {
+pub(super) fn refused(ranges: &OutOfDistribution, samples: &[Sample]) -> usize {
     samples
         .iter()
         .filter(|s| {
