@@ -6,6 +6,7 @@
 //! [`export`], which writes the same network as ONNX.
 
 pub mod data;
+pub mod evaluate;
 pub mod export;
 pub mod network;
 pub mod onnx;
