@@ -9,5 +9,6 @@ pub mod evaluate;
 pub mod export;
 pub mod network;
 pub mod onnx;
+pub mod plot;
 pub mod sample;
 pub mod stand_in;
