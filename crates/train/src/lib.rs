@@ -5,6 +5,7 @@
 //! [`network::forward`], the reference arithmetic behind the manifest's known answers, and by
 //! [`export`], which writes the same network as ONNX.
 
+pub mod data;
 pub mod evaluate;
 pub mod export;
 pub mod network;
