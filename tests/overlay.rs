@@ -71,6 +71,7 @@ fn reading(size: [u32; 2], layout: ScreenLayout) -> Reading {
             name: "demo".into(),
             digest: "3fa9c1d200".into(),
             backend: "rten".into(),
+            why: String::new(),
             trained: false,
         },
         notice: sonofuse_core::NOTICE.into(),

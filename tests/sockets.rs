@@ -37,6 +37,7 @@ fn reading(sequence: u64) -> Reading {
             name: "demo".into(),
             digest: "0".into(),
             backend: "rten".into(),
+            why: String::new(),
             trained: false,
         },
         notice: sonofuse_core::NOTICE.into(),
