@@ -3,7 +3,7 @@
 use sonofuse_core::reading::{Latency, ModelInfo, Outcome, Reading};
 
 /// A live reading of 63 % over four elastograms, without a layout.
-pub fn scored(captured_ns: u64) -> Reading {
+pub(crate) fn scored(captured_ns: u64) -> Reading {
     Reading {
         source: "simulator".into(),
         sequence: 1,
