@@ -21,6 +21,7 @@ mod onnx;
 mod run;
 mod simd;
 mod team;
+pub mod train;
 mod weights;
 mod winograd;
 
