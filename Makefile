@@ -3,7 +3,7 @@ SECONDS ?=
 CARGO ?= cargo
 BIN = target/release/sonofuse
 
-.PHONY: demo test build-arm64 test-arm64 test-systemd test-trt-rtx lint build bench bench-peers install deps-run deps-test clean
+.PHONY: help demo test build-arm64 test-arm64 test-systemd test-trt-rtx lint build bench bench-peers install deps-run deps-test clean
 
 ## demo: install what is missing, build, and print live scores from the simulator (SECONDS=20 ends by itself)
 demo: build
@@ -64,6 +64,10 @@ deps-run:
 	@scripts/deps.sh run
 deps-test:
 	@scripts/deps.sh test
+
+## help: these lines
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
 clean:
 	$(CARGO) clean

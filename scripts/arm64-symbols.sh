@@ -1,43 +1,39 @@
 #!/bin/sh
-# Holds the symbols that a binary asks for against what JetPack 6 has: glibc 2.35, GStreamer 1.20.
+# Holds the symbols that a binary asks for against what JetPack 6 (Ubuntu 22.04) has: glibc 2.35,
+# GLib 2.72, GStreamer 1.20.
 #
-#   scripts/arm64-symbols.sh BINARY SYSROOT
+#   scripts/arm64-symbols.sh BINARY
 #
-# glibc's versions stand in the binary. GStreamer's do not: Debian's packages say for each symbol of a
+# glibc's versions stand in the binary. The others' do not: Debian's packages say for each symbol of a
 # library the release in which it first appeared, in /var/lib/dpkg/info/*.symbols.
 set -eu
 binary=$1
-root=$2
-glibc_most=2.35
-gst_most=1.20.99
+info=/var/lib/dpkg/info
+
+# Fails when version $1 is newer than $2.
+at_most() { [ "$(printf '%s\n' "$1" "$2" | sort -V | tail -n 1)" = "$2" ]; }
 
 newest=$(aarch64-linux-gnu-readelf -W --dyn-syms --version-info "$binary" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
-echo "newest glibc symbol: ${newest:-none}"
-[ "$(printf '%s\n' "${newest#GLIBC_}" $glibc_most | sort -V | tail -n 1)" = $glibc_most ] || {
-    echo "the binary needs $newest, JetPack 6 has GLIBC_$glibc_most" >&2
-    exit 1
-}
+echo "newest glibc symbol: $newest"
+at_most "${newest#GLIBC_}" 2.35 || { echo "JetPack 6 has glibc 2.35" >&2; exit 1; }
 
-symbols=$(cat "$root"/var/lib/dpkg/info/libgst*.symbols /var/lib/dpkg/info/libgst*.symbols 2>/dev/null || true)
-[ -n "$symbols" ] || { echo "no .symbols file of Debian's GStreamer packages: install libgstreamer1.0-0 and libgstreamer-plugins-base1.0-0" >&2; exit 69; }
-wanted=$(aarch64-linux-gnu-readelf -W --dyn-syms "$binary" | awk '$7 == "UND" { sub(/@.*/, "", $8); print $8 }' | grep '^gst_')
-printf '%s\n' "$symbols" | awk -v wanted="$wanted" '
-    BEGIN { n = split(wanted, names, "\n") }
-    $1 ~ /@Base$/ { name = $1; sub(/@.*/, "", name); since[name] = $2 }
-    END {
-        for (i = 1; i <= n; i++) {
-            if (!(names[i] in since)) { print "unknown " names[i] } else { print since[names[i]], names[i] }
-        }
-    }' | sort -V > "${TMPDIR:-/tmp}/gst-symbols.$$"
-trap 'rm -f "${TMPDIR:-/tmp}/gst-symbols.$$"' EXIT
-list=${TMPDIR:-/tmp}/gst-symbols.$$
-if grep '^unknown' "$list" >&2; then
-    echo "these symbols are in no GStreamer package of this machine" >&2
-    exit 1
-fi
-last=$(tail -n 1 "$list")
-echo "$(wc -l < "$list") GStreamer symbols, newest: $last"
-[ "$(printf '%s\n' "${last%% *}" $gst_most | sort -V | tail -n 1)" = $gst_most ] || {
-    echo "the binary needs $last, JetPack 6 has GStreamer 1.20" >&2
-    exit 1
+# hold NAME PREFIX MOST SYMBOLS-FILE…: the symbols that begin with PREFIX.
+hold() {
+    name=$1 prefix=$2 most=$3
+    shift 3
+    [ -e "$1" ] || { echo "$1 is not there: install the library's development package" >&2; exit 69; }
+    aarch64-linux-gnu-readelf -W --dyn-syms "$binary" |
+        awk -v prefix="^$prefix" '$7 == "UND" { sub(/@.*/, "", $8); if ($8 ~ prefix) print $8 }' |
+        awk '
+            NR == FNR { wanted[$1]; next }
+            $1 ~ /@Base$/ { symbol = $1; sub(/@.*/, "", symbol); if (symbol in wanted) { print $2, symbol; delete wanted[symbol] } }
+            END { for (symbol in wanted) print "unknown", symbol }' - "$@" | sort -V > "$list"
+    ! grep '^unknown' "$list" >&2 || { echo "these are in none of $*" >&2; exit 1; }
+    last=$(tail -n 1 "$list")
+    echo "$(wc -l < "$list") symbols of $name, newest: $last"
+    at_most "${last%% *}" "$most" || { echo "JetPack 6 has $name ${most%.99}" >&2; exit 1; }
 }
+list=$(mktemp)
+trap 'rm -f "$list"' EXIT
+hold GStreamer gst_ 1.20.99 $info/libgstreamer*.symbols
+hold GLib g_ 2.72.99 $info/libglib2.0-0*.symbols

@@ -53,7 +53,7 @@ build() {
     need $triplet-gcc $triplet-readelf
     rust_std
     cargo build --release --locked --target $target -p sonofuse
-    scripts/arm64-symbols.sh target/$target/release/sonofuse "$root"
+    scripts/arm64-symbols.sh target/$target/release/sonofuse
 }
 
 # sonofuse as the Jetson would run it; GStreamer's plugins from the sysroot, in this process, because

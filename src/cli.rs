@@ -11,6 +11,7 @@ use self::error::Exit;
 pub mod bench;
 pub mod check;
 pub mod doctor;
+pub mod engine;
 pub mod error;
 mod inputs;
 pub mod locate;
@@ -43,6 +44,7 @@ enum Command {
     Check(check::CheckArgs),
     Doctor(doctor::DoctorArgs),
     Bench(bench::BenchArgs),
+    Engine(engine::EngineArgs),
 }
 
 /// Runs the command named on the command line.
@@ -65,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(args),
         Command::Check(args) => check::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Engine(args) => engine::run(args),
         Command::Doctor(args) => doctor::run(args),
     };
     match done {

@@ -115,8 +115,7 @@ pub(super) fn load_model(loaded: &Loaded, name: Option<&str>) -> Result<Model, C
     let folder = loaded
         .model_dir(name.unwrap_or(&config.name))
         .map_err(|e| CliError::from_error(Exit::Config, &e))?;
-    scoring::load_with_threads(&folder, config.scorer, loaded.config.scoring.threads)
-        .map_err(|e| model_failed(&e))
+    scoring::load_on(&folder, &loaded.hardware()).map_err(|e| model_failed(&e))
 }
 
 /// A model that cannot be used, as a command's failure.

@@ -25,6 +25,7 @@ pub fn scored(captured_ns: u64) -> Reading {
             name: "demo".into(),
             digest: "0".into(),
             backend: "rten".into(),
+            why: String::new(),
             trained: false,
         },
         notice: sonofuse_core::NOTICE.into(),

@@ -17,9 +17,9 @@ pub enum Refused {
     /// The layout search found none.
     #[error("no dual view: {0}")]
     NoDualView(#[from] NoDualView),
-    /// The daemon would give no score.
-    #[error("the gate refuses it ({0})")]
-    Gate(String),
+    /// The daemon would give no score: its reason, and what it saw.
+    #[error("the gate refuses it ({0}): {1}")]
+    Gate(String, String),
     /// It does not fit the model's input.
     #[error("{0}")]
     Preprocess(#[from] PreprocessError),
@@ -90,7 +90,7 @@ impl Cutter {
         let view = DualView::new(frame, &layout)?;
         let bmode = Look::take(frame, &view.bmode_crop(), &mut self.row);
         let map = Look::take(frame, &view.elastogram_crop(), &mut self.row);
-        self.gate.judge(&layout, &bmode, &map).map_err(|r| Refused::Gate(r.detail))?;
+        self.gate.judge(&layout, &bmode, &map).map_err(|r| Refused::Gate(format!("{:?}", r.reason), r.detail))?;
         Ok(self.preprocessor.run(&view)?.clone())
     }
 }

@@ -60,6 +60,24 @@ pub struct Census {
     pub kept: usize,
     /// Pictures of each skin that gave none.
     pub refused: BTreeMap<String, usize>,
+    /// The reasons of those, each with its number of benign and of malignant pictures: a reason that
+    /// prefers a class biases the set.
+    pub reasons: BTreeMap<String, [usize; 2]>,
+}
+
+impl Census {
+    /// Adds what became of other pictures.
+    fn add(&mut self, other: Self) {
+        self.drawn += other.drawn;
+        self.kept += other.kept;
+        for (skin, n) in other.refused {
+            *self.refused.entry(skin).or_default() += n;
+        }
+        for (reason, [benign, malignant]) in other.reasons {
+            let sum = self.reasons.entry(reason).or_default();
+            *sum = [sum[0] + benign, sum[1] + malignant];
+        }
+    }
 }
 
 /// A cohort's samples, patient by patient, and how they came about.
@@ -134,11 +152,7 @@ impl Cohort {
         let mut all = Simulated { samples: Vec::new(), census: Census::default() };
         for (_, patient) in made {
             let patient = patient?;
-            all.census.drawn += patient.census.drawn;
-            all.census.kept += patient.census.kept;
-            for (skin, n) in patient.census.refused {
-                *all.census.refused.entry(skin).or_default() += n;
-            }
+            all.census.add(patient.census);
             all.samples.extend(patient.samples);
         }
         Ok(all)
@@ -190,8 +204,14 @@ impl Cohort {
                             elastogram: Some(input.elastogram),
                         });
                     }
-                    Err(Refused::NoDualView(_) | Refused::Gate(_) | Refused::Preprocess(_)) => {
+                    Err(why) => {
                         *all.census.refused.entry(skin.to_string()).or_default() += 1;
+                        let reason = match why {
+                            Refused::NoDualView(why) => why.to_string(),
+                            Refused::Gate(reason, _) => reason,
+                            Refused::Preprocess(_) => "a box that does not fit the input".to_owned(),
+                        };
+                        all.census.reasons.entry(reason).or_default()[usize::from(malignant)] += 1;
                     }
                 }
             }
