@@ -18,6 +18,7 @@ pub mod locate;
 mod output;
 pub mod replay;
 pub mod run;
+pub mod selftest;
 pub mod simulate;
 
 /// Reads the malignancy of a thyroid nodule off an ultrasound screen that shows B-mode and
@@ -45,6 +46,7 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Bench(bench::BenchArgs),
     Engine(engine::EngineArgs),
+    Selftest(selftest::SelftestArgs),
 }
 
 /// Runs the command named on the command line.
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Engine(args) => engine::run(args),
+        Command::Selftest(args) => selftest::run(args),
         Command::Doctor(args) => doctor::run(args),
     };
     match done {

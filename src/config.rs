@@ -169,10 +169,10 @@ impl Loaded {
     pub fn hardware(&self) -> Hardware {
         let mut gpu = self.config.gpu.clone();
         let beside = self.path.as_ref().and_then(|p| p.parent());
-        if let Some(folder) = beside.filter(|_| gpu.engines != "auto")
-            && Path::new(&gpu.engines).is_relative()
+        if let Some(folder) = beside.filter(|_| gpu.cache != "auto")
+            && Path::new(&gpu.cache).is_relative()
         {
-            gpu.engines = folder.join(&gpu.engines).to_string_lossy().into_owned();
+            gpu.cache = folder.join(&gpu.cache).to_string_lossy().into_owned();
         }
         Hardware {
             scorer: self.config.model.scorer,

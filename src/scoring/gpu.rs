@@ -42,7 +42,7 @@ pub struct Settings {
     /// Most device memory that a layer may use while it runs, MiB; 0: what TensorRT wants.
     pub workspace_mib: u64,
     /// Folder of compiled engines; `auto`: the service's cache folder, or the user's.
-    pub engines: String,
+    pub cache: String,
     /// What happens while the GPU fails.
     pub on_fault: OnFault,
 }
@@ -53,7 +53,7 @@ impl Default for Settings {
             device: 0,
             precision: Precision::default(),
             workspace_mib: 0,
-            engines: "auto".into(),
+            cache: "auto".into(),
             on_fault: OnFault::default(),
         }
     }
@@ -74,8 +74,8 @@ impl Settings {
         variable: &dyn Fn(&'static str) -> Option<std::ffi::OsString>,
         root: bool,
     ) -> Vec<PathBuf> {
-        if self.engines != "auto" {
-            return vec![PathBuf::from(&self.engines)];
+        if self.cache != "auto" {
+            return vec![PathBuf::from(&self.cache)];
         }
         if let Some(folders) = variable("CACHE_DIRECTORY") {
             // Several folders of one unit are joined by colons.
@@ -104,46 +104,41 @@ mod tests {
     #[test]
     fn engines_lie_where_the_service_or_the_user_keeps_what_can_be_made_again() {
         struct Case {
-            engines: &'static str,
+            cache: &'static str,
             variables: &'static [(&'static str, &'static str)],
             root: bool,
             folders: &'static [&'static str],
         }
         let cases = [
             Case {
-                engines: "/e",
+                cache: "/e",
                 variables: &[("CACHE_DIRECTORY", "/c")],
                 root: true,
                 folders: &["/e"],
             },
             Case {
-                engines: "auto",
+                cache: "auto",
                 variables: &[("CACHE_DIRECTORY", "/c:/d"), ("XDG_CACHE_HOME", "/x")],
                 root: false,
                 folders: &["/c/engines"],
             },
+            Case { cache: "auto", variables: &[("HOME", "/root")], root: true, folders: &[SYSTEM] },
             Case {
-                engines: "auto",
-                variables: &[("HOME", "/root")],
-                root: true,
-                folders: &[SYSTEM],
-            },
-            Case {
-                engines: "auto",
+                cache: "auto",
                 variables: &[("XDG_CACHE_HOME", "/x"), ("HOME", "/h")],
                 root: false,
                 folders: &["/x/sonofuse/engines", SYSTEM],
             },
             Case {
-                engines: "auto",
+                cache: "auto",
                 variables: &[("XDG_CACHE_HOME", "not/absolute"), ("HOME", "/h")],
                 root: false,
                 folders: &["/h/.cache/sonofuse/engines", SYSTEM],
             },
-            Case { engines: "auto", variables: &[], root: false, folders: &[SYSTEM] },
+            Case { cache: "auto", variables: &[], root: false, folders: &[SYSTEM] },
         ];
-        for Case { engines, variables, root, folders } in cases {
-            let settings = Settings { engines: engines.into(), ..Settings::default() };
+        for Case { cache, variables, root, folders } in cases {
+            let settings = Settings { cache: cache.into(), ..Settings::default() };
             let variable = |name: &str| {
                 variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).into())
             };
