@@ -5,10 +5,14 @@
 //! [`network::forward`], the reference arithmetic behind the manifest's known answers, and by
 //! [`export`], which writes the same network as ONNX.
 
+pub mod data;
+pub mod demo;
+pub mod evaluate;
 pub mod export;
 pub mod fit;
 pub mod model;
 pub mod network;
 pub mod onnx;
+pub mod plot;
 pub mod sample;
 pub mod stand_in;

@@ -1,0 +1,4 @@
+//! The subcommands: each parses its options, calls the library and prints.
+
+pub(crate) mod data;
+pub(crate) mod demo;
