@@ -11,12 +11,14 @@ use self::error::Exit;
 pub mod bench;
 pub mod check;
 pub mod doctor;
+pub mod engine;
 pub mod error;
 mod inputs;
 pub mod locate;
 mod output;
 pub mod replay;
 pub mod run;
+pub mod selftest;
 pub mod simulate;
 
 /// Reads the malignancy of a thyroid nodule off an ultrasound screen that shows B-mode and
@@ -43,6 +45,8 @@ enum Command {
     Check(check::CheckArgs),
     Doctor(doctor::DoctorArgs),
     Bench(bench::BenchArgs),
+    Engine(engine::EngineArgs),
+    Selftest(selftest::SelftestArgs),
 }
 
 /// Runs the command named on the command line.
@@ -65,6 +69,8 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(args),
         Command::Check(args) => check::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Engine(args) => engine::run(args),
+        Command::Selftest(args) => selftest::run(args),
         Command::Doctor(args) => doctor::run(args),
     };
     match done {

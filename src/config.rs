@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::scoring::{Backend, Settings};
+use crate::scoring::{Backend, Hardware, Settings, gpu};
 
 /// Everything that a person can set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct Config {
     pub source: SourceConfig,
     /// Which network scores them, and on what.
     pub model: ModelConfig,
+    /// How a GPU is used.
+    pub gpu: gpu::Settings,
     /// When there is a score.
     pub scoring: Settings,
     /// Where readings go.
@@ -161,6 +163,39 @@ impl Loaded {
     /// Folders in which presets are looked up by name, best first.
     pub fn preset_dirs(&self) -> Vec<PathBuf> {
         self.existing("pipelines")
+    }
+
+    /// What may run the network; a relative folder of engines starts at the configuration file.
+    pub fn hardware(&self) -> Hardware {
+        let mut gpu = self.config.gpu.clone();
+        let beside = self.path.as_ref().and_then(|p| p.parent());
+        if let Some(folder) = beside.filter(|_| gpu.cache != "auto")
+            && Path::new(&gpu.cache).is_relative()
+        {
+            gpu.cache = folder.join(&gpu.cache).to_string_lossy().into_owned();
+        }
+        Hardware {
+            scorer: self.config.model.scorer,
+            threads: self.config.scoring.threads,
+            gpu: Some(gpu),
+        }
+    }
+
+    /// Folders of every model that is installed: those of `engines/`, and the configured one.
+    pub fn model_dirs(&self) -> Vec<PathBuf> {
+        let mut found: Vec<PathBuf> = self
+            .existing("engines")
+            .iter()
+            .filter_map(|folder| std::fs::read_dir(folder).ok())
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|folder| folder.join("model.toml").is_file())
+            .collect();
+        found.extend(self.model_dir(&self.config.model.name));
+        found.sort();
+        found.dedup();
+        found
     }
 
     /// Finds the folder of model `name` (a name, or a path).

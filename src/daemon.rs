@@ -117,15 +117,14 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
     let model_dir = loaded.model_dir(&config.model.name)?;
     config.scoring.check().map_err(DaemonError::Setting)?;
     // Loads, checks and runs it once: the first frame is scored at full speed.
-    let model =
-        scoring::load_with_threads(&model_dir, config.model.scorer, config.scoring.threads)?;
+    let model = scoring::load_on(&model_dir, &loaded.hardware())?;
     info!(
         EVENT = "model",
         NAME = %model.info().name,
         BACKEND = %model.info().backend,
         DIGEST = %model.info().digest,
         TRAINED = model.info().trained,
-        WHY = model.why(),
+        WHY = %model.info().why,
         "scorer chosen"
     );
     let analyzer = Analyzer::new(preset.name.clone(), model, config.scoring.clone(), preset.layout);

@@ -41,6 +41,7 @@ pub(crate) mod sample {
                 name: "demo".into(),
                 digest: "0".repeat(64),
                 backend: "rten".into(),
+                why: String::new(),
                 trained: false,
             },
             notice: sonofuse_core::NOTICE.into(),

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 const CRATES: &[(&str, &[&str])] = &[
     ("sonofuse-core", &[]),
     ("sonofuse-tensorrt", &[]),
-    ("sonofuse-fake-nvinfer", &[]),
+    // The stand-in runs real models on the CPU engine; only tests depend on it.
+    ("sonofuse-fake-nvinfer", &["sonofuse-cpu"]),
     ("sonofuse-sim", &["sonofuse-core"]),
     ("sonofuse-cpu", &["sonofuse-core"]),
     ("sonofuse-gpu", &["sonofuse-core", "sonofuse-tensorrt"]),

@@ -13,7 +13,7 @@ use super::output::Output;
 use crate::config::Loaded;
 use crate::ingest::{self, Preset, PresetError};
 use crate::publish::display::DisplaySink;
-use crate::scoring;
+use crate::scoring::{self, Backend};
 
 /// Checks configuration, presets, model and service files without opening a device.
 ///
@@ -196,13 +196,20 @@ fn model(report: &mut Report, loaded: &Loaded) -> Result<(), CliError> {
         Ok(folder) => folder,
         Err(e) => return report.add("model", &config.name, Verdict::Fail, told(&e), true),
     };
-    let loaded = scoring::load(&folder, config.scorer);
-    match loaded {
+    // No device is opened here, so a GPU's part is left to `doctor`.
+    let hardware = loaded.hardware();
+    let on_gpu = if config.scorer == Backend::Tensorrt {
+        "; whether the GPU can run it, `sonofuse doctor` tells"
+    } else {
+        ""
+    };
+    match scoring::load_on(&folder, &hardware.without_gpu()) {
         Ok(model) => {
             let info = model.info();
             let trained = if info.trained { "" } else { ", UNTRAINED: its scores mean nothing" };
             let digest = info.digest.get(..12).unwrap_or(&info.digest);
-            let says = format!("{} on {}, digest {digest}…{trained}", info.name, info.backend);
+            let says =
+                format!("{} on {}, digest {digest}…{trained}{on_gpu}", info.name, info.backend);
             report.add("model", &config.name, Verdict::Ok, says, true)
         }
         Err(e) => report.add("model", &config.name, Verdict::Fail, told(&e), true),

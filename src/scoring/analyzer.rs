@@ -6,14 +6,15 @@
 use sonofuse_core::NOTICE;
 use sonofuse_core::aggregate::Window;
 use sonofuse_core::frame::{Frame, FrameMeta};
-use sonofuse_core::gate::{Refusal, in_distribution};
+use sonofuse_core::gate::Refusal;
 use sonofuse_core::layout::{Follower, NoDualView, PinnedLayout, ScreenLayout};
 use sonofuse_core::picture::{self, Freeze, Look};
-use sonofuse_core::preprocess::{DualView, Preprocessor};
+use sonofuse_core::preprocess::DualView;
 use sonofuse_core::reading::{Latency, Outcome, Reading, Withheld};
 
-use super::clock::Clock;
+use super::clock::{Clock, ms};
 use super::evidence::{News, Seen, hard_end};
+use super::model::NoScore;
 use super::settings::{PaletteUnknown, Settings};
 use super::{Model, ScorerError};
 
@@ -32,7 +33,6 @@ pub struct Analyzer {
     still: bool,
     replaced: u64,
     follower: Follower,
-    preprocessor: Preprocessor,
     row: Vec<[u8; 3]>,
     window: Window,
     freeze: Freeze,
@@ -82,7 +82,6 @@ impl Analyzer {
         );
         Self {
             source,
-            preprocessor: Preprocessor::new(model.manifest().input.clone()),
             model,
             settings,
             still: false,
@@ -313,29 +312,19 @@ impl Analyzer {
         {
             return Err(Refusal::new(Withheld::EngineFault, fault.error.to_string()));
         }
-        let input = self
-            .preprocessor
-            .run(view)
-            .map_err(|e| Refusal::new(Withheld::BoxTooSmall, e.to_string()))?;
-        let ready_ns = clock.now_ns();
-        latency.preprocess = Some(ms(started_ns, ready_ns));
-        if let Some(ranges) = &self.model.manifest().out_of_distribution {
-            in_distribution(ranges, input)?;
-        }
-        let result = self.model.score(input);
-        let done_ns = clock.now_ns();
-        latency.network = Some(ms(ready_ns, done_ns));
+        let result = self.model.score_view(view, clock, latency);
         match result {
             Ok(logit) => {
                 self.fault = None;
                 self.window.push(media_ns, logit);
                 Ok(())
             }
-            Err(error) => {
+            Err(NoScore::Refused(refusal)) => Err(refusal),
+            Err(NoScore::Fault(error)) => {
                 let wait_ns =
                     self.fault.as_ref().map_or(RETRY_NS, |f| (f.wait_ns * 2).min(RETRY_MAX_NS));
                 let refusal = Refusal::new(Withheld::EngineFault, error.to_string());
-                self.fault = Some(Fault { error, retry_at_ns: done_ns + wait_ns, wait_ns });
+                self.fault = Some(Fault { error, retry_at_ns: clock.now_ns() + wait_ns, wait_ns });
                 Err(refusal)
             }
         }
@@ -381,10 +370,6 @@ impl Analyzer {
             notice: NOTICE.into(),
         }
     }
-}
-
-fn ms(from_ns: u64, to_ns: u64) -> f32 {
-    to_ns.saturating_sub(from_ns) as f32 / 1e6
 }
 
 #[cfg(test)]

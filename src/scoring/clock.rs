@@ -23,3 +23,8 @@ impl Clock for MonotonicClock {
         u64::try_from(t.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(t.tv_nsec).unwrap_or(0)
     }
 }
+
+/// Milliseconds between two times of a clock.
+pub(super) fn ms(from_ns: u64, to_ns: u64) -> f32 {
+    to_ns.saturating_sub(from_ns) as f32 / 1e6
+}

@@ -40,6 +40,7 @@ impl CpuScorer {
         digest: String,
         bytes: &[u8],
         threads: usize,
+        why: String,
     ) -> Result<Self, Refusal> {
         let options = Options { threads, ..Options::default() };
         let network = Network::load(bytes, &options).map_err(|e| match e {
@@ -69,6 +70,7 @@ impl CpuScorer {
             name: manifest.name.clone(),
             digest,
             backend: format!("cpu-{}", network.isa()),
+            why,
             trained: manifest.trained,
         };
         Ok(Self { network, swapped, kind: manifest.output.kind, info })

@@ -33,6 +33,7 @@ impl RtenScorer {
         digest: String,
         bytes: Vec<u8>,
         threads: usize,
+        why: String,
     ) -> Result<Self, String> {
         wire::check(&bytes)?;
         let model = unwound(|| ModelOptions::with_all_ops().prepack_weights(true).load(bytes))
@@ -63,6 +64,7 @@ impl RtenScorer {
                 name: manifest.name.clone(),
                 digest,
                 backend: "rten".into(),
+                why,
                 trained: manifest.trained,
             },
             model,

@@ -1,16 +1,20 @@
-//! The hardware seam: a [`Scorer`] runs a network, whatever it runs on.
+//! The hardware seam: a [`Scorer`] runs a network, whatever it runs on. Owned by the infer thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sonofuse_core::calibrate::Logit;
+use sonofuse_core::gate::InputStatistics;
 use sonofuse_core::manifest::OutputKind;
-use sonofuse_core::preprocess::FusionInput;
+use sonofuse_core::preprocess::{DualView, FusionInput, PreprocessError};
 use sonofuse_core::reading::ModelInfo;
 use thiserror::Error;
 
 /// Why a network gave no score.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ScorerError {
+    /// The frame cannot become an input: nothing is wrong with the backend.
+    #[error(transparent)]
+    Input(#[from] PreprocessError),
     /// The backend refused or failed.
     #[error("the network failed: {0}")]
     Run(String),
@@ -30,7 +34,16 @@ pub enum ScorerError {
     Panicked(String),
 }
 
-/// Runs a network. Owned by the infer thread.
+/// What a scorer that preprocesses by itself answers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ViewScore {
+    /// The logit.
+    pub logit: Logit,
+    /// Of the network's input, for the gate that recognises pictures unlike the training set.
+    pub statistics: Option<InputStatistics>,
+}
+
+/// Runs a network.
 pub trait Scorer: Send {
     /// What is said of it in every reading.
     fn info(&self) -> &ModelInfo;
@@ -40,6 +53,15 @@ pub trait Scorer: Send {
     /// # Errors
     /// [`ScorerError`]; never a NaN or an infinity.
     fn score(&mut self, input: &FusionInput) -> Result<Logit, ScorerError>;
+
+    /// Preprocesses a dual view and runs the network on it, where the scorer does the first by
+    /// itself. `None`: the caller shall preprocess and call [`Scorer::score`].
+    ///
+    /// # Errors
+    /// [`ScorerError`], as [`Scorer::score`], within the option.
+    fn score_view(&mut self, _view: &DualView<'_>) -> Option<Result<ViewScore, ScorerError>> {
+        None
+    }
 }
 
 /// Reads the logit of malignancy off a network's output.

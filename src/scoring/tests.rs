@@ -3,6 +3,10 @@
 
 use std::fs;
 
+use sha2::{Digest, Sha256};
+use sonofuse_core::manifest::Manifest;
+use sonofuse_core::preprocess::FusionInput;
+
 use super::*;
 
 /// The shipped stand-in.
@@ -50,8 +54,8 @@ fn the_shipped_stand_in_proves_itself_and_says_that_it_is_untrained() {
 
 #[test]
 fn one_and_two_threads_give_the_same_logit_at_native_sizes() {
-    let mut one = load_with_threads(&demo(), Backend::Rten, 1).unwrap();
-    let mut two = load_with_threads(&demo(), Backend::Rten, 2).unwrap();
+    let on = |threads| Hardware { threads, ..Hardware::named(Backend::Rten) };
+    let [mut one, mut two] = [1, 2].map(|threads| load_on(&demo(), &on(threads)).unwrap());
     for (w, h) in [(64, 64), (101, 67), (448, 165)] {
         let input = FusionInput::golden(w, h);
         let (a, b) = (one.score(&input).unwrap().get(), two.score(&input).unwrap().get());
@@ -133,8 +137,11 @@ fn an_output_of_another_shape_is_told() {
 #[test]
 fn an_unknown_backend_names_the_known_ones() {
     assert_eq!("rten".parse::<Backend>().unwrap(), Backend::Rten);
-    let error = "tensorrt".parse::<Backend>().unwrap_err().to_string();
-    assert!(error.contains("`tensorrt`") && error.contains("`rten`"), "{error}");
+    for backend in Backend::ALL {
+        assert_eq!(backend.to_string().parse::<Backend>().unwrap(), backend);
+    }
+    let error = "openvino".parse::<Backend>().unwrap_err().to_string();
+    assert!(error.contains("`openvino`") && error.contains("`tensorrt`"), "{error}");
 }
 
 #[test]

@@ -135,17 +135,33 @@ impl Limits {
     }
 }
 
+/// Mean and standard deviation of each channel of B-mode and elastogram, as
+/// [`crate::preprocess::Planes::statistics`] tells them.
+pub type InputStatistics = [[[f32; 2]; 3]; 2];
+
 /// Compares the network's input with the ranges of the training set.
 ///
 /// # Errors
 /// [`Withheld::OutOfDistribution`] with the first channel that lies outside.
 pub fn in_distribution(ranges: &OutOfDistribution, input: &FusionInput) -> Result<(), Refusal> {
-    for (name, planes, mean, std) in [
-        ("B-mode", &input.bmode, &ranges.bmode_mean, &ranges.bmode_std),
-        ("elastogram", &input.elastogram, &ranges.elastogram_mean, &ranges.elastogram_std),
+    statistics_in_distribution(ranges, &[input.bmode.statistics(), input.elastogram.statistics()])
+}
+
+/// Compares statistics of the network's input with the ranges of the training set, as
+/// [`in_distribution`] does: for a device that keeps the input to itself.
+///
+/// # Errors
+/// [`Withheld::OutOfDistribution`] with the first channel that lies outside.
+pub fn statistics_in_distribution(
+    ranges: &OutOfDistribution,
+    [bmode, elastogram]: &InputStatistics,
+) -> Result<(), Refusal> {
+    for (name, statistics, mean, std) in [
+        ("B-mode", bmode, &ranges.bmode_mean, &ranges.bmode_std),
+        ("elastogram", elastogram, &ranges.elastogram_mean, &ranges.elastogram_std),
     ] {
-        for (channel, (([m, s], mean), std)) in
-            planes.statistics().into_iter().zip(mean).zip(std).enumerate()
+        for (channel, ((&[m, s], mean), std)) in
+            statistics.iter().zip(mean).zip(std).enumerate()
         {
             for (what, value, [low, high]) in [("mean", m, mean), ("spread", s, std)] {
                 if !(*low..=*high).contains(&value) {

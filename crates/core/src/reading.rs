@@ -70,8 +70,11 @@ pub struct ModelInfo {
     pub name: String,
     /// SHA-256 of the model file, hexadecimal.
     pub digest: String,
-    /// What runs it (`rten`, `cpu`, `tensorrt-10.3`, …).
+    /// What runs it (`rten`, `cpu-avx2`, `tensorrt-10.3.0.26`, …).
     pub backend: String,
+    /// Why that, in a few words: what was configured, or what a faster one lacks.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub why: String,
     /// False for a stand-in with random weights, whose scores mean nothing.
     pub trained: bool,
 }

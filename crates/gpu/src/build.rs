@@ -66,6 +66,9 @@ pub fn build(
     if let Some(bytes) = key.workspace {
         config.set_workspace_limit(usize::try_from(bytes).unwrap_or(usize::MAX))?;
     }
+    // On by default, and no 32-bit arithmetic: an engine that is called fp32 must give the answers of
+    // the CPU.
+    config.set_tf32(matches!(key.precision, Precision::Tf32 | Precision::Fp16))?;
     if key.precision == Precision::Fp16 {
         config.allow_fp16()?;
     }

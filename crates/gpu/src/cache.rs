@@ -5,6 +5,8 @@
 //! beside its place, flushed to the disk and renamed, so a power cut leaves the old entry or the new.
 
 mod key;
+mod obtain;
+mod prune;
 
 use std::fmt;
 use std::fs::{self, File};
@@ -18,6 +20,8 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 pub use key::{EngineKey, KEY_SCHEMA, Precision, Shapes};
+pub use obtain::{Lock, Obtained};
+pub use prune::Pruned;
 
 /// First line of an entry.
 const FORM: &str = "sonofuse-engine 1\n";
@@ -25,9 +29,6 @@ const FORM: &str = "sonofuse-engine 1\n";
 const HEADER_MAX: u64 = 1 << 16;
 /// Largest plan read, bytes.
 const PLAN_MAX: u64 = 8 << 30;
-/// A half-written file is a leftover when it is older than any build's last write can take.
-const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
-
 /// Why the cache did not do what was asked.
 #[derive(Debug, Error)]
 pub enum CacheError {
@@ -105,15 +106,6 @@ pub struct Entry {
     pub header: Result<Header, CacheError>,
 }
 
-/// What was removed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pruned {
-    /// The files.
-    pub paths: Vec<PathBuf>,
-    /// Their bytes.
-    pub bytes: u64,
-}
-
 /// A folder of engines.
 #[derive(Clone, Debug)]
 pub struct Cache {
@@ -145,6 +137,11 @@ impl Cache {
         let dir = dir.into();
         fs::create_dir_all(&dir).map_err(io_at(&dir))?;
         Ok(Self { dir })
+    }
+
+    /// Uses a folder as it is: what is not there holds no engines. For those who only look.
+    pub fn at(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
     }
 
     /// The folder.
@@ -242,13 +239,10 @@ impl Cache {
     /// [`CacheError::Io`] where the folder cannot be read.
     pub fn list(&self) -> Result<Vec<Entry>, CacheError> {
         let mut entries = Vec::new();
-        for file in fs::read_dir(&self.dir).map_err(io_at(&self.dir))? {
-            let file = file.map_err(io_at(&self.dir))?;
-            let path = file.path();
+        for (path, bytes) in self.files()? {
             if path.extension().is_none_or(|extension| extension != "engine") {
                 continue;
             }
-            let bytes = file.metadata().map_or(0, |metadata| metadata.len());
             let header = open(&path).map(|(header, _)| header);
             entries.push(Entry { path, bytes, header });
         }
@@ -256,51 +250,18 @@ impl Cache {
         Ok(entries)
     }
 
-    /// Removes the engines that `keep` does not want, those without a readable header, timings that
-    /// no kept engine's device has, and half-written files older than an hour.
-    ///
-    /// # Errors
-    /// [`CacheError::Io`] where something cannot be removed; what was removed before stays removed.
-    pub fn prune(&self, keep: impl Fn(&Header) -> bool) -> Result<Pruned, CacheError> {
-        let mut pruned = Pruned::default();
-        let mut timings = Vec::new();
-        let mut remove = Vec::new();
-        for entry in self.list()? {
-            match &entry.header {
-                Ok(header) if keep(header) => timings.push(self.timing_path(&header.key)),
-                _ => remove.push(entry.path),
-            }
-        }
-        for file in fs::read_dir(&self.dir).map_err(io_at(&self.dir))? {
-            let file = file.map_err(io_at(&self.dir))?;
-            let path = file.path();
-            let old = || {
-                let changed = file.metadata().and_then(|metadata| metadata.modified());
-                let age = changed.ok().and_then(|changed| changed.elapsed().ok());
-                age.is_some_and(|age| age > LEFTOVER_AGE)
-            };
-            let extension = path.extension().and_then(|extension| extension.to_str());
-            let unwanted = match extension {
-                Some("part") => old(),
-                Some("timings") => !timings.contains(&path),
-                _ => false,
-            };
-            if unwanted {
-                remove.push(path);
-            }
-        }
-        for path in remove {
-            let bytes = fs::metadata(&path).map_or(0, |metadata| metadata.len());
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(CacheError::Io { path, source: error });
-                }
-                _ => {}
-            }
-            pruned.bytes += bytes;
-            pruned.paths.push(path);
-        }
-        Ok(pruned)
+    /// Every file with its bytes; none where there is no folder.
+    fn files(&self) -> Result<Vec<(PathBuf, u64)>, CacheError> {
+        let folder = match fs::read_dir(&self.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            result => result.map_err(io_at(&self.dir))?,
+        };
+        folder
+            .map(|file| {
+                let file = file.map_err(io_at(&self.dir))?;
+                Ok((file.path(), file.metadata().map_or(0, |metadata| metadata.len())))
+            })
+            .collect()
     }
 
     /// Removes the engine of a key.
@@ -339,52 +300,6 @@ impl Cache {
             parts.iter().try_for_each(|part| file.write_all(part))
         })
     }
-
-    /// Gives a working engine of a key: the stored one, or one that is built. A stored engine that is
-    /// damaged, or that `start` cannot use, is removed and built again, once.
-    ///
-    /// Builds take minutes: call this from `engine build` and its unit, never from the live service.
-    ///
-    /// # Errors
-    /// Those of `build` and `start`; the cache's own only where the new engine cannot be stored.
-    pub fn obtain<T, E: From<CacheError> + fmt::Display>(
-        &self,
-        key: &EngineKey,
-        model: &str,
-        mut build: impl FnMut() -> Result<Vec<u8>, E>,
-        mut start: impl FnMut(&[u8]) -> Result<T, E>,
-    ) -> Result<(T, Obtained), E> {
-        let reason = match self.load(key) {
-            Ok(Some(stored)) => match start(&stored.plan) {
-                Ok(started) => return Ok((started, Obtained::Stored)),
-                Err(error) => Some(error.to_string()),
-            },
-            Ok(None) => None,
-            Err(error) => Some(error.to_string()),
-        };
-        if let Some(why) = &reason {
-            tracing::warn!(why, engine = key.id(), "the stored engine is built again");
-            self.remove(key)?;
-        }
-        let begun = std::time::Instant::now();
-        let plan = build()?;
-        let took = begun.elapsed();
-        // Started before it is stored: a plan that does not work must not be found at every boot.
-        let started = start(&plan)?;
-        self.store(key, model, took, &plan)?;
-        Ok((started, reason.map_or(Obtained::Built, Obtained::BuiltAgain)))
-    }
-}
-
-/// Where [`Cache::obtain`] got an engine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Obtained {
-    /// It was there.
-    Stored,
-    /// There was none.
-    Built,
-    /// What was there did not serve, for this reason.
-    BuiltAgain(String),
 }
 
 /// Reads an entry's header; the reader stands at the plan.

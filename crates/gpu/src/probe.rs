@@ -76,15 +76,22 @@ pub fn probe() -> Probe {
             version: library.version().to_string(),
             builder: library.has_builder(),
         },
-        // The list of all files tried is for those who look for one of them.
-        Err(sonofuse_tensorrt::Error::NotFound { variable, .. }) => TensorRt::Absent {
+        Err(sonofuse_tensorrt::Error::NotFound { variable, tried, .. }) => TensorRt::Absent {
             why: format!(
-                "no libnvinfer on this machine: install TensorRT 8.6, 10 or 11, or name the file in {variable}"
+                "no libnvinfer that loads: install TensorRT 8.6, 10 or 11, or name the file in {variable}{}",
+                half_there(&tried)
             ),
         },
         Err(error) => TensorRt::Absent { why: error.to_string() },
     };
     Probe { driver, devices, tensorrt }
+}
+
+/// Of what was tried, that which is there but lacks something; the rest is for nobody.
+fn half_there(tried: &[sonofuse_tensorrt::Tried]) -> String {
+    let absent = "cannot open shared object file: No such file or directory";
+    let there = tried.iter().filter(|tried| tried.reason != absent);
+    there.fold(String::new(), |all, tried| format!("{all}; {}: {}", tried.path.display(), tried.reason))
 }
 
 fn driver(loaded: Result<Cuda, GpuError>) -> (Driver, Vec<DeviceInfo>) {

@@ -280,7 +280,7 @@ fn an_engine_is_built_stored_loaded_and_scores_in_every_version() {
                 Ok(load(&driver, &input, kind, nvinfer.source(plan))?)
             };
             for expected in [Obtained::Built, Obtained::Stored] {
-                let (mut scorer, how) = cache.obtain(&key, "demo", make, start).unwrap();
+                let (mut scorer, how) = cache.obtain(&key, "demo", make, start, |_| false).unwrap();
                 assert_eq!(how, expected);
                 let golden = FusionInput::golden(128, 16);
                 let numbers = &scorer.score_input(&golden).unwrap().numbers;
@@ -291,7 +291,7 @@ fn an_engine_is_built_stored_loaded_and_scores_in_every_version() {
             let other = Nvinfer::new(if version == 8601 { 100_300 } else { 8601 });
             let shape = std::time::Duration::ZERO;
             cache.store(&key, "demo", shape, &other.plan(OPEN)).unwrap();
-            let (_, how) = cache.obtain(&key, "demo", make, start).unwrap();
+            let (_, how) = cache.obtain(&key, "demo", make, start, |_| false).unwrap();
             assert!(
                 matches!(&how, Obtained::BuiltAgain(why) if why.contains("of version")),
                 "{how:?}"

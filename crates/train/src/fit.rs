@@ -23,6 +23,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use burn::backend::Autodiff;
 use thiserror::Error;
 
 use crate::model::{Architecture, ModelError};
@@ -187,7 +188,7 @@ pub fn fit(
         }
     };
     match options.device {
-        Device::Cpu => run::run::<burn::backend::Flex>(
+        Device::Cpu => run::run::<Autodiff<burn::backend::Flex>>(
             architecture,
             plan,
             train,
@@ -197,7 +198,7 @@ pub fn fit(
             options,
         ),
         #[cfg(feature = "cuda")]
-        Device::Cuda(number) => run::run::<burn::backend::Cuda>(
+        Device::Cuda(number) => run::run::<Autodiff<burn::backend::Cuda>>(
             architecture,
             plan,
             train,

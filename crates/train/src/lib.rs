@@ -13,5 +13,6 @@ pub mod fit;
 pub mod model;
 pub mod network;
 pub mod onnx;
+pub mod plot;
 pub mod sample;
 pub mod stand_in;

@@ -5,8 +5,10 @@
 //! `:side=96` the input of an FC head, `:norm` puts batch normalisation behind the convolutions of
 //! VGG16 and AlexNet while they are trained (it is folded away on export).
 
+mod engine;
 mod tensors;
 
+pub(crate) use engine::Engine;
 pub(crate) use tensors::{Mode, Tensors, numbers};
 
 use std::fmt;

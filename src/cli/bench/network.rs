@@ -20,7 +20,7 @@ use crate::cli::error::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::replay::{load_config, model_failed};
 use crate::cli::simulate::parse_size;
-use crate::scoring::{self, Backend, Clock, Model, MonotonicClock};
+use crate::scoring::{self, Backend, Clock, Hardware, Model, MonotonicClock};
 
 /// Side of the input unless the command line or the model says otherwise, in pixels: VGG16's own.
 const SIDE_PX: u32 = 224;
@@ -68,8 +68,9 @@ pub fn run(args: &NetworkArgs) -> Result<(), CliError> {
         .model_dir(args.model.as_deref().unwrap_or(&loaded.config.model.name))
         .map_err(|e| CliError::from_error(Exit::Config, &e))?;
     let threads = args.threads.map_or(loaded.config.scoring.threads, |n| n as usize);
-    let load = |backend| {
-        scoring::load_with_threads(&folder, backend, threads).map_err(|e| model_failed(&e))
+    let load = |scorer| {
+        let hardware = Hardware { scorer, threads, gpu: None };
+        scoring::load_on(&folder, &hardware).map_err(|e| model_failed(&e))
     };
     let mut engines = [Engine::new(load(Backend::Cpu)?), Engine::new(load(Backend::Rten)?)];
     let manifest = engines[0].model.manifest().clone();

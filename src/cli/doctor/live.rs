@@ -72,11 +72,13 @@ fn model(loaded: &Loaded) -> Finding {
         Ok(folder) => folder,
         Err(e) => return missing(e.to_string()),
     };
-    match scoring::load(&folder, config.scorer) {
+    match scoring::load_on(&folder, &loaded.hardware()) {
         Ok(model) => {
             let info = model.info();
             let trained = if info.trained { "" } else { "; UNTRAINED: its scores mean nothing" };
-            let found = format!("{} on {}, {}{trained}", info.name, info.backend, folder.display());
+            let why = if info.why.is_empty() { String::new() } else { format!(" ({})", info.why) };
+            let found =
+                format!("{} on {}{why}, {}{trained}", info.name, info.backend, folder.display());
             Finding::ok(AREA, &config.name, found)
         }
         Err(e) => missing(e.to_string()),

@@ -1,7 +1,6 @@
 //! What the operating system says about the machine, read from files below one root folder (`/`, or
 //! a made-up one in tests).
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -37,11 +36,6 @@ impl Machine {
     /// The real path of what the machine calls `path`.
     pub(super) fn path(&self, path: &str) -> PathBuf {
         self.root.join(path.trim_start_matches('/'))
-    }
-
-    /// What the machine calls the real path `path`.
-    fn name(&self, path: &Path) -> String {
-        format!("/{}", path.strip_prefix(&self.root).unwrap_or(path).display())
     }
 
     /// A small text file, trimmed; `None` when it is not there.
@@ -82,7 +76,7 @@ impl Machine {
     }
 
     /// System, processor, memory, disk.
-    pub(super) fn findings(&self) -> Vec<Finding> {
+    pub(in crate::cli) fn findings(&self) -> Vec<Finding> {
         const AREA: &str = "machine";
         let os = self.text("/etc/os-release").unwrap_or_default();
         let os = os
@@ -180,53 +174,5 @@ impl Machine {
             ));
         }
         all
-    }
-
-    /// Shared libraries whose file name begins with `prefix`, where the dynamic loader would look.
-    pub(super) fn libraries(&self, prefix: &str) -> Vec<String> {
-        let mut found = BTreeSet::new();
-        for folder in self.loader_folders() {
-            for name in self.names(&folder) {
-                if name.starts_with(prefix) {
-                    found.insert(self.name(&self.path(&folder).join(name)));
-                }
-            }
-        }
-        found.into_iter().collect()
-    }
-
-    /// Folders of the dynamic loader: the environment's, `ld.so.conf`'s, and the built-in ones.
-    fn loader_folders(&self) -> Vec<String> {
-        let mut folders: Vec<String> = Vec::new();
-        if self.is_this() {
-            let env = std::env::var("LD_LIBRARY_PATH").unwrap_or_default();
-            folders.extend(env.split(':').filter(|f| f.starts_with('/')).map(str::to_owned));
-        }
-        let mut configs = vec!["/etc/ld.so.conf".to_owned()];
-        configs.extend(
-            self.names("/etc/ld.so.conf.d")
-                .iter()
-                .filter(|n| Path::new(n).extension().is_some_and(|e| e == "conf"))
-                .map(|n| format!("/etc/ld.so.conf.d/{n}")),
-        );
-        for config in configs {
-            let text = self.text(&config).unwrap_or_default();
-            folders.extend(
-                text.lines().map(str::trim).filter(|l| l.starts_with('/')).map(str::to_owned),
-            );
-        }
-        let triplet = format!("{}-linux-gnu", std::env::consts::ARCH);
-        folders.extend([
-            format!("/usr/lib/{triplet}"),
-            format!("/usr/lib/{triplet}/nvidia"),
-            format!("/usr/lib/{triplet}/tegra"),
-            "/usr/lib".to_owned(),
-            "/usr/lib64".to_owned(),
-            "/usr/local/lib".to_owned(),
-            "/usr/local/cuda/lib64".to_owned(),
-        ]);
-        let mut seen = BTreeSet::new();
-        folders.retain(|f| seen.insert(f.clone()));
-        folders
     }
 }

@@ -157,6 +157,7 @@ impl Bench {
                 name: "scripted".into(),
                 digest: "0".repeat(64),
                 backend: "test".into(),
+                why: String::new(),
                 trained: true,
             },
             script: Arc::clone(&script),

@@ -1,5 +1,7 @@
 //! What an engine depends on. Pure.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sonofuse_core::manifest::InputSize;
@@ -10,18 +12,33 @@ use crate::driver::{Cuda, DeviceInfo};
 use crate::error::GpuError;
 
 /// Version of the key's form and of how this crate builds: raised when either changes.
-pub const KEY_SCHEMA: u32 = 1;
+pub const KEY_SCHEMA: u32 = 2;
 
 /// In which precision the engine computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
-    /// 32-bit floats.
+    /// 32-bit floats throughout: the answers of the CPU, to rounding.
+    #[default]
     Fp32,
-    /// 16-bit floats where TensorRT finds them faster; inputs and outputs stay 32-bit.
+    /// 32-bit floats of which convolutions see 10 bits of mantissa.
+    Tf32,
+    /// 16-bit floats where TensorRT finds them faster; inputs and outputs stay 32-bit. TensorRT 8.6
+    /// and 10; for 11 convert the model and take [`Precision::Model`].
     Fp16,
     /// What the model's own types say.
     Model,
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fp32 => "fp32",
+            Self::Tf32 => "tf32",
+            Self::Fp16 => "fp16",
+            Self::Model => "model",
+        })
+    }
 }
 
 /// Sizes of the inputs that the engine takes, `[width, height]` in pixels.
@@ -148,7 +165,7 @@ impl EngineKey {
                 ("multiprocessors", k.multiprocessors.to_string()),
                 ("driver", version(k.driver)),
                 ("model", short(&k.model_sha256)),
-                ("precision", format!("{:?}", k.precision).to_lowercase()),
+                ("precision", k.precision.to_string()),
                 ("DLA core", or(k.dla_core.map(|core| core.to_string()), "none")),
                 ("workspace", or(k.workspace.map(|bytes| bytes.to_string()), "unlimited")),
                 ("sizes", size(&k.shapes)),

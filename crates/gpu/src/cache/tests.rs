@@ -84,7 +84,7 @@ fn every_field_of_the_key_makes_another_engine() {
     ids.dedup();
     assert_eq!(ids.len(), changes.len() + 1);
     // A change of this form would orphan every engine in the field: raise KEY_SCHEMA on purpose.
-    assert_eq!(key().id(), "4dd49c63803cc7456ac73a4fc43a381c");
+    assert_eq!(key().id(), "f465773abe49aea74e88eb0c68334b4c");
     let mut newer = key();
     newer.driver = [12, 6];
     assert_eq!(key().differences(&newer), ["driver 12.2, now 12.6"]);
@@ -231,6 +231,7 @@ fn an_engine_is_built_when_missing_and_once_more_when_it_does_not_start() {
             |plan| {
                 if plan == bad { Err(Any::Said("of another GPU")) } else { Ok(plan.to_vec()) }
             },
+            |error| matches!(error, Any::Said("full")),
         )
     };
     assert_eq!(obtain(&cache, b"").unwrap(), (b"plan 1".to_vec(), Obtained::Built));
@@ -248,6 +249,41 @@ fn an_engine_is_built_when_missing_and_once_more_when_it_does_not_start() {
     let error = obtain(&cache, b"plan 4").unwrap_err();
     assert_eq!(error.to_string(), "of another GPU");
     assert_eq!(cache.load(&key()).unwrap(), None);
+    // The memory is full just now: the engine is not to blame.
+    store(&cache, &key(), b"good");
+    let full = cache.obtain(
+        &key(),
+        "demo",
+        || panic!("built"),
+        |_| Err::<(), _>(Any::Said("full")),
+        |error| matches!(error, Any::Said("full")),
+    );
+    assert_eq!(full.unwrap_err().to_string(), "full");
+    assert_eq!(cache.load(&key()).unwrap().unwrap().plan, b"good");
+}
+
+#[test]
+fn only_one_process_builds_into_a_folder() {
+    let (_folder, cache) = cache();
+    let held = cache.lock(|| panic!("nobody has it")).unwrap();
+    let (told, heard) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| cache.lock(|| told.send(()).unwrap()).is_ok());
+        heard.recv().unwrap();
+        assert!(!second.is_finished());
+        drop(held);
+        assert!(second.join().unwrap());
+    });
+}
+
+#[test]
+fn looking_into_a_folder_that_is_not_there_makes_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::at(folder.path().join("none"));
+    assert!(cache.list().unwrap().is_empty());
+    assert_eq!(cache.load(&key()).unwrap(), None);
+    assert_eq!(cache.prune(|_| true).unwrap(), Pruned::default());
+    assert!(!cache.dir().exists());
 }
 
 #[test]

@@ -106,6 +106,7 @@ extern "C" fn build(it: It, network: Ptr, config: Ptr) -> Ptr {
         notes,
         tensors: network.tensors.clone(),
         profiles: config.profiles.clone(),
+        onnx: network.onnx.clone(),
     };
     if is_set("warn-on-build") {
         logger.say(2, "fake: a warning");

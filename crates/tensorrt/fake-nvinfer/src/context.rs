@@ -4,7 +4,8 @@
 use crate::engine::Engine;
 use crate::object::{It, Ptr, make, state};
 use crate::plan::{Dims, Profile, Tensor, width};
-use crate::world::{Logger, is_set, text};
+use crate::real::Real;
+use crate::world::{self, Logger, is_set, text};
 use std::collections::HashMap;
 use std::ffi::{CString, c_char, c_void};
 
@@ -14,6 +15,7 @@ struct Context {
     profiles: Vec<Profile>,
     profile: i32,
     addresses: HashMap<CString, usize>,
+    real: Option<Real>,
 }
 
 /// Makes a context of an engine.
@@ -40,8 +42,13 @@ pub(crate) fn create(it: It) -> Ptr {
         ("context.infer_shapes", infer_shapes as *const () as usize),
         ("context.enqueue_v3", enqueue as *const () as usize),
     ];
+    let real = match engine.plan.onnx.as_deref().map(Real::load).transpose() {
+        Ok(real) => real,
+        Err(why) => return engine.logger.refuse(&format!("fake: {why}")),
+    };
     let context = Context {
         logger: engine.logger,
+        real,
         tensors: engine.plan.tensors.clone(),
         profiles: engine.plan.profiles.clone(),
         profile: 0,
@@ -151,20 +158,36 @@ extern "C" fn enqueue(it: It, _stream: Ptr) -> bool {
     }
     let elements = |tensor: &Tensor| tensor.shape.iter().product::<i64>() as usize;
     let (mut sum, mut count) = (0.0, 0.0);
+    let mut pictures = Vec::new();
     for tensor in context.tensors.iter().filter(|tensor| tensor.input) {
         let data: *const f32 = std::ptr::with_exposed_provenance(at(tensor).unwrap_or(0));
         // SAFETY: the test set the address of that many numbers.
         let data = unsafe { std::slice::from_raw_parts(data, elements(tensor)) };
+        if context.real.is_some() {
+            pictures.push((data, [tensor.shape[2] as usize, tensor.shape[3] as usize]));
+            continue;
+        }
         sum += data.iter().sum::<f32>();
         count += data.len() as f32;
+    }
+    let mut numbers = vec![sum, count];
+    if let Some(real) = &mut context.real {
+        numbers = match real.run(&pictures) {
+            Ok(numbers) => numbers,
+            Err(why) => return context.logger.no(&format!("fake: {why}")),
+        };
+        // A wrong engine: thousandths that are added to the last number.
+        if let Some(last) = numbers.last_mut() {
+            *last += world::get("skew").unwrap_or(0) as f32 / 1000.0;
+        }
     }
     for tensor in context.tensors.iter().filter(|tensor| !tensor.input) {
         let data: *mut f32 = std::ptr::with_exposed_provenance_mut(at(tensor).unwrap_or(0));
         // SAFETY: as above.
         let data = unsafe { std::slice::from_raw_parts_mut(data, elements(tensor)) };
         data.fill(0.0);
-        for (to, from) in data.iter_mut().zip([sum, count]) {
-            *to = from;
+        for (to, from) in data.iter_mut().zip(&numbers) {
+            *to = *from;
         }
     }
     true

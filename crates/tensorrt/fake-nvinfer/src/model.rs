@@ -1,12 +1,14 @@
 //! Network, layer, tensor; and the parser with its errors.
 //!
 //! A model is text: `fake-onnx`, then lines `input x f32 1,3,-1,-1`, `output y f32 1,2`,
-//! `layer NAME dla|gpu` and `error NODE NAME OPERATOR WORDS…`.
+//! `layer NAME dla|gpu` and `error NODE NAME OPERATOR WORDS…`. Any other bytes are tried as a real
+//! ONNX file ([`crate::real`]).
 #![allow(unsafe_code, reason = "exports a factory")]
 #![allow(non_snake_case, reason = "TensorRT's names")]
 
 use crate::object::{It, Ptr, bytes, end_plain, make, make_plain, opened, state};
 use crate::plan::{Dims, Tensor, width};
+use crate::real::Real;
 use crate::world::{self, Era, Logger, era, text};
 use std::ffi::{CString, c_char, c_void};
 
@@ -20,6 +22,7 @@ pub(crate) struct Network {
     pub(crate) name: CString,
     pub(crate) tensors: Vec<Tensor>,
     pub(crate) layers: Vec<(CString, bool)>,
+    pub(crate) onnx: Option<Vec<u8>>,
 }
 
 pub(crate) extern "C" fn create_network(it: It, flags: u32) -> Ptr {
@@ -32,8 +35,13 @@ pub(crate) extern "C" fn create_network(it: It, flags: u32) -> Ptr {
         ("network.output", output as *const () as usize),
         ("network.set_name", set_network_name as *const () as usize),
     ];
-    let network =
-        Network { flags, name: CString::default(), tensors: Vec::new(), layers: Vec::new() };
+    let network = Network {
+        flags,
+        name: CString::default(),
+        tensors: Vec::new(),
+        layers: Vec::new(),
+        onnx: None,
+    };
     make("network", it, network, &places)
 }
 
@@ -149,12 +157,12 @@ extern "C" fn end_parser(it: It) {
 
 extern "C" fn parse(it: It, data: *const c_void, size: usize, path: *const c_char) -> bool {
     assert!(path.is_null(), "no path was meant");
-    fill(it, &String::from_utf8_lossy(bytes(data, size)))
+    fill(it, bytes(data, size))
 }
 
 extern "C" fn parse_from_file(it: It, path: *const c_char, verbosity: i32) -> bool {
     assert_eq!(verbosity, 2, "a severity");
-    match std::fs::read_to_string(text(path)) {
+    match std::fs::read(text(path)) {
         Ok(model) => fill(it, &model),
         Err(error) => complain(it, -1, "", "", &format!("fake: cannot read: {error}")),
     }
@@ -177,12 +185,23 @@ fn complain(it: It, node: i32, name: &str, operator: &str, words: &str) -> bool 
     false
 }
 
-fn fill(it: It, model: &str) -> bool {
+fn fill(it: It, bytes: &[u8]) -> bool {
+    let network = state::<Network>(state::<Parser>(it).network);
+    let model = String::from_utf8_lossy(bytes);
     let mut lines = model.lines();
     if lines.next() != Some("fake-onnx") {
-        return complain(it, -1, "", "", "fake: these bytes are no model");
+        return match Real::load(bytes).and_then(|mut real| real.tensors(bytes)) {
+            Ok(tensors) => {
+                network.tensors = tensors;
+                network.layers = (1..=20)
+                    .map(|n| (CString::new(format!("layer {n}")).expect("no zero byte"), false))
+                    .collect();
+                network.onnx = Some(bytes.to_vec());
+                true
+            }
+            Err(why) => complain(it, -1, "", "", &format!("fake: these bytes are no model: {why}")),
+        };
     }
-    let network = state::<Network>(state::<Parser>(it).network);
     let mut good = true;
     for line in lines {
         let words: Vec<&str> = line.split_whitespace().collect();

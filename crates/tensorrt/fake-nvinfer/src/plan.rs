@@ -83,6 +83,8 @@ pub(crate) struct Plan {
     pub(crate) notes: Vec<String>,
     pub(crate) tensors: Vec<Tensor>,
     pub(crate) profiles: Vec<Profile>,
+    /// The model, where it is a real one.
+    pub(crate) onnx: Option<Vec<u8>>,
 }
 
 impl Plan {
@@ -103,6 +105,12 @@ impl Plan {
                 lines.push(format!("range {name} {}", points.join(" ").replace(", ", ",")));
             }
         }
+        if let Some(onnx) = &self.onnx {
+            let digits = onnx.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+            let hex: String =
+                digits.map(|digit| char::from(b"0123456789abcdef"[digit as usize])).collect();
+            lines.push(format!("onnx {hex}"));
+        }
         lines.push("end".into());
         lines.join("\n")
     }
@@ -121,6 +129,13 @@ impl Plan {
                 "portable" => read.portable = rest == "true",
                 "name" => read.name = CString::new(rest).ok()?,
                 "note" => read.notes.push(rest.to_owned()),
+                "onnx" => {
+                    let digit = |byte: u8| char::from(byte).to_digit(16);
+                    let pairs = rest.as_bytes().chunks_exact(2);
+                    let bytes =
+                        pairs.map(|pair| Some((digit(pair[0])? << 4 | digit(pair[1])?) as u8));
+                    read.onnx = Some(bytes.collect::<Option<_>>()?);
+                }
                 "profile" => read.profiles.push(Profile::new()),
                 "range" => {
                     let mut words = rest.split(' ');

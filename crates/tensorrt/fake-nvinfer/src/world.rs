@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char, c_void};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 static SETTINGS: Mutex<Option<HashMap<String, i64>>> = Mutex::new(None);
@@ -13,7 +14,18 @@ fn settings() -> MutexGuard<'static, Option<HashMap<String, i64>>> {
     SETTINGS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What a test of another process wrote.
+fn written(key: &str) -> Option<i64> {
+    static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let file = FILE.get_or_init(|| std::env::var_os("SONOFUSE_STAND_IN").map(PathBuf::from));
+    let text = std::fs::read_to_string(file.as_ref()?).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.parse().ok())
+}
+
 pub(crate) fn get(key: &str) -> Option<i64> {
+    if let Some(value) = written(key) {
+        return Some(value);
+    }
     settings().as_ref().and_then(|all| all.get(key).copied())
 }
 

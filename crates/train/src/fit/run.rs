@@ -6,9 +6,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
-use burn::backend::Autodiff;
 use burn::tensor::activation::log_softmax;
-use burn::tensor::backend::Backend;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
@@ -19,7 +18,7 @@ use super::batch::{self, Batch, Draw, Item};
 use super::checkpoint::{self, Header};
 use super::plan::{ClassWeights, Monitor, Plan};
 use super::{FitError, Fitted, Options, score};
-use crate::model::{Architecture, Mode, Tensors, numbers};
+use crate::model::{Architecture, Engine, Mode, Tensors, numbers};
 use crate::network::Network;
 use crate::sample::Sample;
 
@@ -80,7 +79,7 @@ enum Feed {
 }
 
 /// Trains on a backend. Everything was checked.
-pub(super) fn run<B: Backend>(
+pub(super) fn run<B>(
     architecture: &Architecture,
     plan: &Plan,
     train: &[Sample],
@@ -88,9 +87,13 @@ pub(super) fn run<B: Backend>(
     start: &Network,
     device: &B::Device,
     options: Options<'_>,
-) -> Result<Fitted, FitError> {
+) -> Result<Fitted, FitError>
+where
+    B: Engine + AutodiffBackend,
+    B::InnerBackend: Engine,
+{
     let Options { folder, augment, mut progress, device: named, .. } = options;
-    let mut tensors = Tensors::<Autodiff<B>>::new(start, plan.freeze, device);
+    let mut tensors = Tensors::<B>::new(start, plan.freeze, device);
     tensors.track();
     let mut memory = Memory::new(&tensors);
     let mut header = Header {
@@ -280,16 +283,20 @@ pub(super) fn run<B: Backend>(
 
 /// Goes on from a checkpoint, if it is this run's.
 #[allow(clippy::too_many_arguments)]
-fn resume<B: Backend>(
+fn resume<B>(
     folder: &Path,
     header: &mut Header,
     found: Header,
     mut lists: Vec<Vec<f32>>,
-    tensors: &mut Tensors<Autodiff<B>>,
-    memory: &mut Memory<Autodiff<B>>,
+    tensors: &mut Tensors<B>,
+    memory: &mut Memory<B>,
     best: &mut Vec<Vec<f32>>,
     device: &B::Device,
-) -> Result<(), FitError> {
+) -> Result<(), FitError>
+where
+    B: Engine + AutodiffBackend,
+    B::InnerBackend: Engine,
+{
     let problem = if found.architecture != header.architecture {
         Some(format!("it trains {}", found.architecture))
     } else if found.plan != header.plan {
@@ -327,13 +334,17 @@ fn resume<B: Backend>(
     Ok(())
 }
 
-fn save<B: Backend>(
+fn save<B>(
     folder: &Path,
     header: &Header,
-    tensors: &Tensors<Autodiff<B>>,
-    memory: &Memory<Autodiff<B>>,
+    tensors: &Tensors<B>,
+    memory: &Memory<B>,
     best: &[Vec<f32>],
-) -> Result<(), FitError> {
+) -> Result<(), FitError>
+where
+    B: Engine + AutodiffBackend,
+    B::InnerBackend: Engine,
+{
     let mut lists = tensors.lists();
     lists.extend(memory.moments.iter().flatten().map(|m| numbers(m.clone())));
     lists.extend_from_slice(best);
@@ -411,7 +422,7 @@ fn cross_entropy<B: Backend>(
 }
 
 /// Vectors before the fully connected layers, item by item, in the items' order.
-pub(super) fn features<B: Backend>(
+pub(super) fn features<B: Engine>(
     tensors: &mut Tensors<B>,
     items: &[Item],
     samples: &[Sample],
@@ -439,7 +450,7 @@ fn gather(vectors: &[Vec<f32>], items: &[Item], samples: &[Sample]) -> Feed {
 }
 
 /// Log-odds of vectors.
-fn head_odds<B: Backend>(
+fn head_odds<B: Engine>(
     tensors: &Tensors<B>,
     vectors: &[Vec<f32>],
     batch: usize,
@@ -455,7 +466,7 @@ fn head_odds<B: Backend>(
 }
 
 /// Log-odds of pictures, item by item.
-pub(super) fn picture_odds<B: Backend>(
+pub(super) fn picture_odds<B: Engine>(
     tensors: &mut Tensors<B>,
     items: &[Item],
     samples: &[Sample],
@@ -518,7 +529,7 @@ fn fingerprint(
 }
 
 /// Runs a network on samples on a backend.
-pub(super) fn scores<B: Backend>(
+pub(super) fn scores<B: Engine>(
     architecture: &Architecture,
     network: &Network,
     samples: &[Sample],

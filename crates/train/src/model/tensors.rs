@@ -11,7 +11,8 @@ use burn::tensor::{Int, Tensor, TensorData};
 use rand::Rng;
 use rand_pcg::Pcg64Mcg;
 
-use crate::network::{Conv, Network, Norm, Pooling, Sources, Step};
+use super::Engine;
+use crate::network::{Conv, Network, Norm, Pooling, Sources, Step, Window};
 
 /// What holds for a flat tensor of trained numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +84,7 @@ struct Cursor {
     conv: usize,
 }
 
-impl<B: Backend> Tensors<B> {
+impl<B: Engine> Tensors<B> {
     /// Puts a network on a device, the first `freeze` convolutions of each stack frozen.
     pub(crate) fn new(network: &Network, freeze: usize, device: &B::Device) -> Self {
         let mut shape = network.clone();
@@ -229,6 +230,7 @@ impl<B: Backend> Tensors<B> {
     ) -> Tensor<B, 4> {
         steps.iter().fold(x, |x, step| match step {
             Step::Conv(c) => self.conv(c, x, cursor, mode),
+            Step::MaxPool(Window::HALVE) => B::halve(x),
             Step::MaxPool(w) => {
                 max_pool2d(x, [w.side; 2], [w.stride; 2], [w.pad; 2], [1, 1], false)
             }
@@ -260,7 +262,12 @@ impl<B: Backend> Tensors<B> {
         let weight = self.values[at].clone().reshape(shape);
         let options = ConvOptions::new([conv.stride; 2], conv.pads, [1, 1], 1);
         let y = if let Some(norm) = &conv.norm {
-            let y = conv2d(x, weight, None, options);
+            let y = if conv.kernel == [3, 3] && conv.stride == 1 && conv.pads == [1, 1] {
+                let none = Tensor::zeros([conv.outputs], &x.device());
+                B::convolve(x, weight, none, false)
+            } else {
+                conv2d(x, weight, None, options)
+            };
             let (gain, shift) = (self.values[at + 1].clone(), self.values[at + 2].clone());
             let statistics = &mut self.statistics[cursor.norm];
             cursor.value += 3;
@@ -269,6 +276,9 @@ impl<B: Backend> Tensors<B> {
             normalise(y, gain, shift, statistics, norm, train)
         } else {
             cursor.value += 2;
+            if conv.kernel == [3, 3] && conv.stride == 1 && conv.pads == [1, 1] {
+                return B::convolve(x, weight, self.values[at + 1].clone(), conv.relu);
+            }
             conv2d(x, weight, Some(self.values[at + 1].clone()), options)
         };
         if conv.relu { relu(y) } else { y }

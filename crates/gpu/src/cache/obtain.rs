@@ -1,0 +1,82 @@
+//! A working engine, stored or built, and one builder at a time. Takes minutes where it builds: for
+//! `engine build` and its unit, never for the live service. One thread.
+
+use std::fmt;
+use std::fs::{File, TryLockError};
+use std::time::Instant;
+
+use super::{Cache, CacheError, EngineKey, io_at};
+
+/// Where [`Cache::obtain`] got an engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obtained {
+    /// It was there.
+    Stored,
+    /// There was none.
+    Built,
+    /// What was there did not serve, for this reason.
+    BuiltAgain(String),
+}
+
+/// The right to build into a folder; given back when dropped, or when the process ends.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "held")] File);
+
+impl Cache {
+    /// Waits for the right to build into this folder: two builds at once would take twice the time
+    /// and may be too much for the memory. `wait` is called once where another process has it.
+    ///
+    /// # Errors
+    /// [`CacheError::Io`].
+    pub fn lock(&self, wait: impl FnOnce()) -> Result<Lock, CacheError> {
+        let path = self.dir.join(".lock");
+        let options =
+            File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = options.map_err(io_at(&path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                wait();
+                file.lock().map_err(io_at(&path))?;
+            }
+            Err(TryLockError::Error(source)) => return Err(io_at(&path)(source)),
+        }
+        Ok(Lock(file))
+    }
+
+    /// Gives a working engine of a key: the stored one, or one that is built. A stored engine that is
+    /// damaged, or that `start` cannot use, is removed and built again, once; an error of `start` that
+    /// `passes` (the memory is full just now) is told instead, and the engine stays.
+    ///
+    /// # Errors
+    /// Those of `build` and `start`; the cache's own only where the new engine cannot be stored.
+    pub fn obtain<T, E: From<CacheError> + fmt::Display>(
+        &self,
+        key: &EngineKey,
+        model: &str,
+        mut build: impl FnMut() -> Result<Vec<u8>, E>,
+        mut start: impl FnMut(&[u8]) -> Result<T, E>,
+        passes: impl Fn(&E) -> bool,
+    ) -> Result<(T, Obtained), E> {
+        let reason = match self.load(key) {
+            Ok(Some(stored)) => match start(&stored.plan) {
+                Ok(started) => return Ok((started, Obtained::Stored)),
+                Err(error) if passes(&error) => return Err(error),
+                Err(error) => Some(error.to_string()),
+            },
+            Ok(None) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(why) = &reason {
+            tracing::warn!(why, engine = key.id(), "the stored engine is built again");
+            self.remove(key)?;
+        }
+        let begun = Instant::now();
+        let plan = build()?;
+        let took = begun.elapsed();
+        // Started before it is stored: a plan that does not work must not be found at every boot.
+        let started = start(&plan)?;
+        self.store(key, model, took, &plan)?;
+        Ok((started, reason.map_or(Obtained::Built, Obtained::BuiltAgain)))
+    }
+}

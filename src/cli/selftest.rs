@@ -1,0 +1,121 @@
+//! `sonofuse selftest`: everything about the GPU's way on one machine, in one command, with a report
+//! to send. What the machine lacks is said, and the rest is still tried. Runs on the main thread and
+//! takes minutes where an engine is built.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use self::report::{Report, Verdict};
+use super::engine::obtain::say;
+use super::engine::{Configured, utc};
+use super::error::{CliError, Exit};
+use crate::log;
+use crate::scoring::gpu::Gpu;
+
+mod gpu;
+mod latency;
+mod processor;
+mod report;
+mod slots;
+mod view;
+
+/// Tests the way from a picture to a score on this machine's GPU and processor, and writes a report.
+///
+/// Looks for driver, GPU and TensorRT, compares the binding with NVIDIA's headers where they are
+/// installed, checks the kernels, builds the engine if it is not there, compares its answers with the
+/// manifest and the processor, and measures each stage on simulated pictures. Without a GPU it says
+/// what is missing and tests the processor. The report names no patient and no network.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Stop the live service first: the figures are of the machine as it is.\nExit code 0: \
+    all passed. 69: the processor's part passed, the GPU's could not run. 70: something FAILED.\nSend \
+    both files of the report along when you ask for help."
+)]
+pub struct SelftestArgs {
+    /// Configuration file [default: /etc/sonofuse/sonofuse.toml if it is there].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Model: a name, or the folder that holds its model.toml [default: the configured one].
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+    /// Where the report goes, without an ending: .md and .json are added [default:
+    /// sonofuse-selftest-DATE in the working folder].
+    #[arg(long, value_name = "PATH")]
+    report: Option<PathBuf>,
+    /// Folder of NvInfer.h, where it is not in the usual place.
+    #[arg(long, value_name = "DIR")]
+    headers: Option<PathBuf>,
+    /// A short run: fewer cases, fewer frames.
+    #[arg(long)]
+    quick: bool,
+    /// Frames of the long run of the kernels [default: 2000, or 10 with --quick].
+    #[arg(long, value_name = "N")]
+    soak: Option<usize>,
+    /// Also lose the GPU on purpose, at the end, and see whether it comes back.
+    #[arg(long)]
+    fault: bool,
+}
+
+/// How much is done.
+#[derive(Clone, Copy, Debug)]
+struct Extent {
+    /// Pictures of each measurement.
+    frames: usize,
+    /// Every so-manieth case of the kernels.
+    every: usize,
+    soak: usize,
+    fault: bool,
+}
+
+/// Tests, tells each line as it comes, and writes the report.
+///
+/// # Errors
+/// [`CliError`] with 70 where something failed, 69 where the GPU's part could not run.
+pub fn run(args: &SelftestArgs) -> Result<(), CliError> {
+    let _ = log::init(log::Target::Auto);
+    let configured = Configured::read(args.config.as_deref())?;
+    let files = configured.files(args.model.as_deref())?;
+    let (frames, every, soak) = if args.quick { (5, 21, 10) } else { (200, 1, 2000) };
+    let soak = args.soak.unwrap_or(soak);
+    let extent = Extent { frames, every, soak, fault: args.fault };
+    // Before anything is tried: a report that cannot be written is known now.
+    let mut report = Report::start(&place(args.report.as_deref()))?;
+    report.machine(&configured, &files);
+    slots::check(&mut report, args.headers.as_deref());
+    let scene = view::scene();
+    let cpu = processor::check(&mut report, &configured, &files, scene.as_ref(), extent);
+    match Gpu::find(&configured.settings) {
+        Ok(found) => gpu::check(&mut report, &configured, &files, &found, scene, cpu, extent),
+        Err(obstacle) => {
+            report.row("GPU", "driver, device, TensorRT", Verdict::Missing, obstacle.in_full())
+        }
+    }
+    let paths = report.write()?;
+    say(&format!("the report is in {} and {}", paths[0].display(), paths[1].display()));
+    end(&report)
+}
+
+fn end(report: &Report) -> Result<(), CliError> {
+    match (report.count(Verdict::Failed), report.count(Verdict::Missing)) {
+        (0, 0) => Ok(()),
+        (0, _) => Err(CliError::new(
+            Exit::Unavailable,
+            "the processor's part passed; the GPU's could not run (see missing)",
+        )),
+        (n, _) => Err(CliError::new(Exit::Software, format!("{n} checks failed (see FAILED)"))),
+    }
+}
+
+/// The report's path without an ending.
+fn place(asked: Option<&Path>) -> PathBuf {
+    asked.map_or_else(
+        || {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            let date = utc(now.map_or(0, |d| d.as_secs()));
+            let digits: String = date.chars().filter(char::is_ascii_digit).collect();
+            PathBuf::from(format!("sonofuse-selftest-{digits}"))
+        },
+        Path::to_owned,
+    )
+}

@@ -1,0 +1,117 @@
+//! A network that was loaded and checked, with what its manifest says: from a dual view to a logit,
+//! wherever the preprocessing is done. Owned by the infer thread.
+
+use sonofuse_core::calibrate::Logit;
+use sonofuse_core::gate::{Refusal, in_distribution, statistics_in_distribution};
+use sonofuse_core::manifest::Manifest;
+use sonofuse_core::preprocess::{DualView, FusionInput, PreprocessError, Preprocessor};
+use sonofuse_core::reading::{Latency, ModelInfo, Withheld};
+
+use super::clock::{Clock, ms};
+use super::scorer::{Scorer, ScorerError, ViewScore, unwound};
+
+/// Why a dual view got no logit.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum NoScore {
+    /// The picture is to blame.
+    Refused(Refusal),
+    /// The network or its hardware is.
+    Fault(ScorerError),
+}
+
+impl From<Refusal> for NoScore {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<PreprocessError> for NoScore {
+    fn from(error: PreprocessError) -> Self {
+        Self::Refused(Refusal::new(Withheld::BoxTooSmall, error.to_string()))
+    }
+}
+
+impl From<ScorerError> for NoScore {
+    fn from(error: ScorerError) -> Self {
+        match error {
+            ScorerError::Input(error) => error.into(),
+            error => Self::Fault(error),
+        }
+    }
+}
+
+/// A network that was loaded, checked and run once, with what its manifest says.
+pub struct Model {
+    manifest: Manifest,
+    scorer: Box<dyn Scorer>,
+    preprocessor: Preprocessor,
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model").field("info", self.info()).finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// Joins a manifest and a scorer, unchecked: for scorers of tests and of other backends.
+    pub fn new(manifest: Manifest, scorer: Box<dyn Scorer>) -> Self {
+        Self { preprocessor: Preprocessor::new(manifest.input.clone()), manifest, scorer }
+    }
+
+    /// What is said of it in every reading. Changes when another backend stands in.
+    pub fn info(&self) -> &ModelInfo {
+        self.scorer.info()
+    }
+
+    /// Its manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Runs the network.
+    ///
+    /// # Errors
+    /// [`ScorerError`], also for a panic inside the backend where panics unwind.
+    pub fn score(&mut self, input: &FusionInput) -> Result<Logit, ScorerError> {
+        // In release a panic aborts the process (and systemd restarts it, with the panic's words in
+        // the journal); where it unwinds, a broken backend is a withheld reading.
+        unwound(|| self.scorer.score(input)).and_then(|r| r)
+    }
+
+    /// Preprocesses a dual view and runs the network on it; both times go to `latency`. Where a
+    /// device does both, they are one time, the network's.
+    pub(super) fn score_view(
+        &mut self,
+        view: &DualView<'_>,
+        clock: &impl Clock,
+        latency: &mut Latency,
+    ) -> Result<Logit, NoScore> {
+        let started_ns = clock.now_ns();
+        if let Some(result) = unwound(|| self.scorer.score_view(view))? {
+            latency.network = Some(ms(started_ns, clock.now_ns()));
+            return Ok(self.judged(result?)?);
+        }
+        let started_ns = clock.now_ns();
+        let input = self.preprocessor.run(view)?;
+        let ready_ns = clock.now_ns();
+        latency.preprocess = Some(ms(started_ns, ready_ns));
+        if let Some(ranges) = &self.manifest.out_of_distribution {
+            in_distribution(ranges, input)?;
+        }
+        let result = unwound(|| self.scorer.score(input)).and_then(|r| r);
+        latency.network = Some(ms(ready_ns, clock.now_ns()));
+        Ok(result?)
+    }
+
+    /// Applies the gate that the caller of a device cannot apply before the network ran.
+    fn judged(&self, score: ViewScore) -> Result<Logit, NoScore> {
+        if let Some(ranges) = &self.manifest.out_of_distribution {
+            let statistics = score.statistics.ok_or_else(|| {
+                ScorerError::Run("the device told no statistics of its input".into())
+            })?;
+            statistics_in_distribution(ranges, &statistics)?;
+        }
+        Ok(score.logit)
+    }
+}
