@@ -12,7 +12,7 @@ use sonofuse_train::fit::Progress;
 use super::data::{census, ticker};
 
 /// Steps between two lines of progress.
-const EVERY: usize = 20;
+const EVERY: usize = 50;
 
 /// Trains, calibrates, judges and exports the demo model on simulated patients, and its two
 /// single-source peers for comparison. Every choice is a default; a run that is killed goes on.

@@ -16,7 +16,7 @@ use crate::data::{DataError, cache};
 use crate::evaluate::EvaluateError;
 use crate::evaluate::compare::{Comparison, Unit, delong};
 use crate::fit::{self, FitError, Fitted, Options, Progress};
-use crate::model::Method;
+use crate::model::{Method, ModelError};
 use crate::network::Network;
 use crate::sample::{Prediction, Sample};
 
@@ -110,14 +110,14 @@ pub struct Report {
     pub beyond: [usize; 2],
 }
 
-/// Trains and judges. `progress` hears of every step, from two threads.
+/// Trains and judges. `progress` hears of every step.
 ///
 /// # Errors
 /// [`DemoError`].
 pub fn run(
     place: Place<'_>,
     say: &dyn Fn(&str),
-    progress: &(dyn Fn(&str, &Progress) + Sync),
+    progress: &dyn Fn(&str, &Progress),
 ) -> Result<(Fitted, Report), DemoError> {
     let cohorts = recipe::cohorts(place.scale)?;
     let input = recipe::input();
@@ -132,17 +132,14 @@ pub fn run(
     let (train, validation) = (set(&cohorts.train)?, set(&cohorts.validation)?);
     check_leaks(&[("train", &train), ("validation", &validation)])?;
     let trainer = Trainer { place, train: &train, validation: &validation, progress };
-    // Side by side: neither needs the other.
-    let (conventional, elastography) = std::thread::scope(|scope| {
-        let source = |method| trainer.stage(method, Stage::Source, None);
-        let other = scope.spawn(move || source(Method::Elastography));
-        (source(Method::Conventional), other.join())
-    });
-    let conventional = conventional?;
-    let elastography = elastography.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let elastography = trainer.stage(Stage::Elastography, None)?;
+    let shape = |e: ModelError, stage: Stage| DemoError::Fit { method: stage.method(), source: e.into() };
+    let start = recipe::carried_over(&elastography.network)
+        .map_err(|e| shape(e, Stage::Conventional))?;
+    let conventional = trainer.stage(Stage::Conventional, Some(&start))?;
     let start = recipe::joined(&conventional.network, &elastography.network)
-        .map_err(|e| DemoError::Fit { method: Method::ReFusion, source: e.into() })?;
-    let product = trainer.stage(Method::ReFusion, Stage::Together, Some(&start))?;
+        .map_err(|e| shape(e, Stage::Together))?;
+    let product = trainer.stage(Stage::Together, Some(&start))?;
 
     let test = set(&cohorts.test)?;
     check_leaks(&[("train", &train), ("validation", &validation), ("test", &test)])?;
@@ -179,18 +176,18 @@ struct Trainer<'t> {
     place: Place<'t>,
     train: &'t [Sample],
     validation: &'t [Sample],
-    progress: &'t (dyn Fn(&str, &Progress) + Sync),
+    progress: &'t dyn Fn(&str, &Progress),
 }
 
 impl Trainer<'_> {
     /// Runs a stage, or goes on with it where it was killed.
     fn stage(
         &self,
-        method: Method,
         stage: Stage,
         start: Option<&Network>,
     ) -> Result<Fitted, DemoError> {
-        let name = format!("{method}-{stage:?}").to_lowercase();
+        let method = stage.method();
+        let name = format!("{stage:?}").to_lowercase();
         let folder = self.place.work.join(&name);
         let augment = Augment::default();
         let vary = |sample: &_, rng: &mut _| augment.apply(sample, rng);
