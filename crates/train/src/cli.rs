@@ -2,3 +2,4 @@
 
 pub(crate) mod data;
 pub(crate) mod demo;
+pub(crate) mod tables;

@@ -124,12 +124,8 @@ pub fn fixed_input(side_px: u32) -> Input {
 }
 
 fn input(size: InputSize) -> Input {
-    let branch = |name: &str, (mean, std)| Branch {
-        name: name.into(),
-        order: ChannelOrder::Rgb,
-        mean,
-        std,
-    };
+    let branch =
+        |name: &str, (mean, std)| Branch { name: name.into(), order: ChannelOrder::Rgb, mean, std };
     Input {
         size,
         bmode: branch(export::BMODE, BMODE),
@@ -141,7 +137,6 @@ fn input(size: InputSize) -> Input {
 /// A class without samples weighs 1.
 pub fn class_weights(samples: &[Sample]) -> [f32; 2] {
     let malignant = samples.iter().filter(|s| s.malignant).count();
-    [samples.len() - malignant, malignant].map(|n| {
-        if n == 0 { 1.0 } else { samples.len() as f32 / (2.0 * n as f32) }
-    })
+    [samples.len() - malignant, malignant]
+        .map(|n| if n == 0 { 1.0 } else { samples.len() as f32 / (2.0 * n as f32) })
 }

@@ -33,6 +33,7 @@ enum Command {
     },
     Data(cli::data::Data),
     Demo(cli::demo::Demo),
+    Tables(cli::tables::Tables),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
             .map_err(Into::into),
         Command::Data(data) => data.run(),
         Command::Demo(demo) => demo.run(),
+        Command::Tables(tables) => tables.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -48,8 +48,7 @@ impl Demo {
             return self.data(&cache);
         };
         let work = self.work.clone().unwrap_or_else(|| cache.join("demo"));
-        let place =
-            Place { cache: &cache, work: &work, threads: self.threads, scale: self.scale };
+        let place = Place { cache: &cache, work: &work, threads: self.threads, scale: self.scale };
         let say = |line: &str| eprintln!("{line}");
         let (fitted, report) = demo::run(place, &say, &|stage, p| {
             if p.finished.is_some() || p.step % EVERY == 0 {

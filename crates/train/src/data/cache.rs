@@ -53,7 +53,8 @@ struct Entry {
 /// The folder for caches where the caller names none: `$XDG_CACHE_HOME/sonofuse/train`, else
 /// `~/.cache/sonofuse/train`, else one in the temporary folder.
 pub fn default_folder() -> PathBuf {
-    let home = || std::env::var_os("HOME").filter(|h| !h.is_empty()).map(|h| Path::new(&h).join(".cache"));
+    let home =
+        || std::env::var_os("HOME").filter(|h| !h.is_empty()).map(|h| Path::new(&h).join(".cache"));
     std::env::var_os("XDG_CACHE_HOME")
         .filter(|c| Path::new(c).is_absolute())
         .map(PathBuf::from)

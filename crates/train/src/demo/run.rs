@@ -133,9 +133,10 @@ pub fn run(
     check_leaks(&[("train", &train), ("validation", &validation)])?;
     let trainer = Trainer { place, train: &train, validation: &validation, progress };
     let elastography = trainer.stage(Stage::Elastography, None)?;
-    let shape = |e: ModelError, stage: Stage| DemoError::Fit { method: stage.method(), source: e.into() };
-    let start = recipe::carried_over(&elastography.network)
-        .map_err(|e| shape(e, Stage::Conventional))?;
+    let shape =
+        |e: ModelError, stage: Stage| DemoError::Fit { method: stage.method(), source: e.into() };
+    let start =
+        recipe::carried_over(&elastography.network).map_err(|e| shape(e, Stage::Conventional))?;
     let conventional = trainer.stage(Stage::Conventional, Some(&start))?;
     let start = recipe::joined(&conventional.network, &elastography.network)
         .map_err(|e| shape(e, Stage::Together))?;
@@ -181,11 +182,7 @@ struct Trainer<'t> {
 
 impl Trainer<'_> {
     /// Runs a stage, or goes on with it where it was killed.
-    fn stage(
-        &self,
-        stage: Stage,
-        start: Option<&Network>,
-    ) -> Result<Fitted, DemoError> {
+    fn stage(&self, stage: Stage, start: Option<&Network>) -> Result<Fitted, DemoError> {
         let method = stage.method();
         let name = format!("{stage:?}").to_lowercase();
         let folder = self.place.work.join(&name);
@@ -217,8 +214,7 @@ fn judged(
     skins.sort_unstable();
     skins.dedup();
     let of = |skin: &str| -> Result<(String, Figures), EvaluateError> {
-        let part: Vec<Prediction> =
-            tested.iter().filter(|p| p.scanner == skin).cloned().collect();
+        let part: Vec<Prediction> = tested.iter().filter(|p| p.scanner == skin).cloned().collect();
         Ok((skin.to_owned(), judge::judge(&part, &settings)?))
     };
     Ok(Judged {
