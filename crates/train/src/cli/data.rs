@@ -1,5 +1,6 @@
 //! `sonofuse-train data`: makes or checks a set and prints its card.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -140,7 +141,7 @@ pub(crate) fn census(census: &Census) -> String {
         if refused.is_empty() { "none".into() } else { refused.join(", ") }
     );
     for (reason, [benign, malignant]) in &census.reasons {
-        out += &format!("\n  {reason}: {benign} benign, {malignant} malignant");
+        let _ = write!(out, "\n  {reason}: {benign} benign, {malignant} malignant");
     }
     out
 }

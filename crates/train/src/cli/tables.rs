@@ -12,8 +12,8 @@ use sonofuse_train::tables::{self, Place, Scale, Table};
 #[derive(Args)]
 pub(crate) struct Tables {
     /// Which: I, II, III, V, VI; all when left out.
-    #[arg(long = "table")]
-    tables: Vec<Table>,
+    #[arg(long)]
+    table: Vec<Table>,
     /// How large.
     #[arg(long, value_enum, default_value = "reduced")]
     scale: Size,
@@ -48,7 +48,7 @@ impl Tables {
             Size::Reduced => Scale::reduced(),
             Size::Full => Scale::full(),
         };
-        let wanted = if self.tables.is_empty() { Table::ALL.to_vec() } else { self.tables };
+        let wanted = if self.table.is_empty() { Table::ALL.to_vec() } else { self.table };
         let cache = self.cache.unwrap_or_else(cache::default_folder);
         let work = self.work.unwrap_or_else(|| cache.join("tables"));
         let until = match self.minutes {

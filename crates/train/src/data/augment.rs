@@ -52,7 +52,7 @@ impl Augment {
             .chain(out.elastogram.as_mut().map(|map| (map, false)))
         {
             let mut data = moved(planes, mirror, zoom, shift);
-            if grey && (gain != 0.0 || contrast != 1.0) {
+            if grey && (self.gain > 0.0 || self.contrast > 0.0) {
                 // Echoes darker than black and brighter than white are not shown.
                 let low = planes.data().iter().copied().fold(f32::INFINITY, f32::min);
                 let high = planes.data().iter().copied().fold(f32::NEG_INFINITY, f32::max);

@@ -116,7 +116,9 @@ fn normalise(samples: &mut [Sample], input: &Input) {
             let channels = data.chunks_mut((width * height).max(1));
             for ((channel, mean), std) in channels.zip(branch.mean).zip(branch.std) {
                 let inv = 1.0 / std;
-                channel.iter_mut().for_each(|v| *v = (*v - mean) * inv);
+                for v in channel {
+                    *v = (*v - mean) * inv;
+                }
             }
             // As long as the plane it was made of.
             *planes = Planes::new(width, height, data).unwrap_or_default();

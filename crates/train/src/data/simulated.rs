@@ -5,8 +5,8 @@
 //! so that neither their number nor the threads change a patient.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use rand::seq::IndexedRandom;
@@ -141,13 +141,13 @@ impl Cohort {
                         }
                         let patient = self.patient(i as u32, &mut cutter);
                         // A poisoned lock only means that another patient failed: scope() reports it.
-                        made.lock().unwrap_or_else(|e| e.into_inner()).push((i, patient));
+                        made.lock().unwrap_or_else(PoisonError::into_inner).push((i, patient));
                         progress(done.fetch_add(1, Ordering::Relaxed) + 1);
                     }
                 });
             }
         });
-        let mut made = made.into_inner().unwrap_or_else(|e| e.into_inner());
+        let mut made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
         made.sort_by_key(|(i, _)| *i);
         let mut all = Simulated { samples: Vec::new(), census: Census::default() };
         for (_, patient) in made {

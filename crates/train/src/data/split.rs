@@ -192,7 +192,7 @@ mod tests {
     }
 
     fn set() -> Vec<Sample> {
-        (0..50).flat_map(|p| (0..1 + p % 4).map(move |i| sample(p, i, p % 3 == 0))).collect()
+        (0..50).flat_map(|p| (0..=p % 4).map(move |i| sample(p, i, p % 3 == 0))).collect()
     }
 
     #[test]

@@ -213,7 +213,7 @@ fn fit_fold(
     Ok(Kept { seconds: fitted.seconds, predictions })
 }
 
-/// Trains the stack that stands for ImageNet's: VGG16 on both kinds of picture, one by one, of
+/// Trains the stack that stands for `ImageNet`'s: VGG16 on both kinds of picture, one by one, of
 /// patients on other scanners.
 fn pretrain(
     scale: &Scale,

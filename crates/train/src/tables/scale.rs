@@ -38,7 +38,7 @@ pub struct Scale {
     pub batch: usize,
     /// Learning rate.
     pub rate: f64,
-    /// Patients that stand for ImageNet: simulated too, on other scanners' skins.
+    /// Patients that stand for `ImageNet`: simulated too, on other scanners' skins.
     pub source_patients: u32,
     /// Epochs on them.
     pub source_epochs: usize,
@@ -99,7 +99,7 @@ impl Scale {
         }
     }
 
-    /// The patients that stand for ImageNet.
+    /// The patients that stand for `ImageNet`.
     pub fn source(&self) -> Cohort {
         let skins = Skin::all().iter().copied().filter(|s| s.is_dual_view());
         Cohort {
