@@ -123,7 +123,7 @@ impl Band {
             let n = self.line(t).iter().filter(|&&p| tint.chroma(p) >= least).count();
             n * 4 >= self.width * 3
         };
-        from + 1 < to && (from..to).filter(|&t| full(t)).count() * 4 >= (to - from) * 3
+        from + 1 < to && (from..to).filter(|&t| full(t)).count() * 5 >= (to - from) * 3
     }
 
     /// Mean colour of line `t`.
