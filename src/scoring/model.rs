@@ -115,3 +115,6 @@ impl Model {
         Ok(score.logit)
     }
 }
+
+#[cfg(test)]
+mod tests;
