@@ -258,7 +258,7 @@ struct Place {
 /// Filters that go through the map together.
 const FILTERS: usize = 4;
 /// Vectors of the map that go through the filters together.
-const VECTORS: usize = 3;
+const VECTORS: usize = 2;
 
 impl Kernel for Convolve<'_> {
     type Out = ();
@@ -312,7 +312,6 @@ struct Patch<'a> {
 fn block<S: Simd>(s: S, args: Patch<'_>, places: &[Place], o: usize, to: &mut [f32]) {
     if args.shape.outputs - o >= FILTERS {
         match places.len() {
-            3 => patch::<S, 4, 3>(s, args, places, o, to),
             2 => patch::<S, 4, 2>(s, args, places, o, to),
             _ => patch::<S, 4, 1>(s, args, places, o, to),
         }
@@ -320,7 +319,6 @@ fn block<S: Simd>(s: S, args: Patch<'_>, places: &[Place], o: usize, to: &mut [f
     }
     for o in o..args.shape.outputs {
         match places.len() {
-            3 => patch::<S, 1, 3>(s, args, places, o, to),
             2 => patch::<S, 1, 2>(s, args, places, o, to),
             _ => patch::<S, 1, 1>(s, args, places, o, to),
         }
@@ -448,24 +446,28 @@ fn taps<S: Simd, const F: usize>(
     to: &mut [f32],
 ) {
     let (pitch, padded) = (shape.pitch(), shape.padded());
+    let vectors = shape.columns.div_ceil(S::LANES);
     let mut sums = [[s.splat(0.0); 3]; F];
     for p in pictures {
         let x = x[(p * shape.inputs + i) * padded..][..padded].as_ptr();
         let g = g[(p * shape.outputs + o) * padded..][..F * padded].as_ptr();
         for row in rows.clone() {
-            for column in (0..shape.columns).step_by(S::LANES) {
+            let (mut at, mut own) = ((row + ky) * pitch, (row + 1) * pitch + 1);
+            for _ in 0..vectors {
                 // SAFETY: as in `patch`; the gradient's own number stands at row `r + 1`, column
                 // `c + 1` of its plane, and its vector ends before `c + 1 + WIDEST <= pitch`.
                 unsafe {
-                    let at = (row + ky) * pitch + column;
-                    let xs = [s.load(x.add(at)), s.load(x.add(at + 1)), s.load(x.add(at + 2))];
-                    for (f, sums) in sums.iter_mut().enumerate() {
-                        let g = s.load(g.add(f * padded + (row + 1) * pitch + column + 1));
+                    let x = x.add(at);
+                    let xs = [s.load(x), s.load(x.add(1)), s.load(x.add(2))];
+                    for f in 0..F {
+                        let g = s.load(g.add(f * padded + own));
                         for kx in 0..3 {
-                            sums[kx] = s.fma(g, xs[kx], sums[kx]);
+                            sums[f][kx] = s.fma(g, xs[kx], sums[f][kx]);
                         }
                     }
                 }
+                at += S::LANES;
+                own += S::LANES;
             }
         }
     }
