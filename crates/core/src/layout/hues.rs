@@ -26,7 +26,8 @@ pub(super) struct Colours {
     pub(super) tinted: bool,
     /// Nothing but one hue.
     pub(super) one_hue: bool,
-    /// One hue, and chroma that is a multiple of luma: a tinted picture, whatever the screen shows.
+    /// One hue, and chroma that follows the grey from cell to cell: a tinted picture, whatever else
+    /// the screen shows.
     pub(super) dyed: bool,
 }
 
@@ -51,6 +52,7 @@ pub(super) fn of(
     let mut floors = [0u32; 256];
     joint.iter_mut().for_each(|row| row.fill(0));
     let (mut sin, mut cos) = (0f32, 0f32);
+    let mut sums = [0u64; 5];
     for y in cells.y0..cells.y1 {
         for x in cells.x0..cells.x1 {
             let i = y * grid.width + x;
@@ -65,6 +67,10 @@ pub(super) fn of(
                 let raw = p[0].max(p[1]).max(p[2]) - floor;
                 joint[usize::from(floor >> 3)][usize::from(raw >> 2)] += 1;
                 floors[usize::from(floor)] += 1;
+                let (f, r) = (u64::from(floor), u64::from(raw));
+                for (sum, term) in sums.iter_mut().zip([f, r, f * f, r * r, f * r]) {
+                    *sum += term;
+                }
                 sin += hue.to_radians().sin();
                 cos += hue.to_radians().cos();
                 total += 1;
@@ -97,8 +103,16 @@ pub(super) fn of(
         saturated: quantile(&floors, total / 2) < 24 && chroma_of(total / 2) > 90,
         tinted: concentration > 0.8 && variation > 1.08,
         one_hue: concentration > 0.97,
-        dyed: concentration > 0.8 && variation > 1.5,
+        dyed: concentration > 0.8 && correlation(sums, total) > 0.8,
     }
+}
+
+/// Pearson's correlation of two quantities from their sums, squares and product over `n` cells.
+fn correlation([a, b, aa, bb, ab]: [u64; 5], n: u32) -> f64 {
+    let n = f64::from(n.max(1));
+    let [a, b, aa, bb, ab] = [a, b, aa, bb, ab].map(|v| v as f64 / n);
+    let scale = ((aa - a * a).max(0.0) * (bb - b * b).max(0.0)).sqrt();
+    if scale < 1.0 { 0.0 } else { (ab - a * b) / scale }
 }
 
 fn quantile(histogram: &[u32; 256], rank: u32) -> usize {
