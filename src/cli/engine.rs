@@ -124,14 +124,12 @@ pub(super) enum EngineError {
 impl EngineError {
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Obstacle(Obstacle::Wrong(_)) | Self::Obstacle(Obstacle::Unreadable(_)) => {
-                Exit::Data
-            }
+            Self::Obstacle(Obstacle::Wrong(_) | Obstacle::Unreadable(_))
+            | Self::Cache(CacheError::Damaged { .. } | CacheError::Untrusted { .. }) => Exit::Data,
             Self::Obstacle(Obstacle::Start(_) | Obstacle::Failed(_)) | Self::Build(_) => {
                 Exit::Software
             }
             Self::Obstacle(_) => Exit::Unavailable,
-            Self::Cache(CacheError::Damaged { .. } | CacheError::Untrusted { .. }) => Exit::Data,
             Self::Cache(_) => Exit::Io,
         }
     }

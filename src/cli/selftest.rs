@@ -92,7 +92,7 @@ pub fn run(args: &SelftestArgs) -> Result<(), CliError> {
             gpu::check(&mut report, &subject, scene, cpu);
         }
         Err(obstacle) => {
-            report.row("GPU", "driver, device, TensorRT", Verdict::Missing, obstacle.in_full())
+            report.row("GPU", "driver, device, TensorRT", Verdict::Missing, obstacle.in_full());
         }
     }
     let paths = report.write()?;

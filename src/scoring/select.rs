@@ -117,7 +117,7 @@ fn processor(
                 return Ok(Box::new(scorer));
             }
             Err(cpu::Refusal::NotOurs(words)) if asked == Backend::Auto => {
-                why = [why.as_str(), &words].join("; ").trim_start_matches("; ").to_owned();
+                why = if why.is_empty() { words } else { format!("{why}; {words}") };
             }
             Err(refusal) => return Err(failed("cpu", refusal.into_words())),
         }

@@ -21,9 +21,17 @@ fn enough(folder: &Path, need: u64, free: u64) -> Result<(), CacheError> {
     Err(CacheError::Full { dir: folder.to_owned(), need })
 }
 
-/// Gives what root wrote to the owner of the folder above, the service's user: it must be able to
-/// replace engines at the next boot.
-pub(super) fn give_to_owner(folder: &Path) {
+/// When dropped, gives what root wrote to the owner of the folder above, the service's user: it must
+/// be able to replace engines at the next boot, also after a build that failed.
+pub(super) struct OwnedByService<'f>(pub(super) &'f Path);
+
+impl Drop for OwnedByService<'_> {
+    fn drop(&mut self) {
+        give_to_owner(self.0);
+    }
+}
+
+fn give_to_owner(folder: &Path) {
     if !rustix::process::geteuid().is_root() {
         return;
     }

@@ -104,8 +104,8 @@ fn add(report: &mut Report, row: check::Row) {
 }
 
 fn engine(report: &mut Report, subject: &Subject<'_>) -> Option<Ready> {
-    let &Subject { configured, files, gpu, .. } = subject;
     const CHECK: &str = "engine";
+    let &Subject { configured, files, gpu, .. } = subject;
     match obtain(files, &configured.settings, gpu, false) {
         Ok(ready) => {
             let how = match &ready.how {

@@ -70,8 +70,8 @@ fn score(
     (model.score_view(&view, &clock, &mut latency), latency)
 }
 
-fn answer(statistics: Option<InputStatistics>) -> Result<ViewScore, ScorerError> {
-    Ok(ViewScore { logit: Logit::new(1.5).unwrap(), statistics })
+fn answer(statistics: Option<InputStatistics>) -> ViewScore {
+    ViewScore { logit: Logit::new(1.5).unwrap(), statistics }
 }
 
 #[test]
@@ -79,11 +79,11 @@ fn a_devices_statistics_pass_the_gate_that_the_processors_input_passes() {
     let usual = [[[0.1, 0.5]; 3]; 2];
     let mut strange = usual;
     strange[1][2] = [0.9, 0.5];
-    let (scored, latency) = score(answer(Some(usual)), true);
+    let (scored, latency) = score(Ok(answer(Some(usual))), true);
     assert_eq!(scored.unwrap().get().to_bits(), 1.5f32.to_bits());
     // Both stages are one, on the device.
     assert_eq!((latency.preprocess, latency.network), (None, Some(2.0)));
-    match score(answer(Some(strange)), true).0 {
+    match score(Ok(answer(Some(strange))), true).0 {
         Err(NoScore::Refused(refusal)) => {
             assert_eq!(refusal.reason, Withheld::OutOfDistribution);
             assert!(refusal.detail.contains("elastogram"), "{refusal:?}");
@@ -91,8 +91,8 @@ fn a_devices_statistics_pass_the_gate_that_the_processors_input_passes() {
         other => panic!("{other:?}"),
     }
     // Without ranges nothing is demanded; with them, silence is a fault and not a pass.
-    assert!(score(answer(None), false).0.is_ok());
-    let (silent, _) = score(answer(None), true);
+    assert!(score(Ok(answer(None)), false).0.is_ok());
+    let (silent, _) = score(Ok(answer(None)), true);
     assert!(matches!(silent, Err(NoScore::Fault(ScorerError::Run(_)))), "{silent:?}");
 }
 
