@@ -8,6 +8,7 @@
 pub mod data;
 pub mod demo;
 pub mod evaluate;
+pub mod explain;
 pub mod export;
 pub mod fit;
 pub mod model;

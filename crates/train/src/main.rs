@@ -33,6 +33,8 @@ enum Command {
     },
     Data(cli::data::Data),
     Demo(cli::demo::Demo),
+    Evaluate(cli::evaluate::Evaluate),
+    Explain(cli::explain::Explain),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +44,8 @@ fn main() -> ExitCode {
             .map_err(Into::into),
         Command::Data(data) => data.run(),
         Command::Demo(demo) => demo.run(),
+        Command::Evaluate(evaluate) => evaluate.run(),
+        Command::Explain(explain) => explain.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
