@@ -18,6 +18,10 @@ pub(super) struct Labels<'a> {
 pub(super) struct Colours {
     /// Three hues or more, green among them.
     pub(super) rainbow: bool,
+    /// The same with more green than an outline has.
+    pub(super) green: bool,
+    /// Cyan and blue alone: soft tissue.
+    pub(super) cool: bool,
     /// One flat colour: a button, or an opaque map of even tissue.
     pub(super) flat: bool,
     /// Full colours with no grey in them, as an opaque map's.
@@ -99,6 +103,8 @@ pub(super) fn of(
     let green = share(bins[3] + bins[4] + bins[5]);
     Colours {
         rainbow: spread >= 3 && green > 0.03,
+        green: spread >= 3 && green > 0.08,
+        cool: share(bins[5] + bins[6] + bins[7] + bins[8]) > 0.9,
         flat: q3 - q1 < 3 && concentration > 0.99,
         saturated: quantile(&floors, total / 2) < 24 && chroma_of(total / 2) > 90,
         tinted: concentration > 0.8 && variation > 1.08,

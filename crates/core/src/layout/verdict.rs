@@ -77,10 +77,16 @@ impl Evidence {
     }
 
     fn without_bar(&self) -> bool {
-        let Shape { fill, body, full_rows, full_columns, .. } = self.shape;
-        let rainbow = self.colours.rainbow;
-        // Flow has no green in it, and never fills a rectangle.
-        if !rainbow && !(self.rectangle() && fill > 0.85 && self.lone()) {
+        let Shape { solid, fill, body, full_rows, full_columns } = self.shape;
+        let rainbow = self.colours.green;
+        let soft = self.colours.cool;
+        // Flow hides the tissue, goes from red to yellow without green in it, and never fills a box.
+        let boxed = self.rectangle() || full_rows.max(full_columns) > 0.6 && solid > 0.95;
+        let shown = self.lone() && self.through(0.6, 8) && self.around(0.8, 10);
+        if boxed && shown && (rainbow || soft) {
+            return true;
+        }
+        if !rainbow && !(soft && self.rectangle() && fill > 0.85 && self.lone()) {
             return false;
         }
         let boxlike = self.rectangle() || full_rows.max(full_columns) > 0.35;
