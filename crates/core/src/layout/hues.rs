@@ -54,7 +54,9 @@ pub(super) fn of(
     let mut total = 0u32;
     let mut chroma = [0u32; 256];
     let mut floors = [0u32; 256];
-    joint.iter_mut().for_each(|row| row.fill(0));
+    for row in joint.iter_mut() {
+        row.fill(0);
+    }
     let (mut sin, mut cos) = (0f32, 0f32);
     let mut sums = [0u64; 5];
     for y in cells.y0..cells.y1 {

@@ -86,7 +86,8 @@ impl Evidence {
         if boxed && shown && (rainbow || soft) {
             return true;
         }
-        if !rainbow && !(soft && self.rectangle() && fill > 0.85 && self.lone()) {
+        let soft_box = soft && self.rectangle() && fill > 0.85 && self.lone();
+        if !(rainbow || soft_box) {
             return false;
         }
         let boxlike = self.rectangle() || full_rows.max(full_columns) > 0.35;
