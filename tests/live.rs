@@ -77,7 +77,7 @@ fn the_real_aixplorer_screen_over_rtsp_gives_its_boxes_and_a_reading() {
 }
 
 #[test]
-fn a_simulated_examination_is_scored_and_says_that_the_model_is_untrained() {
+fn a_simulated_examination_is_scored_and_says_whether_the_model_is_trained() {
     let (_daemon, readings) = run(&["--preset", "simulator", "--seconds", "60"]);
     let scored = readings
         .into_iter()

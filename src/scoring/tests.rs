@@ -9,8 +9,13 @@ use sonofuse_core::preprocess::FusionInput;
 
 use super::*;
 
-/// The shipped stand-in.
+/// The untrained stand-in, which is for tests: the model that ships may be trained anew.
 pub(super) fn demo() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stand-in")
+}
+
+/// The model that ships.
+pub(super) fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("engines/demo")
 }
 
@@ -40,7 +45,7 @@ fn edit(folder: &Path, from: &str, to: &str) {
 }
 
 #[test]
-fn the_shipped_stand_in_proves_itself_and_says_that_it_is_untrained() {
+fn the_stand_in_proves_itself_and_says_that_it_is_untrained() {
     for backend in [Backend::Auto, Backend::Rten] {
         let model = load(&demo(), backend).unwrap();
         let info = model.info();
@@ -50,6 +55,19 @@ fn the_shipped_stand_in_proves_itself_and_says_that_it_is_untrained() {
         assert!(model.manifest().golden.len() >= 3);
         assert!(model.manifest().summary.contains("UNTRAINED"));
     }
+}
+
+#[test]
+fn the_shipped_model_proves_itself_and_says_that_it_knows_only_simulated_tissue() {
+    for backend in [Backend::Auto, Backend::Rten] {
+        let model = load(&shipped(), backend).unwrap();
+        assert!(model.info().trained);
+        let manifest = model.manifest();
+        assert!(manifest.golden.len() >= 3 && manifest.out_of_distribution.is_some());
+        assert!(manifest.name.contains("simulated") && manifest.summary.contains("simulated"));
+    }
+    let card = fs::read_to_string(shipped().join("MODEL_CARD.md")).unwrap();
+    assert!(card.lines().next().unwrap().contains("only simulated tissue"), "{card}");
 }
 
 #[test]

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use sonofuse_core::manifest::{Branch, ChannelOrder, Input, InputSize};
 use thiserror::Error;
 
+use crate::export;
 use crate::sample::Sample;
 
 /// Why a set cannot be made or read.
@@ -99,9 +100,14 @@ pub(crate) fn io_error(what: &'static str, path: &Path) -> impl FnOnce(io::Error
     move |source| DataError::Io { what, path, source }
 }
 
+/// Mean and spread of the training cohort's B-mode in code values (70.2 and 30.6 of the demo's
+/// patients): a dark picture mapped to −1..=1 would be nearly constant to the first layer.
+const BMODE: ([f32; 3], [f32; 3]) = ([70.0; 3], [31.0; 3]);
+/// Elastograms fill the range.
+const ELASTOGRAM: ([f32; 3], [f32; 3]) = ([127.5; 3], [127.5; 3]);
+
 /// What the small networks of this repository are fed: crops at their own proportions, at the scale
-/// of a view `view_width_px` wide, sides in multiples of 8 px; both in 8-bit code values mapped to
-/// −1..=1.
+/// of a view `view_width_px` wide, sides in multiples of 8 px.
 pub fn small_input(min_side_px: u32, max_side_px: u32, view_width_px: u32) -> Input {
     let size = InputSize::Native {
         min_side_px,
@@ -109,24 +115,28 @@ pub fn small_input(min_side_px: u32, max_side_px: u32, view_width_px: u32) -> In
         multiple_px: 8,
         view_width_px: Some(view_width_px),
     };
-    Input { size, bmode: branch("bmode"), elastogram: branch("elastogram") }
+    input(size)
 }
 
 /// The paper's input for fully connected heads: everything warped to one size.
 pub fn fixed_input(side_px: u32) -> Input {
-    let size = InputSize::Fixed { width_px: side_px, height_px: side_px };
-    Input { size, bmode: branch("bmode"), elastogram: branch("elastogram") }
+    input(InputSize::Fixed { width_px: side_px, height_px: side_px })
 }
 
-fn branch(name: &str) -> Branch {
-    Branch { name: name.into(), order: ChannelOrder::Rgb, mean: [127.5; 3], std: [127.5; 3] }
+fn input(size: InputSize) -> Input {
+    let branch =
+        |name: &str, (mean, std)| Branch { name: name.into(), order: ChannelOrder::Rgb, mean, std };
+    Input {
+        size,
+        bmode: branch(export::BMODE, BMODE),
+        elastogram: branch(export::ELASTOGRAM, ELASTOGRAM),
+    }
 }
 
 /// Weights of benign and malignant samples that make both classes count the same: n / (2·nᵢ).
 /// A class without samples weighs 1.
 pub fn class_weights(samples: &[Sample]) -> [f32; 2] {
     let malignant = samples.iter().filter(|s| s.malignant).count();
-    [samples.len() - malignant, malignant].map(|n| {
-        if n == 0 { 1.0 } else { samples.len() as f32 / (2.0 * n as f32) }
-    })
+    [samples.len() - malignant, malignant]
+        .map(|n| if n == 0 { 1.0 } else { samples.len() as f32 / (2.0 * n as f32) })
 }

@@ -17,3 +17,4 @@ pub mod onnx;
 pub mod plot;
 pub mod sample;
 pub mod stand_in;
+pub mod tables;

@@ -35,6 +35,7 @@ enum Command {
     Demo(cli::demo::Demo),
     Evaluate(cli::evaluate::Evaluate),
     Explain(cli::explain::Explain),
+    Tables(cli::tables::Tables),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Evaluate(evaluate) => evaluate.run(),
         Command::Explain(explain) => explain.run(),
+        Command::Tables(tables) => tables.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

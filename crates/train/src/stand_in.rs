@@ -283,7 +283,7 @@ fn card(seed: u64, width: Width, bytes: usize) -> String {
     let command = width.command(seed);
     let written = match width {
         Width::Eighth => format!(
-            "`cargo run -p sonofuse-train -- {command} --out engines/demo`; a test compares these \
+            "`cargo run -p sonofuse-train -- {command} --out tests/stand-in`; a test compares these \
              files with what that writes"
         ),
         _ => format!("`cargo run --release -p sonofuse-train -- {command} --out FOLDER`"),
@@ -334,10 +334,10 @@ pub fn write(seed: u64, width: Width, out: &Path) -> Result<String, WriteError> 
 mod tests {
     use super::*;
 
-    /// Renew with `cargo run -p sonofuse-train -- stand-in --seed 1 --out engines/demo`.
+    /// Renew with `cargo run -p sonofuse-train -- stand-in --seed 1 --out tests/stand-in`.
     #[test]
     fn the_committed_stand_in_is_what_its_seed_writes() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../engines/demo");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/stand-in");
         let files = files(1, Width::default()).unwrap();
         assert!(files.model == fs::read(folder.join("model.onnx")).unwrap(), "model.onnx is stale");
         assert_eq!(files.manifest, fs::read_to_string(folder.join("model.toml")).unwrap());

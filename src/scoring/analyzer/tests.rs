@@ -15,7 +15,7 @@ use sonofuse_core::reading::ModelInfo;
 use sonofuse_core::region::Region;
 use sonofuse_sim::{SimConfig, Simulator, Skin};
 
-use super::super::tests::demo;
+use super::super::tests::{demo, shipped};
 use super::super::{Backend, Scorer, load};
 use super::*;
 
@@ -556,4 +556,41 @@ fn a_simulated_exam_is_scored_end_to_end_by_the_stand_in() {
         assert!(reading.evidence as usize <= maps.len(), "frame {i}: evidence out of nothing");
     }
     assert!(scored > 10, "{scored} of 120 frames were scored");
+}
+
+#[test]
+fn the_shipped_model_ranks_simulated_exams_as_their_truth_does() {
+    let (width, height) = (960, 720);
+    let mut analyzer = Analyzer::new(
+        "sim".into(),
+        load(&shipped(), Backend::Auto).unwrap(),
+        Settings::default(),
+        None,
+    );
+    analyzer.set_still(true);
+    let format = sonofuse_core::frame::FrameFormat::packed(
+        sonofuse_core::frame::PixelFormat::Bgrx,
+        width,
+        height,
+    );
+    let mut scores = Vec::new();
+    for seed in 1..=24 {
+        let skin = [Skin::AixplorerStacked, Skin::CanonSweSide][seed as usize % 2];
+        let config = SimConfig { seed, skin, width, height, fps: 10.0, exam_s: 12.0 };
+        let mut pixels = vec![0; (width * height * 4) as usize];
+        let truth =
+            Simulator::new(config).unwrap().render(50, &mut pixels, width as usize * 4);
+        let meta = FrameMeta { sequence: seed, pts_ns: None, captured_ns: seed * 1000 * MS };
+        let frame = Frame::new(format, meta, pixels.into()).unwrap();
+        let reading = analyzer.analyze(&frame, &|| seed * 1000 * MS);
+        if let (Some(malignant), Some(p)) = (truth.malignant, reading.malignancy) {
+            scores.push((malignant, p));
+        }
+    }
+    let of = |class: bool| scores.iter().filter(move |s| s.0 == class).map(|s| s.1);
+    let (malignant, benign) = (of(true).count(), of(false).count());
+    assert!(malignant >= 6 && benign >= 6, "{scores:?}");
+    let right: usize = of(true).map(|m| of(false).filter(|b| m > *b).count()).sum();
+    let auc = right as f64 / (malignant * benign) as f64;
+    assert!(auc > 0.75, "area {auc}: {scores:?}");
 }

@@ -1,22 +1,41 @@
 //! `sonofuse-train demo`: trains the model that ships.
 
+use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
 use sonofuse_train::data::{cache, card};
-use sonofuse_train::demo;
+use sonofuse_train::demo::{self, Place};
+use sonofuse_train::fit::Progress;
 
 use super::data::{census, ticker};
 
-/// Trains, calibrates, judges and exports the demo model on simulated patients.
+/// Steps between two lines of progress.
+const EVERY: usize = 50;
+
+/// Trains, calibrates, judges and exports the demo model on simulated patients, and its two
+/// single-source peers for comparison. Every choice is a default; a run that is killed goes on.
 #[derive(Args)]
 pub(crate) struct Demo {
+    /// Folder for model.onnx, model.toml and `MODEL_CARD.md`; made when missing.
+    #[arg(long, required_unless_present = "data_only")]
+    out: Option<PathBuf>,
     /// Folder for simulated patients that were made before.
     #[arg(long)]
     cache: Option<PathBuf>,
+    /// Folder for checkpoints, metrics and the report; in the cache's folder when left out.
+    #[arg(long)]
+    work: Option<PathBuf>,
     /// Threads that make patients.
     #[arg(long, default_value_t = 2)]
     threads: usize,
+    /// Commit of this trainer, for the manifest.
+    #[arg(long)]
+    commit: Option<String>,
+    /// Makes fewer patients and epochs, for trying out: a part of 1.
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
     /// Only makes the patients and prints their card.
     #[arg(long)]
     data_only: bool,
@@ -24,17 +43,59 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) fn run(self) -> Result<(), Box<dyn std::error::Error>> {
-        let folder = self.cache.unwrap_or_else(cache::default_folder);
-        let cohorts = demo::cohorts(1.0)?;
+        let cache = self.cache.clone().unwrap_or_else(cache::default_folder);
+        let Some(out) = self.out.as_ref().filter(|_| !self.data_only) else {
+            return self.data(&cache);
+        };
+        let work = self.work.clone().unwrap_or_else(|| cache.join("demo"));
+        let place = Place { cache: &cache, work: &work, threads: self.threads, scale: self.scale };
+        let say = |line: &str| eprintln!("{line}");
+        let (fitted, report) = demo::run(place, &say, &|stage, p| {
+            if p.finished.is_some() || p.step % EVERY == 0 {
+                eprintln!("{stage}: {}", line(p));
+            }
+        })?;
+        let digest = demo::write(&fitted, &report, self.commit, out)?;
+        fs::write(work.join("report.json"), serde_json::to_vec_pretty(&report)?)?;
+        let text = demo::markdown(&report);
+        fs::write(work.join("report.md"), &text)?;
+        std::io::stdout().write_all(text.as_bytes())?;
+        println!("\nwrote {} (model sha256 {digest})", out.display());
+        Ok(())
+    }
+
+    fn data(&self, cache: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
+        let cohorts = demo::cohorts(self.scale)?;
         let input = demo::input();
         let mut parts = Vec::new();
         for cohort in [&cohorts.train, &cohorts.validation, &cohorts.test] {
             let tick = ticker(cohort.patients);
-            let (set, _) = cache::load_or_make(cohort, &input, &folder, self.threads, tick)?;
+            let (set, _) = cache::load_or_make(cohort, &input, cache, self.threads, tick)?;
             eprintln!("{}: {}", cohort.name, census(&set.census));
             parts.push(card::Part::of(&cohort.name, &set.samples));
         }
         print!("{}", card::markdown(&parts));
         Ok(())
+    }
+}
+
+/// Where a run stands, in a line.
+pub(crate) fn line(p: &Progress) -> String {
+    let minutes = p.eta_s / 60.0;
+    match &p.finished {
+        Some(e) => format!(
+            "epoch {}/{}: loss {:.4}, validation loss {:.4}, AUC {:.4}{}, {:.0} s, {minutes:.0} min to go",
+            p.epoch,
+            p.epochs,
+            e.loss,
+            e.validation_loss.unwrap_or(f64::NAN),
+            e.validation_auc.unwrap_or(f64::NAN),
+            if e.best { " (best)" } else { "" },
+            e.seconds,
+        ),
+        None => format!(
+            "epoch {}/{}, step {}/{}: loss {:.4}, {minutes:.0} min to go",
+            p.epoch, p.epochs, p.step, p.steps, p.loss
+        ),
     }
 }

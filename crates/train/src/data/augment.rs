@@ -110,7 +110,8 @@ mod tests {
     use super::*;
 
     fn sample() -> Sample {
-        let data: Vec<f32> = (0..3 * 10 * 8).map(|i| ((i * 37) % 101) as f32 / 50.0 - 1.0).collect();
+        let data: Vec<f32> =
+            (0..3 * 10 * 8).map(|i| ((i * 37) % 101) as f32 / 50.0 - 1.0).collect();
         Sample {
             patient: "p".into(),
             image: "i".into(),

@@ -1,7 +1,8 @@
-//! Simulated cohorts on disk: the planes as they are, and an index in JSON.
+//! Simulated cohorts on disk: the planes in 8-bit code values, and an index in JSON.
 //!
-//! A cohort's folder is named by a digest of all that its samples depend on: recipe, input and the
-//! form of the files. Code has no digest, so the first patients are made again and compared: where
+//! Planes are kept before normalisation, so that another mean or spread needs no new pictures; what
+//! is read is normalised as `core` does it, bit for bit. A cohort's folder is named by a digest of
+//! all that its planes depend on: recipe, input and the form of the files. Code has no digest, so the first patients are made again and compared: where
 //! simulator, layout search or preprocessing changed what they give, the cohort is made anew. A
 //! folder appears by one rename, complete.
 
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use sonofuse_core::manifest::Input;
+use sonofuse_core::manifest::{Branch, Input};
 use sonofuse_core::preprocess::Planes;
 
 use super::cut::Cutter;
@@ -20,7 +21,7 @@ use super::{DataError, io_error};
 use crate::sample::Sample;
 
 /// Form of the files.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 /// Patients that are made again to see whether the code still makes the same.
 const COMPARED: u32 = 3;
 const PLANES: &str = "planes.f32";
@@ -52,7 +53,8 @@ struct Entry {
 /// The folder for caches where the caller names none: `$XDG_CACHE_HOME/sonofuse/train`, else
 /// `~/.cache/sonofuse/train`, else one in the temporary folder.
 pub fn default_folder() -> PathBuf {
-    let home = || std::env::var_os("HOME").filter(|h| !h.is_empty()).map(|h| Path::new(&h).join(".cache"));
+    let home =
+        || std::env::var_os("HOME").filter(|h| !h.is_empty()).map(|h| Path::new(&h).join(".cache"));
     std::env::var_os("XDG_CACHE_HOME")
         .filter(|c| Path::new(c).is_absolute())
         .map(PathBuf::from)
@@ -64,7 +66,7 @@ pub fn default_folder() -> PathBuf {
 /// Where a cohort lies under `folder`.
 pub fn place(cohort: &Cohort, input: &Input, folder: &Path) -> PathBuf {
     // Both are plain data of numbers, strings and lists, which always have a JSON form.
-    let key = serde_json::json!([FORM, cohort, input]).to_string();
+    let key = serde_json::json!([FORM, cohort, codes(input)]).to_string();
     let digest = format!("{:x}", Sha256::digest(key));
     folder.join(format!("{}-{}", cohort.name, digest.get(..16).unwrap_or_default()))
 }
@@ -83,15 +85,43 @@ pub fn load_or_make(
     progress: impl Fn(usize) + Sync,
 ) -> Result<(Simulated, bool), DataError> {
     cohort.check()?;
+    let codes = codes(input);
     let place = place(cohort, input, folder);
-    if let Some(read) = read(&place, cohort, input)
-        && still_made(&read, cohort, input)?
-    {
-        return Ok((read, true));
+    let found = read(&place, cohort, &codes);
+    let (mut set, cached) = match found {
+        Some(read) if still_made(&read, cohort, &codes)? => (read, true),
+        _ => {
+            let made = cohort.make(&codes, threads, progress)?;
+            write(&made, cohort, &codes, &place)?;
+            (made, false)
+        }
+    };
+    normalise(&mut set.samples, input);
+    Ok((set, cached))
+}
+
+/// The same input in 8-bit code values.
+fn codes(input: &Input) -> Input {
+    let plain = |branch: &Branch| Branch { mean: [0.0; 3], std: [1.0; 3], ..branch.clone() };
+    Input { bmode: plain(&input.bmode), elastogram: plain(&input.elastogram), ..input.clone() }
+}
+
+/// From code values to what the network sees, as `core`'s preprocessing does it.
+fn normalise(samples: &mut [Sample], input: &Input) {
+    for sample in samples {
+        let map = sample.elastogram.as_mut().map(|map| (map, &input.elastogram));
+        for (planes, branch) in std::iter::once((&mut sample.bmode, &input.bmode)).chain(map) {
+            let [_, _, height, width] = planes.shape();
+            let mut data = planes.data().to_vec();
+            let channels = data.chunks_mut((width * height).max(1));
+            for ((channel, mean), std) in channels.zip(branch.mean).zip(branch.std) {
+                let inv = 1.0 / std;
+                channel.iter_mut().for_each(|v| *v = (*v - mean) * inv);
+            }
+            // As long as the plane it was made of.
+            *planes = Planes::new(width, height, data).unwrap_or_default();
+        }
     }
-    let made = cohort.make(input, threads, progress)?;
-    write(&made, cohort, input, &place)?;
-    Ok((made, false))
 }
 
 /// Whether the code of today gives the cached cohort's first patients.
@@ -213,11 +243,16 @@ mod tests {
         let get = || load_or_make(&cohort(), &input, folder.path(), 2, |_| ()).unwrap();
         let (made, cached) = get();
         assert!(!cached && made.samples.len() >= 2);
+        assert_eq!(made, cohort().make(&input, 1, |_| ()).unwrap(), "normalised as core does it");
         let (read, cached) = get();
         assert!(cached);
         assert_eq!(read, made);
         let other = small_input(64, 112, 192);
-        assert_ne!(place(&cohort(), &input, folder.path()), place(&cohort(), &other, folder.path()));
+        let at = |input| place(&cohort(), input, folder.path());
+        assert_ne!(at(&input), at(&other));
+        let mut brighter = input.clone();
+        brighter.bmode.mean = [60.0; 3];
+        assert_eq!(at(&input), at(&brighter), "another mean needs no new pictures");
     }
 
     #[test]
@@ -232,9 +267,9 @@ mod tests {
         fs::write(at.join(PLANES), &bytes).unwrap();
         assert_eq!(get(), (made.clone(), false), "damaged");
         // As if another version of the simulator had written it: whole, but other pictures.
-        let mut other = made.clone();
+        let mut other = cohort().make(&codes(&input), 1, |_| ()).unwrap();
         other.samples[0].malignant ^= true;
-        write(&other, &cohort(), &input, &at).unwrap();
+        write(&other, &cohort(), &codes(&input), &at).unwrap();
         assert_eq!(get(), (made, false), "stale");
     }
 }

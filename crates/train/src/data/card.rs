@@ -111,8 +111,12 @@ mod tests {
             bmode: Planes::new(width, 2, vec![0.0; 6 * width]).unwrap(),
             elastogram: None,
         };
-        let samples =
-            [sample("a", false, 3), sample("a", true, 5), sample("b", false, 4), sample("b", false, 3)];
+        let samples = [
+            sample("a", false, 3),
+            sample("a", true, 5),
+            sample("b", false, 4),
+            sample("b", false, 3),
+        ];
         let part = Part::of("train", &samples);
         assert_eq!((part.patients, part.samples), ([1, 1], [3, 1]));
         assert_eq!((part.width_px, part.height_px), ([3, 5], [2, 2]));

@@ -57,7 +57,8 @@ impl Table {
             }
         }
         if table.rows.is_empty() {
-            let problem = format!("the list is empty: give the header `{}` and rows", required.join(","));
+            let problem =
+                format!("the list is empty: give the header `{}` and rows", required.join(","));
             return Err(DataError::Content { path: path.to_owned(), problem });
         }
         Ok(table)

@@ -90,7 +90,9 @@ impl Cutter {
         let view = DualView::new(frame, &layout)?;
         let bmode = Look::take(frame, &view.bmode_crop(), &mut self.row);
         let map = Look::take(frame, &view.elastogram_crop(), &mut self.row);
-        self.gate.judge(&layout, &bmode, &map).map_err(|r| Refused::Gate(format!("{:?}", r.reason), r.detail))?;
+        self.gate
+            .judge(&layout, &bmode, &map)
+            .map_err(|r| Refused::Gate(format!("{:?}", r.reason), r.detail))?;
         Ok(self.preprocessor.run(&view)?.clone())
     }
 }

@@ -88,7 +88,9 @@ fn around([x0, y0, x1, y1]: [i64; 4], frame: &Frame) -> Result<Option<Region>, S
     let (w, h) = (i64::from(frame.width()), i64::from(frame.height()));
     // The published outlines touch the edge and pass it by a few pixels.
     if x0 < -8 || y0 < -8 || x1 > w + 8 || y1 > h + 8 {
-        return Err(format!("the outline's box {x0},{y0},{x1},{y1} leaves the picture of {w}×{h} px"));
+        return Err(format!(
+            "the outline's box {x0},{y0},{x1},{y1} leaves the picture of {w}×{h} px"
+        ));
     }
     let margin = |a: i64, b: i64| ((b - a) as f32 * MARGIN).round() as i64;
     let (mx, my) = (margin(x0, x1), margin(y0, y1));
@@ -111,7 +113,8 @@ fn listed(list: &Path) -> Result<(Vec<Image>, usize), DataError> {
             .split(';')
             .filter(|b| !b.trim().is_empty())
             .map(|b| {
-                let n: Vec<i64> = b.split(',').map(|n| n.trim().parse().ok()).collect::<Option<_>>()?;
+                let n: Vec<i64> =
+                    b.split(',').map(|n| n.trim().parse().ok()).collect::<Option<_>>()?;
                 n.try_into().ok()
             })
             .collect();
@@ -163,9 +166,8 @@ fn published(folder: &Path) -> Result<(Vec<Image>, usize), DataError> {
             rest = &rest[at + 6..];
             let mark = rest.split("</mark>").next().unwrap_or(rest);
             let image = element(mark, "image").unwrap_or("").trim();
-            let boxes = outlines(element(mark, "svg").unwrap_or("")).map_err(|e| {
-                wrong(format!("the outlines of image {image} cannot be read: {e}"))
-            })?;
+            let boxes = outlines(element(mark, "svg").unwrap_or(""))
+                .map_err(|e| wrong(format!("the outlines of image {image} cannot be read: {e}")))?;
             match graded {
                 Some(malignant) if !boxes.is_empty() => {
                     let name = format!("{case}_{image}.jpg");
@@ -283,7 +285,11 @@ mod tests {
         for (tirads, svg, says) in [
             ("6", OUTLINE, "the TI-RADS grade is `6`"),
             ("2", "[{", "outlines of image 1 cannot be read"),
-            ("2", r#"[{"points":[{"x":10,"y":10},{"x":700,"y":99}]}]"#, "leaves the picture of 560×360"),
+            (
+                "2",
+                r#"[{"points":[{"x":10,"y":10},{"x":700,"y":99}]}]"#,
+                "leaves the picture of 560×360",
+            ),
             ("", OUTLINE, "no image has both"),
         ] {
             let folder = tempfile::tempdir().unwrap();

@@ -54,7 +54,9 @@ pub fn import(list: &Path, input: &Input) -> Result<Imported, DataError> {
         let malignant = label(row.get("label")).map_err(|e| row.error(e))?;
         let patient = row.get("patient");
         if patient.is_empty() {
-            return Err(row.error("the patient is empty: splits go by patient, so each needs a name"));
+            return Err(
+                row.error("the patient is empty: splits go by patient, so each needs a name")
+            );
         }
         let path = folder.join(row.get("path"));
         let frame = open(&path)?;
@@ -64,10 +66,7 @@ pub fn import(list: &Path, input: &Input) -> Result<Imported, DataError> {
             "blue" => Some(HardEnd::Blue),
             other => return Err(row.error(format!("hard-end `{other}`: write `red` or `blue`"))),
         };
-        let boxes = (
-            region(&row, "bmode-box", &frame)?,
-            region(&row, "elastogram-box", &frame)?,
-        );
+        let boxes = (region(&row, "bmode-box", &frame)?, region(&row, "elastogram-box", &frame)?);
         let cut = match boxes {
             (None, None) => cutter.screen(&frame, hard_end),
             (Some(bmode), Some(map)) => {
@@ -83,7 +82,9 @@ pub fn import(list: &Path, input: &Input) -> Result<Imported, DataError> {
                 cutter.pinned(&frame, pins)
             }
             _ => {
-                return Err(row.error("has one of `bmode-box` and `elastogram-box`: give both or none"));
+                return Err(
+                    row.error("has one of `bmode-box` and `elastogram-box`: give both or none")
+                );
             }
         };
         let name = |column: &str, or: &str| {

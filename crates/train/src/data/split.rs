@@ -202,11 +202,13 @@ mod tests {
         for split in folds(&samples, 5, 1).unwrap() {
             let of = |i: &[usize]| i.iter().map(|&i| &samples[i]).collect::<Vec<_>>();
             let (a, b, c) = (of(&split.train), of(&split.validation), of(&split.test));
-            check_leaks(&[("train", a.clone()), ("validation", b.clone()), ("test", c.clone())]).unwrap();
+            check_leaks(&[("train", a.clone()), ("validation", b.clone()), ("test", c.clone())])
+                .unwrap();
             assert_eq!(a.len() + b.len() + c.len(), samples.len());
             for part in [&a, &b, &c] {
                 let patients: BTreeSet<&str> = part.iter().map(|s| s.patient.as_str()).collect();
-                let malignant = patients.iter().filter(|p| p[1..].parse::<usize>().unwrap() % 3 == 0).count();
+                let malignant =
+                    patients.iter().filter(|p| p[1..].parse::<usize>().unwrap() % 3 == 0).count();
                 let share = malignant as f64 / patients.len() as f64;
                 assert!((0.2..0.5).contains(&share), "both classes in every part: {share}");
             }
@@ -232,7 +234,10 @@ mod tests {
         let mut b = a.clone();
         b[0].patient = "someone else".into();
         let why = check_leaks(&[("train", &a), ("test", &b)]).unwrap_err().to_string();
-        assert!(why.contains("LEAK") && why.contains("someone else") && why.contains("P1"), "{why}");
+        assert!(
+            why.contains("LEAK") && why.contains("someone else") && why.contains("P1"),
+            "{why}"
+        );
         check_leaks(&[("train", &a), ("test", &[sample(2, 0, true)])]).unwrap();
     }
 

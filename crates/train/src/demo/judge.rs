@@ -11,9 +11,7 @@ use crate::evaluate::bootstrap::{Bootstrap, Interval};
 use crate::evaluate::confusion::Confusion;
 use crate::evaluate::reliability::{Bins, brier, expected_calibration_error};
 use crate::evaluate::threshold::{self, Choice};
-use crate::evaluate::{
-    EvaluateError, Patients, calibration, curve, logits, probabilities, video,
-};
+use crate::evaluate::{EvaluateError, Patients, calibration, curve, logits, probabilities, video};
 use crate::sample::{Prediction, Sample};
 
 /// Bins of the calibration error: ten of equal numbers of images.
@@ -63,7 +61,7 @@ pub struct Figures {
 ///
 /// # Errors
 /// [`EvaluateError`].
-pub fn settle(validation: &[Prediction]) -> Result<Settings, EvaluateError> {
+pub(super) fn settle(validation: &[Prediction]) -> Result<Settings, EvaluateError> {
     let scores = logits(validation)?;
     let calibration = calibration::fit(&scores, calibration::Method::TemperatureAndBias)?;
     let probabilities = probabilities(validation, &calibration)?;
@@ -79,14 +77,13 @@ pub fn settle(validation: &[Prediction]) -> Result<Settings, EvaluateError> {
 ///
 /// # Errors
 /// [`EvaluateError`].
-pub fn judge(test: &[Prediction], settings: &Settings) -> Result<Figures, EvaluateError> {
+pub(super) fn judge(test: &[Prediction], settings: &Settings) -> Result<Figures, EvaluateError> {
     let probabilities = probabilities(test, &settings.calibration)?;
     let confusion = Confusion::at(&probabilities, f64::from(settings.threshold.malignancy));
     let bootstrap = Bootstrap::default();
     let patients = Patients::of_logits(test);
     let each = video::Video { logit_sd: settings.logit_sd, ..video::Video::default() };
-    let medians: Vec<Prediction> =
-        each.scores(test)?.into_iter().map(|v| v.prediction).collect();
+    let medians: Vec<Prediction> = each.scores(test)?.into_iter().map(|v| v.prediction).collect();
     Ok(Figures {
         patients: patients.len(),
         images: test.len(),
@@ -102,7 +99,9 @@ pub fn judge(test: &[Prediction], settings: &Settings) -> Result<Figures, Evalua
 
 /// The ranges of the channels' means and spreads over samples, with some room; `None` when a sample
 /// has no elastogram.
-pub fn ranges<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Option<OutOfDistribution> {
+pub(super) fn ranges<'s>(
+    samples: impl IntoIterator<Item = &'s Sample>,
+) -> Option<OutOfDistribution> {
     const NONE: [[f32; 2]; 3] = [[f32::INFINITY, f32::NEG_INFINITY]; 3];
     let mut all = [NONE; 4];
     for s in samples {
@@ -129,7 +128,7 @@ pub fn ranges<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Option<OutOf
 }
 
 /// Samples that the daemon would withhold as unlike the training set.
-pub fn refused(ranges: &OutOfDistribution, samples: &[Sample]) -> usize {
+pub(super) fn refused(ranges: &OutOfDistribution, samples: &[Sample]) -> usize {
     samples
         .iter()
         .filter(|s| {

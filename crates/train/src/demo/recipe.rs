@@ -6,7 +6,7 @@ use sonofuse_sim::Skin;
 use crate::data::simulated::{self, Cohort};
 use crate::data::{DataError, small_input};
 use crate::fit::Plan;
-use crate::model::{Architecture, Backbone, Head, Method};
+use crate::model::{Architecture, Backbone, Head, Method, ModelError};
 use crate::network::{Network, folded};
 
 /// Least and largest side of the crops and the width of a view at whose scale they are made, in
@@ -73,7 +73,7 @@ pub fn cohorts(scale: f64) -> Result<Cohorts, DataError> {
     let cohorts = Cohorts {
         train: cohort("train", 10_000_000, 2400.0, 2, &TRAINED),
         validation: cohort("validation", 20_000_000, 770.0, 2, &validated),
-        test: cohort("test", 30_000_000, 2000.0, 2, &HELD_OUT),
+        test: cohort("test", 30_000_000, 1000.0, 2, &HELD_OUT),
     };
     simulated::check_apart(&[&cohorts.train, &cohorts.validation], &cohorts.test)?;
     Ok(cohorts)
@@ -87,25 +87,80 @@ pub fn architecture(method: Method) -> Architecture {
         method,
         head: Head::Spp,
         hidden: Some(128),
-        norm: true,
         ..Architecture::default()
     }
 }
 
-/// How it is trained.
-pub fn plan(scale: f64) -> Plan {
-    Plan {
-        epochs: ((12.0 * scale).round() as usize).max(1),
-        batch: 16,
-        rate: 1e-3,
-        seed: 1,
-        patience: Some(6),
-        ..Plan::default()
+/// A stage of the training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The elastogram's network, from random weights.
+    Elastography,
+    /// The B-mode's network, from the elastogram's: speckle under a map is speckle, and from random
+    /// weights a plain VGG16 finds no way out of even odds on B-mode.
+    Conventional,
+    /// The re-fusion network, from both stacks and random fully connected layers.
+    Together,
+}
+
+impl Stage {
+    /// How it is trained; fewer epochs at a `scale` below 1.
+    pub fn plan(self, scale: f64) -> Plan {
+        let (epochs, rate) = match self {
+            Self::Elastography => (8.0, 7e-4),
+            Self::Conventional => (14.0, 3e-4),
+            Self::Together => (3.0, 2e-4),
+        };
+        Plan {
+            epochs: (epochs * scale).round().max(1.0) as usize,
+            rate,
+            warm_up_epochs: 0.2,
+            batch: 16,
+            dropout: 0.2,
+            seed: 1,
+            patience: None,
+            // A third of the shorter side at the most: the nodule stays in the picture.
+            crop_px: 24,
+            ..Plan::default()
+        }
+    }
+
+    /// Which network it trains.
+    pub const fn method(self) -> Method {
+        match self {
+            Self::Elastography => Method::Elastography,
+            Self::Conventional => Method::Conventional,
+            Self::Together => Method::ReFusion,
+        }
     }
 }
 
+/// The B-mode network that begins with the elastogram's weights.
+///
+/// # Errors
+/// [`ModelError`].
+pub fn carried_over(elastography: &Network) -> Result<Network, ModelError> {
+    let mut network = architecture(Method::Conventional).network(2)?;
+    network.stacks.clone_from(&elastography.stacks);
+    network.layers.clone_from(&elastography.layers);
+    Ok(network)
+}
+
+/// The re-fusion network that begins with the stacks of the two sources.
+///
+/// # Errors
+/// [`ModelError`].
+pub fn joined(conventional: &Network, elastography: &Network) -> Result<Network, ModelError> {
+    let mut network = architecture(Method::ReFusion).network(3)?;
+    let trained = conventional.stacks.iter().chain(&elastography.stacks);
+    for (stack, trained) in network.stacks.iter_mut().zip(trained) {
+        stack.clone_from(trained);
+    }
+    Ok(network)
+}
+
 /// Numbers in a network as it is exported.
-pub fn parameters(network: &Network) -> usize {
+pub(super) fn parameters(network: &Network) -> usize {
     let network = folded(network);
     let convs: usize = network.convs().iter().map(|c| c.weight.len() + c.bias.len()).sum();
     convs + network.layers.iter().map(|l| l.weight.len() + l.bias.len()).sum::<usize>()

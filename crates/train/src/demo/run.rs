@@ -7,17 +7,18 @@ use sonofuse_core::manifest::OutOfDistribution;
 use thiserror::Error;
 
 use super::judge::{self, Figures, Settings};
-use super::recipe;
+use super::recipe::{self, Stage};
 use crate::data::augment::Augment;
 use crate::data::card::Part;
-use crate::data::simulated::Simulated;
+use crate::data::simulated::Cohort;
 use crate::data::split::{SplitError, check_leaks};
 use crate::data::{DataError, cache};
 use crate::evaluate::EvaluateError;
 use crate::evaluate::compare::{Comparison, Unit, delong};
 use crate::fit::{self, FitError, Fitted, Options, Progress};
-use crate::model::{Architecture, Method};
-use crate::sample::Prediction;
+use crate::model::{Method, ModelError};
+use crate::network::Network;
+use crate::sample::{Prediction, Sample};
 
 /// Why there is no demo model.
 #[derive(Debug, Error)]
@@ -116,73 +117,95 @@ pub struct Report {
 pub fn run(
     place: Place<'_>,
     say: &dyn Fn(&str),
-    progress: &mut dyn FnMut(Method, &Progress),
+    progress: &dyn Fn(&str, &Progress),
 ) -> Result<(Fitted, Report), DemoError> {
     let cohorts = recipe::cohorts(place.scale)?;
     let input = recipe::input();
-    let mut sets = Vec::new();
-    for cohort in [&cohorts.train, &cohorts.validation, &cohorts.test] {
-        let step = (cohort.patients as usize / 10).max(1);
-        let name = &cohort.name;
-        let (set, _) = cache::load_or_make(cohort, &input, place.cache, place.threads, |_| ())?;
-        say(&format!("{name}: {} samples of {} patients", set.samples.len(), cohort.patients));
-        let _ = step;
-        sets.push(set);
-    }
-    let [train, validation, test]: [Simulated; 3] =
-        sets.try_into().map_err(|_| DemoError::NoElastogram)?;
-    let (train, validation, test) = (train.samples, validation.samples, test.samples);
+    let set = |cohort: &Cohort| -> Result<Vec<Sample>, DemoError> {
+        say(&format!("{}: {} simulated patients", cohort.name, cohort.patients));
+        let (set, cached) =
+            cache::load_or_make(cohort, &input, place.cache, place.threads, |_| ())?;
+        let how = if cached { "read from" } else { "kept in" };
+        say(&format!("{} samples, {how} {}", set.samples.len(), place.cache.display()));
+        Ok(set.samples)
+    };
+    let (train, validation) = (set(&cohorts.train)?, set(&cohorts.validation)?);
+    check_leaks(&[("train", &train), ("validation", &validation)])?;
+    let trainer = Trainer { place, train: &train, validation: &validation, progress };
+    let elastography = trainer.stage(Stage::Elastography, None)?;
+    let shape =
+        |e: ModelError, stage: Stage| DemoError::Fit { method: stage.method(), source: e.into() };
+    let start =
+        recipe::carried_over(&elastography.network).map_err(|e| shape(e, Stage::Conventional))?;
+    let conventional = trainer.stage(Stage::Conventional, Some(&start))?;
+    let start = recipe::joined(&conventional.network, &elastography.network)
+        .map_err(|e| shape(e, Stage::Together))?;
+    let product = trainer.stage(Stage::Together, Some(&start))?;
+
+    let test = set(&cohorts.test)?;
     check_leaks(&[("train", &train), ("validation", &validation), ("test", &test)])?;
-    let ranges =
-        judge::ranges(train.iter().chain(&validation)).ok_or(DemoError::NoElastogram)?;
-    let augment = Augment::default();
-    let vary = |sample: &_, rng: &mut _| augment.apply(sample, rng);
     let mut models = Vec::new();
-    let mut all: Vec<(Method, Vec<Prediction>)> = Vec::new();
-    let mut product = None;
-    for method in [Method::ReFusion, Method::Conventional, Method::Elastography] {
-        let architecture = recipe::architecture(method);
-        let plan = recipe::plan(place.scale);
+    let mut said: Vec<(Method, Vec<Prediction>)> = Vec::new();
+    for fitted in [&product, &conventional, &elastography] {
+        let method = fitted.architecture.method;
         let failed = |source| DemoError::Fit { method, source };
-        let folder = place.work.join(method.to_string());
-        let mut heard = |p: &Progress| {
-            progress(method, p);
-            true
-        };
-        let options = Options {
-            folder: Some(&folder),
-            augment: Some(&vary),
-            progress: Some(&mut heard),
-            ..Options::default()
-        };
-        let fitted =
-            fit::fit(&architecture, &plan, &train, &validation, options).map_err(failed)?;
         let validated = fitted.predict(&validation).map_err(failed)?;
         let tested = fitted.predict(&test).map_err(failed)?;
         let failed = |source| DemoError::Evaluate { method, source };
         let settings = judge::settle(&validated).map_err(failed)?;
-        models.push(judged(&architecture, &fitted, settings, &tested).map_err(failed)?);
-        all.push((method, tested));
-        product.get_or_insert(fitted);
+        models.push(judged(fitted, settings, &tested).map_err(failed)?);
+        said.push((method, tested));
     }
     let mut against = Vec::new();
-    if let Some(((_, first), peers)) = all.split_first() {
+    if let Some(((_, first), peers)) = said.split_first() {
         for (method, second) in peers {
             let comparison = delong(first, second, Unit::Patient)
                 .map_err(|source| DemoError::Evaluate { method: *method, source })?;
             against.push((method.to_string(), comparison));
         }
     }
+    let ranges = judge::ranges(train.iter().chain(&validation)).ok_or(DemoError::NoElastogram)?;
     let beyond = [judge::refused(&ranges, &test), test.len()];
     let parts = [("train", &train), ("validation", &validation), ("test", &test)]
         .map(|(name, set)| Part::of(name, set))
         .to_vec();
-    let fitted = product.ok_or(DemoError::NoElastogram)?;
-    Ok((fitted, Report { parts, models, against, ranges, beyond }))
+    Ok((product, Report { parts, models, against, ranges, beyond }))
+}
+
+/// What the stages share.
+struct Trainer<'t> {
+    place: Place<'t>,
+    train: &'t [Sample],
+    validation: &'t [Sample],
+    progress: &'t dyn Fn(&str, &Progress),
+}
+
+impl Trainer<'_> {
+    /// Runs a stage, or goes on with it where it was killed.
+    fn stage(&self, stage: Stage, start: Option<&Network>) -> Result<Fitted, DemoError> {
+        let method = stage.method();
+        let name = format!("{stage:?}").to_lowercase();
+        let folder = self.place.work.join(&name);
+        let augment = Augment::default();
+        let vary = |sample: &_, rng: &mut _| augment.apply(sample, rng);
+        let mut heard = |p: &Progress| {
+            (self.progress)(&name, p);
+            true
+        };
+        let options = Options {
+            folder: Some(&folder),
+            start,
+            augment: Some(&vary),
+            progress: Some(&mut heard),
+            ..Options::default()
+        };
+        let plan = stage.plan(self.place.scale);
+        fit::fit(&recipe::architecture(method), &plan, self.train, self.validation, options)
+            .map_err(|source| DemoError::Fit { method, source })
+    }
 }
 
 fn judged(
-    architecture: &Architecture,
     fitted: &Fitted,
     settings: Settings,
     tested: &[Prediction],
@@ -191,12 +214,11 @@ fn judged(
     skins.sort_unstable();
     skins.dedup();
     let of = |skin: &str| -> Result<(String, Figures), EvaluateError> {
-        let part: Vec<Prediction> =
-            tested.iter().filter(|p| p.scanner == skin).cloned().collect();
+        let part: Vec<Prediction> = tested.iter().filter(|p| p.scanner == skin).cloned().collect();
         Ok((skin.to_owned(), judge::judge(&part, &settings)?))
     };
     Ok(Judged {
-        architecture: architecture.to_string(),
+        architecture: fitted.architecture.to_string(),
         parameters: recipe::parameters(&fitted.network),
         epochs: [fitted.history.len(), fitted.best_epoch],
         seconds: fitted.seconds,

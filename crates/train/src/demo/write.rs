@@ -50,9 +50,10 @@ pub fn write(
     let manifest = Manifest {
         schema: SCHEMA,
         name: "demo-simulated".into(),
-        summary: "Trained on simulated patients only: two VGG16 stacks at 1/8 width, re-fusion with \
+        summary:
+            "Trained on simulated patients only: two VGG16 stacks at 1/8 width, re-fusion with \
                   SPP; says nothing about real tissue"
-            .into(),
+                .into(),
         trained: true,
         file: "model.onnx".into(),
         sha256: digest.clone(),
@@ -89,8 +90,7 @@ pub fn write(
     let save = |path: &Path, bytes: &[u8]| {
         fs::write(path, bytes).map_err(|source| DemoError::Write { path: path.to_owned(), source })
     };
-    fs::create_dir_all(out)
-        .map_err(|source| DemoError::Write { path: out.to_owned(), source })?;
+    fs::create_dir_all(out).map_err(|source| DemoError::Write { path: out.to_owned(), source })?;
     save(&out.join("model.onnx"), &model)?;
     save(&out.join("model.toml"), text.as_bytes())?;
     save(&out.join("MODEL_CARD.md"), card.as_bytes())?;

@@ -1,0 +1,64 @@
+//! `sonofuse-train tables`: reruns the paper's tables on simulated patients.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use sonofuse_train::data::cache;
+use sonofuse_train::tables::{self, Place, Scale, Table};
+
+/// Reruns the paper's Tables I, II, III, V and VI on simulated patients and writes them beside its
+/// numbers. A run that is stopped goes on cell by cell.
+#[derive(Args)]
+pub(crate) struct Tables {
+    /// Which: I, II, III, V, VI; all when left out.
+    #[arg(long = "table")]
+    tables: Vec<Table>,
+    /// How large.
+    #[arg(long, value_enum, default_value = "reduced")]
+    scale: Size,
+    /// Folder for markdown, JSON and charts.
+    #[arg(long)]
+    out: PathBuf,
+    /// Begins no cell after this many minutes; a later run goes on.
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// Folder for simulated patients that were made before.
+    #[arg(long)]
+    cache: Option<PathBuf>,
+    /// Folder for what was computed; in the cache's folder when left out.
+    #[arg(long)]
+    work: Option<PathBuf>,
+    /// Threads that make patients.
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Size {
+    /// An hour on two cores.
+    Reduced,
+    /// The paper's; for a GPU.
+    Full,
+}
+
+impl Tables {
+    pub(crate) fn run(self) -> Result<(), Box<dyn std::error::Error>> {
+        let scale = match self.scale {
+            Size::Reduced => Scale::reduced(),
+            Size::Full => Scale::full(),
+        };
+        let wanted = if self.tables.is_empty() { Table::ALL.to_vec() } else { self.tables };
+        let cache = self.cache.unwrap_or_else(cache::default_folder);
+        let work = self.work.unwrap_or_else(|| cache.join("tables"));
+        let until = match self.minutes {
+            Some(m) => Some(Instant::now() + Duration::try_from_secs_f64(60.0 * m)?),
+            None => None,
+        };
+        let place = Place { cache: &cache, work: &work, threads: self.threads, until };
+        let results = tables::run(&wanted, &scale, place, &|line| eprintln!("{line}"))?;
+        tables::write(&wanted, &scale, &results, &self.out)?;
+        println!("{} cells in {}", results.len(), self.out.display());
+        Ok(())
+    }
+}
