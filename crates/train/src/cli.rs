@@ -2,3 +2,5 @@
 
 pub(crate) mod data;
 pub(crate) mod demo;
+pub(crate) mod export;
+pub(crate) mod train;

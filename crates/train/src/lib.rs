@@ -16,3 +16,4 @@ pub mod onnx;
 pub mod plot;
 pub mod sample;
 pub mod stand_in;
+pub mod weights;

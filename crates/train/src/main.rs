@@ -33,6 +33,8 @@ enum Command {
     },
     Data(cli::data::Data),
     Demo(cli::demo::Demo),
+    Train(Box<cli::train::Train>),
+    Export(cli::export::Export),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +44,8 @@ fn main() -> ExitCode {
             .map_err(Into::into),
         Command::Data(data) => data.run(),
         Command::Demo(demo) => demo.run(),
+        Command::Train(train) => train.run(),
+        Command::Export(export) => export.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -69,7 +69,15 @@ impl Data {
         };
         let input = small_input(min, max, view);
         let part = match self.source {
-            Source::Simulate { patients, first_seed, images, skins, assume_red, cache, threads } => {
+            Source::Simulate {
+                patients,
+                first_seed,
+                images,
+                skins,
+                assume_red,
+                cache,
+                threads,
+            } => {
                 let dual = || Skin::all().iter().copied().filter(|s| s.is_dual_view()).collect();
                 let cohort = Cohort {
                     name: "simulated".into(),
