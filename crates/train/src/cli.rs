@@ -5,3 +5,5 @@ pub(crate) mod demo;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
 pub(crate) mod tables;
+pub(crate) mod export;
+pub(crate) mod train;

@@ -18,3 +18,4 @@ pub mod plot;
 pub mod sample;
 pub mod stand_in;
 pub mod tables;
+pub mod weights;

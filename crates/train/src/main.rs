@@ -36,6 +36,8 @@ enum Command {
     Evaluate(cli::evaluate::Evaluate),
     Explain(cli::explain::Explain),
     Tables(cli::tables::Tables),
+    Train(Box<cli::train::Train>),
+    Export(cli::export::Export),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +50,8 @@ fn main() -> ExitCode {
         Command::Evaluate(evaluate) => evaluate.run(),
         Command::Explain(explain) => explain.run(),
         Command::Tables(tables) => tables.run(),
+        Command::Train(train) => train.run(),
+        Command::Export(export) => export.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
