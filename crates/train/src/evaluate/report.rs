@@ -20,7 +20,7 @@ use super::confusion::{Confusion, Metrics};
 use super::coverage::{self, GateEffect, RiskCoverage};
 use super::folds::{FoldSummary, Folds};
 use super::record::{self, Record};
-use super::reliability::{Bins, brier, expected_calibration_error, log_loss};
+use super::reliability::{Bins, brier, error_by_chance, expected_calibration_error, log_loss};
 use super::threshold::{Choice, choose};
 use super::video::{Video, VideoGain};
 use super::{EvaluateError, Patients, Score, curve, logits, probabilities, probability};
@@ -98,6 +98,8 @@ pub struct Calibrated {
     pub ece_equal_width: f64,
     /// Calibration error over ten bins of equal numbers.
     pub ece_equal_mass: f64,
+    /// Mean and 95 % point of that error were these probabilities perfect, by chance alone.
+    pub ece_by_chance: [f64; 2],
 }
 
 /// Abstention by confidence.
@@ -221,7 +223,7 @@ fn judge_all(
         scanners: scanners(&predictions)?,
         calibrations: probabilities
             .iter()
-            .map(|(n, p)| calibrated(n, p))
+            .map(|(n, p)| calibrated(n, p, bootstrap.seed))
             .collect::<Result<_, _>>()?,
         thresholds: thresholds(&predictions, fitted.as_ref())?,
         fitted,
@@ -279,13 +281,14 @@ fn answered(
     Ok((scores.clone(), 0.5))
 }
 
-fn calibrated(name: &str, scores: &[Score]) -> Result<Calibrated, EvaluateError> {
+fn calibrated(name: &str, scores: &[Score], seed: u64) -> Result<Calibrated, EvaluateError> {
     Ok(Calibrated {
         name: name.into(),
         brier: brier(scores),
         log_loss: log_loss(scores),
         ece_equal_width: expected_calibration_error(scores, Bins::EqualWidth(BINS))?,
         ece_equal_mass: expected_calibration_error(scores, Bins::EqualMass(BINS))?,
+        ece_by_chance: error_by_chance(scores, Bins::EqualMass(BINS), seed)?,
     })
 }
 

@@ -157,15 +157,22 @@ fn calibration(out: &mut String, r: &Report) -> std::fmt::Result {
     writeln!(
         out,
         "## Calibration\n\nCalibration errors over {BINS} bins. Cross-fitted: each patient by a fit \
-         on the other {} of {PARTS} groups of patients.\n\n| probabilities | Brier | log loss | ECE, \
-         equal width | ECE, equal numbers |\n|---|---|---|---|---|",
+         on the other {} of {PARTS} groups of patients. By chance: what perfect probabilities would \
+         show here over bins of equal numbers, mean and 95 % point.\n\n| probabilities | Brier | log \
+         loss | ECE, equal width | ECE, equal numbers | by chance |\n|---|---|---|---|---|---|",
         PARTS - 1
     )?;
     for c in &r.calibrations {
         writeln!(
             out,
-            "| {} | {:.4} | {:.4} | {:.4} | {:.4} |",
-            c.name, c.brier, c.log_loss, c.ece_equal_width, c.ece_equal_mass
+            "| {} | {:.4} | {:.4} | {:.4} | {:.4} | {:.4}, {:.4} |",
+            c.name,
+            c.brier,
+            c.log_loss,
+            c.ece_equal_width,
+            c.ece_equal_mass,
+            c.ece_by_chance[0],
+            c.ece_by_chance[1]
         )?;
     }
     if let Some(Calibration::Temperature { temperature, bias }) = &r.fitted {
