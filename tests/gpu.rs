@@ -381,7 +381,7 @@ impl Live {
     fn start(machine: &Machine) -> Self {
         let mut child = machine
             .command()
-            .args(["run", "--json", "--preset", "simulator", "--seconds", "280", "--config"])
+            .args(["run", "--json", "--preset", "simulator", "--seconds", "900", "--config"])
             .arg(machine.path("sonofuse.toml"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
