@@ -4,7 +4,7 @@ CARGO ?= cargo
 BIN = target/release/sonofuse
 ARCH = $(shell uname -m)
 
-.PHONY: demo test test-arm64 test-systemd test-trt-rtx lint build bench bench-peers install deps-run deps-test clean
+.PHONY: help demo test build-arm64 test-arm64 test-systemd test-trt-rtx lint build bench bench-peers install deps-run deps-test clean
 
 ## demo: install what is missing, build, and print live scores from the simulator (SECONDS=20 ends by itself)
 demo: build
@@ -36,9 +36,14 @@ bench: build
 bench-peers:
 	scripts/bench-peers.sh
 
-## test-arm64: the CPU engine's NEON kernels under qemu-user (the script's head says what it needs)
-test-arm64:
-	crates/cpu/tests/arm64.sh
+## build-arm64: the Jetson's binary, cross-built, its symbols held against JetPack 6
+build-arm64:
+	@scripts/deps.sh arm64
+	scripts/arm64.sh build
+
+## test-arm64: the Jetson's binary and the crates' tests under qemu-user (about 20 minutes)
+test-arm64: build build-arm64
+	scripts/arm64.sh test
 
 ## test-trt-rtx: build the models with TensorRT-RTX's own parser and builder (from PyPI, no GPU needed)
 test-trt-rtx:
@@ -61,6 +66,10 @@ deps-run:
 	@scripts/deps.sh run
 deps-test:
 	@scripts/deps.sh test
+
+## help: these lines
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
 clean:
 	$(CARGO) clean

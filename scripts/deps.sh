@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the Debian/Ubuntu packages that sonofuse needs and that are missing: `deps.sh run` for
-# building and running, `deps.sh test` for the test suite too. Asks for sudo only when something is
+# building and running, `deps.sh test` for the test suite too, `deps.sh arm64` for building and running
+# the Jetson's binary. Asks for sudo only when something is
 # missing and the caller is not root.
 set -eu
 
@@ -9,11 +10,13 @@ run="gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ba
 # g++ compiles the CUDA kernels for the host; x264 encodes the test videos; the RTSP server and Xvfb
 # stand in for a scanner and a monitor; systemd brings a real journald and `systemd-analyze`.
 test="g++ gstreamer1.0-plugins-ugly gstreamer1.0-rtsp libgstrtspserver-1.0-dev gstreamer1.0-x xvfb systemd util-linux"
+arm64="gcc-aarch64-linux-gnu g++-aarch64-linux-gnu qemu-user-static mmdebstrap"
 
 case "${1:-run}" in
     run) wanted="$build $run" ;;
     test) wanted="$build $run $test" ;;
-    *) echo "usage: deps.sh [run|test]" >&2; exit 64 ;;
+    arm64) wanted="$build $run $arm64" ;;
+    *) echo "usage: deps.sh [run|test|arm64]" >&2; exit 64 ;;
 esac
 
 if ! command -v cargo >/dev/null 2>&1; then

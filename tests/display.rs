@@ -12,41 +12,16 @@ use arc_swap::ArcSwapOption;
 use gst::prelude::*;
 use sonofuse::publish::display::{Display, DisplayError, DisplaySink};
 use sonofuse::publish::overlay::Canvas;
-use sonofuse_core::reading::{Latency, ModelInfo, Outcome, Reading};
+use sonofuse_core::reading::Reading;
+
+#[path = "common/reading.rs"]
+mod reading;
+use reading::scored;
 
 const MAX_AGE_MS: u64 = 1500;
 
 fn now_ns() -> u64 {
     gst::SystemClock::obtain().time().nseconds()
-}
-
-fn scored(captured_ns: u64) -> Reading {
-    Reading {
-        source: "test".into(),
-        sequence: 1,
-        pts_ns: None,
-        captured_ns,
-        size: Some([320, 240]),
-        outcome: Outcome::Scored,
-        malignancy: Some(0.63),
-        interval: Some([0.5, 0.7]),
-        reason: None,
-        detail: None,
-        evidence: 4,
-        frozen: false,
-        palette_assumed: false,
-        replaced: 0,
-        layout: None,
-        latency_ms: Latency::default(),
-        model: ModelInfo {
-            name: "demo".into(),
-            digest: "0".into(),
-            backend: "rten".into(),
-            why: String::new(),
-            trained: false,
-        },
-        notice: sonofuse_core::NOTICE.into(),
-    }
 }
 
 /// A sink that keeps what it is shown.

@@ -13,6 +13,10 @@ use sonofuse_core::layout::{ColourBar, HardEnd, Orientation, ScreenLayout};
 use sonofuse_core::reading::{Latency, ModelInfo, Outcome, Reading, Withheld};
 use sonofuse_core::region::Region;
 
+#[path = "common/reading.rs"]
+mod common;
+use common::scored;
+
 const NOW_NS: u64 = 100_000_000_000;
 const MAX_AGE_MS: u64 = 2000;
 
@@ -50,31 +54,18 @@ fn side_by_side() -> ScreenLayout {
 }
 
 fn reading(size: [u32; 2], layout: ScreenLayout) -> Reading {
+    let scored = scored(NOW_NS);
     Reading {
-        source: "simulator".into(),
         sequence: 1234,
         pts_ns: Some(NOW_NS),
-        captured_ns: NOW_NS,
         size: Some(size),
-        outcome: Outcome::Scored,
         malignancy: Some(0.634),
         interval: Some([0.51, 0.74]),
-        reason: None,
-        detail: None,
         evidence: 5,
-        frozen: false,
-        palette_assumed: false,
-        replaced: 0,
         layout: Some(layout),
         latency_ms: Latency { total: 41.0, ..Latency::default() },
-        model: ModelInfo {
-            name: "demo".into(),
-            digest: "3fa9c1d200".into(),
-            backend: "rten".into(),
-            why: String::new(),
-            trained: false,
-        },
-        notice: sonofuse_core::NOTICE.into(),
+        model: ModelInfo { digest: "3fa9c1d200".into(), ..scored.model.clone() },
+        ..scored
     }
 }
 

@@ -55,6 +55,33 @@ fn the_real_dual_view_is_scored_as_a_still() {
 }
 
 #[test]
+fn a_preset_pins_the_regions_of_a_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let preset = folder.path().join("pinned.toml");
+    let pinned = "schema = 1\nsummary = \"pinned\"\n[source]\nlaunch = \"videotestsrc ! identity name=out\"\n\
+         [expect]\nkind = \"live\"\nstall-ms = 2000\nconnect-ms = 10000\n\
+         [layout]\nsize = [1440, 1080]\nbmode-view = [311, 591, 1086, 1030]\n\
+         elastogram-view = [311, 141, 1086, 579]\nelastogram-box = [500, 230, 880, 370]\n\
+         bmode-box = [500, 680, 880, 820]\nhard-end = \"red\"\n";
+    fs::write(&preset, pinned).unwrap();
+    let screen = fixture("screens/aixplorer-swe-stacked/screen.png");
+    let with = |preset: &Path| {
+        let args = ["replay".as_ref(), "--json".as_ref(), "--preset".as_ref(), preset.as_os_str()];
+        sonofuse(args.into_iter().chain([screen.as_os_str()]))
+    };
+    let ran = with(&preset);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let layout = &ran.json()[0]["layout"];
+    assert_eq!(layout["elastogram_box"], serde_json::json!([500, 230, 880, 370]), "{layout}");
+    assert_eq!(layout["bmode_box"], serde_json::json!([500, 680, 880, 820]), "{layout}");
+
+    fs::write(&preset, pinned.split("[layout]").next().unwrap()).unwrap();
+    let ran = with(&preset);
+    assert_eq!(ran.code, 78);
+    assert!(ran.err.contains("pins no regions"), "{}", ran.err);
+}
+
+#[test]
 fn real_screens_without_an_elastogram_are_withheld() {
     let ran = sonofuse([
         "replay".as_ref(),

@@ -13,34 +13,21 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sonofuse::publish::socket::{self, Listener, Publisher, QUEUE_READINGS, Readings};
-use sonofuse_core::reading::{Latency, ModelInfo, Outcome, Reading, Withheld};
+use sonofuse_core::reading::{Outcome, Reading, Withheld};
+
+#[path = "common/reading.rs"]
+mod common;
+use common::scored;
 
 fn reading(sequence: u64) -> Reading {
     Reading {
-        source: "simulator".into(),
         sequence,
-        pts_ns: None,
-        captured_ns: sequence,
-        size: None,
         outcome: Outcome::Withheld,
         malignancy: None,
         interval: None,
         reason: Some(Withheld::NoSignal),
-        detail: None,
         evidence: 0,
-        frozen: false,
-        palette_assumed: false,
-        replaced: 0,
-        layout: None,
-        latency_ms: Latency::default(),
-        model: ModelInfo {
-            name: "demo".into(),
-            digest: "0".into(),
-            backend: "rten".into(),
-            why: String::new(),
-            trained: false,
-        },
-        notice: sonofuse_core::NOTICE.into(),
+        ..scored(sequence)
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use sonofuse_core::frame::Frame;
-use sonofuse_core::layout::Finder;
+use sonofuse_core::layout::{Finder, PinnedLayout};
 use sonofuse_core::reading::{Outcome, Reading};
 
 use self::figures::{Figures, Meter, cpu_ns, thread_cpu_ns};
@@ -81,8 +81,8 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     }
     let loaded = load_config(args.config.as_deref())?;
     let model = load_model(&loaded, args.model.as_deref())?;
-    let (source, frames, still) = open(args, &loaded)?;
-    let mut analyzer = Analyzer::new(source.clone(), model, loaded.config.scoring.clone(), None);
+    let Source { name: source, frames, still, pins } = open(args, &loaded)?;
+    let mut analyzer = Analyzer::new(source.clone(), model, loaded.config.scoring.clone(), pins);
     analyzer.set_still(still);
     analyzer
         .warm_up()
@@ -100,15 +100,22 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
 
 type Frames = Box<dyn Iterator<Item = Result<Frame, CliError>>>;
 
-/// Opens the source: its name, its frames, whether they are one still.
-fn open(
-    args: &BenchArgs,
-    loaded: &crate::config::Loaded,
-) -> Result<(String, Frames, bool), CliError> {
+/// What is measured on.
+struct Source {
+    name: String,
+    frames: Frames,
+    /// Whether they are one still.
+    still: bool,
+    /// The regions that its preset pins.
+    pins: Option<PinnedLayout>,
+}
+
+fn open(args: &BenchArgs, loaded: &crate::config::Loaded) -> Result<Source, CliError> {
     if let Some(path) = &args.path {
         let input = Input::open(path)?;
         let still = input.is_still();
-        return Ok((path.display().to_string(), Box::new(input), still));
+        let name = path.display().to_string();
+        return Ok(Source { name, frames: Box::new(input), still, pins: None });
     }
     let preset_failed = |e: ingest::PresetError| CliError::from_error(inputs::preset_exit(&e), &e);
     let name = args.preset.as_deref().unwrap_or("simulator");
@@ -119,7 +126,7 @@ fn open(
     }
     let frames = ingest::open_preset(&preset).map_err(|e| inputs::ingest_failed(&e))?;
     let frames = frames.map(|frame| frame.map_err(|e| inputs::ingest_failed(&e)));
-    Ok((preset.name.clone(), Box::new(frames), false))
+    Ok(Source { name: preset.name, frames: Box::new(frames), still: false, pins: preset.layout })
 }
 
 fn measure(

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
 use sonofuse_core::frame::Frame;
+use sonofuse_core::layout::PinnedLayout;
 use sonofuse_core::reading::{Outcome, Reading};
 
 use super::error::{CliError, Exit, Failures};
 use super::inputs::{self, Input, Wanted};
 use super::output::Output;
 use crate::config::Loaded;
+use crate::ingest::Preset;
 use crate::publish::lines::{self, Cadence, Lines, Style};
 use crate::scoring::{self, Analyzer, Model, MonotonicClock, ScoringError};
 
@@ -41,6 +43,10 @@ pub struct ReplayArgs {
     /// Model: a name, or the folder that holds its model.toml [default: the configured one].
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
+    /// Take the regions that this preset pins, for recordings of its scanner; without it they are
+    /// found in each picture.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub preset: Option<String>,
     /// Configuration file.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -53,7 +59,8 @@ pub struct ReplayArgs {
 pub fn run(args: &ReplayArgs) -> Result<(), CliError> {
     let loaded = load_config(args.config.as_deref())?;
     let model = load_model(&loaded, args.model.as_deref())?;
-    let mut analyzer = Analyzer::new(String::new(), model, loaded.config.scoring.clone(), None);
+    let pins = args.preset.as_deref().map(|name| pins(&loaded, name)).transpose()?;
+    let mut analyzer = Analyzer::new(String::new(), model, loaded.config.scoring.clone(), pins);
     let mut report = Report::new(args.json);
     let mut failures = Failures::default();
     let paths = inputs::expand(&args.paths, Wanted::ImagesAndVideos);
@@ -85,6 +92,16 @@ pub fn run(args: &ReplayArgs) -> Result<(), CliError> {
     }
     report.end(started.elapsed());
     failures.finish(of, "files")
+}
+
+/// The regions that a preset pins.
+fn pins(loaded: &Loaded, name: &str) -> Result<PinnedLayout, CliError> {
+    let preset = Preset::load(name, &loaded.preset_dirs())
+        .map_err(|e| CliError::from_error(inputs::preset_exit(&e), &e))?;
+    preset.layout.ok_or_else(|| {
+        let what = format!("the preset {name} pins no regions: replay without --preset finds them");
+        CliError::new(Exit::Config, what)
+    })
 }
 
 /// The configuration, or why there is none.

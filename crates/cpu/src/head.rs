@@ -1,4 +1,7 @@
 //! Features to logits: the 1×1 mix, the reductions to one vector, the dense layers.
+
+mod backward;
+
 use std::{
     ops::Range,
     sync::atomic::{AtomicBool, Ordering},
@@ -47,7 +50,13 @@ impl<'a> Features<'a> {
         Features { data: data.as_slice(), height, width, channels, pixel: channels, row }
     }
 
-    fn at(&self, y: usize, x: usize) -> &'a [f32] {
+    /// Returns height and width.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.height, self.width)
+    }
+
+    /// Returns the channels of a pixel.
+    pub(crate) fn at(&self, y: usize, x: usize) -> &'a [f32] {
         &self.data[y * self.row + x * self.pixel..][..self.channels]
     }
 }
@@ -57,7 +66,9 @@ pub(crate) struct Memory {
     mixed: Buffer,
     /// The features of one pixel of all branches, or the greatest or the sum of a bin.
     pixel: Buffer,
-    vectors: [Buffer; 2],
+    /// What each dense layer takes, and what the last one gives: an explanation goes back through
+    /// them.
+    vectors: Vec<Buffer>,
     logits: Vec<f32>,
 }
 
@@ -76,14 +87,14 @@ impl Memory {
             };
             weights.channels(&part.branches) * bins
         });
-        let first = parts.sum();
-        let dense = weights.dense.iter().map(|matrix| matrix.inputs.max(matrix.outputs));
-        let longest = dense.fold(first, usize::max);
+        let first: usize = parts.sum();
+        let taken = weights.dense.first().map_or(first, |matrix| first.max(matrix.inputs));
+        let given = weights.dense.iter().map(|matrix| matrix.outputs);
         let logits = weights.dense.last().map_or(first, |matrix| matrix.outputs);
         Memory {
             mixed: Buffer::empty(),
             pixel: Buffer::zeroed(widest),
-            vectors: [Buffer::zeroed(longest), Buffer::zeroed(longest)],
+            vectors: std::iter::once(taken).chain(given).map(Buffer::zeroed).collect(),
             logits: vec![0.0; logits],
         }
     }
@@ -101,7 +112,7 @@ impl Memory {
         features: &(impl Iterator<Item = Features<'a>> + Clone),
     ) -> Result<&[f32], RunError> {
         let mut finite = 0.0;
-        let vector = self.vectors[0].as_mut_slice();
+        let vector = self.vectors.first_mut().map_or(&mut [][..], Buffer::as_mut_slice);
         let pixel = self.pixel.as_mut_slice();
         if let Some(mix) = &weights.mix {
             finite += mix_features(weights.isa, mix, features, pixel, &mut self.mixed);
@@ -111,15 +122,13 @@ impl Memory {
         } else {
             assemble(weights, features, None, pixel, vector);
         }
-        let mut current = 0;
-        for matrix in &weights.dense {
-            let from = self.vectors[current].as_slice();
-            let to = &self.vectors[1 - current];
-            finite += dense(weights.isa, pool, matrix, &from[..matrix.inputs], to);
-            current = 1 - current;
+        for (matrix, pair) in weights.dense.iter().zip(self.vectors.windows(2)) {
+            let from = &pair[0].as_slice()[..matrix.inputs];
+            finite += dense(weights.isa, pool, matrix, from, &pair[1]);
         }
         let len = self.logits.len();
-        self.logits.copy_from_slice(&self.vectors[current].as_slice()[..len]);
+        let last = self.vectors.last().map_or(&[][..], Buffer::as_slice);
+        self.logits.copy_from_slice(&last[..len]);
         if finite != 0.0 || self.logits.iter().any(|x| !x.is_finite()) {
             return Err(RunError::Overflow);
         }

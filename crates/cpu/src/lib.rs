@@ -12,20 +12,30 @@ mod architecture;
 mod buffer;
 mod dense;
 mod direct;
+mod explain;
 mod head;
 mod layer;
 mod map;
 mod measure;
 mod network;
 mod onnx;
+mod project;
 mod run;
 mod simd;
 mod team;
+pub mod train;
 mod weights;
 mod winograd;
 
 pub use architecture::{Activation, InputInfo};
+pub use explain::{ClassMap, Explanation};
 pub use measure::{StepTime, peak};
 pub use network::{LoadError, Network, Options, Output, RunError, TensorView};
 pub use onnx::OnnxError;
+pub use project::{Activations, Peak, Projection, Projector};
 pub use simd::{ISA_VARIABLE, Isa};
+
+#[cfg(test)]
+#[path = "../tests/support/model.rs"]
+#[allow(clippy::pedantic)]
+mod test_model;

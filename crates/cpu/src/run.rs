@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{
     buffer::{Buffer, Shared},
+    explain::{self, ClassMap},
     head,
     layer::{First3, Scratch},
     map::{Map, MapShape},
@@ -144,15 +145,40 @@ impl Work {
         if overflow.load(Ordering::Relaxed) {
             return Err(RunError::Overflow);
         }
-        let features = weights.branches.iter().zip(&self.features).map(|(stack, buffer)| {
-            let shape = stack.output_shape(&inputs[stack.sources[0]]);
-            head::Features::of_map(buffer.as_slice(), shape, stack.channels)
-        });
+        let features = features_of(weights, &self.features, inputs);
         let head = self.head.run(weights, pool, &features);
         if let Some(watch) = watch {
             watch(None);
         }
         head
+    }
+}
+
+/// Returns each branch's features, of the last run.
+fn features_of<'a>(
+    weights: &'a Weights,
+    features: &'a [Buffer],
+    inputs: &'a [TensorView<'a>],
+) -> impl Iterator<Item = head::Features<'a>> + Clone {
+    weights.branches.iter().zip(features).map(|(stack, buffer)| {
+        let shape = stack.output_shape(&inputs[stack.sources[0]]);
+        head::Features::of_map(buffer.as_slice(), shape, stack.channels)
+    })
+}
+
+impl Work {
+    /// Returns the class activation map of each branch for the inputs of the last run, `of` being
+    /// what each logit counts.
+    pub(crate) fn explain(
+        &self,
+        weights: &Weights,
+        inputs: &[TensorView<'_>],
+        of: &[f32],
+    ) -> Vec<ClassMap> {
+        let features: Vec<_> = features_of(weights, &self.features, inputs).collect();
+        let gradients = self.head.gradients(weights, &features, of);
+        let branches = weights.branches.iter().zip(features.iter().zip(&gradients));
+        branches.map(|(stack, (map, gradient))| explain::class_map(stack, map, gradient)).collect()
     }
 }
 

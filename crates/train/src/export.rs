@@ -3,7 +3,7 @@
 //! Height and width stay free. The pyramid is written with operators that every runtime has (Shape,
 //! Slice, `ReduceMax`, Concat): `MaxRoiPool` and adaptive pooling are missing in rten and TensorRT.
 
-use crate::network::{Linear, Pooling, ReFusion, Stack, Step};
+use crate::network::{Conv, Linear, Network, Pooling, Sources, Step, Window, folded};
 use crate::onnx::{Attr, Builder};
 
 /// Names of the inputs and the output in the files that we write.
@@ -13,20 +13,41 @@ pub const ELASTOGRAM: &str = "elastogram";
 /// See [`BMODE`].
 pub const LOGITS: &str = "logits";
 
-/// Writes the re-fusion network: inputs `bmode` and `elastogram` `[n, 3, h, w]`, output `logits`
-/// `[n, 2]`, benign then malignant.
-pub fn re_fusion(network: &ReFusion, doc: &str) -> Vec<u8> {
+/// Writes a network: inputs `bmode` and `elastogram` `[n, 3, h, w]` in any case, output `logits`
+/// `[n, 2]`, benign then malignant. Batch normalisation is folded. Where the head fixes the input's
+/// height and width, `size` is what it fixes them to.
+pub fn onnx(network: &Network, size: Option<[usize; 2]>, doc: &str) -> Vec<u8> {
+    let network = folded(network);
     let mut b = Builder::default();
-    let dims = ["n", "3", "h", "w"];
+    let side = |i: usize, free: &str| size.map_or(free.to_owned(), |s| s[i].to_string());
+    let dims = ["n", "3", &side(0, "h"), &side(1, "w")];
     let bmode = b.input(BMODE, &dims);
     let elastogram = b.input(ELASTOGRAM, &dims);
-    let bmode = stack(&mut b, &bmode, &network.bmode);
-    let elastogram = stack(&mut b, &elastogram, &network.elastogram);
-    let features = b.op("Concat", &[&bmode, &elastogram], &[Attr::Int("axis", 1)]);
-    let Pooling::Pyramid(levels) = &network.pooling;
-    let vector = pyramid(&mut b, &features, levels);
-    let logits = layers(&mut b, &vector, &network.layers);
-    b.finish("re-fusion", &logits, LOGITS, &["n", "2"], doc)
+    let (name, logits) = match network.sources {
+        Sources::Bmode => ("conventional", single(&mut b, &network, &bmode)),
+        Sources::Elastogram => ("elastography", single(&mut b, &network, &elastogram)),
+        Sources::Either => {
+            // Both pictures as one batch: the weights stand in the file once.
+            let pair = b.op("Concat", &[&bmode, &elastogram], &[Attr::Int("axis", 0)]);
+            let each = single(&mut b, &network, &pair);
+            let halves = b.integers(&[2, -1, 2]);
+            let each = b.op("Reshape", &[&each, &halves], &[]);
+            let mean = [Attr::Ints("axes", &[0]), Attr::Int("keepdims", 0)];
+            ("mixed", b.op("ReduceMean", &[&each], &mean))
+        }
+        Sources::Mixed => {
+            let both = b.op("Concat", &[&bmode, &elastogram], &[Attr::Int("axis", 1)]);
+            let mixed = network.mix.as_ref().map_or(both.clone(), |mix| conv(&mut b, mix, &both));
+            ("fusion-first", single(&mut b, &network, &mixed))
+        }
+        Sources::Both => {
+            let bmode = steps(&mut b, &network.stacks[0].0, bmode);
+            let elastogram = steps(&mut b, &network.stacks[1].0, elastogram);
+            let features = b.op("Concat", &[&bmode, &elastogram], &[Attr::Int("axis", 1)]);
+            ("re-fusion", head(&mut b, &network, &features))
+        }
+    };
+    b.finish(name, &logits, LOGITS, &["n", "2"], doc)
 }
 
 /// Writes a spatial pyramid alone, input `x` `[n, c, h, w]`: for checking a runtime.
@@ -38,26 +59,69 @@ pub fn pyramid_alone(channels: usize, levels: &[usize]) -> Vec<u8> {
     b.finish("pyramid", &y, "y", &["n", &(channels * bins).to_string()], "")
 }
 
-/// A convolution stack.
-fn stack(b: &mut Builder, input: &str, stack: &Stack) -> String {
-    let mut x = input.to_owned();
-    for step in &stack.0 {
-        x = match step {
-            Step::Conv(c) => {
-                let w = b.weights(&[c.outputs, c.inputs, 3, 3], &c.weight);
-                let bias = b.weights(&[c.outputs], &c.bias);
-                let shape = [Attr::Ints("kernel_shape", &[3, 3]), Attr::Ints("pads", &[1; 4])];
-                let y = b.op("Conv", &[&x, &w, &bias], &shape);
-                b.op("Relu", &[&y], &[])
-            }
-            Step::MaxPool => b.op(
-                "MaxPool",
-                &[&x],
-                &[Attr::Ints("kernel_shape", &[2, 2]), Attr::Ints("strides", &[2, 2])],
-            ),
-        };
+fn single(b: &mut Builder, network: &Network, input: &str) -> String {
+    let features = steps(b, &network.stacks[0].0, input.to_owned());
+    head(b, network, &features)
+}
+
+fn steps(b: &mut Builder, steps: &[Step], input: String) -> String {
+    steps.iter().fold(input, |x, step| match step {
+        Step::Conv(c) => conv(b, c, &x),
+        Step::MaxPool(w) => pool(b, "MaxPool", *w, &x),
+        Step::MeanPool(w) => pool(b, "AveragePool", *w, &x),
+        Step::Parallel(paths) => {
+            let ends: Vec<String> = paths.iter().map(|p| self::steps(b, p, x.clone())).collect();
+            let ends: Vec<&str> = ends.iter().map(String::as_str).collect();
+            b.op("Concat", &ends, &[Attr::Int("axis", 1)])
+        }
+        Step::Residual { body, shortcut } => {
+            let long = self::steps(b, body, x.clone());
+            let short = self::steps(b, shortcut, x);
+            let sum = b.op("Add", &[&long, &short], &[]);
+            b.op("Relu", &[&sum], &[])
+        }
+    })
+}
+
+fn conv(b: &mut Builder, c: &Conv, x: &str) -> String {
+    let [rows, columns] = c.kernel;
+    let w = b.weights(&[c.outputs, c.inputs, rows, columns], &c.weight);
+    let bias = b.weights(&[c.outputs], &c.bias);
+    let kernel = c.kernel.map(|v| v as i64);
+    let [down, right] = c.pads.map(|v| v as i64);
+    let (pads, strides) = ([down, right, down, right], [c.stride as i64; 2]);
+    let mut shape = vec![Attr::Ints("kernel_shape", &kernel), Attr::Ints("pads", &pads)];
+    if c.stride != 1 {
+        shape.push(Attr::Ints("strides", &strides));
     }
-    x
+    let y = b.op("Conv", &[x, &w, &bias], &shape);
+    if c.relu { b.op("Relu", &[&y], &[]) } else { y }
+}
+
+fn pool(b: &mut Builder, op: &str, window: Window, x: &str) -> String {
+    let (side, stride) = ([window.side as i64; 2], [window.stride as i64; 2]);
+    let pads = [window.pad as i64; 4];
+    let mut shape = vec![Attr::Ints("kernel_shape", &side), Attr::Ints("strides", &stride)];
+    if window.pad != 0 {
+        shape.push(Attr::Ints("pads", &pads));
+        if op == "AveragePool" {
+            shape.push(Attr::Int("count_include_pad", 1));
+        }
+    }
+    b.op(op, &[x], &shape)
+}
+
+/// From feature maps to the logits.
+fn head(b: &mut Builder, network: &Network, features: &str) -> String {
+    let vector = match &network.pooling {
+        Pooling::Pyramid(levels) => pyramid(b, features, levels),
+        Pooling::Mean => {
+            let mean = b.op("GlobalAveragePool", &[features], &[]);
+            b.op("Flatten", &[&mean], &[Attr::Int("axis", 1)])
+        }
+        Pooling::Whole(_) => b.op("Flatten", &[features], &[Attr::Int("axis", 1)]),
+    };
+    layers(b, &vector, &network.layers)
 }
 
 /// Spatial pyramid pooling: level by level, channel by channel, bin by bin.

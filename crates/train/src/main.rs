@@ -1,5 +1,7 @@
 //! `sonofuse-train`: the trainer's command line.
 
+mod cli;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -29,15 +31,24 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
     },
+    Data(cli::data::Data),
+    Demo(cli::demo::Demo),
+    Evaluate(cli::evaluate::Evaluate),
+    Explain(cli::explain::Explain),
 }
 
 fn main() -> ExitCode {
-    let Command::StandIn { seed, width, out } = Args::parse().command;
-    match stand_in::write(seed, width, &out) {
-        Ok(digest) => {
-            println!("wrote {} (model sha256 {digest})", out.display());
-            ExitCode::SUCCESS
-        }
+    let done = match Args::parse().command {
+        Command::StandIn { seed, width, out } => stand_in::write(seed, width, &out)
+            .map(|digest| println!("wrote {} (model sha256 {digest})", out.display()))
+            .map_err(Into::into),
+        Command::Data(data) => data.run(),
+        Command::Demo(demo) => demo.run(),
+        Command::Evaluate(evaluate) => evaluate.run(),
+        Command::Explain(explain) => explain.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("sonofuse-train: {error}");
             ExitCode::from(74)

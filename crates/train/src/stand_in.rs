@@ -22,7 +22,7 @@ use sonofuse_core::preprocess::{FusionInput, Planes};
 use thiserror::Error;
 
 use crate::export;
-use crate::network::{Linear, Pooling, ReFusion, forward, vgg16};
+use crate::network::{Linear, Network, Pooling, Sources, forward, vgg16};
 
 /// Spread of the stand-in's logits over its test pictures.
 const LOGIT_SD: f32 = 1.2;
@@ -138,7 +138,7 @@ pub struct Files {
 }
 
 /// Builds the network of a seed and a width.
-pub fn network(seed: u64, width: Width) -> ReFusion {
+pub fn network(seed: u64, width: Width) -> Network {
     let mut rng = Pcg64Mcg::seed_from_u64(seed);
     let bmode = vgg16(&mut rng, width.divisor());
     let elastogram = vgg16(&mut rng, width.divisor());
@@ -150,7 +150,13 @@ pub fn network(seed: u64, width: Width) -> ReFusion {
         Linear::random(&mut rng, hidden, hidden),
         Linear::random(&mut rng, hidden, 2),
     ];
-    let mut network = ReFusion { bmode, elastogram, pooling, layers };
+    let mut network = Network {
+        sources: Sources::Both,
+        mix: None,
+        stacks: vec![bmode, elastogram],
+        pooling,
+        layers,
+    };
     spread(&mut network, &mut rng, width.pictures());
     network
 }
@@ -158,7 +164,7 @@ pub fn network(seed: u64, width: Width) -> ReFusion {
 /// Scales and shifts the last layer so that the log-odds over simulated test pictures have mean 0 and
 /// a spread of [`LOGIT_SD`]: random weights else give the same saturated score for everything.
 fn spread(
-    network: &mut ReFusion,
+    network: &mut Network,
     rng: &mut Pcg64Mcg,
     (count, width, height): (usize, usize, usize),
 ) {
@@ -205,8 +211,9 @@ fn test_picture(rng: &mut Pcg64Mcg, width: usize, height: usize) -> FusionInput 
 /// [`WriteError::Manifest`].
 pub fn files(seed: u64, width: Width) -> Result<Files, WriteError> {
     let network = network(seed, width);
-    let model = export::re_fusion(
+    let model = export::onnx(
         &network,
+        None,
         "Untrained stand-in of sonofuse: random weights, its scores mean nothing. \
          Research use only, not a medical device.",
     );

@@ -52,7 +52,7 @@ fn the_pyramid_equals_adaptive_max_pooling_bit_for_bit_at_odd_sizes() {
 #[test]
 fn the_written_network_gives_the_reference_logits_at_native_sizes() {
     let network = stand_in::network(1, stand_in::Width::default());
-    let model = load(export::re_fusion(&network, ""));
+    let model = load(export::onnx(&network, None, ""));
     let mut rng = Pcg64Mcg::seed_from_u64(5);
     for (width, height) in [(64, 64), (65, 79), (101, 67), (225, 83), (300, 110), (448, 448)] {
         let mut planes = || {

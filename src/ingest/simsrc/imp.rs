@@ -22,8 +22,10 @@ static CATEGORY: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     )
 });
 
-/// Buffers that the pool makes beforehand: one is drawn, one is shown, one is scored.
-const POOL_BUFFERS: u32 = 3;
+/// Buffers that the pool makes beforehand, as many as can be in use at once: one is drawn, one waits in
+/// the sink, one each waits for the network and for the display, one is scored, one is shown. With
+/// fewer the pool grows by a picture whenever one more of them overlap, minutes after the start.
+const POOL_BUFFERS: u32 = 6;
 
 /// What properties say.
 #[derive(Clone, Debug)]

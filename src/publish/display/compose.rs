@@ -166,8 +166,9 @@ impl Target {
         let out_caps = out_info.to_caps().map_err(|_| failed("describe"))?;
         let pool = Pool(gst::BufferPool::new());
         let mut config = pool.0.config();
-        // What waits is bounded by the appsrc and the sink; the pool need not be.
-        config.set_params(Some(&out_caps), out_info.size() as u32, 2, 0);
+        // What waits is bounded by the appsrc and the sink; the pool need not be. Made beforehand: one
+        // composed, one waiting, one converted, one on the screen.
+        config.set_params(Some(&out_caps), out_info.size() as u32, 4, 0);
         pool.0.set_config(config).map_err(|_| failed("plan"))?;
         pool.0.set_active(true).map_err(|_| failed("allocate"))?;
         Ok(Self {

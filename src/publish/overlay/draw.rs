@@ -251,7 +251,9 @@ impl Painter {
     }
 
     fn fill_path(&mut self, path: PathBuilder, colour: Rgb, alpha: f32) {
-        if let Some(path) = path.finish() {
+        // A path without an area has nothing to fill; tiny-skia would log a warning for each.
+        let has_area = |b: tiny_skia::Rect| b.width() > 0.001 && b.height() > 0.001;
+        if let Some(path) = path.finish().filter(|path| has_area(path.bounds())) {
             let rule = FillRule::Winding;
             let at = Transform::identity();
             self.pixmap.fill_path(&path, &paint(colour, alpha), rule, at, None);

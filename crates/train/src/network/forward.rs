@@ -3,9 +3,10 @@
 
 use sonofuse_core::preprocess::{FusionInput, Planes};
 
-use super::{Conv, Linear, Pooling, ReFusion, Stack, Step};
+use super::{Conv, Linear, Network, Pooling, Sources, Step, Window};
 
 /// Feature maps: channels × rows × columns.
+#[derive(Clone)]
 struct Maps {
     channels: usize,
     rows: usize,
@@ -16,17 +17,51 @@ struct Maps {
 /// Runs the network: benign and malignant, before the softmax.
 ///
 /// # Panics
-/// When the network's shapes do not fit each other: it is built by the functions of this crate.
-pub fn forward(network: &ReFusion, input: &FusionInput) -> Vec<f32> {
-    let mut bmode = stack(&network.bmode, &input.bmode);
-    let elastogram = stack(&network.elastogram, &input.elastogram);
-    bmode.channels += elastogram.channels;
-    bmode.data.extend(elastogram.data);
-    let Pooling::Pyramid(levels) = &network.pooling;
+/// When the network's shapes do not fit each other or the input: it is built by the functions of this
+/// crate.
+pub fn forward(network: &Network, input: &FusionInput) -> Vec<f32> {
+    let (bmode, elastogram) = (maps(&input.bmode), maps(&input.elastogram));
+    match network.sources {
+        Sources::Bmode => single(network, bmode),
+        Sources::Elastogram => single(network, elastogram),
+        Sources::Either => {
+            let (a, b) = (single(network, bmode), single(network, elastogram));
+            a.iter().zip(&b).map(|(a, b)| 0.5 * (a + b)).collect()
+        }
+        Sources::Mixed => {
+            let mixed = behind(bmode, elastogram);
+            single(network, network.mix.as_ref().map_or(mixed.clone(), |mix| conv(mix, &mixed)))
+        }
+        Sources::Both => {
+            let features =
+                behind(steps(&network.stacks[0].0, bmode), steps(&network.stacks[1].0, elastogram));
+            head(network, &features)
+        }
+    }
+}
+
+fn single(network: &Network, x: Maps) -> Vec<f32> {
+    head(network, &steps(&network.stacks[0].0, x))
+}
+
+/// From feature maps to the two numbers.
+fn head(network: &Network, maps: &Maps) -> Vec<f32> {
+    let planes = || maps.data.chunks_exact(maps.rows * maps.columns);
     let mut vector = Vec::new();
-    for level in levels {
-        for plane in bmode.data.chunks_exact(bmode.rows * bmode.columns) {
-            vector.extend(adaptive_max_pool(plane, bmode.rows, bmode.columns, *level));
+    match &network.pooling {
+        Pooling::Pyramid(levels) => {
+            for level in levels {
+                for plane in planes() {
+                    vector.extend(adaptive_max_pool(plane, maps.rows, maps.columns, *level));
+                }
+            }
+        }
+        Pooling::Mean => {
+            vector.extend(planes().map(|p| p.iter().sum::<f32>() / p.len() as f32));
+        }
+        Pooling::Whole(size) => {
+            assert_eq!([maps.rows, maps.columns], *size, "the head fixes the size of the maps");
+            vector.extend(&maps.data);
         }
     }
     for (i, layer) in network.layers.iter().enumerate() {
@@ -36,6 +71,66 @@ pub fn forward(network: &ReFusion, input: &FusionInput) -> Vec<f32> {
         }
     }
     vector
+}
+
+/// Height and width behind `steps` of an input of `size`; `None` where nothing would be left.
+pub fn stack_size(steps: &[Step], size: [usize; 2]) -> Option<[usize; 2]> {
+    steps.iter().try_fold(size, |size, step| match step {
+        Step::Conv(c) => {
+            let side =
+                |i: usize| Some((size[i] + 2 * c.pads[i]).checked_sub(c.kernel[i])? / c.stride + 1);
+            Some([side(0)?, side(1)?])
+        }
+        Step::MaxPool(w) | Step::MeanPool(w) => {
+            let side = |i: usize| Some((size[i] + 2 * w.pad).checked_sub(w.side)? / w.stride + 1);
+            Some([side(0)?, side(1)?])
+        }
+        Step::Parallel(paths) => {
+            let mut sizes = paths.iter().map(|p| stack_size(p, size));
+            let first = sizes.next()??;
+            sizes.all(|s| s == Some(first)).then_some(first)
+        }
+        Step::Residual { body, shortcut } => {
+            let after = stack_size(body, size)?;
+            (stack_size(shortcut, size)? == after).then_some(after)
+        }
+    })
+}
+
+fn maps(planes: &Planes) -> Maps {
+    let [_, channels, rows, columns] = planes.shape();
+    Maps { channels, rows, columns, data: planes.data().to_vec() }
+}
+
+/// One's channels behind the other's.
+fn behind(mut a: Maps, b: Maps) -> Maps {
+    a.channels += b.channels;
+    a.data.extend(b.data);
+    a
+}
+
+fn steps(steps: &[Step], x: Maps) -> Maps {
+    steps.iter().fold(x, |x, step| match step {
+        Step::Conv(c) => conv(c, &x),
+        Step::MaxPool(w) => pool(&x, *w, f32::NEG_INFINITY, f32::max, |v, _| v),
+        Step::MeanPool(w) => pool(&x, *w, 0.0, |a, b| a + b, |v, n| v / n as f32),
+        Step::Parallel(paths) => {
+            let none = Maps { channels: 0, data: Vec::new(), ..x };
+            let done = paths.iter().map(|p| self::steps(p, x.clone()));
+            done.fold(none, |all, one| {
+                let (rows, columns) = (one.rows, one.columns);
+                Maps { rows, columns, ..behind(all, one) }
+            })
+        }
+        Step::Residual { body, shortcut } => {
+            let short = self::steps(shortcut, x.clone());
+            let mut long = self::steps(body, x);
+            for (a, b) in long.data.iter_mut().zip(&short.data) {
+                *a = (*a + b).max(0.0);
+            }
+            long
+        }
+    })
 }
 
 /// Maxima of `n` × `n` bins of a `rows` × `columns` plane; bin i of a side of length L is
@@ -52,46 +147,59 @@ pub fn adaptive_max_pool(plane: &[f32], rows: usize, columns: usize, n: usize) -
     out
 }
 
-fn stack(stack: &Stack, planes: &Planes) -> Maps {
-    let [_, channels, rows, columns] = planes.shape();
-    let mut maps = Maps { channels, rows, columns, data: planes.data().to_vec() };
-    for step in &stack.0 {
-        maps = match step {
-            Step::Conv(c) => conv_relu(c, &maps),
-            Step::MaxPool => max_pool(&maps),
-        };
-    }
-    maps
-}
-
-fn conv_relu(conv: &Conv, x: &Maps) -> Maps {
-    let (rows, columns) = (x.rows, x.columns);
+fn conv(conv: &Conv, x: &Maps) -> Maps {
+    let [kernel_rows, kernel_columns] = conv.kernel;
+    let area = kernel_rows * kernel_columns;
+    let step = Step::Conv(Conv { weight: Vec::new(), bias: Vec::new(), norm: None, ..*conv });
+    let [rows, columns] = stack_size(&[step], [x.rows, x.columns]).unwrap_or_default();
     let plane = rows * columns;
     let mut data = vec![0.0; conv.outputs * plane];
     for (o, out) in data.chunks_exact_mut(plane).enumerate() {
-        out.fill(conv.bias[o]);
-        for (i, source) in x.data.chunks_exact(plane).enumerate() {
-            for (k, w) in conv.weight[(o * conv.inputs + i) * 9..][..9].iter().enumerate() {
-                // Output (y, x) reads input (y + k/3 − 1, x + k%3 − 1) where that is inside.
-                let (down, right) = (k / 3, k % 3);
+        out.fill(conv.bias.get(o).copied().unwrap_or(0.0));
+        for (i, source) in x.data.chunks_exact(x.rows * x.columns).enumerate() {
+            for (k, w) in conv.weight[(o * conv.inputs + i) * area..][..area].iter().enumerate() {
+                // Output (y, c) reads input (y·stride + down − pad, c·stride + right − pad) where
+                // that is inside.
+                let (down, right) = (k / kernel_columns, k % kernel_columns);
                 for y in 0..rows {
-                    let Some(sy) = (y + down).checked_sub(1).filter(|sy| *sy < rows) else {
+                    let Some(sy) = (y * conv.stride + down)
+                        .checked_sub(conv.pads[0])
+                        .filter(|sy| *sy < x.rows)
+                    else {
                         continue;
                     };
-                    let first = usize::from(right == 0);
-                    let last = columns - usize::from(right == 2);
-                    if first >= last {
+                    let source = &source[sy * x.columns..][..x.columns];
+                    let out = &mut out[y * columns..][..columns];
+                    if conv.stride == 1 {
+                        let first = conv.pads[1].saturating_sub(right);
+                        let last = (x.columns + conv.pads[1]).saturating_sub(right).min(columns);
+                        if first >= last {
+                            continue;
+                        }
+                        let from = first + right - conv.pads[1];
+                        for (v, s) in out[first..last].iter_mut().zip(&source[from..]) {
+                            *v += w * s;
+                        }
                         continue;
                     }
-                    let from = sy * columns + first + right - 1;
-                    let line = &mut out[y * columns + first..y * columns + last];
-                    for (v, s) in line.iter_mut().zip(&source[from..]) {
-                        *v += w * s;
+                    for (c, v) in out.iter_mut().enumerate() {
+                        let at = (c * conv.stride + right).checked_sub(conv.pads[1]);
+                        if let Some(s) = at.and_then(|at| source.get(at)) {
+                            *v += w * s;
+                        }
                     }
                 }
             }
         }
-        relu(out);
+        if let Some(n) = &conv.norm {
+            let scale = n.gain[o] / (n.variance[o] + n.epsilon).sqrt();
+            for v in &mut *out {
+                *v = (*v - n.mean[o]) * scale + n.shift[o];
+            }
+        }
+        if conv.relu {
+            relu(out);
+        }
     }
     Maps { channels: conv.outputs, rows, columns, data }
 }
@@ -102,14 +210,27 @@ fn relu(values: &mut [f32]) {
     }
 }
 
-fn max_pool(x: &Maps) -> Maps {
-    let (rows, columns) = (x.rows / 2, x.columns / 2);
+/// Joins the numbers of each window from `start` on; the rim counts for `end`'s number only.
+fn pool(
+    x: &Maps,
+    window: Window,
+    start: f32,
+    join: impl Fn(f32, f32) -> f32,
+    end: impl Fn(f32, usize) -> f32,
+) -> Maps {
+    let [rows, columns] =
+        stack_size(&[Step::MaxPool(window)], [x.rows, x.columns]).unwrap_or_default();
+    let inside = |i: usize, length: usize| {
+        let from = i * window.stride;
+        from.saturating_sub(window.pad)..(from + window.side - window.pad).min(length)
+    };
     let mut data = Vec::with_capacity(x.channels * rows * columns);
     for plane in x.data.chunks_exact(x.rows * x.columns) {
         for y in 0..rows {
             for c in 0..columns {
-                let at = |dy: usize, dx: usize| plane[(2 * y + dy) * x.columns + 2 * c + dx];
-                data.push(at(0, 0).max(at(0, 1)).max(at(1, 0)).max(at(1, 1)));
+                let lines = inside(y, x.rows).map(|sy| &plane[sy * x.columns..][..x.columns]);
+                let values = lines.flat_map(|line| line[inside(c, x.columns)].iter());
+                data.push(end(values.fold(start, |a, b| join(a, *b)), window.side * window.side));
             }
         }
     }
@@ -131,15 +252,25 @@ mod tests {
 
     #[test]
     fn a_convolution_sees_zeros_beyond_the_edge() {
-        let conv = Conv { inputs: 1, outputs: 1, weight: vec![1.0; 9], bias: vec![0.5] };
+        let filter = Conv {
+            inputs: 1,
+            outputs: 1,
+            kernel: [3, 3],
+            stride: 1,
+            pads: [1, 1],
+            weight: vec![1.0; 9],
+            bias: vec![0.5],
+            norm: None,
+            relu: true,
+        };
         let x = Maps { channels: 1, rows: 2, columns: 3, data: vec![1., 2., 3., 4., 5., 6.] };
-        assert_eq!(conv_relu(&conv, &x).data, [12.5, 21.5, 16.5, 12.5, 21.5, 16.5]);
+        assert_eq!(conv(&filter, &x).data, [12.5, 21.5, 16.5, 12.5, 21.5, 16.5]);
     }
 
     #[test]
     fn odd_rests_are_dropped_by_the_pooling() {
         let x = Maps { channels: 1, rows: 3, columns: 3, data: (0..9).map(|v| v as f32).collect() };
-        assert_eq!(max_pool(&x).data, [4.0]);
+        assert_eq!(pool(&x, Window::HALVE, f32::NEG_INFINITY, f32::max, |v, _| v).data, [4.0]);
     }
 
     #[test]

@@ -1,0 +1,6 @@
+//! The subcommands: each parses its options, calls the library and prints.
+
+pub(crate) mod data;
+pub(crate) mod demo;
+pub(crate) mod evaluate;
+pub(crate) mod explain;

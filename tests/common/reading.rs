@@ -1,0 +1,33 @@
+//! A scored reading to start from; a test writes over what it is about.
+
+use sonofuse_core::reading::{Latency, ModelInfo, Outcome, Reading};
+
+/// A live reading of 63 % over four elastograms, without a layout.
+pub(crate) fn scored(captured_ns: u64) -> Reading {
+    Reading {
+        source: "simulator".into(),
+        sequence: 1,
+        pts_ns: None,
+        captured_ns,
+        size: None,
+        outcome: Outcome::Scored,
+        malignancy: Some(0.63),
+        interval: Some([0.5, 0.7]),
+        reason: None,
+        detail: None,
+        evidence: 4,
+        frozen: false,
+        palette_assumed: false,
+        replaced: 0,
+        layout: None,
+        latency_ms: Latency::default(),
+        model: ModelInfo {
+            name: "demo".into(),
+            digest: "0".into(),
+            backend: "rten".into(),
+            why: String::new(),
+            trained: false,
+        },
+        notice: sonofuse_core::NOTICE.into(),
+    }
+}
