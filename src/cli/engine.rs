@@ -86,6 +86,7 @@ impl Configured {
         let loaded = load_config(config)?;
         // Always there: only commands that open no device leave it out.
         let settings = loaded.hardware().gpu.unwrap_or_default();
+        settings.check().map_err(|e| CliError::new(Exit::Config, e))?;
         Ok(Self { loaded, settings })
     }
 

@@ -25,7 +25,18 @@ pub(super) fn choose(
         (asked, Some(settings)) => match tensorrt(files, settings, asked) {
             Ok(scorer) => return Ok(with_spare(Box::new(scorer), files, hardware, settings)),
             Err(obstacle) if asked == Backend::Tensorrt => return Err(ScoringError::Gpu(obstacle)),
-            Err(obstacle) => brief(&obstacle),
+            Err(obstacle) => {
+                if obstacle.is_a_fault() {
+                    let why = obstacle.in_full();
+                    tracing::warn!(
+                        EVENT = "gpu",
+                        STATE = "unused",
+                        WHY = why,
+                        "the GPU is not used"
+                    );
+                }
+                brief(&obstacle)
+            }
         },
     };
     processor(files, hardware.scorer, hardware.threads, why)

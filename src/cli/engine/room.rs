@@ -61,4 +61,22 @@ mod tests {
         assert!(check(Path::new("/nowhere"), 1).is_ok());
         assert!(check(Path::new("/"), u64::MAX / 4).is_err());
     }
+
+    #[test]
+    fn what_root_writes_is_given_to_the_owner_of_the_folder_above() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("skipped: only root writes for others");
+            return;
+        }
+        let above = tempfile::tempdir().expect("a folder");
+        std::os::unix::fs::chown(above.path(), Some(4242), Some(4243)).expect("root may");
+        let folder = above.path().join("engines");
+        std::fs::create_dir(&folder).expect("a folder");
+        std::fs::write(folder.join("a.engine"), "").expect("a file");
+        drop(OwnedByService(&folder));
+        for path in [&folder, &folder.join("a.engine")] {
+            let found = std::fs::metadata(path).expect("it is there");
+            assert_eq!((found.uid(), found.gid()), (4242, 4243), "{}", path.display());
+        }
+    }
 }
