@@ -2,6 +2,7 @@
 SECONDS ?=
 CARGO ?= cargo
 BIN = target/release/sonofuse
+ARCH = $(shell uname -m)
 
 .PHONY: help demo test build-arm64 test-arm64 test-systemd test-trt-rtx lint build bench bench-peers install deps-run deps-test clean
 
@@ -55,6 +56,7 @@ install:
 	install -Dm644 -t $(DESTDIR)/usr/share/sonofuse/pipelines pipelines/*.toml
 	cd engines && find . -type f -exec install -Dm644 {} $(DESTDIR)/usr/share/sonofuse/engines/{} \;
 	install -Dm644 -t $(DESTDIR)/usr/lib/systemd/system systemd/*.service systemd/*.socket
+	case $(ARCH) in aarch64) for unit in sonofuse sonofuse-engine; do install -Dm644 systemd/jetson.conf $(DESTDIR)/usr/lib/systemd/system/$$unit.service.d/jetson.conf; done;; esac
 	install -Dm644 systemd/sonofuse.sysusers $(DESTDIR)/usr/lib/sysusers.d/sonofuse.conf
 	install -Dm644 systemd/sonofuse.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/sonofuse.conf
 	install -Dm644 -t $(DESTDIR)/usr/lib/udev/rules.d systemd/60-sonofuse-capture.rules

@@ -115,7 +115,7 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
     }
     preset.check()?;
     let model_dir = loaded.model_dir(&config.model.name)?;
-    config.scoring.check().map_err(DaemonError::Setting)?;
+    config.scoring.check().and_then(|()| config.gpu.check()).map_err(DaemonError::Setting)?;
     // Loads, checks and runs it once: the first frame is scored at full speed.
     let model = scoring::load_on(&model_dir, &loaded.hardware())?;
     info!(

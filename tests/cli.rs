@@ -46,7 +46,9 @@ fn a_wrong_command_line_is_64_and_help_is_0() {
 #[test]
 fn every_command_says_what_it_is_for() {
     let help = sonofuse(["--help"]).out;
-    for command in ["run", "replay", "locate", "simulate", "check", "doctor", "bench"] {
+    let commands =
+        ["run", "replay", "locate", "simulate", "check", "doctor", "bench", "engine", "selftest"];
+    for command in commands {
         assert!(help.contains(command), "{command} is not in the help");
         let own = sonofuse([command, "--help"]).out;
         assert!(own.lines().count() > 8, "{command}: {own}");

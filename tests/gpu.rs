@@ -9,6 +9,7 @@ mod gpu;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 
 use gpu::Machine;
@@ -381,7 +382,7 @@ impl Live {
     fn start(machine: &Machine) -> Self {
         let mut child = machine
             .command()
-            .args(["run", "--json", "--preset", "simulator", "--seconds", "280", "--config"])
+            .args(["run", "--json", "--preset", "simulator", "--seconds", "900", "--config"])
             .arg(machine.path("sonofuse.toml"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -448,9 +449,10 @@ fn where_a_fault_is_to_withhold_readings_say_so_until_the_gpu_is_back() {
 #[test]
 fn selftest_writes_a_report_with_and_without_a_gpu() {
     let machine = Machine::new();
-    let report = |name: &str, variables: &[(&str, &str)]| -> (Ran, Value) {
+    let report = |name: &str, more: &[&str], variables: &[(&str, &str)]| -> (Ran, Value) {
         let place = machine.path(name);
         let args = ["selftest", "--quick", "--fault", "--report", place.to_str().unwrap()];
+        let args = [&args, more].concat();
         let ran = machine.run_with(&args, variables);
         let json = fs::read_to_string(machine.path(&format!("{name}.json"))).unwrap();
         let text = fs::read_to_string(machine.path(&format!("{name}.md"))).unwrap();
@@ -462,7 +464,7 @@ fn selftest_writes_a_report_with_and_without_a_gpu() {
         let text = |r: &Value, key: &str| r[key].as_str().unwrap().to_owned();
         rows.map(|r| (text(r, "check"), text(r, "verdict"))).collect()
     };
-    let (ran, with) = report("with", &[]);
+    let (ran, with) = report("with", &[], &[]);
     assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
     let gpu = verdicts(&with, "GPU");
     for (check, verdict) in [
@@ -475,8 +477,37 @@ fn selftest_writes_a_report_with_and_without_a_gpu() {
     ] {
         assert!(gpu.contains(&(check.into(), verdict.into())), "{check}: {gpu:?}");
     }
-    let (ran, without) = report("without", &[("SONOFUSE_CUDA_LIB", "/nowhere.so")]);
+    // Headers of a TensorRT 10.3 whose one function moved, by a "compiler" that knows only them.
+    let compiler = machine.path("c++");
+    fs::write(
+        &compiler,
+        "#!/bin/sh\nwhile [ $# -gt 0 ]; do [ \"$1\" = -o ] && out=$2; shift; done\n\
+         printf '#!/bin/sh\\ncat %s\\n' \"$0.tsv\" >\"$out\"\nchmod +x \"$out\"\n",
+    )
+    .unwrap();
+    fs::set_permissions(&compiler, fs::Permissions::from_mode(0o755)).unwrap();
+    let table = fs::read_to_string("crates/tensorrt/checks/slots-10.tsv").unwrap();
+    let table = table + "version.major\t10\nversion.minor\t3\nversion.patch\t0\n";
+    fs::write(machine.path("NvInfer.h"), "").unwrap();
+    let headers = machine.path("").to_str().unwrap().to_owned();
+    let compiler = compiler.to_str().unwrap().to_owned();
+    let without = |name: &str, table: &str| {
+        fs::write(machine.path("c++.tsv"), table).unwrap();
+        report(
+            name,
+            &["--headers", &headers],
+            &[("SONOFUSE_CUDA_LIB", "/nowhere.so"), ("CXX", &compiler)],
+        )
+    };
+    let moved = table.replace("context.enqueue_v3\t", "context.enqueue_v3\t1");
+    let (ran, differs) = without("differs", &moved);
+    assert_eq!(ran.code, 70, "{}\n{}", ran.out, ran.err);
+    assert_eq!(verdicts(&differs, "binding")[0].1, "failed");
+    assert!(ran.out.contains("context.enqueue_v3: table"), "{}", ran.out);
+
+    let (ran, without) = without("without", &table);
     assert_eq!(ran.code, 69, "{}\n{}", ran.out, ran.err);
+    assert_eq!(verdicts(&without, "binding")[0].1, "ok", "{}", ran.out);
     let gpu = verdicts(&without, "GPU");
     assert_eq!(gpu, [("driver, device, TensorRT".to_owned(), "missing".to_owned())]);
     assert!(verdicts(&without, "processor").iter().filter(|(_, v)| v == "ok").count() >= 2);

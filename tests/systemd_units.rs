@@ -22,12 +22,27 @@ fn can_analyze() -> bool {
 /// The units in a folder of their own, with a command that exists here in place of ours.
 fn staged() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    for name in ["sonofuse.service", "sonofuse-readings.socket"] {
+    for name in UNITS {
         let text = std::fs::read_to_string(units().join(name)).unwrap();
-        let text = text.replace("/usr/bin/sonofuse run", "/bin/true run");
+        let text = text.replace("/usr/bin/sonofuse ", "/bin/true ");
         std::fs::write(dir.path().join(name), text).unwrap();
     }
+    for service in UNITS.iter().filter(|u| u.ends_with(".service")) {
+        let folder = dir.path().join(format!("{service}.d"));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::copy(units().join("jetson.conf"), folder.join("jetson.conf")).unwrap();
+    }
     dir
+}
+
+const UNITS: [&str; 3] =
+    ["sonofuse.service", "sonofuse-engine.service", "sonofuse-readings.socket"];
+
+/// Values of a key in a unit, in the order of the file.
+fn values(unit: &str, key: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(units().join(unit)).unwrap();
+    let values = text.lines().filter_map(|l| l.strip_prefix(key)?.strip_prefix('='));
+    values.map(str::to_owned).collect()
 }
 
 #[test]
@@ -36,7 +51,7 @@ fn systemd_finds_nothing_to_say_about_the_units() {
         return;
     }
     let dir = staged();
-    for name in ["sonofuse.service", "sonofuse-readings.socket"] {
+    for name in UNITS {
         let out = Command::new("systemd-analyze")
             .args(["verify", "--man=no", "--recursive-errors=no"])
             .arg(dir.path().join(name))
@@ -55,22 +70,63 @@ fn the_sandbox_is_tight() {
         return;
     }
     let dir = staged();
-    let out = Command::new("systemd-analyze")
-        .args(["security", "--offline=true", "--threshold=25", "--no-pager"])
-        .arg(dir.path().join("sonofuse.service"))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&out.stdout);
-    let verdict = said.lines().last().unwrap_or_default();
-    assert!(out.status.success(), "{verdict}\n{}", String::from_utf8_lossy(&out.stderr));
+    for (unit, threshold) in [("sonofuse.service", 25), ("sonofuse-engine.service", 20)] {
+        let out = Command::new("systemd-analyze")
+            .args(["security", "--offline=true", "--no-pager"])
+            .arg(format!("--threshold={threshold}"))
+            .arg(dir.path().join(unit))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&out.stdout);
+        let verdict = said.lines().last().unwrap_or_default();
+        assert!(
+            out.status.success(),
+            "{unit}: {verdict}\n{}",
+            String::from_utf8_lossy(&out.stderr)
+        );
+    }
+}
+
+#[test]
+fn the_live_service_waits_for_the_engine_and_starts_without_it() {
+    assert_eq!(values("sonofuse.service", "Wants"), ["sonofuse-engine.service"]);
+    assert!(values("sonofuse.service", "After")[0].contains("sonofuse-engine.service"));
+    // A failed build must not keep the processor from scoring.
+    for key in ["Requires", "BindsTo", "Requisite"] {
+        assert!(values("sonofuse.service", key).is_empty(), "{key}");
+    }
+    assert_eq!(values("sonofuse-engine.service", "Type"), ["oneshot"]);
+    assert_eq!(values("sonofuse-engine.service", "Before"), ["sonofuse.service"]);
+    // Each trigger is enough by itself.
+    let conditions = values("sonofuse-engine.service", "ConditionPathExists");
+    assert!(
+        conditions.len() >= 2 && conditions.iter().all(|c| c.starts_with('|')),
+        "{conditions:?}"
+    );
+    // Both use one folder in one way, or systemd would change its owner or mode each time.
+    for key in ["CacheDirectory", "CacheDirectoryMode", "User", "Group"] {
+        assert_eq!(
+            values("sonofuse.service", key),
+            values("sonofuse-engine.service", key),
+            "{key}"
+        );
+    }
+    assert!(!values("sonofuse.service", "ExecStart")[0].contains("engine"));
+}
+
+#[test]
+fn the_command_of_the_engines_unit_exists() {
+    let line = &values("sonofuse-engine.service", "ExecStart")[0];
+    let mut words: Vec<&str> = line.split(' ').skip(1).collect();
+    assert_eq!(words[..2], ["engine", "build"]);
+    words.push("--help");
+    let out = Command::new(env!("CARGO_BIN_EXE_sonofuse")).args(&words).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
 }
 
 #[test]
 fn the_unit_keeps_the_promises_of_the_exit_codes_and_of_ready() {
-    let text = std::fs::read_to_string(units().join("sonofuse.service")).unwrap();
-    let values = |key: &str| -> Vec<&str> {
-        text.lines().filter_map(|l| l.strip_prefix(key)?.strip_prefix('=')).collect()
-    };
+    let values = |key: &str| values("sonofuse.service", key);
     assert_eq!(values("Type"), ["notify"]);
     assert_eq!(values("Restart"), ["always"]);
     assert!(values("RestartPreventExitStatus")[0].split(' ').any(|code| code == "78"));

@@ -129,7 +129,9 @@ fn told(error: &dyn std::error::Error) -> String {
 fn settings(report: &mut Report, loaded: &Loaded) -> Result<(), CliError> {
     let name = loaded.path.as_ref().map_or("(defaults)".into(), |p| p.display().to_string());
     let config = &loaded.config;
-    let wrong = config.scoring.check().err().map(|e| format!("[scoring] {e}")).or_else(|| {
+    let wrong = config.scoring.check().err().map(|e| format!("[scoring] {e}"));
+    let wrong = wrong.or_else(|| config.gpu.check().err().map(|e| format!("[gpu] {e}")));
+    let wrong = wrong.or_else(|| {
         let display = config.publish.display.parse::<DisplaySink>();
         display.err().map(|e| format!("[publish] display: {}", told(&e)))
     });

@@ -86,6 +86,7 @@ impl Configured {
         let loaded = load_config(config)?;
         // Always there: only commands that open no device leave it out.
         let settings = loaded.hardware().gpu.unwrap_or_default();
+        settings.check().map_err(|e| CliError::new(Exit::Config, e))?;
         Ok(Self { loaded, settings })
     }
 
@@ -124,14 +125,12 @@ pub(super) enum EngineError {
 impl EngineError {
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Obstacle(Obstacle::Wrong(_)) | Self::Obstacle(Obstacle::Unreadable(_)) => {
-                Exit::Data
-            }
+            Self::Obstacle(Obstacle::Wrong(_) | Obstacle::Unreadable(_))
+            | Self::Cache(CacheError::Damaged { .. } | CacheError::Untrusted { .. }) => Exit::Data,
             Self::Obstacle(Obstacle::Start(_) | Obstacle::Failed(_)) | Self::Build(_) => {
                 Exit::Software
             }
             Self::Obstacle(_) => Exit::Unavailable,
-            Self::Cache(CacheError::Damaged { .. } | CacheError::Untrusted { .. }) => Exit::Data,
             Self::Cache(_) => Exit::Io,
         }
     }

@@ -86,9 +86,13 @@ pub fn run(args: &SelftestArgs) -> Result<(), CliError> {
     let scene = view::scene();
     let cpu = processor::check(&mut report, &configured, &files, scene.as_ref(), extent);
     match Gpu::find(&configured.settings) {
-        Ok(found) => gpu::check(&mut report, &configured, &files, &found, scene, cpu, extent),
+        Ok(found) => {
+            let subject =
+                gpu::Subject { configured: &configured, files: &files, gpu: &found, extent };
+            gpu::check(&mut report, &subject, scene, cpu);
+        }
         Err(obstacle) => {
-            report.row("GPU", "driver, device, TensorRT", Verdict::Missing, obstacle.in_full())
+            report.row("GPU", "driver, device, TensorRT", Verdict::Missing, obstacle.in_full());
         }
     }
     let paths = report.write()?;

@@ -20,6 +20,10 @@ pub use scorer::TensorRtScorer;
 /// Where a service's engines lie; systemd makes the folder above it.
 const SYSTEM: &str = "/var/cache/sonofuse/engines";
 
+/// Largest number of a device, and largest workspace: beyond is a slip of the pen.
+const DEVICE_MAX: usize = 255;
+const WORKSPACE_MAX_MIB: u64 = 1 << 20;
+
 /// What happens to scores while the GPU fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -60,6 +64,26 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Says which key is out of range, if one is.
+    ///
+    /// # Errors
+    /// A sentence with the key and its range.
+    pub fn check(&self) -> Result<(), String> {
+        if self.device > DEVICE_MAX {
+            return Err(format!("gpu.device is {}: it must be 0 to {DEVICE_MAX}", self.device));
+        }
+        if self.workspace_mib > WORKSPACE_MAX_MIB {
+            return Err(format!(
+                "gpu.workspace-mib is {}: it must be 0 to {WORKSPACE_MAX_MIB}",
+                self.workspace_mib
+            ));
+        }
+        if self.cache.is_empty() {
+            return Err("gpu.cache is empty: give a folder, or \"auto\"".into());
+        }
+        Ok(())
+    }
+
     /// Folders in which engines are looked for, best first; new ones are written to the first.
     ///
     /// `auto`: systemd's `CACHE_DIRECTORY`; else, for root, the service's folder; else the user's
@@ -100,6 +124,19 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_out_of_range_are_told_by_key() {
+        assert_eq!(Settings::default().check(), Ok(()));
+        for (settings, key) in [
+            (Settings { device: 1000, ..Settings::default() }, "gpu.device"),
+            (Settings { workspace_mib: u64::MAX, ..Settings::default() }, "gpu.workspace-mib"),
+            (Settings { cache: String::new(), ..Settings::default() }, "gpu.cache"),
+        ] {
+            let error = settings.check().err().unwrap_or_default();
+            assert!(error.contains(key), "{key}: {error}");
+        }
+    }
 
     #[test]
     fn engines_lie_where_the_service_or_the_user_keeps_what_can_be_made_again() {

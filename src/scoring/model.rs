@@ -90,7 +90,7 @@ impl Model {
         let started_ns = clock.now_ns();
         if let Some(result) = unwound(|| self.scorer.score_view(view))? {
             latency.network = Some(ms(started_ns, clock.now_ns()));
-            return Ok(self.judged(result?)?);
+            return self.judged(result?);
         }
         let started_ns = clock.now_ns();
         let input = self.preprocessor.run(view)?;
@@ -115,3 +115,6 @@ impl Model {
         Ok(score.logit)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,18 @@ pub(super) fn choose(
         (asked, Some(settings)) => match tensorrt(files, settings, asked) {
             Ok(scorer) => return Ok(with_spare(Box::new(scorer), files, hardware, settings)),
             Err(obstacle) if asked == Backend::Tensorrt => return Err(ScoringError::Gpu(obstacle)),
-            Err(obstacle) => brief(&obstacle),
+            Err(obstacle) => {
+                if obstacle.is_a_fault() {
+                    let why = obstacle.in_full();
+                    tracing::warn!(
+                        EVENT = "gpu",
+                        STATE = "unused",
+                        WHY = why,
+                        "the GPU is not used"
+                    );
+                }
+                brief(&obstacle)
+            }
         },
     };
     processor(files, hardware.scorer, hardware.threads, why)
@@ -117,7 +128,7 @@ fn processor(
                 return Ok(Box::new(scorer));
             }
             Err(cpu::Refusal::NotOurs(words)) if asked == Backend::Auto => {
-                why = [why.as_str(), &words].join("; ").trim_start_matches("; ").to_owned();
+                why = if why.is_empty() { words } else { format!("{why}; {words}") };
             }
             Err(refusal) => return Err(failed("cpu", refusal.into_words())),
         }

@@ -70,7 +70,7 @@ impl<C: Clock> Standby<C> {
         let wait_ns = before.map_or(RETRY_NS, |out| (out.wait_ns * 2).min(RETRY_MAX_NS));
         let failures = before.map_or(0, |out| out.failures) + 1;
         self.out = Some(Out { retry_at_ns: self.clock.now_ns() + wait_ns, wait_ns, failures });
-        self.spare_info.why = format!("stands in for the GPU: {error}");
+        self.spare_info.why = format!("stands in for the GPU: {}", brief(error));
         // Once a cause: the failures after it are counted.
         if before.is_none() {
             tracing::warn!(
@@ -83,6 +83,18 @@ impl<C: Clock> Standby<C> {
         } else {
             tracing::debug!(EVENT = "gpu", STATE = "out", WHY = %error, FAILURES = failures);
         }
+    }
+}
+
+/// Most characters of an error that each reading repeats; the log has all of them.
+const BRIEF: usize = 160;
+
+fn brief(error: &ScorerError) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(BRIEF) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
     }
 }
 

@@ -10,11 +10,13 @@ mod edges;
 mod find;
 mod follow;
 mod grid;
+mod hues;
 mod outline;
 mod pinned;
 mod probe;
 mod texture;
 mod twin;
+mod verdict;
 mod views;
 
 use serde::{Deserialize, Serialize};

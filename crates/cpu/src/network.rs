@@ -264,9 +264,9 @@ impl Network {
     /// convolution stack of each branch gives: the last convolution's activations, or their 2×2
     /// maxima where the stack ends in pooling. The gradient is computed analytically, back through
     /// dense layers, pooling and mix; no convolution is gone back through. Beside the run it costs a
-    /// second reading of the dense layers' weights on the calling thread and one pass over the
-    /// features: about a tenth of a run for a spatial pyramid with fully connected layers at full
-    /// width, next to nothing for global average pooling. It allocates.
+    /// second reading of the dense layers' weights on the calling thread and a few passes over the
+    /// features: 4 to 8 % of a run of the product's network at full width (`examples/explain.rs`
+    /// measures it). It allocates.
     ///
     /// # Errors
     /// As [`Network::run`], and [`RunError::Logits`].

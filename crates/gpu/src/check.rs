@@ -3,6 +3,7 @@
 //! run. The tests run the same code on the stand-in driver.
 
 mod cases;
+mod network;
 mod times;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use sonofuse_core::manifest::{Input, Output, OutputKind};
 use sonofuse_core::preprocess::{DualView, FusionInput, Planes, Preprocessor};
 
 pub use cases::{Case, cases, hot, input, noise};
+pub use network::{lean, network};
 pub use times::{gather, rss_bytes};
 
 use crate::driver::Cuda;
@@ -81,7 +83,7 @@ pub fn output() -> Output {
     Output { name: "none".into(), kind: OutputKind::BenignMalignant }
 }
 
-/// Runs all checks; `tell` gets each line as soon as it is known.
+/// Runs all checks but [`lost`]; `tell` gets each line as soon as it is known.
 pub fn run(cuda: Cuda, settings: &Settings, mut tell: impl FnMut(Row)) {
     let mut check = |name: &str, result: Result<(Verdict, String), GpuError>| {
         let (verdict, said) = result.unwrap_or_else(|error| (Verdict::Failed, error.to_string()));
@@ -94,8 +96,14 @@ pub fn run(cuda: Cuda, settings: &Settings, mut tell: impl FnMut(Row)) {
     times::run(cuda, settings, &mut check);
     check("long run", times::soak(cuda, settings));
     check("full memory survived", memory(cuda, settings));
-    // Last: nobody promises that a process can go on after it.
-    check("lost device survived", fault(cuda, settings));
+}
+
+/// Loses the device on purpose, where that is wanted. To be called last: nobody promises that a
+/// process can go on after it.
+pub fn lost(cuda: Cuda, settings: &Settings) -> Row {
+    let result = fault(cuda, settings);
+    let (verdict, said) = result.unwrap_or_else(|error| (Verdict::Failed, error.to_string()));
+    Row { check: "lost device survived".into(), verdict, said }
 }
 
 /// Compares what the network is fed with the definition, for every case.

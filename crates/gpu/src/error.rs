@@ -66,6 +66,14 @@ pub enum GpuError {
     /// The engine has other inputs and outputs than the manifest says.
     #[error("the engine does not fit its manifest: {0}")]
     Unfit(String),
+    /// A captured graph gives other numbers than its parts one by one.
+    #[error("as a graph the work answers {graph}, one by one {stream}")]
+    Graph {
+        /// The graph's number.
+        graph: f32,
+        /// The stream's.
+        stream: f32,
+    },
     /// The frame cannot become an input of the network.
     #[error(transparent)]
     Preprocess(#[from] PreprocessError),

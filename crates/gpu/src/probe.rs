@@ -91,7 +91,9 @@ pub fn probe() -> Probe {
 fn half_there(tried: &[sonofuse_tensorrt::Tried]) -> String {
     let absent = "cannot open shared object file: No such file or directory";
     let there = tried.iter().filter(|tried| tried.reason != absent);
-    there.fold(String::new(), |all, tried| format!("{all}; {}: {}", tried.path.display(), tried.reason))
+    there.fold(String::new(), |all, tried| {
+        format!("{all}; {}: {}", tried.path.display(), tried.reason)
+    })
 }
 
 fn driver(loaded: Result<Cuda, GpuError>) -> (Driver, Vec<DeviceInfo>) {

@@ -4,7 +4,7 @@
 mod common;
 
 use common::StandIn;
-use sonofuse_gpu::check::{Row, Settings, Verdict, run};
+use sonofuse_gpu::check::{Row, Settings, Verdict, lost, run};
 use sonofuse_gpu::{Cuda, UploadWay};
 
 fn rows(cuda: Cuda, settings: &Settings) -> Vec<Row> {
@@ -13,6 +13,7 @@ fn rows(cuda: Cuda, settings: &Settings) -> Vec<Row> {
         println!("{row}");
         rows.push(row);
     });
+    rows.push(lost(cuda, settings));
     rows
 }
 

@@ -141,7 +141,7 @@ fn a_graph_that_is_refused_or_wrong_is_not_used_and_the_reason_is_told() {
     for (key, says) in [
         ("no-capture", "900"),
         ("capture-breaks", "901"),
-        ("graph-forgets", "as a graph it answers"),
+        ("graph-forgets", "as a graph the work answers"),
     ] {
         let stand_in = StandIn::new();
         stand_in.set(key, 1);

@@ -156,7 +156,7 @@ fn a_network_that_does_not_join_the_capture_is_recognised_and_runs_without_a_gra
         let answer = scorer.score(&view).unwrap();
         assert_eq!((answer.numbers.as_slice(), answer.graph), (&want[..], false));
     }
-    assert!(scorer.graph_refused().unwrap().contains("as a graph it answers NaN"));
+    assert!(scorer.graph_refused().unwrap().contains("as a graph the work answers NaN"));
 }
 
 #[test]
@@ -338,4 +338,42 @@ fn a_build_that_cannot_be_says_why() {
     assert!(!fails("no model", &good).is_empty());
     driver.assert_clean();
     assert_eq!(nvinfer.get("live"), 0);
+}
+
+#[test]
+fn the_check_of_a_model_finds_right_answers_and_wrong_ones() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../engines/demo");
+    let text = std::fs::read_to_string(folder.join("model.toml")).unwrap();
+    let manifest = sonofuse_core::manifest::Manifest::parse(&text).unwrap();
+    let onnx = std::fs::read(folder.join(&manifest.file)).unwrap();
+    let (driver, nvinfer) = (StandIn::new(), Nvinfer::new(100_300));
+    let settings = check::Settings {
+        device: 0,
+        every: 1,
+        timed: 2,
+        soak: 3,
+        fill_memory: false,
+        fault: false,
+    };
+    for (skew, verdict) in [(0, check::Verdict::Ok), (50, check::Verdict::Failed)] {
+        nvinfer.set("skew", skew);
+        let mut rows = Vec::new();
+        let library = nvinfer.library();
+        let tell = |row| rows.push(row);
+        check::network(driver.open(), &settings, library, &manifest, &onnx, tell);
+        let row = |what: &str| rows.iter().find(|row: &&check::Row| row.check.ends_with(what));
+        assert_eq!(row("builds").unwrap().verdict, check::Verdict::Ok, "{rows:?}");
+        assert_eq!(row("known answers").unwrap().verdict, verdict, "{rows:?}");
+        // Wrong answers are not worth timing.
+        assert_eq!(row("long run").is_some(), skew == 0, "{rows:?}");
+        assert!(
+            rows.iter().all(|row| skew != 0 || row.verdict != check::Verdict::Failed),
+            "{rows:?}"
+        );
+    }
+    let lean = check::lean(nvinfer.folder.path());
+    assert!(lean.verdict == check::Verdict::Ok && lean.said.contains("no plan"), "{lean:?}");
+    assert_eq!(check::lean(std::path::Path::new("/nowhere")).verdict, check::Verdict::Skipped);
+    driver.assert_clean();
+    assert_eq!((nvinfer.get("live"), nvinfer.get("violations")), (0, 0));
 }

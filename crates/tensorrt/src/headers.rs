@@ -121,7 +121,7 @@ fn run(folder: &Path, work: &Path, compiler: &OsString) -> Result<String, Header
         std::fs::write(path, text)
             .map_err(|source| HeadersError::Io { path: path.clone(), source })?;
     }
-    let compiled = Command::new(compiler)
+    let built = Command::new(compiler)
         .args(["-std=c++17", "-w", "-I"])
         .arg(folder)
         .arg("-I")
@@ -132,8 +132,8 @@ fn run(folder: &Path, work: &Path, compiler: &OsString) -> Result<String, Header
         .stdin(Stdio::null())
         .output()
         .map_err(|source| HeadersError::Compiler { compiler: compiler.clone(), source })?;
-    if !compiled.status.success() {
-        return Err(HeadersError::Refused { folder: folder.to_owned(), words: words(&compiled) });
+    if !built.status.success() {
+        return Err(HeadersError::Refused { folder: folder.to_owned(), words: words(&built) });
     }
     let ran = Command::new(&program)
         .stdin(Stdio::null())
@@ -192,15 +192,12 @@ mod tests {
 
     /// What the checker prints with headers of a version.
     fn printed(recorded: &str, version: [i64; 3]) -> String {
-        let mut text: String = recorded
-            .lines()
-            .filter(|line| !line.starts_with('#'))
-            .map(|line| format!("{line}\n"))
-            .collect();
+        let mut lines: Vec<String> =
+            recorded.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect();
         for (part, number) in ["major", "minor", "patch"].iter().zip(version) {
-            text += &format!("version.{part}\t{number}\n");
+            lines.push(format!("version.{part}\t{number}"));
         }
-        text
+        lines.join("\n")
     }
 
     #[test]
@@ -225,7 +222,7 @@ mod tests {
     fn headers_without_the_parser_and_of_unknown_versions_are_told_apart() {
         let recorded = include_str!("../checks/slots-10.tsv");
         let lines = recorded.lines().filter(|line| !line.starts_with("parser"));
-        let without: String = lines.map(|line| format!("{line}\n")).collect();
+        let without = lines.collect::<Vec<_>>().join("\n");
         let found = compare(&printed(&without, [10, 0, 0])).unwrap();
         assert!(found.agrees() && !found.parser, "{found:?}");
         for version in [[12, 0, 0], [9, 3, 0], [8, 5, 0]] {

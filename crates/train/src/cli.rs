@@ -2,4 +2,8 @@
 
 pub(crate) mod data;
 pub(crate) mod demo;
+pub(crate) mod evaluate;
+pub(crate) mod explain;
 pub(crate) mod tables;
+pub(crate) mod export;
+pub(crate) mod train;

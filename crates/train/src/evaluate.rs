@@ -18,6 +18,7 @@ pub mod folds;
 pub mod normal;
 pub mod record;
 pub mod reliability;
+pub mod report;
 pub mod threshold;
 pub mod video;
 

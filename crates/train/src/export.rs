@@ -3,6 +3,10 @@
 //! Height and width stay free. The pyramid is written with operators that every runtime has (Shape,
 //! Slice, `ReduceMax`, Concat): `MaxRoiPool` and adaptive pooling are missing in rten and TensorRT.
 
+mod folder;
+
+pub use folder::{Parts, write};
+
 use crate::network::{Conv, Linear, Network, Pooling, Sources, Step, Window, folded};
 use crate::onnx::{Attr, Builder};
 

@@ -174,17 +174,13 @@ pub fn fit(
     options: Options<'_>,
 ) -> Result<Fitted, FitError> {
     plan.check(architecture)?;
+    let fresh = architecture.network(plan.seed)?;
     batch::check(architecture, train, validation)?;
-    let start = match options.start {
-        None => architecture.network(plan.seed)?,
-        Some(given) => {
-            let fresh = architecture.network(plan.seed)?;
-            match difference(given, &fresh) {
-                None => given.clone(),
-                Some(problem) => {
-                    return Err(FitError::Start { architecture: *architecture, problem });
-                }
-            }
+    let start = match options.start.map(|given| (given, difference(given, &fresh))) {
+        None => fresh,
+        Some((given, None)) => given.clone(),
+        Some((_, Some(problem))) => {
+            return Err(FitError::Start { architecture: *architecture, problem });
         }
     };
     match options.device {

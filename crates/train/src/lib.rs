@@ -8,6 +8,7 @@
 pub mod data;
 pub mod demo;
 pub mod evaluate;
+pub mod explain;
 pub mod export;
 pub mod fit;
 pub mod model;
@@ -17,3 +18,4 @@ pub mod plot;
 pub mod sample;
 pub mod stand_in;
 pub mod tables;
+pub mod weights;

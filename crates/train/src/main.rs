@@ -33,7 +33,11 @@ enum Command {
     },
     Data(cli::data::Data),
     Demo(cli::demo::Demo),
+    Evaluate(cli::evaluate::Evaluate),
+    Explain(cli::explain::Explain),
     Tables(cli::tables::Tables),
+    Train(Box<cli::train::Train>),
+    Export(cli::export::Export),
 }
 
 fn main() -> ExitCode {
@@ -43,7 +47,11 @@ fn main() -> ExitCode {
             .map_err(Into::into),
         Command::Data(data) => data.run(),
         Command::Demo(demo) => demo.run(),
+        Command::Evaluate(evaluate) => evaluate.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Tables(tables) => tables.run(),
+        Command::Train(train) => train.run(),
+        Command::Export(export) => export.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -106,9 +106,12 @@ pub struct Tensor {
     /// Shape.
     #[prost(int64, repeated, packed = "false", tag = 1)]
     pub dims: Vec<i64>,
-    /// 1: f32, 7: i64.
+    /// 1: f32, 7: i64; read also 10: f16, 11: f64, 16: bf16.
     #[prost(int32, tag = 2)]
     pub data_type: i32,
+    /// Numbers, where a writer does not give them as bytes; we do.
+    #[prost(float, repeated, tag = 4)]
+    pub float_data: Vec<f32>,
     /// Name.
     #[prost(string, tag = 8)]
     pub name: String,

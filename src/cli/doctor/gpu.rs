@@ -142,6 +142,7 @@ fn engine(loaded: &Loaded) -> Finding {
 mod tests {
     use sonofuse_gpu::DeviceInfo;
 
+    use super::State::{Ok, Optional};
     use super::*;
 
     fn device() -> DeviceInfo {
@@ -158,6 +159,11 @@ mod tests {
 
     #[test]
     fn every_answer_of_the_libraries_is_a_finding_with_what_to_do() {
+        struct Case {
+            probe: Probe,
+            states: &'static [(&'static str, State)],
+            says: &'static [&'static str],
+        }
         let ready = |cuda| Driver::Ready { path: "/usr/lib/libcuda.so.1".into(), cuda };
         let rt = |builder| TensorRt::Ready {
             path: "/usr/lib/libnvinfer.so.10".into(),
@@ -165,12 +171,6 @@ mod tests {
             builder,
         };
         let absent = || TensorRt::Absent { why: "no libnvinfer on this machine".into() };
-        struct Case {
-            probe: Probe,
-            states: &'static [(&'static str, State)],
-            says: &'static [&'static str],
-        }
-        use State::{Ok, Optional};
         let cases = [
             Case {
                 probe: Probe {

@@ -74,7 +74,7 @@ pub fn run(args: &ListArgs) -> Result<(), CliError> {
 fn row(columns: [&str; 8]) -> String {
     let [engine, model, device, tensorrt, precision, size, built, state] = columns;
     format!(
-        "{engine:<10}{model:<20}{device:<26}{tensorrt:<12}{precision:<10}{size:>10}  {built:<22}{state}"
+        "{engine:<10}{model:<20} {device:<28} {tensorrt:<12}{precision:<10}{size:>10}  {built:<22}{state}"
     )
 }
 

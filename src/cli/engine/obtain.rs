@@ -33,6 +33,7 @@ pub(in crate::cli) fn obtain(
     // `folders` never answers none.
     let folder = settings.folders().swap_remove(0);
     let cache = Cache::open(&folder)?;
+    let _owner = room::OwnedByService(&folder);
     let _lock = cache.lock(|| say("another process builds engines here: waiting for it"))?;
     let begun = Instant::now();
     if anew {
@@ -63,7 +64,6 @@ pub(in crate::cli) fn obtain(
     };
     let passes = |error: &EngineError| matches!(error, EngineError::Obstacle(o) if o.passes());
     let (scorer, how) = cache.obtain(&key, &files.manifest.name, build, start, passes)?;
-    room::give_to_owner(&folder);
     let path = cache.path_of(&key);
     Ok(Ready { scorer, key, how, path, seconds: begun.elapsed().as_secs_f64() })
 }

@@ -21,9 +21,17 @@ fn enough(folder: &Path, need: u64, free: u64) -> Result<(), CacheError> {
     Err(CacheError::Full { dir: folder.to_owned(), need })
 }
 
-/// Gives what root wrote to the owner of the folder above, the service's user: it must be able to
-/// replace engines at the next boot.
-pub(super) fn give_to_owner(folder: &Path) {
+/// When dropped, gives what root wrote to the owner of the folder above, the service's user: it must
+/// be able to replace engines at the next boot, also after a build that failed.
+pub(super) struct OwnedByService<'f>(pub(super) &'f Path);
+
+impl Drop for OwnedByService<'_> {
+    fn drop(&mut self) {
+        give_to_owner(self.0);
+    }
+}
+
+fn give_to_owner(folder: &Path) {
     if !rustix::process::geteuid().is_root() {
         return;
     }
@@ -52,5 +60,23 @@ mod tests {
         assert!(error.contains("full") && error.contains("engine prune"), "{error}");
         assert!(check(Path::new("/nowhere"), 1).is_ok());
         assert!(check(Path::new("/"), u64::MAX / 4).is_err());
+    }
+
+    #[test]
+    fn what_root_writes_is_given_to_the_owner_of_the_folder_above() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("skipped: only root writes for others");
+            return;
+        }
+        let above = tempfile::tempdir().expect("a folder");
+        std::os::unix::fs::chown(above.path(), Some(4242), Some(4243)).expect("root may");
+        let folder = above.path().join("engines");
+        std::fs::create_dir(&folder).expect("a folder");
+        std::fs::write(folder.join("a.engine"), "").expect("a file");
+        drop(OwnedByService(&folder));
+        for path in [&folder, &folder.join("a.engine")] {
+            let found = std::fs::metadata(path).expect("it is there");
+            assert_eq!((found.uid(), found.gid()), (4242, 4243), "{}", path.display());
+        }
     }
 }

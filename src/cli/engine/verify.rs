@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde::Serialize;
+use sonofuse_core::calibrate::Logit;
 use sonofuse_core::manifest::{InputSize, Manifest};
 use sonofuse_core::preprocess::FusionInput;
 use sonofuse_gpu::cache::Shapes;
@@ -125,8 +126,8 @@ pub(in crate::cli) fn compare(
             };
             let (on_gpu, on_cpu) = (gpu.score(&input), cpu.score(&input));
             let words = |e: scoring::ScorerError| e.to_string();
-            let on_gpu = take("GPU", on_gpu.map(|z| z.get()).map_err(words));
-            let on_cpu = take("processor", on_cpu.map(|z| z.get()).map_err(words));
+            let on_gpu = take("GPU", on_gpu.map(Logit::get).map_err(words));
+            let on_cpu = take("processor", on_cpu.map(Logit::get).map_err(words));
             (answers.gpu, answers.cpu) = (on_gpu, on_cpu);
             if answers.expected.is_none() {
                 answers.tolerance = TOLERANCE * (1.0 + on_cpu.unwrap_or(0.0).abs());

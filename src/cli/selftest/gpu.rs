@@ -21,46 +21,23 @@ const PART: &str = "GPU";
 /// relative to 1 plus its size: the manifest's tolerance is for ready inputs.
 const TOLERANCE: f32 = 5e-3;
 
+/// A model on a GPU, as configured.
+pub(super) struct Subject<'s> {
+    pub(super) configured: &'s Configured,
+    pub(super) files: &'s ModelFiles,
+    pub(super) gpu: &'s Gpu,
+    pub(super) extent: Extent,
+}
+
 /// Checks everything in order: what needs no engine first, the engine, then what runs on it, and last
 /// what may leave the process without a GPU.
 pub(super) fn check(
     report: &mut Report,
-    configured: &Configured,
-    files: &ModelFiles,
-    gpu: &Gpu,
+    subject: &Subject<'_>,
     scene: Result<Scene, String>,
     cpu: Option<Model>,
-    extent: Extent,
 ) {
-    kernels(report, gpu, extent);
-    let Ready { mut scorer, .. } = match engine(report, configured, files, gpu) {
-        Some(ready) => ready,
-        None => return,
-    };
-    let Some(mut cpu) = cpu else { return };
-    for answers in compare(&mut scorer, &mut cpu, files) {
-        let verdict = if answers.is_right() { Verdict::Ok } else { Verdict::Failed };
-        let off = answers.off().map_or("none".into(), |off| format!("{off:.1e}"));
-        let said = format!(
-            "GPU {:?}, processor {:?}, manifest {:?}, off {off}, allowed {:.1e} {}",
-            answers.gpu,
-            answers.cpu,
-            answers.expected,
-            answers.tolerance,
-            answers.errors.join("; ")
-        );
-        let check = format!("answers at {}×{} px", answers.width_px, answers.height_px);
-        report.row(PART, check, verdict, said.trim_end());
-    }
-    let Ok(scene) = scene else { return };
-    picture(report, &mut scorer, &mut cpu, files, &scene);
-    for graph in [true, false] {
-        stages(report, configured, files, gpu, &scene, extent, graph);
-    }
-}
-
-/// Kernels, graph, times around a network, long run: `sonofuse_gpu`'s own checks.
-fn kernels(report: &mut Report, gpu: &Gpu, extent: Extent) {
+    let &Subject { gpu, extent, .. } = subject;
     let settings = Settings {
         device: gpu.device().index,
         every: extent.every,
@@ -70,24 +47,65 @@ fn kernels(report: &mut Report, gpu: &Gpu, extent: Extent) {
         fill_memory: false,
         fault: extent.fault,
     };
-    check::run(gpu.cuda(), &settings, |row| {
-        let verdict = match row.verdict {
-            check::Verdict::Ok => Verdict::Ok,
-            check::Verdict::Failed => Verdict::Failed,
-            check::Verdict::Skipped => Verdict::Skipped,
-            check::Verdict::Measured => Verdict::Measured,
-        };
-        report.row(PART, row.check, verdict, row.said);
-    });
+    check::run(gpu.cuda(), &settings, |row| add(report, row));
+    if let Some(ready) = engine(report, subject)
+        && let (Some(cpu), Ok(scene)) = (cpu, scene)
+    {
+        engine_runs(report, subject, ready, cpu, &scene);
+    }
+    add(report, check::lost(gpu.cuda(), &settings));
 }
 
-fn engine(
+/// The checks of an engine that was started.
+fn engine_runs(
     report: &mut Report,
-    configured: &Configured,
-    files: &ModelFiles,
-    gpu: &Gpu,
-) -> Option<Ready> {
+    subject: &Subject<'_>,
+    ready: Ready,
+    mut cpu: Model,
+    scene: &Scene,
+) {
+    let files = subject.files;
+    let mut scorer = ready.scorer;
+    let number = |n: Option<f32>| n.map_or("none".to_owned(), |n| n.to_string());
+    for answers in compare(&mut scorer, &mut cpu, files) {
+        let verdict = if answers.is_right() { Verdict::Ok } else { Verdict::Failed };
+        let off = answers.off().map_or("none".into(), |off| format!("{off:.1e}"));
+        let said = format!(
+            "GPU {}, processor {}, manifest {}, off {off}, allowed {:.1e} {}",
+            number(answers.gpu),
+            number(answers.cpu),
+            number(answers.expected),
+            answers.tolerance,
+            answers.errors.join("; ")
+        );
+        let check = format!("answers at {}×{} px", answers.width_px, answers.height_px);
+        report.row(PART, check, verdict, said.trim_end());
+    }
+    picture(report, &mut scorer, &mut cpu, files, scene);
+    drop(scorer);
+    for graph in [true, false] {
+        let check = format!("latency by stage, {}", if graph { "graph" } else { "stream" });
+        match measure(subject, scene, graph) {
+            Ok(said) => report.row(PART, check, Verdict::Measured, said),
+            Err(why) => report.row(PART, check, Verdict::Failed, why),
+        }
+    }
+}
+
+/// A line of `sonofuse_gpu`'s own checks.
+fn add(report: &mut Report, row: check::Row) {
+    let verdict = match row.verdict {
+        check::Verdict::Ok => Verdict::Ok,
+        check::Verdict::Failed => Verdict::Failed,
+        check::Verdict::Skipped => Verdict::Skipped,
+        check::Verdict::Measured => Verdict::Measured,
+    };
+    report.row(PART, row.check, verdict, row.said);
+}
+
+fn engine(report: &mut Report, subject: &Subject<'_>) -> Option<Ready> {
     const CHECK: &str = "engine";
+    let &Subject { configured, files, gpu, .. } = subject;
     match obtain(files, &configured.settings, gpu, false) {
         Ok(ready) => {
             let how = match &ready.how {
@@ -149,30 +167,8 @@ fn picture(
 }
 
 /// Times of a score with this engine, by the processor's clock and the device's.
-fn stages(
-    report: &mut Report,
-    configured: &Configured,
-    files: &ModelFiles,
-    gpu: &Gpu,
-    scene: &Scene,
-    extent: Extent,
-    graph: bool,
-) {
-    let check = format!("latency by stage, {}", if graph { "graph" } else { "stream" });
-    match measure(configured, files, gpu, scene, extent, graph) {
-        Ok(said) => report.row(PART, check, Verdict::Measured, said),
-        Err(why) => report.row(PART, check, Verdict::Failed, why),
-    }
-}
-
-fn measure(
-    configured: &Configured,
-    files: &ModelFiles,
-    gpu: &Gpu,
-    scene: &Scene,
-    extent: Extent,
-    graph: bool,
-) -> Result<String, String> {
+fn measure(subject: &Subject<'_>, scene: &Scene, graph: bool) -> Result<String, String> {
+    let &Subject { configured, files, gpu, extent } = subject;
     let settings = &configured.settings;
     let key = gpu.key(&files.manifest, settings).map_err(|o| o.in_full())?;
     let stored = gpu.engine(&key, &settings.folders()).map_err(|o| o.in_full())?;

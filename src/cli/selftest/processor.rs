@@ -40,7 +40,12 @@ pub(super) fn check(
                 best = best.or(Some(model));
             }
             Err(e) => {
-                report.row(PART, format!("known answers, {scorer}"), Verdict::Failed, e.to_string())
+                report.row(
+                    PART,
+                    format!("known answers, {scorer}"),
+                    Verdict::Failed,
+                    e.to_string(),
+                );
             }
         }
         // The same engine twice says nothing new.

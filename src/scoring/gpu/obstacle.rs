@@ -128,6 +128,19 @@ impl Obstacle {
         }
     }
 
+    /// Whether something is broken, rather than absent: worth a warning where `auto` goes another way.
+    pub const fn is_a_fault(&self) -> bool {
+        matches!(
+            self,
+            Self::Driver(_)
+                | Self::TensorRt(_)
+                | Self::Unreadable(_)
+                | Self::Start(_)
+                | Self::Wrong(_)
+                | Self::Failed(_)
+        )
+    }
+
     /// Whether the same may go well later without anybody's help, so that the engine is not to blame.
     pub fn passes(&self) -> bool {
         matches!(self, Self::Start(error) if error.is_temporary())

@@ -189,3 +189,13 @@ fn a_ready_input_goes_to_the_gpu_and_to_the_processor_when_that_fails() {
     assert!(bench.standby.score(&input).unwrap().get() < 0.0);
     assert_eq!(bench.standby.info().backend, "cpu");
 }
+
+#[test]
+fn a_long_error_is_cut_in_readings() {
+    let mut bench = Bench::new();
+    let long = format!("{}\nsecond line", "ß".repeat(500));
+    bench.script.lock().unwrap().push_back(Err(ScorerError::Run(long)));
+    assert_eq!(bench.score(1), "cpu");
+    let why = &bench.standby.info().why;
+    assert!(why.chars().count() < 200 && why.ends_with('…') && !why.contains('\n'), "{why}");
+}

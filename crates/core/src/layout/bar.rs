@@ -16,6 +16,11 @@ use crate::region::Region;
 const POINTS: usize = 24;
 /// Least chroma along a strip.
 const STRONG: u8 = 40;
+/// Points of a strip that may be weaker.
+const WEAK: usize = 3;
+
+/// Luma of a cell that holds part of a letter: thin grey letters fill cells by a third.
+const LIT: u8 = 45;
 
 /// A strip that was found.
 #[derive(Clone, Copy, Debug)]
@@ -59,18 +64,26 @@ fn strip(
         return None;
     }
     let mut hues = [0f32; POINTS];
-    for (i, hue) in hues.iter_mut().enumerate() {
+    let mut strong = 0;
+    for i in 0..POINTS {
         let at = (2 * i + 1) * long / (2 * POINTS);
         let (x, y) = if vertical { (c.x0 + w / 2, c.y0 + at) } else { (c.x0 + at, c.y0 + h / 2) };
         let p = grid.rgb[y * grid.width + x];
         if tint.chroma(p) < STRONG {
-            return None;
+            continue;
         }
         // Red and magenta to just below zero, so that the run red → blue is monotonic.
         let h = tint.hue(p);
-        *hue = if h > 300.0 { h - 360.0 } else { h };
+        hues[strong] = if h > 300.0 { h - 360.0 } else { h };
+        strong += 1;
     }
-    let travel = hues[POINTS - 1] - hues[0];
+    // The ends fade into the dark, and a cell there is only half bar; a cursor may lie across it.
+    if strong + WEAK < POINTS {
+        return None;
+    }
+    // The outermost points may hold a label's or an outline's colour.
+    let hues = &hues[1..strong - 1];
+    let travel = hues[hues.len() - 1] - hues[0];
     let sign = travel.signum();
     let monotonic = hues.windows(2).all(|p| (p[1] - p[0]) * sign > -25.0);
     let green = hues.iter().filter(|&&h| (75.0..165.0).contains(&h)).count();
@@ -122,7 +135,7 @@ fn numbered(grid: &Grid, c: &Cells) -> bool {
         return false;
     }
     let reach = (grid.width / 16).max(12);
-    let lit = |x: usize, y: usize| luma(grid.rgb[y * grid.width + x]) > 70;
+    let lit = |x: usize, y: usize| luma(grid.rgb[y * grid.width + x]) > LIT;
     let count = |x: usize| (c.y0..c.y1).filter(|&y| lit(x, y)).count();
     let right: Vec<usize> = (c.x1 + 1..(c.x1 + 1 + reach).min(grid.width)).collect();
     let left: Vec<usize> = (c.x0.saturating_sub(1 + reach)..c.x0.saturating_sub(1)).rev().collect();
@@ -182,7 +195,7 @@ fn is_scale(
     let mut runs: Vec<(usize, usize)> = Vec::new();
     for y in (from..to).filter(|&y| row(y)) {
         match runs.last_mut() {
-            Some(run) if run.1 == y => run.1 = y + 1,
+            Some(run) if run.1 + 1 >= y => run.1 = y + 1,
             _ => runs.push((y, y + 1)),
         }
     }

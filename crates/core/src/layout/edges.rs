@@ -115,6 +115,17 @@ impl Band {
         median.map_or(f32::from(COLOURED) * 2.0, |m| m as f32).max(f32::from(COLOURED) * 1.5)
     }
 
+    /// Tells whether lines `from..to` hold the map's full colour: then what is drawn at `to` lies on
+    /// the map, and is a measurement's line, not the box's. One line says nothing: codecs bleed.
+    pub(super) fn map_between(&self, tint: &Tint, from: usize, to: usize) -> bool {
+        let least = (self.typical(tint) * 0.75) as u8;
+        let full = |t: usize| {
+            let n = self.line(t).iter().filter(|&&p| tint.chroma(p) >= least).count();
+            n * 4 >= self.width * 3
+        };
+        from + 1 < to && (from..to).filter(|&t| full(t)).count() * 5 >= (to - from) * 3
+    }
+
     /// Mean colour of line `t`.
     fn mean(&self, t: usize) -> [f32; 3] {
         let mut sum = [0u32; 3];
@@ -171,6 +182,8 @@ pub(super) fn sharpen(
     profile: &mut Vec<f32>,
 ) -> Region {
     const REACH: i32 = 10;
+    // Thickest line that a measurement draws, in pixels.
+    const DRAWN: usize = 4;
     let Some(twin) = region.translate(dx, dy).filter(|t| frame.bounds().contains(t)) else {
         return *region;
     };
@@ -195,8 +208,16 @@ pub(super) fn sharpen(
             continue;
         }
         let half = f32::midpoint(inside, outside);
-        // The last line, coming from inside, that is still on the map's side.
-        let edge = (4..profile.len() - 4).rev().take_while(|&t| profile[t] >= half).last();
+        // The last line, coming from inside, that is still on the map's side. A line that is drawn
+        // in both views, of a measurement, does not end the map.
+        let mut edge = None;
+        for t in (4..profile.len() - 4).rev() {
+            if profile[t] >= half {
+                edge = Some(t);
+            } else if edge.is_none_or(|e| e > t + DRAWN) {
+                break;
+            }
+        }
         if let Some(edge) = edge {
             *shift = edge as i32 - REACH;
         }
@@ -206,14 +227,21 @@ pub(super) fn sharpen(
 
 /// Takes the outline in: beside the colour's edge, and, where the map has lost its margin, farther
 /// out, as long as the outline of the adjoining sides leads there.
-pub(super) fn to_outline(frame: &Frame, region: &Region, step: u32, band: &mut Band) -> Region {
+pub(super) fn to_outline(
+    frame: &Frame,
+    tint: &Tint,
+    region: &Region,
+    step: u32,
+    band: &mut Band,
+) -> Region {
     let reach = 2 * step as i32 + 8;
     let mut shift = [0i32; 4];
     let mut colours = [None; 4];
     for (i, side) in Side::ALL.into_iter().enumerate() {
         band.read(frame, region, side, (reach, reach), 0.9);
         let edge = reach as usize;
-        if let Some(ridge) = outline(band, edge - 5, edge + 5) {
+        let drawn_on_map = |r: &Ridge| band.map_between(tint, edge, r.outer);
+        if let Some(ridge) = outline(band, edge - 5, edge + 5).filter(|r| !drawn_on_map(r)) {
             let off = ridge.peak as i32 - reach;
             let steady = ridge.steady;
             let ends = continues(frame, region, side, off, ridge.colour, band);

@@ -5,16 +5,21 @@ use super::colour::{self, COLOURED, Tint};
 use super::contour::{self, Contour};
 use super::edges::{self, Band};
 use super::grid::{Cells, Grid};
+use super::hues::{self, Joint, Labels};
 use super::texture::{Match, Texture};
 use super::twin::{self, Blocks};
-use super::{NoDualView, Orientation, ScreenLayout, bar, outline, views};
+use super::{NoDualView, Orientation, ScreenLayout, bar, outline, probe, verdict, views};
 use crate::frame::{Frame, PixelFormat};
 use crate::region::Region;
 
 /// Smallest picture that is searched, in pixels.
 const MIN_SIDE_PX: u32 = 96;
 /// Coloured areas that are tried at most, largest first.
-const MAX_CANDIDATES: usize = 4;
+const MAX_CANDIDATES: usize = 6;
+/// Least share of the picture that a coloured area must have: one to this many.
+const LEAST_AREA: usize = 500;
+/// Coloured share of the twin, of the map's own, from which the twin is no plain view.
+const TWIN_COLOUR: f32 = 0.4;
 
 /// Finds the dual view on a picture. Holds the buffers of the search, so that a second search
 /// allocates next to nothing.
@@ -90,7 +95,7 @@ impl Finder {
         let mut texture_ready = false;
         for i in 0..self.blobs.found.len().min(MAX_CANDIDATES) {
             let candidate = self.blobs.found[i];
-            if candidate.count * 200 < w * h {
+            if candidate.count * LEAST_AREA < w * h {
                 break;
             }
             let Some(cells) = self.box_of(&candidate) else {
@@ -136,8 +141,10 @@ impl Finder {
         let elastogram_box =
             edges::refine(frame, tint, &approx, step, straight, &mut self.band, &mut self.profile);
         let strip = bar::find(&self.grid, tint, &self.blobs, cells, &mut self.counts);
-        let colours = self.colours(tint, blob, cells);
-        if colours.flat || colours.tinted {
+        let labels = Labels { all: &self.blobs.labels, own: blob.label };
+        let colours = hues::of(&self.grid, tint, labels, cells, &mut self.joint);
+        let palette = strip.is_some();
+        if !verdict::may_be_map(&colours, palette) {
             return Err(NoDualView::NotElastogram);
         }
 
@@ -179,24 +186,9 @@ impl Finder {
             .filter(|p| (p.dx - m.dx).abs() > 5 || (p.dy - m.dy).abs() > 5)
             .map(|p| p.ncc)
             .fold(0.0, f32::max);
-        let unique = m.ncc > 0.25 && m.ncc > 1.3 * second;
-        let (inside, around) = (placed.inside, placed.around);
-        // A rainbow bar on the screen speaks for a stiffness map; without one, flow colours and
-        // areas full of holes must show the tissue through themselves all over.
-        let palette = strip.is_some();
-        let doubtful =
-            colours.velocity || shape.body < 0.75 || !colours.rainbow && shape.body < 0.9;
-        let through = if !palette && doubtful {
-            inside.1 >= 8 && inside.0 >= 0.5
-        } else {
-            inside.1 >= 5 && inside.0 >= 0.35
-        };
-        let beside = around.1 >= 6
-            && (palette || !colours.velocity && shape.body >= 0.85 && shape.fill >= 0.72)
-            && (around.0 >= 0.6 && inside.1 >= 6 && inside.0 >= 0.2
-                || around.0 >= 0.7 && inside.1 >= 3 && inside.0 >= 0.08 && colours.rainbow
-                || around.0 >= 0.85 && around.1 >= 8 && palette && shape.body >= 0.6);
-        if !unique || !(through || beside) {
+        let evidence =
+            verdict::Evidence { colours, shape, straight, palette, placed, ncc: m.ncc, second };
+        if !evidence.proves() {
             return Err(NoDualView::NoTwin);
         }
         let elastogram_box = if straight {
@@ -209,28 +201,35 @@ impl Finder {
                 &mut self.profile,
             );
             let at = (placed.dx, placed.dy);
-            let boxed = edges::to_outline(frame, &sharp, step, &mut self.band);
+            let boxed = edges::to_outline(frame, tint, &sharp, step, &mut self.band);
             outline::snap(frame, tint, &boxed, at, &mut self.band)
         } else {
-            contour::around(frame, &elastogram_box, &mut self.contour).unwrap_or(elastogram_box)
+            self.closed_outline(frame, &elastogram_box, (placed.dx, placed.dy))
         };
         let bounds = frame.bounds();
         let bmode_box = elastogram_box
             .translate(placed.dx, placed.dy)
             .filter(|b| bounds.contains(b))
             .ok_or(NoDualView::NoTwin)?;
+        let coloured = |r: &Region| probe::coloured_share(frame, r, tint);
+        if coloured(&bmode_box) > TWIN_COLOUR * coloured(&elastogram_box) {
+            return Err(NoDualView::NoTwin);
+        }
         let view = views::view(&self.grid, &self.texture, cells, &m);
         let black = views::black_level(&self.grid, &self.texture);
         let elastogram_view = to_region(&view, step).map_or(elastogram_box, |v| {
             // A slanted box may lie in a fan, whose sides are no straight lines.
             let v =
                 if straight { views::to_pixel(frame, &v, black, step, &mut self.band) } else { v };
-            union(&v, &elastogram_box)
+            let v = union(&v, &elastogram_box);
+            // Only what the other view can show too: both end where the frame ends.
+            let left = v.x0().max(placed.dx.min(0).unsigned_abs());
+            let top = v.y0().max(placed.dy.min(0).unsigned_abs());
+            let right = v.x1().min(bounds.x1().saturating_sub(placed.dx.max(0).unsigned_abs()));
+            let bottom = v.y1().min(bounds.y1().saturating_sub(placed.dy.max(0).unsigned_abs()));
+            Region::new(left, top, right, bottom).unwrap_or(v)
         });
-        let bmode_view = elastogram_view
-            .translate(placed.dx, placed.dy)
-            .and_then(|v| v.intersect(&bounds))
-            .unwrap_or(bmode_box);
+        let bmode_view = elastogram_view.translate(placed.dx, placed.dy).unwrap_or(bmode_box);
         Ok(ScreenLayout {
             orientation: if placed.dy.abs() > placed.dx.abs() {
                 Orientation::Stacked
@@ -246,73 +245,20 @@ impl Finder {
         })
     }
 
-    fn colours(&mut self, tint: &Tint, blob: &Blob, cells: &Cells) -> Colours {
-        let mut bins = [0u32; 12];
-        let mut total = 0u32;
-        let mut chroma = [0u32; 256];
-        let mut floors = [0u32; 256];
-        self.joint.iter_mut().for_each(|row| row.fill(0));
-        let (mut sin, mut cos) = (0f32, 0f32);
-        for y in cells.y0..cells.y1 {
-            for x in cells.x0..cells.x1 {
-                let i = y * self.grid.width + x;
-                if self.blobs.labels[i] == blob.label {
-                    let p = self.grid.rgb[i];
-                    let hue = tint.hue(p);
-                    bins[(hue / 30.0) as usize % 12] += 1;
-                    let c = tint.chroma(p);
-                    chroma[usize::from(c)] += 1;
-                    // Of the picture as it is: a tint is a multiple of the grey.
-                    let floor = p[0].min(p[1]).min(p[2]);
-                    let raw = p[0].max(p[1]).max(p[2]) - floor;
-                    self.joint[usize::from(floor >> 3)][usize::from(raw >> 2)] += 1;
-                    floors[usize::from(floor)] += 1;
-                    sin += hue.to_radians().sin();
-                    cos += hue.to_radians().cos();
-                    total += 1;
-                }
-            }
-        }
-        let n = total.max(1) as f32;
-        let share = |k: u32| k as f32 / n;
-        // Median chroma of the darker and of the brighter half.
-        let split = quantile(&floors, total / 2) >> 3;
-        let median = |rows: &[[u32; 64]]| {
-            let n: u32 = rows.iter().flatten().sum();
-            let mut below = 0;
-            (0..64)
-                .find(|&c| {
-                    below += rows.iter().map(|row| row[c]).sum::<u32>();
-                    below * 2 > n
-                })
-                .unwrap_or(0) as f32
-        };
-        let variation =
-            (median(&self.joint[split + 1..]) + 1.0) / (median(&self.joint[..=split]) + 1.0);
-        let (q1, q3) = (quantile(&chroma, total / 4), quantile(&chroma, total * 3 / 4));
-        let concentration = (sin * sin + cos * cos).sqrt() / n;
-        let spread = bins.iter().filter(|&&k| share(k) > 0.02).count();
-        let green = share(bins[3] + bins[4] + bins[5]);
-        Colours {
-            rainbow: spread >= 3 && green > 0.03,
-            flat: q3 - q1 < 3 && concentration > 0.99,
-            tinted: concentration > 0.8 && variation > 1.08,
-            velocity: share(bins[3] + bins[4] + bins[9] + bins[10]) < 0.04
-                && share(bins[11] + bins[0] + bins[1]) > 0.08
-                && share(bins[5] + bins[6] + bins[7] + bins[8]) > 0.1,
+    /// The bounds of the closed outline around a slanted area: in its own view and in the other,
+    /// where both have one. A table or a circle that touches it widens it in one of them.
+    fn closed_outline(&mut self, frame: &Frame, area: &Region, (dx, dy): (i32, i32)) -> Region {
+        let here = contour::around(frame, area, &mut self.contour);
+        let there = area
+            .translate(dx, dy)
+            .filter(|twin| frame.bounds().contains(twin))
+            .and_then(|twin| contour::around(frame, &twin, &mut self.contour))
+            .and_then(|twin| twin.translate(-dx, -dy));
+        match (here, there) {
+            (Some(a), Some(b)) => a.intersect(&b).unwrap_or(a),
+            (a, b) => a.or(b).unwrap_or(*area),
         }
     }
-}
-
-fn quantile(histogram: &[u32; 256], rank: u32) -> usize {
-    let mut below = 0;
-    histogram
-        .iter()
-        .position(|&n| {
-            below += n;
-            below > rank
-        })
-        .unwrap_or(255)
 }
 
 /// What a search found.
@@ -321,22 +267,6 @@ pub(super) struct Found {
     pub(super) layout: ScreenLayout,
     /// The tint of the picture's greys.
     pub(super) tint: Tint,
-}
-
-/// Cells of an area by smallest channel (steps of 8) and chroma (steps of 4).
-type Joint = [[u32; 64]; 32];
-
-/// Colours of an area.
-#[allow(clippy::struct_excessive_bools)]
-struct Colours {
-    /// Three hues or more, green among them.
-    rainbow: bool,
-    /// One flat colour: a button.
-    flat: bool,
-    /// Chroma follows luma at one hue: a tinted grey picture.
-    tinted: bool,
-    /// Red to yellow and blue to cyan with nothing between: flow.
-    velocity: bool,
 }
 
 fn to_region(cells: &Cells, step: u32) -> Option<Region> {

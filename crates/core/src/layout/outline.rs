@@ -12,6 +12,8 @@ const REACH: i32 = 5;
 const APART: i32 = 4;
 /// Least chroma of the outline beyond its surroundings.
 const CHROMA: f32 = 12.0;
+/// Least strength of the outline, of the strongest line that is found beside it.
+const FAINT: f32 = 0.4;
 
 /// A coloured line across one side of the twin.
 #[derive(Clone, Copy)]
@@ -34,7 +36,14 @@ pub(super) fn snap(
     let Some(twin) = region.translate(dx, dy).filter(|t| frame.bounds().contains(t)) else {
         return *region;
     };
-    let lines = Side::ALL.map(|side| line(frame, tint, &twin, side, band));
+    let lines = Side::ALL.map(|side| {
+        let line = line(frame, tint, &twin, side, band)?;
+        // What is drawn on the map itself is a measurement's.
+        band.read(frame, region, side, (0, 3 * REACH), 0.9);
+        let from = usize::from(line.shift > 0);
+        let on_map = line.shift > 1 && band.map_between(tint, from, line.shift as usize);
+        (!on_map).then_some(line)
+    });
     let alike = |a: &Line, b: &Line| {
         let dot = a.colour[0] * b.colour[0] + a.colour[1] * b.colour[1];
         dot > 0.9 * a.colour[0].hypot(a.colour[1]) * b.colour[0].hypot(b.colour[1])
@@ -68,12 +77,20 @@ fn line(frame: &Frame, tint: &Tint, twin: &Region, side: Side, band: &mut Band) 
         (fall(out).min(fall(into)), d)
     };
     let (from, to) = (APART, reach + REACH + 1);
-    let (strength, peak, colour) = (from..to - 1)
+    let lines: Vec<(f32, i32, [f32; 2])> = (from..to - 1)
         .map(|t| {
             let (strength, d) = against(t);
             (strength, t, d)
         })
-        .max_by(|a, b| a.0.total_cmp(&b.0))?;
+        .collect();
+    let most = lines.iter().map(|l| l.0).fold(0.0, f32::max);
+    // Of several lines the outermost: measurements lie within the box.
+    let &(strength, peak, colour) = lines
+        .windows(3)
+        .map(|w| &w[1])
+        .zip(lines.windows(3))
+        .find(|(l, w)| l.0 >= FAINT * most && l.0 >= w[0].0 && l.0 >= w[2].0)
+        .map(|(l, _)| l)?;
     let square = colour[0] * colour[0] + colour[1] * colour[1];
     if strength < CHROMA || square < CHROMA * CHROMA {
         return None;

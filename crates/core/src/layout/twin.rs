@@ -96,12 +96,17 @@ pub(super) struct Placed {
 }
 
 impl Placed {
+    /// Mean over all blocks.
+    fn mean(&self) -> f32 {
+        let ((inside, n), (around, m)) = (self.inside, self.around);
+        (inside * n as f32 + around * m as f32) / (n + m).max(1) as f32
+    }
+
     /// One figure, 0..=1: the mean over all blocks; where little around the box can be compared
     /// (a box that fills its view), the inside alone.
     pub(super) fn score(&self) -> f32 {
-        let ((inside, n), (around, m)) = (self.inside, self.around);
-        let both = (inside * n as f32 + around * m as f32) / (n + m).max(1) as f32;
-        if n >= 6 { both.max(inside) } else { both }
+        let both = self.mean();
+        if self.inside.1 >= 6 { both.max(self.inside.0) } else { both }
     }
 }
 
@@ -168,7 +173,19 @@ pub(super) fn place(
     let even = reach + reach % 2;
     let rough = scan(frame, lattice, Scan { near, reach: even, pitch: 2, side, rows: 2 }, buffers);
     let near = (rough.dx, rough.dy);
-    scan(frame, lattice, Scan { near, reach: 1, pitch: 1, side, rows: 1 }, buffers)
+    let free = scan(frame, lattice, Scan { near, reach: 1, pitch: 1, side, rows: 1 }, buffers);
+    // Views lie exactly beside or below each other; layers of tissue look alike along themselves.
+    let along = |k: i32| {
+        if free.dy.abs() > free.dx.abs() { (0, free.dy + k) } else { (free.dx + k, 0) }
+    };
+    if along(0) == (free.dx, free.dy) {
+        return free;
+    }
+    let aligned = [0, -1, 1]
+        .map(|k| compare(frame, lattice, along(k), side, buffers))
+        .into_iter()
+        .max_by(|a, b| a.mean().total_cmp(&b.mean()));
+    aligned.filter(|a| a.mean() > free.mean() - 0.06).unwrap_or(free)
 }
 
 /// Correlates the blocks at one displacement.

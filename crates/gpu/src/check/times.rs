@@ -62,13 +62,18 @@ fn around(
         times.push(start.elapsed().as_secs_f64() * 1e3);
     }
     let cpu = (cpu_ns() - cpu) as f64 / 1e6 / times.len() as f64;
-    times.sort_by(f64::total_cmp);
-    let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize];
-    let (p50, p99) = (at(0.5), at(0.99));
+    let [p50, p99] = percentiles(&mut times);
     let said = format!(
         "p50 {p50:.3} ms, p99 {p99:.3} ms (goal {GOAL_MS} p50), CPU {cpu:.3} ms a frame (goal {CPU_GOAL_MS}, waiting included)"
     );
     Ok((Verdict::Measured, said))
+}
+
+/// Median and 99th percentile; zeros of nothing.
+pub(super) fn percentiles(times: &mut [f64]) -> [f64; 2] {
+    times.sort_by(f64::total_cmp);
+    let last = times.len().saturating_sub(1) as f64;
+    [0.5, 0.99].map(|part| times.get((last * part) as usize).copied().unwrap_or(0.0))
 }
 
 fn stages(cuda: Cuda, settings: &Settings) -> Result<(Verdict, String), GpuError> {
@@ -130,15 +135,12 @@ pub fn gather(timed: usize) -> Row {
             bytes = upload.bytes();
         }
     }
-    times.sort_by(f64::total_cmp);
-    let at = |part: f64| times.get((times.len() as f64 * part) as usize).copied().unwrap_or(0.0);
+    let [p50, p99] = percentiles(&mut times);
     Row {
         check: "the CPU gathers both crops".into(),
         verdict: Verdict::Measured,
         said: format!(
-            "p50 {:.3} ms, p99 {:.3} ms for {:.2} MB (goal {CPU_GOAL_MS})",
-            at(0.5),
-            at(0.99),
+            "p50 {p50:.3} ms, p99 {p99:.3} ms for {:.2} MB (goal {CPU_GOAL_MS})",
             bytes as f64 / 1e6
         ),
     }

@@ -7,9 +7,11 @@ use super::checkpoint;
 use super::plan::Plan;
 use super::run::{self, Epoch};
 use super::{Device, FitError};
+use crate::export;
 use crate::model::{Architecture, Tensors};
 use crate::network::Network;
 use crate::sample::{Prediction, Sample};
+use crate::stand_in::WriteError;
 
 /// A trained network.
 #[derive(Clone, Debug)]
@@ -104,6 +106,14 @@ impl Fitted {
             }
         };
         Ok(items.iter().zip(odds).map(said).collect())
+    }
+
+    /// Writes the folder that the daemon reads; returns the model's digest.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub fn export(&self, out: &Path, parts: &export::Parts) -> Result<String, WriteError> {
+        export::write(&self.architecture, &self.network, parts, out)
     }
 
     fn scores(&self, samples: &[Sample]) -> Result<(Vec<batch::Item>, Vec<f32>), FitError> {

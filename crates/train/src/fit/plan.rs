@@ -24,8 +24,8 @@ pub struct Plan {
     /// Draws the weights (not the biases) towards 0, apart from the gradient (Loshchilov & Hutter,
     /// 2019); times the learning rate in every step.
     pub weight_decay: f64,
-    /// Longest gradient of a step; a longer one is shortened.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Longest gradient of a step; a longer one is shortened. In a file, 0 lets it be.
+    #[serde(with = "or_zero")]
     pub clip: Option<f64>,
     /// Share of each hidden layer's outputs that a step leaves out.
     pub dropout: f64,
@@ -35,8 +35,9 @@ pub struct Plan {
     pub class_weights: ClassWeights,
     /// Seed of weights, order, augmentation and dropout.
     pub seed: u64,
-    /// Stops when this many epochs brought nothing better on the validation samples.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Stops when this many epochs brought nothing better on the validation samples. In a file, 0 goes
+    /// on to the end.
+    #[serde(with = "or_zero")]
     pub patience: Option<usize>,
     /// What "better" means.
     pub monitor: Monitor,
@@ -67,6 +68,29 @@ impl Default for Plan {
             freeze: 0,
             crop_px: 8,
         }
+    }
+}
+
+/// `None` as 0: the default is something, so a key that is missing cannot mean nothing.
+mod or_zero {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[allow(clippy::ref_option)]
+    pub(super) fn serialize<T, S>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error>
+    where
+        T: Copy + Default + Serialize,
+        S: Serializer,
+    {
+        value.unwrap_or_default().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, T, D>(from: D) -> Result<Option<T>, D::Error>
+    where
+        T: Default + PartialEq + Deserialize<'de>,
+        D: Deserializer<'de>,
+    {
+        let value = T::deserialize(from)?;
+        Ok((value != T::default()).then_some(value))
     }
 }
 

@@ -19,7 +19,7 @@ use super::checkpoint::{self, Header};
 use super::plan::{ClassWeights, Monitor, Plan};
 use super::{FitError, Fitted, Options, score};
 use crate::model::{Architecture, Engine, Mode, Tensors, numbers};
-use crate::network::Network;
+use crate::network::{Network, folded};
 use crate::sample::Sample;
 
 /// A line of `metrics.jsonl`: what an epoch brought.
@@ -132,7 +132,7 @@ where
     let held_out = batch::items(architecture.method, validation);
     let all_frozen = plan.freeze >= start.depth() && start.mix.is_none() && augment.is_none();
     let [vectors, held_out_vectors] = if all_frozen && !header.finished {
-        let mut plain = tensors.plain();
+        let mut plain = tensors.plain(device);
         [(&items, train), (&held_out, validation)]
             .map(|(items, samples)| Some(features(&mut plain, items, samples, plan.batch, device)))
     } else {
@@ -217,7 +217,7 @@ where
         })?;
         let trained_s = epoch_begun.elapsed().as_secs_f64();
         let scored = {
-            let mut plain = tensors.plain();
+            let mut plain = tensors.plain(device);
             let odds = match &held_out_vectors {
                 Some(vectors) => head_odds(&plain, vectors, plan.batch, device),
                 None => picture_odds(&mut plain, &held_out, validation, plan.batch, device),
@@ -227,12 +227,12 @@ where
         let mut row = Epoch {
             epoch: epoch + 1,
             steps: memory.steps,
-            rate,
-            loss: sum / seen.max(1) as f64,
-            accuracy: right as f64 / seen.max(1) as f64,
-            validation_loss: (!scored.is_empty()).then(|| score::loss(&scored)),
-            validation_accuracy: (!scored.is_empty()).then(|| score::accuracy(&scored)),
-            validation_auc: score::auc(&scored),
+            rate: tidy(rate),
+            loss: tidy(sum / seen.max(1) as f64),
+            accuracy: tidy(right as f64 / seen.max(1) as f64),
+            validation_loss: (!scored.is_empty()).then(|| tidy(score::loss(&scored))),
+            validation_accuracy: (!scored.is_empty()).then(|| tidy(score::accuracy(&scored))),
+            validation_auc: score::auc(&scored).map(tidy),
             best: false,
             seconds: epoch_begun.elapsed().as_secs_f64(),
             pictures_per_s: seen as f64 / trained_s.max(1e-9),
@@ -268,12 +268,11 @@ where
             }
         }
     }
-    let mut plain = tensors.plain();
-    plain.restore(&best, device);
+    tensors.restore(&best, device);
     Ok(Fitted {
         architecture: *architecture,
         plan: plan.clone(),
-        network: plain.network(),
+        network: tensors.network(),
         history: header.history,
         best_epoch: header.best,
         seconds: header.seconds,
@@ -357,6 +356,11 @@ where
         path,
         source,
     })
+}
+
+/// Rounds to what JSON gives back to the bit: a resumed run must compare as an uninterrupted one does.
+fn tidy(v: f64) -> f64 {
+    if v.abs() < 1e5 { (v * 1e9).round() / 1e9 } else { v.round() }
 }
 
 /// Whether an epoch is better than the best one before.
@@ -536,7 +540,7 @@ pub(super) fn scores<B: Engine>(
     batch: usize,
     device: &B::Device,
 ) -> (Vec<Item>, Vec<f32>) {
-    let mut tensors = Tensors::<B>::new(network, 0, device);
+    let mut tensors = Tensors::<B>::new(&folded(network), 0, device);
     let items = batch::items(architecture.method, samples);
     let odds = picture_odds(&mut tensors, &items, samples, batch, device);
     (items, odds)

@@ -38,6 +38,29 @@ pub(crate) trait Engine: Backend {
     fn halve(x: Tensor<Self, 4>) -> Tensor<Self, 4> {
         max_pool2d(x, [2, 2], [2, 2], [0, 0], [1, 1], false)
     }
+
+    /// Batch normalisation by the batch's own statistics, and a `ReLU` where asked; with it each
+    /// channel's mean and variance (over n, not n − 1).
+    fn normalise(
+        x: Tensor<Self, 4>,
+        gain: Tensor<Self, 1>,
+        shift: Tensor<Self, 1>,
+        epsilon: f32,
+        rectify: bool,
+    ) -> (Tensor<Self, 4>, [Vec<f32>; 2]) {
+        let [n, c, h, w] = x.dims();
+        let each = [1, c, 1, 1];
+        let mean_of = |t: Tensor<Self, 4>| {
+            t.reshape([n, c, h * w]).sum_dim(2).sum_dim(0).reshape(each) / (n * h * w) as f64
+        };
+        let mean = mean_of(x.clone());
+        let centred = x - mean.clone();
+        let variance = mean_of(centred.clone() * centred.clone());
+        let seen = [mean, variance.clone()].map(super::numbers);
+        let scale = gain.reshape(each) / (variance + f64::from(epsilon)).sqrt();
+        let y = centred * scale + shift.reshape(each);
+        (if rectify { relu(y) } else { y }, seen)
+    }
 }
 
 #[cfg(feature = "cuda")]
@@ -69,13 +92,12 @@ impl Engine for Autodiff<Flex> {
         rectify: bool,
     ) -> Tensor<Self, 4> {
         let [x, weight, bias] =
-            [x.into_primitive(), weight.into_primitive(), bias.into_primitive()].map(|t| t.tensor());
+            [x.into_primitive(), weight.into_primitive(), bias.into_primitive()]
+                .map(|t| t.tensor());
         let [plain_x, plain_weight, plain_bias] =
             [&x, &weight, &bias].map(|t| t.primitive.to_contiguous());
         let y = forward(&plain_x, &plain_weight, &plain_bias, rectify);
-        let step = Convolution.prepare::<burn::backend::autodiff::checkpoint::strategy::NoCheckpointing>(
-            [x.node, weight.node, bias.node],
-        );
+        let step = Convolution.prepare::<Tape>([x.node, weight.node, bias.node]);
         let output = match step.compute_bound().stateful() {
             OpsKind::Tracked(step) => {
                 let kept = (plain_x, plain_weight, rectify.then(|| y.clone()));
@@ -90,16 +112,42 @@ impl Engine for Autodiff<Flex> {
         let x = x.into_primitive().tensor();
         let source = x.primitive.to_contiguous();
         let (y, places) = maxima(&source);
-        let step = Halving.prepare::<burn::backend::autodiff::checkpoint::strategy::NoCheckpointing>(
-            [x.node],
-        );
+        let step = Halving.prepare::<Tape>([x.node]);
         let output = match step.compute_bound().stateful() {
             OpsKind::Tracked(step) => step.finish((dims(&source), places), y),
             OpsKind::UnTracked(step) => step.finish(y),
         };
         Tensor::from_primitive(TensorPrimitive::Float(output))
     }
+
+    fn normalise(
+        x: Tensor<Self, 4>,
+        gain: Tensor<Self, 1>,
+        shift: Tensor<Self, 1>,
+        epsilon: f32,
+        rectify: bool,
+    ) -> (Tensor<Self, 4>, [Vec<f32>; 2]) {
+        let [x, gain, shift] =
+            [x.into_primitive(), gain.into_primitive(), shift.into_primitive()].map(|t| t.tensor());
+        let source = x.primitive.to_contiguous();
+        let [plain_gain, plain_shift] = [&gain, &shift].map(|t| t.primitive.to_contiguous());
+        let norm = Normal::of(&source, &plain_gain, epsilon);
+        let y = norm.apply(&source, plain_shift.storage(), rectify);
+        let seen = [norm.mean.clone(), norm.variance.clone()];
+        let step = Normalisation.prepare::<Tape>([x.node, gain.node, shift.node]);
+        let output = match step.compute_bound().stateful() {
+            OpsKind::Tracked(step) => {
+                let kept = (norm, source, rectify.then(|| y.clone()));
+                step.finish(kept, y)
+            }
+            OpsKind::UnTracked(step) => step.finish(y),
+        };
+        (Tensor::from_primitive(TensorPrimitive::Float(output)), seen)
+    }
 }
+
+/// Our own operations put no inputs aside to be computed again.
+type Tape = burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 
 /// Threads that the operations use.
 static THREADS: LazyLock<usize> =
@@ -241,7 +289,8 @@ impl Backward<Flex, 1> for Halving {
         let mut x = vec![0.0f32; n * c * h * w];
         in_shares(n * c, &mut x, &mut vec![(); n * c], |planes, x, _| {
             let part = planes.start * rows * columns..planes.end * rows * columns;
-            let lines = g[part.clone()].chunks_exact(columns).zip(places[part].chunks_exact(columns));
+            let lines =
+                g[part.clone()].chunks_exact(columns).zip(places[part].chunks_exact(columns));
             for (r, (g, places)) in lines.enumerate() {
                 let top = (r / rows * h + 2 * (r % rows)) * w;
                 for (i, (g, place)) in g.iter().zip(places).enumerate() {
@@ -250,5 +299,136 @@ impl Backward<Flex, 1> for Halving {
             }
         });
         grads.register::<Flex>(node.id, wrap(x, [n, c, h, w]));
+    }
+}
+
+/// What batch normalisation knows of a batch, channel by channel.
+#[derive(Clone, Debug)]
+struct Normal {
+    mean: Vec<f32>,
+    variance: Vec<f32>,
+    /// 1 / √(variance + epsilon).
+    inverse: Vec<f32>,
+    gain: Vec<f32>,
+}
+
+impl Normal {
+    fn of(x: &FlexTensor, gain: &FlexTensor, epsilon: f32) -> Self {
+        let ([n, c, h, w], x) = (dims(x), x.storage::<f32>());
+        let (plane, count) = (h * w, (n * h * w) as f64);
+        let mut mean = vec![0.0f32; c];
+        let mut variance = vec![0.0f32; c];
+        in_shares(c, &mut mean, &mut variance, |channels, mean, variance| {
+            for ((c_at, mean), variance) in channels.zip(mean).zip(variance) {
+                let planes = || (0..n).map(|p| &x[(p * c + c_at) * plane..][..plane]);
+                let sum: f64 = planes().map(|p| total(p, |v| v)).sum();
+                *mean = (sum / count) as f32;
+                let squares: f64 = planes().map(|p| total(p, |v| (v - *mean) * (v - *mean))).sum();
+                *variance = (squares / count) as f32;
+            }
+        });
+        let inverse = variance.iter().map(|v| 1.0 / (v + epsilon).sqrt()).collect();
+        Self { mean, variance, inverse, gain: gain.storage().to_vec() }
+    }
+
+    fn apply(&self, x: &FlexTensor, shift: &[f32], rectify: bool) -> FlexTensor {
+        let shape @ [n, c, h, w] = dims(x);
+        let (plane, x) = (h * w, x.storage::<f32>());
+        let mut y = vec![0.0f32; x.len()];
+        in_shares(n * c, &mut y, &mut vec![(); n * c], |planes, y, _| {
+            for (p, y) in planes.zip(y.chunks_exact_mut(plane)) {
+                let scale = self.gain[p % c] * self.inverse[p % c];
+                let offset = shift[p % c] - self.mean[p % c] * scale;
+                let floor = if rectify { 0.0 } else { f32::NEG_INFINITY };
+                for (y, x) in y.iter_mut().zip(&x[p * plane..][..plane]) {
+                    *y = (x * scale + offset).max(floor);
+                }
+            }
+        });
+        wrap(y, shape)
+    }
+}
+
+/// Adds up in eight lanes, so that the compiler may use vectors, and rounds less.
+fn total(numbers: &[f32], of: impl Fn(f32) -> f32) -> f64 {
+    let (eights, rest) = numbers.as_chunks::<8>();
+    let mut lanes = [0.0f32; 8];
+    for eight in eights {
+        for (lane, v) in lanes.iter_mut().zip(eight) {
+            *lane += of(*v);
+        }
+    }
+    lanes.iter().map(|v| f64::from(*v)).sum::<f64>()
+        + rest.iter().map(|v| f64::from(of(*v))).sum::<f64>()
+}
+
+/// Batch normalisation on the tape.
+#[derive(Debug)]
+struct Normalisation;
+
+impl Backward<Flex, 3> for Normalisation {
+    /// What is known of the batch, the input, and the output where a `ReLU` ended it.
+    type State = (Normal, FlexTensor, Option<FlexTensor>);
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 3>,
+        grads: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
+        let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
+        let [of_x, of_gain, of_shift] = ops.parents;
+        let (norm, x, y) = ops.state;
+        let shape @ [n, c, h, w] = dims(&x);
+        let (plane, count) = (h * w, (n * h * w) as f32);
+        let x: &[f32] = x.storage();
+        let mut g: Vec<f32> = gradient.storage().to_vec();
+        if let Some(y) = &y {
+            let y: &[f32] = y.storage();
+            in_shares(n * c, &mut g, &mut vec![(); n * c], |planes, g, _| {
+                for (g, y) in g.iter_mut().zip(&y[planes.start * plane..]) {
+                    *g = if *y > 0.0 { *g } else { 0.0 };
+                }
+            });
+        }
+        // Sums of the gradient, and of its product with the normalised input.
+        let mut shift = vec![0.0f32; c];
+        let mut gain = vec![0.0f32; c];
+        in_shares(c, &mut shift, &mut gain, |channels, shift, gain| {
+            let mut products = vec![0.0f32; plane];
+            for ((c_at, shift), gain) in channels.zip(shift).zip(gain) {
+                let (mut plain, mut weighted) = (0.0, 0.0);
+                for p in 0..n {
+                    let at = (p * c + c_at) * plane;
+                    let (g, x) = (&g[at..][..plane], &x[at..][..plane]);
+                    for ((to, g), x) in products.iter_mut().zip(g).zip(x) {
+                        *to = g * (x - norm.mean[c_at]);
+                    }
+                    plain += total(g, |v| v);
+                    weighted += total(&products, |v| v);
+                }
+                *shift = plain as f32;
+                *gain = (weighted * f64::from(norm.inverse[c_at])) as f32;
+            }
+        });
+        if let Some(node) = of_x {
+            in_shares(n * c, &mut g, &mut vec![(); n * c], |planes, g, _| {
+                for (p, g) in planes.zip(g.chunks_exact_mut(plane)) {
+                    let at = p % c;
+                    let scale = norm.gain[at] * norm.inverse[at];
+                    let (mean_g, slope) = (shift[at] / count, gain[at] / count * norm.inverse[at]);
+                    for (g, x) in g.iter_mut().zip(&x[p * plane..][..plane]) {
+                        *g = scale * (*g - mean_g - (x - norm.mean[at]) * slope);
+                    }
+                }
+            });
+            grads.register::<Flex>(node.id, wrap(g, shape));
+        }
+        if let Some(node) = of_gain {
+            grads.register::<Flex>(node.id, wrap(gain, [c]));
+        }
+        if let Some(node) = of_shift {
+            grads.register::<Flex>(node.id, wrap(shift, [c]));
+        }
     }
 }

@@ -12,7 +12,7 @@ use rand::Rng;
 use rand_pcg::Pcg64Mcg;
 
 use super::Engine;
-use crate::network::{Conv, Network, Norm, Pooling, Sources, Step, Window};
+use crate::network::{Conv, Network, Pooling, Sources, Step, Window, folded};
 
 /// What holds for a flat tensor of trained numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -272,8 +272,13 @@ impl<B: Engine> Tensors<B> {
             let statistics = &mut self.statistics[cursor.norm];
             cursor.value += 3;
             cursor.norm += 1;
-            let train = !frozen && matches!(mode, Mode::Train { .. });
-            normalise(y, gain, shift, statistics, norm, train)
+            if !frozen && matches!(mode, Mode::Train { .. }) {
+                let [n, _, h, w] = y.dims();
+                let (y, seen) = B::normalise(y, gain, shift, norm.epsilon, conv.relu);
+                remember(statistics, seen, n * h * w);
+                return y;
+            }
+            rescale(y, gain, shift, statistics, norm.epsilon)
         } else {
             cursor.value += 2;
             if conv.kernel == [3, 3] && conv.stride == 1 && conv.pads == [1, 1] {
@@ -294,15 +299,13 @@ impl<B: AutodiffBackend> Tensors<B> {
         }
     }
 
-    /// Returns the same network without gradients.
-    pub(crate) fn plain(&self) -> Tensors<B::InnerBackend> {
-        Tensors {
-            shape: self.shape.clone(),
-            freeze: self.freeze,
-            values: self.values.iter().map(|v| v.clone().inner()).collect(),
-            slots: self.slots.clone(),
-            statistics: self.statistics.clone(),
-        }
+    /// Returns the same function without gradients and without batch normalisation.
+    pub(crate) fn plain(&self, device: &B::Device) -> Tensors<B::InnerBackend>
+    where
+        B: Engine,
+        B::InnerBackend: Engine,
+    {
+        Tensors::new(&folded(&self.network()), 0, device)
     }
 }
 
@@ -314,43 +317,32 @@ pub(crate) fn numbers<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f
 /// How much of the running statistics each batch replaces.
 const MOMENTUM: f32 = 0.1;
 
-fn normalise<B: Backend>(
-    x: Tensor<B, 4>,
-    gain: Tensor<B, 1>,
-    shift: Tensor<B, 1>,
-    statistics: &mut [Vec<f32>; 2],
-    norm: &Norm,
-    train: bool,
-) -> Tensor<B, 4> {
-    let device = x.device();
-    let [n, c, h, w] = x.dims();
-    let each = [1, c, 1, 1];
-    let epsilon = f64::from(norm.epsilon);
-    if !train {
-        let known =
-            |v: &Vec<f32>| Tensor::<B, 1>::from_data(TensorData::new(v.clone(), [c]), &device);
-        let scale = gain / (known(&statistics[1]) + epsilon).sqrt();
-        let offset = shift - known(&statistics[0]) * scale.clone();
-        return x * scale.reshape(each) + offset.reshape(each);
-    }
-    let count = n * h * w;
-    let per_channel = |t: Tensor<B, 4>| {
-        t.reshape([n, c, h * w]).sum_dim(2).sum_dim(0).reshape(each) / count as f64
-    };
-    let mean = per_channel(x.clone());
-    let centred = x - mean.clone();
-    let variance = per_channel(centred.clone() * centred.clone());
+/// Takes a batch's mean and variance into the running ones.
+fn remember(statistics: &mut [Vec<f32>; 2], seen: [Vec<f32>; 2], count: usize) {
     // The running variance is the unbiased one, as everywhere else.
     let unbiased = count as f32 / (count.max(2) - 1) as f32;
-    for (known, (seen, factor)) in
-        statistics.iter_mut().zip([(mean, 1.0), (variance.clone(), unbiased)])
-    {
-        for (k, s) in known.iter_mut().zip(numbers(seen)) {
+    for ((known, seen), factor) in statistics.iter_mut().zip(seen).zip([1.0, unbiased]) {
+        for (k, s) in known.iter_mut().zip(seen) {
             *k += MOMENTUM * (s * factor - *k);
         }
     }
-    let scale = gain.reshape(each) / (variance + epsilon).sqrt();
-    centred * scale + shift.reshape(each)
+}
+
+/// Batch normalisation by known statistics.
+fn rescale<B: Backend>(
+    x: Tensor<B, 4>,
+    gain: Tensor<B, 1>,
+    shift: Tensor<B, 1>,
+    statistics: &[Vec<f32>; 2],
+    epsilon: f32,
+) -> Tensor<B, 4> {
+    let (device, [_, c, _, _]) = (x.device(), x.dims());
+    let [mean, variance] = statistics
+        .each_ref()
+        .map(|v| Tensor::<B, 1>::from_data(TensorData::new(v.clone(), [c]), &device));
+    let scale = gain / (variance + f64::from(epsilon)).sqrt();
+    let offset = shift - mean * scale.clone();
+    x * scale.reshape([1, c, 1, 1]) + offset.reshape([1, c, 1, 1])
 }
 
 /// Spatial pyramid pooling: level by level, channel by channel, bin by bin.

@@ -65,6 +65,7 @@ impl Builder {
         self.graph.initializer.push(Tensor {
             dims: dims.iter().map(|d| *d as i64).collect(),
             data_type: 1,
+            float_data: Vec::new(),
             name: name.clone(),
             raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
         });
@@ -77,6 +78,7 @@ impl Builder {
         self.graph.initializer.push(Tensor {
             dims: vec![values.len() as i64],
             data_type: 7,
+            float_data: Vec::new(),
             name: name.clone(),
             raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
         });

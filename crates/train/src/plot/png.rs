@@ -91,22 +91,28 @@ fn draw(pixmap: &mut Pixmap, shape: &Shape, scale: f32) {
                 .post_concat(at);
             fill(type_setting::outline(text, *size, *bold), &paint(*colour, 1.0), place);
         }
-        Shape::Picture { at, width, height, rgb } => {
-            picture(pixmap, *at, [*width, *height], rgb, scale);
+        Shape::Picture { at, width, height, scale: own, rgb } => {
+            let corner = at.map(|v| (v * scale).round().max(0.0) as usize);
+            picture(pixmap, corner, [*width, *height], rgb, own * scale);
         }
     }
 }
 
-/// Copies a picture, each of its pixels as a square.
-fn picture(pixmap: &mut Pixmap, at: [f32; 2], [width, height]: [u32; 2], rgb: &[u8], scale: f32) {
+/// Copies a picture to a corner, `scale` pixels a pixel, each of its pixels as a square.
+fn picture(
+    pixmap: &mut Pixmap,
+    corner: [usize; 2],
+    [width, height]: [u32; 2],
+    rgb: &[u8],
+    scale: f32,
+) {
     let (across, down) = (pixmap.width() as usize, pixmap.height() as usize);
-    let begin = at.map(|v| (v * scale).round().max(0.0) as usize);
     let size = [width, height].map(|v| (v as f32 * scale).round() as usize);
-    for y in 0..size[1].min(down.saturating_sub(begin[1])) {
-        for x in 0..size[0].min(across.saturating_sub(begin[0])) {
+    for y in 0..size[1].min(down.saturating_sub(corner[1])) {
+        for x in 0..size[0].min(across.saturating_sub(corner[0])) {
             let from = [x, y].map(|v| (v as f32 / scale) as usize);
             let from = 3 * (from[1] * width as usize + from[0]);
-            let to = 4 * ((begin[1] + y) * across + begin[0] + x);
+            let to = 4 * ((corner[1] + y) * across + corner[0] + x);
             if let (Some(from), Some(to)) =
                 (rgb.get(from..from + 3), pixmap.data_mut().get_mut(to..to + 3))
             {

@@ -90,14 +90,16 @@ pub enum Shape {
         /// Read from below to above.
         upright: bool,
     },
-    /// A picture, in its own pixels.
+    /// A picture.
     Picture {
         /// Its upper left corner.
         at: [f32; 2],
-        /// Width in pixels.
+        /// Its own width in pixels.
         width: u32,
-        /// Height in pixels.
+        /// Its own height in pixels.
         height: u32,
+        /// Pixels of the figure a pixel of its own.
+        scale: f32,
         /// R, G, B rows.
         rgb: Vec<u8>,
     },
@@ -184,7 +186,19 @@ impl Scene {
         fs::create_dir_all(folder).map_err(fail(folder))?;
         let svg = folder.join(format!("{name}.svg"));
         fs::write(&svg, self.to_svg()).map_err(fail(&svg))?;
-        let png = folder.join(format!("{name}.png"));
-        fs::write(&png, self.to_png(2.0)?).map_err(fail(&png))
+        self.write_png(folder, name)
+    }
+
+    /// Writes `name.png` alone, as [`Scene::write`] does: for figures of pictures, which SVG only
+    /// makes larger.
+    ///
+    /// # Errors
+    /// [`PlotError`].
+    pub fn write_png(&self, folder: &Path, name: &str) -> Result<(), PlotError> {
+        let path = folder.join(format!("{name}.png"));
+        let png = self.to_png(2.0)?;
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&path, png))
+            .map_err(|source| PlotError::Io { path, source })
     }
 }

@@ -63,11 +63,12 @@ fn one(out: &mut String, shape: &Shape) -> std::fmt::Result {
                 escaped(text)
             )
         }
-        Shape::Picture { at: [x, y], width, height, rgb } => {
+        Shape::Picture { at: [x, y], width, height, scale, rgb } => {
             let Some(png) = png::encode(*width, *height, rgb.clone()) else { return Ok(()) };
+            let (w, h) = (*width as f32 * scale, *height as f32 * scale);
             writeln!(
                 out,
-                "<image x=\"{x:.2}\" y=\"{y:.2}\" width=\"{width}\" height=\"{height}\" \
+                "<image x=\"{x:.2}\" y=\"{y:.2}\" width=\"{w}\" height=\"{h}\" \
                  href=\"data:image/png;base64,{}\"/>",
                 base64(&png)
             )

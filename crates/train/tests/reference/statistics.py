@@ -63,3 +63,14 @@ print("isotonic", [(v, round(float(iso.predict([v])[0]), 9)) for v in at])
 wilson = stats.binomtest(7, 10).proportion_ci(method="wilson")
 print("wilson", wilson.low, wilson.high)
 print("tail", [(v, float(2 * stats.norm.sf(v))) for v in [0.0, 0.1, 1.0, 1.96, 2.5, 2.9, 4.0, 8.0]])
+
+random = np.random.default_rng(1)
+for spread in [1.0, 2.0, 4.0]:
+    for n in [300, 1000, 4000]:
+        errors = []
+        for _ in range(400):
+            said = 1 / (1 + np.exp(-random.normal(0, spread, n)))
+            seen = random.random(n) < said
+            bins = np.array_split(np.argsort(said), 10)
+            errors.append(sum(len(b) / n * abs(seen[b].mean() - said[b].mean()) for b in bins))
+        print("calibration error by chance", spread, n, np.mean(errors), np.quantile(errors, 0.95))

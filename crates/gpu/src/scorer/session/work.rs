@@ -122,9 +122,7 @@ impl Session {
             let got = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
             let same = (got - want).abs() <= GRAPH_TOLERANCE * (1.0 + want.abs());
             if !same && want.is_finite() {
-                return Err(GpuError::Unfit(format!(
-                    "as a graph it answers {got}, without it {want}"
-                )));
+                return Err(GpuError::Graph { graph: got, stream: *want });
             }
         }
         Ok(graph)

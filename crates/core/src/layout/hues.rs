@@ -1,0 +1,135 @@
+//! What the colours of an area can be: a stiffness map's, a tint's, a button's. Pure.
+
+use super::colour::Tint;
+use super::grid::{Cells, Grid};
+
+/// Cells of an area by smallest channel (steps of 8) and chroma (steps of 4).
+pub(super) type Joint = [[u32; 64]; 32];
+
+/// The labels of a picture's coloured areas, and the one that is looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Labels<'a> {
+    pub(super) all: &'a [u16],
+    pub(super) own: u16,
+}
+
+/// Colours of an area.
+#[allow(clippy::struct_excessive_bools)]
+pub(super) struct Colours {
+    /// Three hues or more, green among them.
+    pub(super) rainbow: bool,
+    /// The same with more green than an outline has.
+    pub(super) green: bool,
+    /// Cyan and blue alone: soft tissue.
+    pub(super) cool: bool,
+    /// One flat colour: a button, or an opaque map of even tissue.
+    pub(super) flat: bool,
+    /// Full colours with no grey in them, as an opaque map's.
+    pub(super) saturated: bool,
+    /// One hue, and chroma that rises a little with luma: a tinted picture, or a map of even tissue.
+    pub(super) tinted: bool,
+    /// Nothing but one hue.
+    pub(super) one_hue: bool,
+    /// One hue, and chroma that follows the grey from cell to cell: a tinted picture, whatever else
+    /// the screen shows.
+    pub(super) dyed: bool,
+}
+
+impl Colours {
+    /// Next to nothing but one hue: an even map's, or a button's, or a tint.
+    pub(super) fn even(&self) -> bool {
+        self.flat || self.tinted
+    }
+}
+
+/// Judges the cells of one area within `cells`.
+pub(super) fn of(
+    grid: &Grid,
+    tint: &Tint,
+    labels: Labels<'_>,
+    cells: &Cells,
+    joint: &mut Joint,
+) -> Colours {
+    let mut bins = [0u32; 12];
+    let mut total = 0u32;
+    let mut chroma = [0u32; 256];
+    let mut floors = [0u32; 256];
+    for row in joint.iter_mut() {
+        row.fill(0);
+    }
+    let (mut sin, mut cos) = (0f32, 0f32);
+    let mut sums = [0u64; 5];
+    for y in cells.y0..cells.y1 {
+        for x in cells.x0..cells.x1 {
+            let i = y * grid.width + x;
+            if labels.all[i] == labels.own {
+                let p = grid.rgb[i];
+                let hue = tint.hue(p);
+                bins[(hue / 30.0) as usize % 12] += 1;
+                let c = tint.chroma(p);
+                chroma[usize::from(c)] += 1;
+                // Of the picture as it is: a tint is a multiple of the grey.
+                let floor = p[0].min(p[1]).min(p[2]);
+                let raw = p[0].max(p[1]).max(p[2]) - floor;
+                joint[usize::from(floor >> 3)][usize::from(raw >> 2)] += 1;
+                floors[usize::from(floor)] += 1;
+                let (f, r) = (u64::from(floor), u64::from(raw));
+                for (sum, term) in sums.iter_mut().zip([f, r, f * f, r * r, f * r]) {
+                    *sum += term;
+                }
+                sin += hue.to_radians().sin();
+                cos += hue.to_radians().cos();
+                total += 1;
+            }
+        }
+    }
+    let n = total.max(1) as f32;
+    let share = |k: u32| k as f32 / n;
+    // Median chroma of the darker and of the brighter half.
+    let split = quantile(&floors, total / 2) >> 3;
+    let median = |rows: &[[u32; 64]]| {
+        let n: u32 = rows.iter().flatten().sum();
+        let mut below = 0;
+        (0..64)
+            .find(|&c| {
+                below += rows.iter().map(|row| row[c]).sum::<u32>();
+                below * 2 > n
+            })
+            .unwrap_or(0) as f32
+    };
+    let variation = (median(&joint[split + 1..]) + 1.0) / (median(&joint[..=split]) + 1.0);
+    let chroma_of = |rank: u32| quantile(&chroma, rank);
+    let (q1, q3) = (chroma_of(total / 4), chroma_of(total * 3 / 4));
+    let concentration = (sin * sin + cos * cos).sqrt() / n;
+    let spread = bins.iter().filter(|&&k| share(k) > 0.02).count();
+    let green = share(bins[3] + bins[4] + bins[5]);
+    Colours {
+        rainbow: spread >= 3 && green > 0.03,
+        green: spread >= 3 && green > 0.08,
+        cool: share(bins[5] + bins[6] + bins[7] + bins[8]) > 0.9,
+        flat: q3 - q1 < 3 && concentration > 0.99,
+        saturated: quantile(&floors, total / 2) < 24 && chroma_of(total / 2) > 90,
+        tinted: concentration > 0.8 && variation > 1.08,
+        one_hue: concentration > 0.97,
+        dyed: concentration > 0.8 && correlation(sums, total) > 0.8,
+    }
+}
+
+/// Pearson's correlation of two quantities from their sums, squares and product over `n` cells.
+fn correlation([a, b, aa, bb, ab]: [u64; 5], n: u32) -> f64 {
+    let n = f64::from(n.max(1));
+    let [a, b, aa, bb, ab] = [a, b, aa, bb, ab].map(|v| v as f64 / n);
+    let scale = ((aa - a * a).max(0.0) * (bb - b * b).max(0.0)).sqrt();
+    if scale < 1.0 { 0.0 } else { (ab - a * b) / scale }
+}
+
+fn quantile(histogram: &[u32; 256], rank: u32) -> usize {
+    let mut below = 0;
+    histogram
+        .iter()
+        .position(|&n| {
+            below += n;
+            below > rank
+        })
+        .unwrap_or(255)
+}

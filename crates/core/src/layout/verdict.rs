@@ -1,0 +1,108 @@
+//! Whether what was seen proves a dual view: wrong is worse than absent. Pure.
+//!
+//! Every scanner shows the palette's bar while it shows a stiffness map, and none shows a rainbow bar
+//! beside flow. So the bar speaks for a map; where none is found, the map must look the part by its
+//! shape and colours, and let the tissue through.
+
+use super::blob::Shape;
+use super::hues::Colours;
+use super::twin::Placed;
+
+/// What was seen of a coloured area and its twin.
+pub(super) struct Evidence {
+    pub(super) colours: Colours,
+    pub(super) shape: Shape,
+    /// The area has straight sides all around.
+    pub(super) straight: bool,
+    /// A rainbow bar is on the screen.
+    pub(super) palette: bool,
+    /// How alike the area and its surroundings are to the twin, to the pixel.
+    pub(super) placed: Placed,
+    /// Correlation of the area and its surroundings with the twin, on the grid.
+    pub(super) ncc: f32,
+    /// The best correlation anywhere else.
+    pub(super) second: f32,
+}
+
+/// Tells whether colours can be a map's at all. One colour may be an even map's where a bar is on the
+/// screen, else it is a button's or a tint.
+pub(super) fn may_be_map(colours: &Colours, palette: bool) -> bool {
+    !colours.even() || palette && !colours.dyed
+}
+
+impl Evidence {
+    /// Tells whether the area is a stiffness map and its twin the same tissue.
+    pub(super) fn proves(&self) -> bool {
+        let unique = self.ncc > 0.25 && self.ncc > 1.3 * self.second;
+        let enough = if self.palette { self.with_bar() } else { self.without_bar() };
+        unique && enough && (!self.colours.even() || self.even_map())
+    }
+
+    /// The tissue shows through the area: `least` correlation over `blocks` blocks.
+    fn through(&self, least: f32, blocks: usize) -> bool {
+        self.placed.inside.1 >= blocks && self.placed.inside.0 >= least
+    }
+
+    /// The tissue around the area is the twin's.
+    fn around(&self, least: f32, blocks: usize) -> bool {
+        self.placed.around.1 >= blocks && self.placed.around.0 >= least
+    }
+
+    /// No other place looks nearly as much like it.
+    fn lone(&self) -> bool {
+        self.ncc > 0.4 && self.ncc > 1.8 * self.second
+    }
+
+    /// Full colours without holes: nothing shows through.
+    fn opaque(&self) -> bool {
+        self.colours.saturated && self.shape.fill > 0.9
+    }
+
+    /// Straight on all sides, whatever is missing within.
+    fn rectangle(&self) -> bool {
+        self.straight && self.shape.full_rows > 0.85 && self.shape.full_columns > 0.85
+    }
+
+    /// The surroundings are the twin's and a little shows through, more where less surrounds it.
+    fn beside(&self) -> bool {
+        self.around(0.6, 6) && self.through(0.2, 6)
+            || self.around(0.7, 6) && self.through(0.08, 3) && self.colours.rainbow
+    }
+
+    fn with_bar(&self) -> bool {
+        self.through(0.35, 5)
+            || self.beside()
+            || self.around(0.85, 8) && self.shape.body >= 0.6
+            || self.around(0.7, 10) && self.opaque() && self.lone()
+    }
+
+    fn without_bar(&self) -> bool {
+        let Shape { solid, fill, body, full_rows, full_columns } = self.shape;
+        let rainbow = self.colours.green;
+        let soft = self.colours.cool;
+        // Flow hides the tissue, goes from red to yellow without green in it, and never fills a box.
+        let boxed = self.rectangle() || full_rows.max(full_columns) > 0.6 && solid > 0.95;
+        let shown = self.lone() && self.through(0.6, 8) && self.around(0.8, 10);
+        if boxed && shown && (rainbow || soft) {
+            return true;
+        }
+        let soft_box = soft && self.rectangle() && fill > 0.85 && self.lone();
+        if !(rainbow || soft_box) {
+            return false;
+        }
+        let boxlike = self.rectangle() || full_rows.max(full_columns) > 0.35;
+        let sound = rainbow && boxlike && body >= 0.75;
+        let whole = rainbow && boxlike && body >= 0.85 && fill >= 0.72
+            || self.rectangle() && fill > 0.95 && self.around(0.9, 10);
+        let (least, blocks) = if sound { (0.35, 5) } else { (0.5, 8) };
+        self.through(least, blocks) || whole && self.beside()
+    }
+
+    /// Around an even map lies plain tissue that the twin shows too, which a button and a tinted view
+    /// have not; or it has a second hue, and much shows through.
+    fn even_map(&self) -> bool {
+        let plain = self.around(0.6, 8) && (self.opaque() || self.through(0.35, 1));
+        let hued = !self.colours.one_hue && self.through(0.6, 8);
+        self.lone() && (plain || hued)
+    }
+}

@@ -1,0 +1,136 @@
+//! A trained network as the folder that the daemon reads: `model.onnx`, `model.toml` with its known
+//! answers, `MODEL_CARD.md`.
+
+use std::path::Path;
+use std::{fs, io};
+
+use sha2::{Digest, Sha256};
+use sonofuse_core::NOTICE;
+use sonofuse_core::calibrate::Calibration;
+use sonofuse_core::manifest::{
+    Aggregation, Golden, Input, InputSize, Manifest, OutOfDistribution, Output, OutputKind,
+    Provenance, SCHEMA, Threshold,
+};
+use sonofuse_core::preprocess::FusionInput;
+
+use super::{LOGITS, onnx};
+use crate::model::Architecture;
+use crate::network::{Network, folded, forward};
+use crate::stand_in::WriteError;
+
+/// What a manifest says that the network itself does not.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// Short name, as readings show it.
+    pub name: String,
+    /// One sentence for people.
+    pub summary: String,
+    /// What it was fed while it was trained.
+    pub input: Input,
+    /// From logit to probability.
+    pub calibration: Calibration,
+    /// Where to cut.
+    pub threshold: Option<Threshold>,
+    /// Ranges of the training inputs.
+    pub out_of_distribution: Option<OutOfDistribution>,
+    /// Spread of the logit between elastograms of a nodule.
+    pub aggregation: Aggregation,
+    /// What it was trained on, in a sentence.
+    pub data: String,
+    /// Seed of the training.
+    pub seed: u64,
+    /// Commit of the trainer.
+    pub commit: Option<String>,
+    /// The command that writes it, without the program.
+    pub command: String,
+    /// Lines of the card behind the first paragraph, in markdown: results and limits.
+    pub card: String,
+}
+
+/// Writes the folder; returns the model's digest.
+///
+/// # Errors
+/// [`WriteError`], with the path or what the manifest may not say.
+pub fn write(
+    architecture: &Architecture,
+    network: &Network,
+    parts: &Parts,
+    out: &Path,
+) -> Result<String, WriteError> {
+    let doc = format!("{} {NOTICE}", parts.summary);
+    let model = onnx(network, architecture.fixed_size(), &doc);
+    let sha256 = format!("{:x}", Sha256::digest(&model));
+    let plain = folded(network);
+    let golden = sizes(&parts.input.size).into_iter().map(|[width, height]| {
+        let z = forward(&plain, &FusionInput::golden(width as usize, height as usize));
+        let logit = z[1] - z[0];
+        // Other orders of summation: some units of the last place of the largest term.
+        let tolerance = (2e-4 * z[0].abs().max(z[1].abs())).max(2e-3);
+        Golden { width_px: width, height_px: height, logit, tolerance }
+    });
+    let manifest = Manifest {
+        schema: SCHEMA,
+        name: parts.name.clone(),
+        summary: parts.summary.clone(),
+        trained: true,
+        file: "model.onnx".into(),
+        sha256: sha256.clone(),
+        input: parts.input.clone(),
+        output: Output { name: LOGITS.into(), kind: OutputKind::BenignMalignant },
+        calibration: parts.calibration.clone(),
+        threshold: parts.threshold,
+        out_of_distribution: parts.out_of_distribution.clone(),
+        aggregation: parts.aggregation,
+        provenance: Provenance {
+            writer: concat!("sonofuse-train ", env!("CARGO_PKG_VERSION")).into(),
+            data: parts.data.clone(),
+            seed: Some(parts.seed),
+            commit: parts.commit.clone(),
+            card: Some("MODEL_CARD.md".into()),
+        },
+        golden: golden.collect(),
+    };
+    manifest.check().map_err(|e| WriteError::Manifest(e.to_string()))?;
+    let body = toml::to_string(&manifest).map_err(|e| WriteError::Manifest(e.to_string()))?;
+    let text = format!(
+        "# {NOTICE}\n# Written by `sonofuse-train {}`; the keys are in \
+         docs/reference/model-manifest.md.\n{body}",
+        parts.command
+    );
+    let card = format!(
+        "**{}** {NOTICE}\n\n# {}\n\n- **What**: `{architecture}`, {} numbers, {} bytes, fp32.\n- \
+         **Data**: {}.\n- **Written by** `sonofuse-train {}`.\n\n{}",
+        parts.summary,
+        parts.name,
+        plain.parameters(),
+        model.len(),
+        parts.data,
+        parts.command,
+        parts.card
+    );
+    let io = |path: &Path, r: io::Result<()>| {
+        r.map_err(|source| WriteError::Io { path: path.to_owned(), source })
+    };
+    io(out, fs::create_dir_all(out))?;
+    let files: [(&str, &[u8]); 3] = [
+        ("model.onnx", &model),
+        ("model.toml", text.as_bytes()),
+        ("MODEL_CARD.md", card.as_bytes()),
+    ];
+    for (name, bytes) in files {
+        let path = out.join(name);
+        io(&path, fs::write(&path, bytes))?;
+    }
+    Ok(sha256)
+}
+
+/// Sizes of the known answers: the one that there is, or a square and two that no side of divides.
+fn sizes(size: &InputSize) -> Vec<[u32; 2]> {
+    match *size {
+        InputSize::Fixed { width_px, height_px } => vec![[width_px, height_px]],
+        InputSize::Native { min_side_px, max_side_px, .. } => {
+            let side = |add: u32| (min_side_px + add).min(max_side_px);
+            vec![[side(0), side(0)], [side(33), side(7)], [side(96), side(40)]]
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What is trained is what is written: every method, head and backbone gives the same logits from
+//! burn, from the reference arithmetic, from the ONNX file in rten, and from our own engine where the
+//! network is of its family.
+#![allow(clippy::unwrap_used)]
+
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use rten::ModelOptions;
+use rten_tensor::NdTensorView;
+use rten_tensor::prelude::*;
+use sonofuse_core::preprocess::{FusionInput, Planes};
+use sonofuse_cpu::TensorView;
+use sonofuse_train::export;
+use sonofuse_train::fit::{Device, Fitted, Plan};
+use sonofuse_train::model::{Architecture, Backbone, Head, Method};
+use sonofuse_train::network::{Network, folded, forward};
+use sonofuse_train::sample::Sample;
+
+/// Random weights, with batch statistics as training would leave them.
+fn network(architecture: &Architecture, seed: u64) -> Network {
+    let mut network = architecture.network(seed).unwrap();
+    let mut rng = Pcg64Mcg::seed_from_u64(seed);
+    for conv in network.convs_mut() {
+        conv.bias.iter_mut().for_each(|b| *b = rng.random_range(-0.1..0.1));
+        if let Some(norm) = &mut conv.norm {
+            norm.mean.iter_mut().for_each(|v| *v = rng.random_range(-0.2..0.2));
+            norm.variance.iter_mut().for_each(|v| *v = rng.random_range(0.8..1.25));
+            norm.gain.iter_mut().for_each(|v| *v = rng.random_range(0.8..1.2));
+            norm.shift.iter_mut().for_each(|v| *v = rng.random_range(-0.1..0.1));
+        }
+    }
+    network
+}
+
+fn rten(bytes: Vec<u8>, input: &FusionInput) -> Vec<f32> {
+    let model = ModelOptions::with_all_ops().load(bytes).unwrap();
+    let view = |p: &Planes| -> rten_tensor::Tensor<f32> {
+        NdTensorView::<f32, 4>::from_data(p.shape(), p.data()).to_tensor().into_dyn()
+    };
+    let inputs = [(export::BMODE, &input.bmode), (export::ELASTOGRAM, &input.elastogram)];
+    let inputs =
+        inputs.map(|(name, planes)| (model.node_id(name).unwrap(), view(planes).into())).into();
+    let [value] = model.run_n(inputs, [model.output_ids()[0]], None).unwrap();
+    let tensor: rten_tensor::Tensor<f32> = value.try_into().unwrap();
+    tensor.to_vec()
+}
+
+/// What our own engine says, or why it does not take the file.
+fn own(bytes: &[u8], input: &FusionInput) -> Result<Vec<f32>, String> {
+    let options = sonofuse_cpu::Options::default();
+    let mut network = sonofuse_cpu::Network::load(bytes, &options).map_err(|e| e.to_string())?;
+    let view =
+        |planes: &Planes| -> (Vec<f32>, [usize; 4]) { (planes.data().to_vec(), planes.shape()) };
+    let views = [view(&input.bmode), view(&input.elastogram)];
+    let views = [0, 1].map(|i| {
+        let [_, channels, height, width] = views[i].1;
+        TensorView { data: &views[i].0, channels, height, width }
+    });
+    Ok(network.run(&views).map_err(|e| e.to_string())?.logits.to_vec())
+}
+
+fn check(words: &str, (width, height): (usize, usize), in_our_engine: bool) {
+    let architecture: Architecture = words.parse().unwrap();
+    let network = network(&architecture, 7);
+    let input = FusionInput::golden(width, height);
+    let want = forward(&network, &input);
+    let near = |got: &[f32], who: &str| {
+        assert_eq!(got.len(), 2, "{words} {who}");
+        for (g, w) in got.iter().zip(&want) {
+            let scale = want.iter().fold(1.0f32, |a, b| a.max(b.abs()));
+            assert!(
+                (g - w).abs() < 1e-4 * scale,
+                "{words} {width}×{height} {who}: {got:?} {want:?}"
+            );
+        }
+    };
+    near(&forward(&folded(&network), &input), "folded");
+    let bytes = export::onnx(&network, architecture.fixed_size(), "");
+    near(&rten(bytes.clone(), &input), "rten");
+    match own(&bytes, &input) {
+        Ok(got) => near(&got, "our engine"),
+        Err(why) => assert!(!in_our_engine, "{words}: {why}"),
+    }
+    let fitted = Fitted {
+        architecture,
+        plan: Plan::default(),
+        network,
+        history: Vec::new(),
+        best_epoch: 0,
+        seconds: 0.0,
+        device: Device::Cpu,
+    };
+    let sample = Sample {
+        patient: "golden".into(),
+        image: String::new(),
+        scanner: String::new(),
+        malignant: false,
+        bmode: input.bmode.clone(),
+        elastogram: Some(input.elastogram.clone()),
+    };
+    let logit = fitted.predict(&[sample]).unwrap()[0].logit;
+    let scale = want.iter().fold(1.0f32, |a, b| a.max(b.abs()));
+    assert!((logit - (want[1] - want[0])).abs() < 2e-4 * scale, "{words} burn: {logit} {want:?}");
+}
+
+#[test]
+fn every_method_and_head_says_the_same_everywhere() {
+    for method in Method::ALL {
+        for head in Head::ALL {
+            for norm in ["", ":norm"] {
+                let words = format!("{method}/{head}/vgg16:width=16:hidden=24:side=64{norm}");
+                let size = if *head == Head::Fc { (64, 64) } else { (97, 71) };
+                // The pair of mixed training is a batch of two, which our engine does not run.
+                check(&words, size, *method != Method::Mixed);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_backbone_says_the_same_everywhere() {
+    for backbone in Backbone::ALL {
+        for (method, head, size) in [
+            (Method::Conventional, Head::Fc, (96, 96)),
+            (Method::ReFusion, Head::Spp, (113, 83)),
+            (Method::FusionFirst, Head::Gap, (83, 101)),
+        ] {
+            let words = format!("{method}/{head}/{backbone}:width=16:hidden=16:side=96:norm");
+            check(&words, size, *backbone == Backbone::Vgg16);
+        }
+    }
+}
