@@ -108,7 +108,10 @@ impl Data {
             }
             Source::Ddti { folder } => {
                 let set = ddti::import(&folder, &input)?;
-                eprintln!("{} images left out: no grade or no outline", set.left_out);
+                for (path, why) in &set.outside {
+                    eprintln!("left out: {}: {why}", path.display());
+                }
+                eprintln!("{} images left out: no grade or no usable outline", set.left_out);
                 card::Part::of("DDTI", &set.samples)
             }
         };

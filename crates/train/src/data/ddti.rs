@@ -44,23 +44,31 @@ pub struct Imported {
     pub samples: Vec<Sample>,
     /// Images left out.
     pub left_out: usize,
+    /// Outlines that leave their picture, and how: the published set has one.
+    pub outside: Vec<(PathBuf, String)>,
 }
 
 /// Imports DDTI from its folder.
 ///
 /// # Errors
-/// [`DataError`]: a missing file, an unknown grade, an outline outside its picture.
+/// [`DataError`]: a missing file, an unknown grade, no sample at all.
 pub fn import(folder: &Path, input: &Input) -> Result<Imported, DataError> {
     let list = folder.join("labels.csv");
     let (images, mut left_out) = if list.exists() { listed(&list)? } else { published(folder)? };
     let mut cutter = Cutter::new(input.clone());
-    let mut samples = Vec::new();
+    let (mut samples, mut outside) = (Vec::new(), Vec::new());
     for image in images {
         let frame = screens::open(&image.path)?;
         let refused = |problem: String| DataError::Refused { path: image.path.clone(), problem };
         let before = samples.len();
         for (i, outline) in image.boxes.iter().enumerate() {
-            let region = around(*outline, &frame).map_err(&refused)?;
+            let region = match around(*outline, &frame) {
+                Ok(region) => region,
+                Err(why) => {
+                    outside.push((image.path.clone(), why));
+                    continue;
+                }
+            };
             let Some(region) = region else { continue };
             let cut = cutter.region(&frame, region).map_err(|e| refused(e.to_string()))?;
             samples.push(Sample {
@@ -75,12 +83,15 @@ pub fn import(folder: &Path, input: &Input) -> Result<Imported, DataError> {
         left_out += usize::from(samples.len() == before);
     }
     if samples.is_empty() {
+        if let Some((path, problem)) = outside.into_iter().next() {
+            return Err(DataError::Refused { path, problem });
+        }
         return Err(DataError::Content {
             path: folder.to_owned(),
             problem: "no image has both a TI-RADS grade and an outline".into(),
         });
     }
-    Ok(Imported { samples, left_out })
+    Ok(Imported { samples, left_out, outside })
 }
 
 /// The box with its margin; `None` when it is too small to be a nodule.
