@@ -3,4 +3,5 @@
 pub(crate) mod data;
 pub(crate) mod demo;
 pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod train;

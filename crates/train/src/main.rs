@@ -35,6 +35,7 @@ enum Command {
     Demo(cli::demo::Demo),
     Train(Box<cli::train::Train>),
     Export(cli::export::Export),
+    Import(cli::import::Import),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Train(train) => train.run(),
         Command::Export(export) => export.run(),
+        Command::Import(import) => import.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
