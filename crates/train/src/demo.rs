@@ -8,11 +8,9 @@ mod recipe;
 mod run;
 mod write;
 
-pub use judge::{BINS, Figures, Settings};
+pub use judge::{BINS, Figures, Settings, judge, ranges, settle};
 pub use recipe::{
     Cohorts, INPUT_SIDES_PX, Stage, architecture, carried_over, cohorts, input, joined,
 };
-pub use judge::{BINS, Figures, Settings, judge, ranges, settle};
-pub use recipe::{Cohorts, INPUT_SIDES_PX, architecture, cohorts, input, plan};
 pub use run::{DemoError, Judged, Place, Report, run};
 pub use write::{markdown, write};
