@@ -1,6 +1,7 @@
 //! The subcommands: each parses its options, calls the library and prints.
 
 pub(crate) mod data;
+pub(crate) mod ddti;
 pub(crate) mod demo;
 pub(crate) mod evaluate;
 pub(crate) mod explain;

@@ -32,6 +32,7 @@ enum Command {
         out: PathBuf,
     },
     Data(cli::data::Data),
+    Ddti(cli::ddti::Ddti),
     Demo(cli::demo::Demo),
     Evaluate(cli::evaluate::Evaluate),
     Explain(cli::explain::Explain),
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
             .map(|digest| println!("wrote {} (model sha256 {digest})", out.display()))
             .map_err(Into::into),
         Command::Data(data) => data.run(),
+        Command::Ddti(ddti) => ddti.run(),
         Command::Demo(demo) => demo.run(),
         Command::Evaluate(evaluate) => evaluate.run(),
         Command::Explain(explain) => explain.run(),

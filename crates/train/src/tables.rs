@@ -6,11 +6,13 @@
 
 mod cells;
 pub mod paper;
+mod real;
 mod run;
 mod scale;
 mod write;
 
 pub use cells::{Cell, cells};
+pub use real::{Ddti, cross_validate};
 pub use run::{CellResult, Place, TablesError, run};
 pub use scale::Scale;
 pub use write::write;

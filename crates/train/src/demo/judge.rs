@@ -61,7 +61,7 @@ pub struct Figures {
 ///
 /// # Errors
 /// [`EvaluateError`].
-pub(super) fn settle(validation: &[Prediction]) -> Result<Settings, EvaluateError> {
+pub fn settle(validation: &[Prediction]) -> Result<Settings, EvaluateError> {
     let scores = logits(validation)?;
     let calibration = calibration::fit(&scores, calibration::Method::TemperatureAndBias)?;
     let probabilities = probabilities(validation, &calibration)?;
@@ -77,7 +77,7 @@ pub(super) fn settle(validation: &[Prediction]) -> Result<Settings, EvaluateErro
 ///
 /// # Errors
 /// [`EvaluateError`].
-pub(super) fn judge(test: &[Prediction], settings: &Settings) -> Result<Figures, EvaluateError> {
+pub fn judge(test: &[Prediction], settings: &Settings) -> Result<Figures, EvaluateError> {
     let probabilities = probabilities(test, &settings.calibration)?;
     let confusion = Confusion::at(&probabilities, f64::from(settings.threshold.malignancy));
     let bootstrap = Bootstrap::default();
@@ -99,9 +99,7 @@ pub(super) fn judge(test: &[Prediction], settings: &Settings) -> Result<Figures,
 
 /// The ranges of the channels' means and spreads over samples, with some room; `None` when a sample
 /// has no elastogram.
-pub(super) fn ranges<'s>(
-    samples: impl IntoIterator<Item = &'s Sample>,
-) -> Option<OutOfDistribution> {
+pub fn ranges<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Option<OutOfDistribution> {
     const NONE: [[f32; 2]; 3] = [[f32::INFINITY, f32::NEG_INFINITY]; 3];
     let mut all = [NONE; 4];
     for s in samples {

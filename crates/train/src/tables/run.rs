@@ -40,6 +40,9 @@ pub enum TablesError {
     /// A network that cannot be built.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The weights to begin with.
+    #[error("{0}")]
+    Weights(String),
     /// Figures.
     #[error("cell {cell}: {source}")]
     Evaluate {
