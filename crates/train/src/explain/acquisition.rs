@@ -121,13 +121,13 @@ impl Acquisitions {
                         }
                         let seen = self.patient(i, &mut eye);
                         // A poisoned lock only means that another thread failed: scope() reports it.
-                        made.lock().unwrap_or_else(|e| e.into_inner()).push((i, seen));
+                        made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((i, seen));
                         progress(done.fetch_add(1, Ordering::Relaxed) + 1);
                     }
                 });
             }
         });
-        let mut made = made.into_inner().unwrap_or_else(|e| e.into_inner());
+        let mut made = made.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         made.sort_by_key(|(i, _)| *i);
         let mut all = Acquired::default();
         for (_, seen) in made {

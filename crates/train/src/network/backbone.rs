@@ -1,4 +1,4 @@
-//! The other convolution stacks of the paper's Tables I and II, at any width: AlexNet (Krizhevsky,
+//! The other convolution stacks of the paper's Tables I and II, at any width: `AlexNet` (Krizhevsky,
 //! 2014, in one column), `ResNet18` (He et al., 2016) and `GoogLeNet` (Szegedy et al., 2015).
 //!
 //! Where the original normalises the response locally, `GoogLeNet` here normalises by batch, as
@@ -57,7 +57,7 @@ impl Layers<'_> {
     }
 }
 
-/// AlexNet's five convolutions.
+/// `AlexNet`'s five convolutions.
 pub fn alexnet(rng: &mut Pcg64Mcg, divisor: usize) -> Stack {
     let pool = Step::MaxPool(Window { side: 3, stride: 2, pad: 0 });
     let mut inputs = 3;
