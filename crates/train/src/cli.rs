@@ -7,4 +7,5 @@ pub(crate) mod evaluate;
 pub(crate) mod explain;
 pub(crate) mod tables;
 pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod train;

@@ -39,6 +39,7 @@ enum Command {
     Tables(cli::tables::Tables),
     Train(Box<cli::train::Train>),
     Export(cli::export::Export),
+    Import(cli::import::Import),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Command::Tables(tables) => tables.run(),
         Command::Train(train) => train.run(),
         Command::Export(export) => export.run(),
+        Command::Import(import) => import.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,7 +3,7 @@
 //! An architecture is written `re-fusion/spp/vgg16` with what differs from the defaults behind it:
 //! `:width=8` divides every width by 8, `:hidden=256` sets the hidden fully connected layers,
 //! `:side=96` the input of an FC head, `:norm` puts batch normalisation behind the convolutions of
-//! VGG16 and AlexNet while they are trained (it is folded away on export).
+//! VGG16 and `AlexNet` while they are trained (it is folded away on export).
 
 mod engine;
 mod tensors;
@@ -207,7 +207,7 @@ pub struct Architecture {
     pub hidden: Option<usize>,
     /// Side of the input of an FC head, in pixels.
     pub side_px: usize,
-    /// Batch normalisation behind the convolutions of VGG16 and AlexNet; the others have it anyway.
+    /// Batch normalisation behind the convolutions of VGG16 and `AlexNet`; the others have it anyway.
     pub norm: bool,
 }
 

@@ -277,7 +277,7 @@ mod tests {
             (0x0001, 2f32.powi(-24)),
             (0x3555, 0.333_251_95),
         ] {
-            assert_eq!(half(bits), value);
+            assert_eq!(half(bits).to_bits(), value.to_bits());
         }
         assert!(half(0x7C00).is_infinite() && half(0x7E00).is_nan());
     }

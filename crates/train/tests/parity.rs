@@ -130,3 +130,33 @@ fn every_backbone_says_the_same_everywhere() {
         }
     }
 }
+
+/// Writes every kind of network with its logits for scripts/check-onnx.py, which asks the ONNX checker
+/// and onnxruntime.
+#[test]
+#[ignore = "writes files for scripts/check-onnx.py to SONOFUSE_ONNX_DIR"]
+fn every_network_is_written_for_a_peer() {
+    let folder = std::path::PathBuf::from(std::env::var_os("SONOFUSE_ONNX_DIR").unwrap());
+    let mut all: Vec<String> = Vec::new();
+    for method in Method::ALL {
+        for head in Head::ALL {
+            all.push(format!("{method}/{head}/vgg16:width=16:hidden=24:side=64:norm"));
+        }
+    }
+    for backbone in Backbone::ALL {
+        for head in Head::ALL {
+            all.push(format!("re-fusion/{head}/{backbone}:width=16:hidden=16:side=96:norm"));
+        }
+    }
+    for words in all {
+        let architecture: Architecture = words.parse().unwrap();
+        let network = network(&architecture, 7);
+        let (width, height) = architecture.fixed_size().map_or((113, 83), |[h, w]| (w, h));
+        let logits = forward(&network, &FusionInput::golden(width, height));
+        let name = words.replace(['/', ':'], "_");
+        let bytes = export::onnx(&network, architecture.fixed_size(), "");
+        std::fs::write(folder.join(format!("{name}.onnx")), bytes).unwrap();
+        let answer = serde_json::json!({"width": width, "height": height, "logits": logits});
+        std::fs::write(folder.join(format!("{name}.json")), answer.to_string()).unwrap();
+    }
+}

@@ -51,7 +51,7 @@ impl Layer {
     /// Convolves, with bias and ReLU.
     pub(super) fn forward(&self, from: &Plane) -> Plane {
         let plane = from.height * from.width;
-        let mut to = self.empty(self.outputs, from);
+        let mut to = empty(self.outputs, from);
         for (output, (plane_to, bias)) in
             to.data.chunks_exact_mut(plane).zip(&self.bias).enumerate()
         {
@@ -72,7 +72,7 @@ impl Layer {
     /// Applies the transposed filters, without bias.
     pub(super) fn transposed(&self, from: &Plane) -> Plane {
         let plane = from.height * from.width;
-        let mut to = self.empty(self.inputs, from);
+        let mut to = empty(self.inputs, from);
         for (output, plane_from) in from.data.chunks_exact(plane).enumerate() {
             if plane_from.iter().all(|x| *x == 0.0) {
                 continue;
@@ -86,11 +86,6 @@ impl Layer {
             }
         }
         to
-    }
-
-    fn empty(&self, channels: usize, like: &Plane) -> Plane {
-        let data = vec![0.0; channels * like.height * like.width];
-        Plane { channels, data, ..*like }
     }
 
     /// Adds `w` times a plane, shifted by a tap, to another; beyond the edge there are zeros.
@@ -111,6 +106,11 @@ impl Layer {
             }
         }
     }
+}
+
+fn empty(channels: usize, like: &Plane) -> Plane {
+    let data = vec![0.0; channels * like.height * like.width];
+    Plane { channels, data, ..*like }
 }
 
 /// Drops what is negative.

@@ -73,6 +73,7 @@ pub(crate) fn vgg16(width: usize, last_pool: bool) -> Vec<(usize, bool)> {
 
 impl Model {
     /// The product's network: two stacks, a pyramid, dense layers.
+    #[expect(clippy::needless_pass_by_value, reason = "a test hands over what it made")]
     pub(crate) fn dual(
         convs: Vec<(usize, bool)>,
         head: Head,
@@ -128,7 +129,9 @@ impl Model {
             let scale = (6.0 / fan_in as f32).sqrt();
             let mut all = numbers.take(count, scale);
             if self.half {
-                all.iter_mut().for_each(|x| *x = from_half(to_half(*x)));
+                for x in &mut all {
+                    *x = from_half(to_half(*x));
+                }
             }
             all
         };
@@ -409,11 +412,15 @@ impl File {
 
     fn node(&mut self, op: &str, inputs: &[&str], attributes: &[Vec<u8>], output: &str) {
         let mut node = Vec::new();
-        inputs.iter().for_each(|name| string(&mut node, 1, name));
+        for name in inputs {
+            string(&mut node, 1, name);
+        }
         string(&mut node, 2, output);
         string(&mut node, 3, output);
         string(&mut node, 4, op);
-        attributes.iter().for_each(|attribute| message(&mut node, 5, attribute));
+        for attribute in attributes {
+            message(&mut node, 5, attribute);
+        }
         message(&mut self.graph, 1, &node);
     }
 
@@ -426,7 +433,9 @@ impl File {
     fn tensor(&mut self, kind: u64, dims: &[usize], raw: &[u8]) -> String {
         let name = self.name("w");
         let mut tensor = Vec::new();
-        dims.iter().for_each(|dim| varint_field(&mut tensor, 1, *dim as u64));
+        for dim in dims {
+            varint_field(&mut tensor, 1, *dim as u64);
+        }
         varint_field(&mut tensor, 2, kind);
         string(&mut tensor, 8, &name);
         message(&mut tensor, 9, raw);
@@ -567,7 +576,9 @@ fn int(name: &str, x: i64) -> Vec<u8> {
 fn ints(name: &str, all: &[i64]) -> Vec<u8> {
     let mut attribute = Vec::new();
     string(&mut attribute, 1, name);
-    all.iter().for_each(|x| varint_field(&mut attribute, 8, *x as u64));
+    for x in all {
+        varint_field(&mut attribute, 8, *x as u64);
+    }
     varint_field(&mut attribute, 20, 7);
     attribute
 }

@@ -135,7 +135,9 @@ impl Bootstrap {
         let mut rng = Pcg64Mcg::seed_from_u64(self.seed);
         let mut values = Vec::with_capacity(self.replicates);
         for _ in 0..PATIENCE * self.replicates {
-            drawn.iter_mut().for_each(|d| *d = rng.random_range(0..patients));
+            for d in &mut drawn {
+                *d = rng.random_range(0..patients);
+            }
             values.extend(figure(&drawn));
             if values.len() == self.replicates {
                 values.sort_unstable_by(f64::total_cmp);

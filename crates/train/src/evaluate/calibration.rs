@@ -286,7 +286,9 @@ mod tests {
     #[test]
     fn logits_that_say_nothing_or_the_opposite_are_refused() {
         let mut turned = sample();
-        turned.iter_mut().for_each(|p| p.logit = -p.logit);
+        for p in &mut turned {
+            p.logit = -p.logit;
+        }
         let s = logits(&turned).unwrap();
         for method in [Method::Temperature, Method::TemperatureAndBias] {
             let told = fit(&s, method).unwrap_err().to_string();

@@ -1,7 +1,7 @@
 //! Two models on the same images: the difference of their areas, and whether chance explains it.
 //!
-//! DeLong, DeLong and Clarke-Pearson (Biometrics 44:837, 1988), in the form of Obuchowski (Biometrics
-//! 53:567, 1997) for clustered data: with one image a cluster it *is* DeLong's; with a patient a
+//! `DeLong`, `DeLong` and Clarke-Pearson (Biometrics 44:837, 1988), in the form of Obuchowski (Biometrics
+//! 53:567, 1997) for clustered data: with one image a cluster it *is* `DeLong`'s; with a patient a
 //! cluster, images of one patient may resemble each other.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use crate::sample::Prediction;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
-    /// Every image (DeLong). Right for one image a patient; too sure of itself otherwise.
+    /// Every image (`DeLong`). Right for one image a patient; too sure of itself otherwise.
     Image,
     /// Patients; images of one may resemble each other (Obuchowski).
     #[default]

@@ -16,7 +16,7 @@ fn same(a: &Score, b: &Score) -> bool {
 }
 
 /// Area under the ROC curve: the chance that a malignant case scores higher than a benign one, a tie
-/// counting half (Mann and Whitney's U over its maximum; Hanley and McNeil, Radiology 143:29, 1982).
+/// counting half (Mann and Whitney's U over its maximum; Hanley and `McNeil`, Radiology 143:29, 1982).
 /// `None` where one class is missing.
 pub fn auc(scores: &[Score]) -> Option<f64> {
     let (mut above, mut losses, mut benign) = (0.0, 0.0, 0.0);

@@ -125,7 +125,9 @@ pub fn error_by_chance(
     let mut drawn = probabilities.to_vec();
     let mut errors = Vec::with_capacity(DRAWS);
     for _ in 0..DRAWS {
-        drawn.iter_mut().for_each(|s| s.malignant = rng.random_bool(s.value.clamp(0.0, 1.0)));
+        for s in &mut drawn {
+            s.malignant = rng.random_bool(s.value.clamp(0.0, 1.0));
+        }
         errors.push(expected_calibration_error(&drawn, bins)?);
     }
     errors.sort_unstable_by(f64::total_cmp);

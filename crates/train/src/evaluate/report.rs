@@ -369,6 +369,7 @@ fn versus(
 ///
 /// # Errors
 /// [`ReportError`].
+#[expect(clippy::missing_panics_doc, reason = "a report is always JSON")]
 pub fn write(
     records: &[Record],
     against: Option<(&str, &[Prediction])>,

@@ -63,6 +63,9 @@ pub struct VideoGain {
     pub logit_sd: Option<f32>,
 }
 
+/// Nanoseconds.
+const MS: u64 = 1_000_000;
+
 impl Video {
     /// Scores each patient by all images in the order given. A patient with a malignant and a benign
     /// nodule is two exams.
@@ -75,7 +78,6 @@ impl Video {
         for p in predictions {
             exams.entry((&p.patient, p.malignant)).or_default().push(p);
         }
-        const MS: u64 = 1_000_000;
         let score = |images: Vec<&Prediction>| {
             let mut window =
                 Window::new(self.window, self.max_age_ms.saturating_mul(MS), self.logit_sd);

@@ -121,13 +121,15 @@ impl Acquisitions {
                         }
                         let seen = self.patient(i, &mut eye);
                         // A poisoned lock only means that another thread failed: scope() reports it.
-                        made.lock().unwrap_or_else(|e| e.into_inner()).push((i, seen));
+                        made.lock()
+                            .unwrap_or_else(std::sync::PoisonError::into_inner)
+                            .push((i, seen));
                         progress(done.fetch_add(1, Ordering::Relaxed) + 1);
                     }
                 });
             }
         });
-        let mut made = made.into_inner().unwrap_or_else(|e| e.into_inner());
+        let mut made = made.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         made.sort_by_key(|(i, _)| *i);
         let mut all = Acquired::default();
         for (_, seen) in made {
@@ -310,7 +312,9 @@ impl Screen<'_> {
         let power = if rng.random_bool(0.5) { 2.0 * severity } else { -2.0 * severity };
         let factor = power.exp2();
         self.each(region, |_, _, p| {
-            p.iter_mut().for_each(|v| *v = (f32::from(*v) * factor).round().min(255.0) as u8);
+            for v in p.iter_mut() {
+                *v = (f32::from(*v) * factor).round().min(255.0) as u8;
+            }
         });
     }
 

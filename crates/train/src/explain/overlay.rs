@@ -82,6 +82,7 @@ pub fn signed(planes: &[f32], width: usize, height: usize) -> Picture {
 
 impl Picture {
     /// A part of it: `[top, left, bottom, right]`, half open, cut to the picture.
+    #[must_use]
     pub fn crop(&self, [top, left, bottom, right]: [usize; 4]) -> Picture {
         let (bottom, right) = (bottom.min(self.height), right.min(self.width));
         let (top, left) = (top.min(bottom), left.min(right));

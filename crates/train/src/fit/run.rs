@@ -154,16 +154,13 @@ where
             let (order, vectors) = (&order, &vectors);
             scope.spawn(move || {
                 for (index, items) in order.iter().enumerate() {
-                    let feed = match vectors {
-                        Some(vectors) => gather(vectors, items, train),
-                        None => {
-                            let rng = draws(plan.seed, epoch, 2 * index as u64 + 1);
-                            Feed::Pictures(batch::assemble(
-                                items,
-                                train,
-                                Some(Draw { augment, rng }),
-                            ))
-                        }
+                    let feed = if let Some(vectors) = vectors { gather(vectors, items, train) } else {
+                        let rng = draws(plan.seed, epoch, 2 * index as u64 + 1);
+                        Feed::Pictures(batch::assemble(
+                            items,
+                            train,
+                            Some(Draw { augment, rng }),
+                        ))
                     };
                     // The receiver is gone when training failed.
                     if sender.send(feed).is_err() {

@@ -93,7 +93,7 @@ impl Engine for Autodiff<Flex> {
     ) -> Tensor<Self, 4> {
         let [x, weight, bias] =
             [x.into_primitive(), weight.into_primitive(), bias.into_primitive()]
-                .map(|t| t.tensor());
+                .map(burn::tensor::TensorPrimitive::tensor);
         let [plain_x, plain_weight, plain_bias] =
             [&x, &weight, &bias].map(|t| t.primitive.to_contiguous());
         let y = forward(&plain_x, &plain_weight, &plain_bias, rectify);
@@ -128,7 +128,7 @@ impl Engine for Autodiff<Flex> {
         rectify: bool,
     ) -> (Tensor<Self, 4>, [Vec<f32>; 2]) {
         let [x, gain, shift] =
-            [x.into_primitive(), gain.into_primitive(), shift.into_primitive()].map(|t| t.tensor());
+            [x.into_primitive(), gain.into_primitive(), shift.into_primitive()].map(burn::tensor::TensorPrimitive::tensor);
         let source = x.primitive.to_contiguous();
         let [plain_gain, plain_shift] = [&gain, &shift].map(|t| t.primitive.to_contiguous());
         let norm = Normal::of(&source, &plain_gain, epsilon);
@@ -199,7 +199,7 @@ impl Backward<Flex, 3> for Convolution {
             x.storage(),
             weight.storage(),
             gradient.storage(),
-            y.as_ref().map(|y| y.storage()),
+            y.as_ref().map(burn_flex::FlexTensor::storage),
             of_x.is_some(),
             *THREADS,
         );

@@ -1,4 +1,4 @@
-//! The other convolution stacks of the paper's Tables I and II, at any width: AlexNet (Krizhevsky,
+//! The other convolution stacks of the paper's Tables I and II, at any width: `AlexNet` (Krizhevsky,
 //! 2014, in one column), `ResNet18` (He et al., 2016) and `GoogLeNet` (Szegedy et al., 2015).
 //!
 //! Where the original normalises the response locally, `GoogLeNet` here normalises by batch, as
@@ -57,7 +57,7 @@ impl Layers<'_> {
     }
 }
 
-/// AlexNet's five convolutions.
+/// `AlexNet`'s five convolutions.
 pub fn alexnet(rng: &mut Pcg64Mcg, divisor: usize) -> Stack {
     let pool = Step::MaxPool(Window { side: 3, stride: 2, pad: 0 });
     let mut inputs = 3;
@@ -107,11 +107,6 @@ pub fn resnet18(rng: &mut Pcg64Mcg, divisor: usize) -> Stack {
 
 /// `GoogLeNet`'s stem and nine inception modules.
 pub fn googlenet(rng: &mut Pcg64Mcg, divisor: usize) -> Stack {
-    let mut layers = Layers { rng, divisor, epsilon: EPSILON };
-    let mut steps = vec![layers.norm(3, 64, [7; 2], 2, [3; 2]), Step::MaxPool(SHRINK)];
-    let stem = layers.width(64);
-    steps.extend(layers.path(stem, &[(64, [1; 2], 1, [0; 2]), (192, [3; 2], 1, [1; 2])]));
-    steps.push(Step::MaxPool(SHRINK));
     // 1×1; 3×3 behind a reduction; 5×5 behind a reduction; 1×1 behind a 3×3 maximum.
     const MODULES: [Option<[usize; 6]>; 11] = [
         Some([64, 96, 128, 16, 32, 32]),
@@ -126,6 +121,11 @@ pub fn googlenet(rng: &mut Pcg64Mcg, divisor: usize) -> Stack {
         Some([256, 160, 320, 32, 128, 128]),
         Some([384, 192, 384, 48, 128, 128]),
     ];
+    let mut layers = Layers { rng, divisor, epsilon: EPSILON };
+    let mut steps = vec![layers.norm(3, 64, [7; 2], 2, [3; 2]), Step::MaxPool(SHRINK)];
+    let stem = layers.width(64);
+    steps.extend(layers.path(stem, &[(64, [1; 2], 1, [0; 2]), (192, [3; 2], 1, [1; 2])]));
+    steps.push(Step::MaxPool(SHRINK));
     for module in MODULES {
         let Some([one, three_in, three, five_in, five, pool]) = module else {
             steps.push(Step::MaxPool(SHRINK));

@@ -74,7 +74,7 @@ pub fn bars(title: &str, label: &str, names: &[&str], rows: &[Row]) -> Scene {
                 right = at(bar.value + error);
                 let points = vec![[at(bar.value - error), y], [right, y]];
                 scene.add(Shape::Line { points, colour: INK, width: 1.4, dash: None });
-                words += &format!(" ± {error:.2}");
+                words = format!("{words} ± {error:.2}");
             }
             scene.add(Shape::Text {
                 at: [right + 5.0, b - 1.0],

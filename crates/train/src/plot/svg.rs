@@ -54,7 +54,7 @@ fn one(out: &mut String, shape: &Shape) -> std::fmt::Result {
                 Anchor::End => "end",
             };
             let weight = if *bold { " font-weight=\"bold\"" } else { "" };
-            let turn = if *upright { format!(" rotate(-90)") } else { String::new() };
+            let turn = if *upright { " rotate(-90)".to_string() } else { String::new() };
             writeln!(
                 out,
                 "<text transform=\"translate({x:.2} {y:.2}){turn}\" font-size=\"{size}\" \

@@ -54,8 +54,9 @@ fn contours(path: &mut PathBuilder, curves: &[OutlineCurve], pen: f32, unit: f32
     let mut end: Option<ab_glyph::Point> = None;
     for curve in curves {
         let (from, to) = match *curve {
-            OutlineCurve::Line(a, b) | OutlineCurve::Quad(a, _, b) => (a, b),
-            OutlineCurve::Cubic(a, _, _, b) => (a, b),
+            OutlineCurve::Line(a, b)
+            | OutlineCurve::Quad(a, _, b)
+            | OutlineCurve::Cubic(a, _, _, b) => (a, b),
         };
         if end != Some(from) {
             if end.is_some() {
