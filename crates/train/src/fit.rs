@@ -11,6 +11,7 @@ mod batch;
 mod checkpoint;
 mod fitted;
 mod plan;
+mod predict;
 mod run;
 mod score;
 

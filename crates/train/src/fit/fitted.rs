@@ -5,7 +5,8 @@ use std::path::Path;
 use super::batch::{self, View};
 use super::checkpoint;
 use super::plan::Plan;
-use super::run::{self, Epoch};
+use super::predict;
+use super::run::Epoch;
 use super::{Device, FitError};
 use crate::export;
 use crate::model::{Architecture, Tensors};
@@ -70,7 +71,7 @@ impl Fitted {
     /// [`FitError::Samples`] when a sample does not suit the network.
     pub fn predict(&self, samples: &[Sample]) -> Result<Vec<Prediction>, FitError> {
         let (items, odds) = self.scores(samples)?;
-        let scored = run::per_sample(&items, &odds, samples);
+        let scored = predict::per_sample(&items, &odds, samples);
         let said = |(s, (logit, _)): (&Sample, (f32, bool))| Prediction {
             patient: s.patient.clone(),
             image: s.image.clone(),
@@ -121,14 +122,14 @@ impl Fitted {
         let batch = self.plan.batch.max(1);
         match self.device {
             #[cfg(feature = "cuda")]
-            Device::Cuda(number) => Ok(run::scores::<burn::backend::Cuda>(
+            Device::Cuda(number) => Ok(predict::scores::<burn::backend::Cuda>(
                 &self.architecture,
                 &self.network,
                 samples,
                 batch,
                 &burn::backend::cuda::CudaDevice::new(number),
             )),
-            _ => Ok(run::scores::<burn::backend::Flex>(
+            _ => Ok(predict::scores::<burn::backend::Flex>(
                 &self.architecture,
                 &self.network,
                 samples,

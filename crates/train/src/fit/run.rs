@@ -17,9 +17,10 @@ use super::adam::Memory;
 use super::batch::{self, Batch, Draw, Item};
 use super::checkpoint::{self, Header};
 use super::plan::{ClassWeights, Monitor, Plan};
+use super::predict::{features, head_odds, log_odds, per_sample, picture_odds};
 use super::{FitError, Fitted, Options, score};
 use crate::model::{Architecture, Engine, Mode, Tensors, numbers};
-use crate::network::{Network, folded};
+use crate::network::Network;
 use crate::sample::Sample;
 
 /// A line of `metrics.jsonl`: what an epoch brought.
@@ -391,16 +392,6 @@ fn class_weights(wanted: ClassWeights, train: &[Sample]) -> [f64; 2] {
     }
 }
 
-/// Malignant minus benign.
-fn log_odds<B: Backend>(logits: Tensor<B, 2>) -> Vec<f32> {
-    numbers(logits)
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .map(|[benign, malignant]| malignant - benign)
-        .collect()
-}
-
 /// Cross-entropy against smoothed targets, each sample by its class's weight, over the weights' sum.
 fn cross_entropy<B: Backend>(
     logits: Tensor<B, 2>,
@@ -422,79 +413,11 @@ fn cross_entropy<B: Backend>(
     -(log_softmax(logits, 1) * targets).sum()
 }
 
-/// Vectors before the fully connected layers, item by item, in the items' order.
-pub(super) fn features<B: Engine>(
-    tensors: &mut Tensors<B>,
-    items: &[Item],
-    samples: &[Sample],
-    batch: usize,
-    device: &B::Device,
-) -> Vec<Vec<f32>> {
-    let mut vectors = vec![Vec::new(); items.len()];
-    for places in batch::ordered(items, samples, batch) {
-        let items: Vec<Item> = places.iter().map(|p| items[*p]).collect();
-        let pictures = batch::assemble(&items, samples, None).tensors(device);
-        let made = tensors.features(pictures, &mut Mode::Run);
-        let width = made.dims()[1].max(1);
-        for (place, vector) in places.iter().zip(numbers(made).chunks_exact(width)) {
-            vectors[*place] = vector.to_vec();
-        }
-    }
-    vectors
-}
-
 fn gather(vectors: &[Vec<f32>], items: &[Item], samples: &[Sample]) -> Feed {
     Feed::Vectors {
         data: items.iter().flat_map(|i| vectors[i.place].iter().copied()).collect(),
         malignant: items.iter().map(|i| samples[i.sample].malignant).collect(),
     }
-}
-
-/// Log-odds of vectors.
-fn head_odds<B: Engine>(
-    tensors: &Tensors<B>,
-    vectors: &[Vec<f32>],
-    batch: usize,
-    device: &B::Device,
-) -> Vec<f32> {
-    let mut odds = Vec::with_capacity(vectors.len());
-    for chunk in vectors.chunks(batch) {
-        let width = chunk.first().map_or(0, Vec::len);
-        let data = TensorData::new(chunk.concat(), [chunk.len(), width]);
-        odds.extend(log_odds(tensors.head(Tensor::from_data(data, device), &mut Mode::Run)));
-    }
-    odds
-}
-
-/// Log-odds of pictures, item by item.
-pub(super) fn picture_odds<B: Engine>(
-    tensors: &mut Tensors<B>,
-    items: &[Item],
-    samples: &[Sample],
-    batch: usize,
-    device: &B::Device,
-) -> Vec<f32> {
-    let mut odds = vec![0.0; items.len()];
-    for places in batch::ordered(items, samples, batch) {
-        let items: Vec<Item> = places.iter().map(|p| items[*p]).collect();
-        let pictures = batch::assemble(&items, samples, None).tensors(device);
-        let made = log_odds(tensors.forward(pictures, &mut Mode::Run));
-        for (place, z) in places.iter().zip(made) {
-            odds[*place] = z;
-        }
-    }
-    odds
-}
-
-/// Each sample's log-odds, of several pictures their mean, with its truth.
-pub(super) fn per_sample(items: &[Item], odds: &[f32], samples: &[Sample]) -> Vec<(f32, bool)> {
-    let mut sums = vec![(0.0f32, 0.0f32); samples.len()];
-    for (item, z) in items.iter().zip(odds) {
-        let (sum, count) = &mut sums[item.sample];
-        *sum += z;
-        *count += 1.0;
-    }
-    sums.iter().zip(samples).map(|((sum, n), s)| (sum / n.max(1.0), s.malignant)).collect()
 }
 
 /// A number for everything that a run depends on besides its plan.
@@ -527,18 +450,4 @@ fn fingerprint(
     }
     mix(u64::from(augmented));
     format!("{state:016x}")
-}
-
-/// Runs a network on samples on a backend.
-pub(super) fn scores<B: Engine>(
-    architecture: &Architecture,
-    network: &Network,
-    samples: &[Sample],
-    batch: usize,
-    device: &B::Device,
-) -> (Vec<Item>, Vec<f32>) {
-    let mut tensors = Tensors::<B>::new(&folded(network), 0, device);
-    let items = batch::items(architecture.method, samples);
-    let odds = picture_odds(&mut tensors, &items, samples, batch, device);
-    (items, odds)
 }

@@ -1,0 +1,101 @@
+//! What a network says of samples: features and log-odds, without gradients.
+
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+
+use super::batch::{self, Item};
+use crate::model::{Architecture, Engine, Mode, Tensors, numbers};
+use crate::network::{Network, folded};
+use crate::sample::Sample;
+
+/// Malignant minus benign.
+pub(super) fn log_odds<B: Backend>(logits: Tensor<B, 2>) -> Vec<f32> {
+    numbers(logits)
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .map(|[benign, malignant]| malignant - benign)
+        .collect()
+}
+
+/// Vectors before the fully connected layers, item by item, in the items' order.
+pub(super) fn features<B: Engine>(
+    tensors: &mut Tensors<B>,
+    items: &[Item],
+    samples: &[Sample],
+    batch: usize,
+    device: &B::Device,
+) -> Vec<Vec<f32>> {
+    let mut vectors = vec![Vec::new(); items.len()];
+    for places in batch::ordered(items, samples, batch) {
+        let items: Vec<Item> = places.iter().map(|p| items[*p]).collect();
+        let pictures = batch::assemble(&items, samples, None).tensors(device);
+        let made = tensors.features(pictures, &mut Mode::Run);
+        let width = made.dims()[1].max(1);
+        for (place, vector) in places.iter().zip(numbers(made).chunks_exact(width)) {
+            vectors[*place] = vector.to_vec();
+        }
+    }
+    vectors
+}
+
+/// Log-odds of vectors.
+pub(super) fn head_odds<B: Engine>(
+    tensors: &Tensors<B>,
+    vectors: &[Vec<f32>],
+    batch: usize,
+    device: &B::Device,
+) -> Vec<f32> {
+    let mut odds = Vec::with_capacity(vectors.len());
+    for chunk in vectors.chunks(batch) {
+        let width = chunk.first().map_or(0, Vec::len);
+        let data = TensorData::new(chunk.concat(), [chunk.len(), width]);
+        odds.extend(log_odds(tensors.head(Tensor::from_data(data, device), &mut Mode::Run)));
+    }
+    odds
+}
+
+/// Log-odds of pictures, item by item.
+pub(super) fn picture_odds<B: Engine>(
+    tensors: &mut Tensors<B>,
+    items: &[Item],
+    samples: &[Sample],
+    batch: usize,
+    device: &B::Device,
+) -> Vec<f32> {
+    let mut odds = vec![0.0; items.len()];
+    for places in batch::ordered(items, samples, batch) {
+        let items: Vec<Item> = places.iter().map(|p| items[*p]).collect();
+        let pictures = batch::assemble(&items, samples, None).tensors(device);
+        let made = log_odds(tensors.forward(pictures, &mut Mode::Run));
+        for (place, z) in places.iter().zip(made) {
+            odds[*place] = z;
+        }
+    }
+    odds
+}
+
+/// Each sample's log-odds, of several pictures their mean, with its truth.
+pub(super) fn per_sample(items: &[Item], odds: &[f32], samples: &[Sample]) -> Vec<(f32, bool)> {
+    let mut sums = vec![(0.0f32, 0.0f32); samples.len()];
+    for (item, z) in items.iter().zip(odds) {
+        let (sum, count) = &mut sums[item.sample];
+        *sum += z;
+        *count += 1.0;
+    }
+    sums.iter().zip(samples).map(|((sum, n), s)| (sum / n.max(1.0), s.malignant)).collect()
+}
+
+/// Runs a network on samples on a backend.
+pub(super) fn scores<B: Engine>(
+    architecture: &Architecture,
+    network: &Network,
+    samples: &[Sample],
+    batch: usize,
+    device: &B::Device,
+) -> (Vec<Item>, Vec<f32>) {
+    let mut tensors = Tensors::<B>::new(&folded(network), 0, device);
+    let items = batch::items(architecture.method, samples);
+    let odds = picture_odds(&mut tensors, &items, samples, batch, device);
+    (items, odds)
+}
