@@ -160,9 +160,7 @@ pub fn statistics_in_distribution(
         ("B-mode", bmode, &ranges.bmode_mean, &ranges.bmode_std),
         ("elastogram", elastogram, &ranges.elastogram_mean, &ranges.elastogram_std),
     ] {
-        for (channel, ((&[m, s], mean), std)) in
-            statistics.iter().zip(mean).zip(std).enumerate()
-        {
+        for (channel, ((&[m, s], mean), std)) in statistics.iter().zip(mean).zip(std).enumerate() {
             for (what, value, [low, high]) in [("mean", m, mean), ("spread", s, std)] {
                 if !(*low..=*high).contains(&value) {
                     return Err(Refusal::new(

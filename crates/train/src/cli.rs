@@ -5,7 +5,7 @@ pub(crate) mod ddti;
 pub(crate) mod demo;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
-pub(crate) mod tables;
 pub(crate) mod export;
 pub(crate) mod import;
+pub(crate) mod tables;
 pub(crate) mod train;

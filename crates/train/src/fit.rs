@@ -191,7 +191,7 @@ pub fn fit(
             train,
             validation,
             &start,
-            &Default::default(),
+            &burn_flex::FlexDevice,
             options,
         ),
         #[cfg(feature = "cuda")]

@@ -578,8 +578,7 @@ fn the_shipped_model_ranks_simulated_exams_as_their_truth_does() {
         let skin = [Skin::AixplorerStacked, Skin::CanonSweSide][seed as usize % 2];
         let config = SimConfig { seed, skin, width, height, fps: 10.0, exam_s: 12.0 };
         let mut pixels = vec![0; (width * height * 4) as usize];
-        let truth =
-            Simulator::new(config).unwrap().render(50, &mut pixels, width as usize * 4);
+        let truth = Simulator::new(config).unwrap().render(50, &mut pixels, width as usize * 4);
         let meta = FrameMeta { sequence: seed, pts_ns: None, captured_ns: seed * 1000 * MS };
         let frame = Frame::new(format, meta, pixels.into()).unwrap();
         let reading = analyzer.analyze(&frame, &|| seed * 1000 * MS);

@@ -238,7 +238,8 @@ mod tests {
                     if (below - above).abs() > 0.01 * f64::from(largest) {
                         continue;
                     }
-                    let (found, expected) = (f64::from(gradient[index]), f64::midpoint(below, above));
+                    let (found, expected) =
+                        (f64::from(gradient[index]), f64::midpoint(below, above));
                     assert!(
                         (found - expected).abs() < 0.01 * f64::from(largest),
                         "{name}, branch {branch}, number {index}: {found}, not {expected}"

@@ -61,8 +61,11 @@ pub(super) fn write(folder: &Path, header: &Header, lists: &[Vec<f32>]) -> Resul
     attempt().map_err(fail)
 }
 
+/// What a checkpoint holds: the header and the lists of numbers, in the order they were written.
+pub(super) type Checkpoint = (Header, Vec<Vec<f32>>);
+
 /// Reads a folder's checkpoint; `None` where there is none.
-pub(super) fn read(folder: &Path) -> Result<Option<(Header, Vec<Vec<f32>>)>, FitError> {
+pub(super) fn read(folder: &Path) -> Result<Option<Checkpoint>, FitError> {
     let path = folder.join(FILE);
     let bytes = match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -46,7 +46,7 @@ impl Fitted {
         let (header, lists) =
             checkpoint::read(folder)?.ok_or_else(|| other("there is no such file"))?;
         let shape = header.architecture.network(header.plan.seed)?;
-        let device = Default::default();
+        let device = burn_flex::FlexDevice;
         let mut tensors = Tensors::<burn::backend::Flex>::new(&shape, 0, &device);
         let count = tensors.lists().len();
         let best = lists.len().checked_sub(count).map(|from| &lists[from..]);
@@ -134,7 +134,7 @@ impl Fitted {
                 &self.network,
                 samples,
                 batch,
-                &Default::default(),
+                &burn_flex::FlexDevice,
             )),
         }
     }

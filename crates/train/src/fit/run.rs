@@ -1,5 +1,6 @@
 //! The loop over epochs, on one backend.
 
+use std::cmp::Ordering;
 use std::fs;
 use std::path::Path;
 use std::sync::mpsc;
@@ -80,6 +81,7 @@ enum Feed {
 }
 
 /// Trains on a backend. Everything was checked.
+#[expect(clippy::too_many_lines, reason = "one loop whose state is read top to bottom")]
 pub(super) fn run<B>(
     architecture: &Architecture,
     plan: &Plan,
@@ -155,13 +157,11 @@ where
             let (order, vectors) = (&order, &vectors);
             scope.spawn(move || {
                 for (index, items) in order.iter().enumerate() {
-                    let feed = if let Some(vectors) = vectors { gather(vectors, items, train) } else {
+                    let feed = if let Some(vectors) = vectors {
+                        gather(vectors, items, train)
+                    } else {
                         let rng = draws(plan.seed, epoch, 2 * index as u64 + 1);
-                        Feed::Pictures(batch::assemble(
-                            items,
-                            train,
-                            Some(Draw { augment, rng }),
-                        ))
+                        Feed::Pictures(batch::assemble(items, train, Some(Draw { augment, rng })))
                     };
                     // The receiver is gone when training failed.
                     if sender.send(feed).is_err() {
@@ -366,7 +366,10 @@ fn better(monitor: Monitor, row: &Epoch, before: &Epoch) -> bool {
     let losses = row.validation_loss.zip(before.validation_loss);
     let by_loss = losses.is_none_or(|(now, then)| now < then);
     match (monitor, row.validation_auc.zip(before.validation_auc)) {
-        (Monitor::Auc, Some((now, then))) => now > then || (now == then && by_loss),
+        (Monitor::Auc, Some((now, then))) => match now.total_cmp(&then) {
+            Ordering::Equal => by_loss,
+            order => order.is_gt(),
+        },
         _ => by_loss,
     }
 }

@@ -11,7 +11,7 @@ pub(super) fn auc(scored: &[(f32, bool)]) -> Option<f64> {
         return None;
     }
     let (mut below, mut pairs) = (0.0, 0.0);
-    for ties in sorted.chunk_by(|a, b| a.0 == b.0) {
+    for ties in sorted.chunk_by(|a, b| a.0 >= b.0) {
         let malignant = ties.iter().filter(|s| s.1).count() as f64;
         let benign = ties.len() as f64 - malignant;
         pairs += malignant * (below + 0.5 * benign);

@@ -127,8 +127,8 @@ impl Engine for Autodiff<Flex> {
         epsilon: f32,
         rectify: bool,
     ) -> (Tensor<Self, 4>, [Vec<f32>; 2]) {
-        let [x, gain, shift] =
-            [x.into_primitive(), gain.into_primitive(), shift.into_primitive()].map(burn::tensor::TensorPrimitive::tensor);
+        let [x, gain, shift] = [x.into_primitive(), gain.into_primitive(), shift.into_primitive()]
+            .map(burn::tensor::TensorPrimitive::tensor);
         let source = x.primitive.to_contiguous();
         let [plain_gain, plain_shift] = [&gain, &shift].map(|t| t.primitive.to_contiguous());
         let norm = Normal::of(&source, &plain_gain, epsilon);
