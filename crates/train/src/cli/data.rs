@@ -108,7 +108,7 @@ impl Data {
             }
             Source::Ddti { folder } => {
                 let set = ddti::import(&folder, &input)?;
-                for (path, why) in &set.outside {
+                for (path, why) in &set.left {
                     eprintln!("left out: {}: {why}", path.display());
                 }
                 eprintln!("{} images left out: no grade or no usable outline", set.left_out);

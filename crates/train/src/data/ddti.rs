@@ -44,8 +44,8 @@ pub struct Imported {
     pub samples: Vec<Sample>,
     /// Images left out.
     pub left_out: usize,
-    /// Outlines that leave their picture, and how: the published set has one.
-    pub outside: Vec<(PathBuf, String)>,
+    /// Outlines that leave their picture (the published set has one) or do not fit the input, and why.
+    pub left: Vec<(PathBuf, String)>,
 }
 
 /// Imports DDTI from its folder.
@@ -56,21 +56,26 @@ pub fn import(folder: &Path, input: &Input) -> Result<Imported, DataError> {
     let list = folder.join("labels.csv");
     let (images, mut left_out) = if list.exists() { listed(&list)? } else { published(folder)? };
     let mut cutter = Cutter::new(input.clone());
-    let (mut samples, mut outside) = (Vec::new(), Vec::new());
+    let (mut samples, mut left) = (Vec::new(), Vec::new());
     for image in images {
         let frame = screens::open(&image.path)?;
-        let refused = |problem: String| DataError::Refused { path: image.path.clone(), problem };
         let before = samples.len();
         for (i, outline) in image.boxes.iter().enumerate() {
             let region = match around(*outline, &frame) {
                 Ok(region) => region,
                 Err(why) => {
-                    outside.push((image.path.clone(), why));
+                    left.push((image.path.clone(), why));
                     continue;
                 }
             };
             let Some(region) = region else { continue };
-            let cut = cutter.region(&frame, region).map_err(|e| refused(e.to_string()))?;
+            let cut = match cutter.region(&frame, region) {
+                Ok(cut) => cut,
+                Err(why) => {
+                    left.push((image.path.clone(), why.to_string()));
+                    continue;
+                }
+            };
             samples.push(Sample {
                 patient: format!("DDTI-{}", image.case),
                 image: format!("{}#{i}", image.name),
@@ -83,7 +88,7 @@ pub fn import(folder: &Path, input: &Input) -> Result<Imported, DataError> {
         left_out += usize::from(samples.len() == before);
     }
     if samples.is_empty() {
-        if let Some((path, problem)) = outside.into_iter().next() {
+        if let Some((path, problem)) = left.into_iter().next() {
             return Err(DataError::Refused { path, problem });
         }
         return Err(DataError::Content {
@@ -91,7 +96,7 @@ pub fn import(folder: &Path, input: &Input) -> Result<Imported, DataError> {
             problem: "no image has both a TI-RADS grade and an outline".into(),
         });
     }
-    Ok(Imported { samples, left_out, outside })
+    Ok(Imported { samples, left_out, left })
 }
 
 /// The box with its margin; `None` when it is too small to be a nodule.
