@@ -305,5 +305,5 @@ fn bench_network_tells_the_layers_the_peak_and_the_ratio_to_rten() {
 fn bench_network_refuses_a_size_that_the_model_does_not_take() {
     let ran = sonofuse(["bench", "network", "--model", "demo", "--size", "32x600"]);
     assert_eq!(ran.code, 64, "{}", ran.err);
-    assert!(ran.err.contains("sides of 64 to 160 px"), "{}", ran.err);
+    assert!(ran.err.contains("sides of 64 to 256 px"), "{}", ran.err);
 }

@@ -46,7 +46,7 @@ fn an_engine_is_built_once_and_scores_like_the_processor() {
     let machine = Machine::new();
     let ran = machine.run(&["engine", "build", "--json"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert!(ran.err.contains("building an engine of demo-stand-in"), "{}", ran.err);
+    assert!(ran.err.contains("building an engine of demo-simulated"), "{}", ran.err);
     let told = &ran.json()[0];
     assert_eq!(
         (told["how"].as_str(), told["key"]["precision"].as_str()),
@@ -357,7 +357,7 @@ fn doctor_tells_driver_device_tensorrt_and_engine_and_what_to_do() {
         ("CUDA driver library", "CUDA 12.2"),
         ("GPU 0", "compute capability 8.0 (sm_80)"),
         ("TensorRT", "10.3.0.26"),
-        ("engine", "demo-stand-in"),
+        ("engine", "demo-simulated"),
         ("demo", "tensorrt-10.3.0.26"),
     ] {
         let row = row(&after, name);
@@ -471,7 +471,7 @@ fn selftest_writes_a_report_with_and_without_a_gpu() {
         ("kernels = definition, Staged", "ok"),
         ("lost device survived", "ok"),
         ("engine", "ok"),
-        ("answers at 97×71 px", "ok"),
+        ("answers at 88×72 px", "ok"),
         ("a simulated picture, GPU = processor", "ok"),
         ("latency by stage, stream", "measured"),
     ] {

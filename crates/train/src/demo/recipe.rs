@@ -11,8 +11,9 @@ use crate::network::{Network, folded};
 
 /// Least and largest side of the crops and the width of a view at whose scale they are made, in
 /// pixels: about 4 px a millimetre on a probe 40 mm wide. The least is what the 4×4 bins need after
-/// four poolings; at 2.5 times that, no box of the simulator is too narrow.
-pub const INPUT_SIDES_PX: [u32; 3] = [64, 160, 160];
+/// four poolings. A view is as wide as the third, so that only a box more than 2.5 times as wide as high
+/// gets a side above 160: none of the simulator's, but that of the real Aixplorer screen in tests/screens.
+pub const INPUT_SIDES_PX: [u32; 3] = [64, 256, 160];
 
 /// Skins that are trained on.
 const TRAINED: [Skin; 9] = [
