@@ -116,7 +116,9 @@ table below. Held-out patients have other seeds *and* other skins than those tra
 score a patient {:.3} ({:.3}–{:.3}); at the threshold {:.2} sensitivity {:.3}, specificity {:.3}; calibration \
 error {:.3} (ten bins of equal numbers), Brier score {:.3}.\n\
 - **Limits**: the simulator's signs and stiffness overlap as published series do and are far simpler than \
-tissue. Strain skins show relative stiffness. The classes are as frequent as in the paper (53 % malignant), \
+tissue. Strain skins show relative stiffness. Trained on sides of 64 to 160 px; the manifest allows 256, so \
+that a box as narrow as the real Aixplorer screen's (2.8 to 1) is scored: the network has not learned from \
+such a shape. The classes are as frequent as in the paper (53 % malignant), \
 not as in a clinic, and the calibration is to that.\n\
 - **Made by** `{COMMAND}`, which has every choice as a default.\n\
 - **Licence**: MIT OR Apache-2.0, as the project.\n\n",
