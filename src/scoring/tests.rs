@@ -4,8 +4,10 @@
 use std::fs;
 
 use sha2::{Digest, Sha256};
+use sonofuse_core::layout::{Orientation, ScreenLayout};
 use sonofuse_core::manifest::Manifest;
 use sonofuse_core::preprocess::FusionInput;
+use sonofuse_core::region::Region;
 
 use super::*;
 
@@ -17,6 +19,20 @@ pub(super) fn demo() -> PathBuf {
 /// The model that ships.
 pub(super) fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("engines/demo")
+}
+
+/// A layout whose views and boxes are each a whole picture of `side` px.
+pub(super) fn whole_picture(side: u32) -> ScreenLayout {
+    let whole = Region::new(0, 0, side, side).unwrap();
+    ScreenLayout {
+        orientation: Orientation::SideBySide,
+        bmode_view: whole,
+        elastogram_view: whole,
+        bmode_box: whole,
+        elastogram_box: whole,
+        colour_bar: None,
+        confidence: 1.0,
+    }
 }
 
 /// A copy of the stand-in that a test may damage.

@@ -266,6 +266,11 @@ pub(crate) mod tests {
         }
     }
 
+    /// Values and truths.
+    pub(crate) fn scores(cases: &[(f64, bool)]) -> Vec<Score> {
+        cases.iter().map(|(v, m)| Score::new(*v, *m)).collect()
+    }
+
     /// One image a patient.
     pub(crate) fn of(cases: &[(f32, bool)]) -> Vec<Prediction> {
         cases

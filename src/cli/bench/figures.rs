@@ -164,11 +164,7 @@ impl Figures {
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "build": if cfg!(debug_assertions) { "debug" } else { "release" },
-            "machine": {
-                "cpu": machine.cpu_model(),
-                "cores": Machine::cores(),
-                "arch": std::env::consts::ARCH,
-            },
+            "machine": machine.json(),
             "model": self.model,
             "source": self.name,
             "size": self.shape.map(|(w, h, _)| [w, h]),

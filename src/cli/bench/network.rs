@@ -307,11 +307,7 @@ impl Report {
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "build": if cfg!(debug_assertions) { "debug" } else { "release" },
-            "machine": {
-                "cpu": machine.cpu_model(),
-                "cores": Machine::cores(),
-                "arch": std::env::consts::ARCH,
-            },
+            "machine": machine.json(),
             "model": self.engines[0].info,
             "size": [self.size.0, self.size.1],
             "threads": self.threads,

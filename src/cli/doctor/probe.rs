@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
+use serde_json::{Value, json};
 
 use super::Finding;
 
@@ -73,6 +74,15 @@ impl Machine {
     /// Number of cores that this process may use.
     pub(in crate::cli) fn cores() -> usize {
         std::thread::available_parallelism().map_or(1, usize::from)
+    }
+
+    /// Processor, cores and architecture, as reports carry them.
+    pub(in crate::cli) fn json(&self) -> Value {
+        json!({
+            "cpu": self.cpu_model(),
+            "cores": Self::cores(),
+            "arch": std::env::consts::ARCH,
+        })
     }
 
     /// System, processor, memory, disk.

@@ -3,11 +3,9 @@
 
 use sonofuse_core::frame::Frame;
 use sonofuse_core::gate::InputStatistics;
-use sonofuse_core::layout::{Orientation, ScreenLayout};
 use sonofuse_core::manifest::OutOfDistribution;
-use sonofuse_core::region::Region;
 
-use super::super::tests::demo;
+use super::super::tests::{demo, whole_picture};
 use super::*;
 
 struct Device {
@@ -51,16 +49,7 @@ fn score(
     };
     let mut model = Model::new(manifest, Box::new(Device { info, answer }));
     let frame = Frame::from_rgb(64, 64, vec![90; 64 * 64 * 3]).unwrap();
-    let whole = Region::new(0, 0, 64, 64).unwrap();
-    let layout = ScreenLayout {
-        orientation: Orientation::SideBySide,
-        bmode_view: whole,
-        elastogram_view: whole,
-        bmode_box: whole,
-        elastogram_box: whole,
-        colour_bar: None,
-        confidence: 1.0,
-    };
+    let layout = whole_picture(64);
     let view = DualView::new(&frame, &layout).unwrap();
     let (mut latency, now) = (Latency::default(), std::cell::Cell::new(0));
     let clock = || {

@@ -10,6 +10,7 @@ use sonofuse_core::layout::{Orientation, ScreenLayout};
 use sonofuse_core::preprocess::PreprocessError;
 use sonofuse_core::region::Region;
 
+use super::super::tests::whole_picture;
 use super::*;
 
 const S: u64 = 1_000_000_000;
@@ -155,16 +156,7 @@ fn a_picture_that_cannot_be_scored_is_no_fault_of_the_gpu() {
     };
     bench.script.lock().unwrap().push_back(Err(ScorerError::Input(narrow)));
     let frame = Frame::from_rgb(64, 64, vec![90; 64 * 64 * 3]).unwrap();
-    let whole = Region::new(0, 0, 64, 64).unwrap();
-    let layout = ScreenLayout {
-        orientation: Orientation::SideBySide,
-        bmode_view: whole,
-        elastogram_view: whole,
-        bmode_box: whole,
-        elastogram_box: whole,
-        colour_bar: None,
-        confidence: 1.0,
-    };
+    let layout = whole_picture(64);
     let view = DualView::new(&frame, &layout).unwrap();
     assert_eq!(bench.standby.score_view(&view), Some(Err(ScorerError::Input(narrow))));
     assert_eq!(bench.standby.info().backend, "gpu");

@@ -168,15 +168,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::evaluate::{logits, tests::sample};
+    use crate::evaluate::logits;
+    use crate::evaluate::tests::{sample, scores};
 
     /// scikit-learn 1.9.1 on `tests::LOGITS`: `roc_auc_score`, `average_precision_score`.
     const AUC: f64 = 0.868_75;
     const AVERAGE_PRECISION: f64 = 0.862_588_095_101_291;
-
-    fn scores(cases: &[(f64, bool)]) -> Vec<Score> {
-        cases.iter().map(|(v, m)| Score::new(*v, *m)).collect()
-    }
 
     #[test]
     fn the_areas_are_those_of_scikit_learn() {

@@ -158,11 +158,7 @@ mod tests {
 
     use super::*;
     use crate::evaluate::probabilities;
-    use crate::evaluate::tests::sample;
-
-    fn scores(cases: &[(f64, bool)]) -> Vec<Score> {
-        cases.iter().map(|(v, m)| Score::new(*v, *m)).collect()
-    }
+    use crate::evaluate::tests::{sample, scores};
 
     #[test]
     fn brier_and_log_loss_are_those_of_scikit_learn() {

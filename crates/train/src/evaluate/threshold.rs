@@ -72,12 +72,8 @@ mod tests {
     use sonofuse_core::calibrate::Calibration;
 
     use super::*;
-    use crate::evaluate::tests::sample;
+    use crate::evaluate::tests::{sample, scores};
     use crate::evaluate::{curve, probabilities};
-
-    fn scores(cases: &[(f64, bool)]) -> Vec<Score> {
-        cases.iter().map(|(v, m)| Score::new(*v, *m)).collect()
-    }
 
     #[test]
     fn the_cuts_by_hand() {

@@ -1,23 +1,11 @@
 //! The figures that a run watches itself by. The evaluation proper is elsewhere.
 
-/// Area under the ROC curve: the share of (malignant, benign) pairs in which the malignant one has the
-/// higher logit, ties counting half. `None` without both classes.
+use crate::evaluate::{Score, curve};
+
+/// Area under the ROC curve by the logits; `None` without both classes.
 pub(super) fn auc(scored: &[(f32, bool)]) -> Option<f64> {
-    let mut sorted: Vec<(f32, bool)> = scored.to_vec();
-    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let positives = sorted.iter().filter(|s| s.1).count() as f64;
-    let negatives = sorted.len() as f64 - positives;
-    if positives == 0.0 || negatives == 0.0 {
-        return None;
-    }
-    let (mut below, mut pairs) = (0.0, 0.0);
-    for ties in sorted.chunk_by(|a, b| a.0 >= b.0) {
-        let malignant = ties.iter().filter(|s| s.1).count() as f64;
-        let benign = ties.len() as f64 - malignant;
-        pairs += malignant * (below + 0.5 * benign);
-        below += benign;
-    }
-    Some(pairs / (positives * negatives))
+    let scores = scored.iter().map(|(z, malignant)| Score::new(f64::from(*z), *malignant));
+    curve::auc(&scores.collect::<Vec<_>>())
 }
 
 /// Share of samples on the right side of even odds.
