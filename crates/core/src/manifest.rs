@@ -258,6 +258,17 @@ pub struct Golden {
     pub logit: f32,
     /// Largest difference allowed.
     pub tolerance: f32,
+    /// Largest difference allowed where the backend is told to compute less exactly (fp16, TF32);
+    /// without it, `tolerance`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance_half: Option<f32>,
+}
+
+impl Golden {
+    /// Largest difference allowed to a backend that computes in 32-bit floats, or less exactly.
+    pub fn allowed(&self, half: bool) -> f32 {
+        self.tolerance_half.filter(|_| half).unwrap_or(self.tolerance)
+    }
 }
 
 impl Manifest {
@@ -335,8 +346,9 @@ impl Manifest {
                 "golden.width-px, golden.height-px",
                 &|| format!("must be 1 to {MAX_SIDE_PX}"),
             )?;
-            require(g.logit.is_finite() && g.tolerance > 0.0, "golden", &|| {
-                "the logit must be finite and the tolerance above 0".into()
+            let tolerances = g.tolerance > 0.0 && g.allowed(true) > 0.0;
+            require(g.logit.is_finite() && tolerances, "golden", &|| {
+                "the logit must be finite and the tolerances above 0".into()
             })?;
         }
         Ok(())
@@ -454,6 +466,20 @@ data = "none"
         );
         let text = toml::to_string(&manifest).unwrap();
         assert_eq!(Manifest::parse(&text).unwrap(), manifest);
+    }
+
+    #[test]
+    fn a_less_exact_backend_has_a_tolerance_of_its_own_where_there_is_one() {
+        let golden = "[[golden]]\nwidth-px = 64\nheight-px = 64\nlogit = 1.5\ntolerance = 0.002\n";
+        let of = |more: &str| Manifest::parse(&format!("{TEXT}{golden}{more}"));
+        let allowed = |more: &str| {
+            let golden = of(more).unwrap().golden[0];
+            [false, true].map(|half| golden.allowed(half).to_string())
+        };
+        assert_eq!(allowed(""), ["0.002", "0.002"]);
+        assert_eq!(allowed("tolerance-half = 0.1\n"), ["0.002", "0.1"]);
+        let error = of("tolerance-half = 0.0\n").unwrap_err().to_string();
+        assert!(error.contains("golden"), "{error}");
     }
 
     #[test]

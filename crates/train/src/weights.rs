@@ -16,6 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use half::{bf16, f16};
 use sonofuse_core::manifest::{Branch, ChannelOrder, Input, InputSize};
 use thiserror::Error;
 
@@ -233,25 +234,12 @@ fn decode(kind: &str, bytes: &[u8]) -> Option<Vec<f32>> {
     Some(match kind {
         "f32" => bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
         "f64" => bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
-        "f16" => bytes.as_chunks::<2>().0.iter().map(|b| half(u16::from_le_bytes(*b))).collect(),
+        "f16" => bytes.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
         "bf16" => {
-            let wide = |b: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(*b)) << 16);
-            bytes.as_chunks::<2>().0.iter().map(wide).collect()
+            bytes.as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect()
         }
         _ => return None,
     })
-}
-
-/// IEEE 754 binary16.
-fn half(bits: u16) -> f32 {
-    let (sign, exponent, fraction) = (bits >> 15, bits >> 10 & 31, f32::from(bits & 1023));
-    let magnitude = match exponent {
-        0 => fraction * 2f32.powi(-24),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        e => (1.0 + fraction / 1024.0) * 2f32.powi(i32::from(e) - 15),
-    };
-    if sign == 1 { -magnitude } else { magnitude }
 }
 
 /// Numbers of a kind take this many bytes each.
@@ -261,24 +249,5 @@ fn width(kind: &str) -> Option<usize> {
         "f32" => Some(4),
         "f16" | "bf16" => Some(2),
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn halves_are_what_the_standard_says() {
-        for (bits, value) in [
-            (0x3C00, 1.0),
-            (0xC000, -2.0),
-            (0x7BFF, 65504.0),
-            (0x0001, 2f32.powi(-24)),
-            (0x3555, 0.333_251_95),
-        ] {
-            assert_eq!(half(bits).to_bits(), value.to_bits());
-        }
-        assert!(half(0x7C00).is_infinite() && half(0x7E00).is_nan());
     }
 }

@@ -59,7 +59,7 @@ pub(in crate::cli) fn obtain(
     let start = |plan: &[u8]| -> Result<TensorRtScorer, EngineError> {
         let options = Gpu::options(&files.manifest, settings);
         let mut scorer = gpu.start(files, plan, options, String::new())?;
-        prove_gpu(&mut scorer, files)?;
+        prove_gpu(&mut scorer, files, settings)?;
         Ok(scorer)
     };
     let passes = |error: &EngineError| matches!(error, EngineError::Obstacle(o) if o.passes());

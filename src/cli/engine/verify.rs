@@ -11,12 +11,14 @@ use super::{Configured, EngineError, Which, no_gpu};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::replay::model_failed;
-use crate::scoring::gpu::{Gpu, TensorRtScorer};
+use crate::scoring::gpu::{Gpu, Settings, TensorRtScorer};
 use crate::scoring::{self, Model, ModelFiles, Scorer};
 
 /// Largest difference of GPU and processor where the manifest has no known answers, relative to 1 plus
 /// the logit's size.
 const TOLERANCE: f32 = 2e-3;
+/// The same of an engine in fp16 or TF32: some twenty layers of 11 bits.
+const HALF_TOLERANCE: f32 = 5e-2;
 
 /// Runs the model's known inputs on GPU and processor and compares the answers.
 ///
@@ -86,7 +88,7 @@ pub fn run(args: &VerifyArgs) -> Result<(), CliError> {
     let hardware = configured.loaded.hardware().without_gpu();
     let mut cpu =
         scoring::load_on(&configured.folder(model)?, &hardware).map_err(|e| model_failed(&e))?;
-    let answers = compare(&mut scorer, &mut cpu, &files);
+    let answers = compare(&mut scorer, &mut cpu, &files, settings);
     let mut out = Output::new();
     if !args.json {
         out.line(&format!("GPU {}, processor {}", scorer.info().backend, cpu.info().backend))?;
@@ -116,8 +118,10 @@ pub(in crate::cli) fn compare(
     gpu: &mut TensorRtScorer,
     cpu: &mut Model,
     files: &ModelFiles,
+    settings: &Settings,
 ) -> Vec<Answers> {
-    inputs(&files.manifest)
+    let half = settings.precision.is_reduced();
+    inputs(&files.manifest, half)
         .into_iter()
         .map(|mut answers| {
             let input = FusionInput::golden(answers.width_px as usize, answers.height_px as usize);
@@ -130,7 +134,7 @@ pub(in crate::cli) fn compare(
             let on_cpu = take("processor", on_cpu.map(Logit::get).map_err(words));
             (answers.gpu, answers.cpu) = (on_gpu, on_cpu);
             if answers.expected.is_none() {
-                answers.tolerance = TOLERANCE * (1.0 + on_cpu.unwrap_or(0.0).abs());
+                answers.tolerance *= 1.0 + on_cpu.unwrap_or(0.0).abs();
             }
             answers
         })
@@ -138,7 +142,7 @@ pub(in crate::cli) fn compare(
 }
 
 /// The known inputs, or else three sizes.
-fn inputs(manifest: &Manifest) -> Vec<Answers> {
+fn inputs(manifest: &Manifest, half: bool) -> Vec<Answers> {
     let answers = |[width_px, height_px]: [u32; 2], expected, tolerance| Answers {
         width_px,
         height_px,
@@ -151,7 +155,7 @@ fn inputs(manifest: &Manifest) -> Vec<Answers> {
     if !manifest.golden.is_empty() {
         let known = manifest.golden.iter();
         return known
-            .map(|g| answers([g.width_px, g.height_px], Some(g.logit), g.tolerance))
+            .map(|g| answers([g.width_px, g.height_px], Some(g.logit), g.allowed(half)))
             .collect();
     }
     let Shapes { min, opt, max } = Shapes::of(&manifest.input.size);
@@ -159,7 +163,8 @@ fn inputs(manifest: &Manifest) -> Vec<Answers> {
         InputSize::Fixed { .. } => vec![opt],
         InputSize::Native { .. } => vec![min, opt, max],
     };
-    sizes.into_iter().map(|size| answers(size, None, TOLERANCE)).collect()
+    let tolerance = if half { HALF_TOLERANCE } else { TOLERANCE };
+    sizes.into_iter().map(|size| answers(size, None, tolerance)).collect()
 }
 
 fn text(answers: &Answers) -> String {

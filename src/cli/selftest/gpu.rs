@@ -20,6 +20,8 @@ const PART: &str = "GPU";
 /// Largest difference of the logits of one picture, preprocessed and scored on GPU and processor,
 /// relative to 1 plus its size: the manifest's tolerance is for ready inputs.
 const TOLERANCE: f32 = 5e-3;
+/// The same of an engine in fp16 or TF32.
+const HALF_TOLERANCE: f32 = 5e-2;
 
 /// A model on a GPU, as configured.
 pub(super) struct Subject<'s> {
@@ -67,7 +69,7 @@ fn engine_runs(
     let files = subject.files;
     let mut scorer = ready.scorer;
     let number = |n: Option<f32>| n.map_or("none".to_owned(), |n| n.to_string());
-    for answers in compare(&mut scorer, &mut cpu, files) {
+    for answers in compare(&mut scorer, &mut cpu, files, &subject.configured.settings) {
         let verdict = if answers.is_right() { Verdict::Ok } else { Verdict::Failed };
         let off = answers.off().map_or("none".into(), |off| format!("{off:.1e}"));
         let said = format!(
@@ -81,7 +83,7 @@ fn engine_runs(
         let check = format!("answers at {}×{} px", answers.width_px, answers.height_px);
         report.row(PART, check, verdict, said.trim_end());
     }
-    picture(report, &mut scorer, &mut cpu, files, scene);
+    picture(report, &mut scorer, &mut cpu, subject, scene);
     drop(scorer);
     for graph in [true, false] {
         let check = format!("latency by stage, {}", if graph { "graph" } else { "stream" });
@@ -143,11 +145,13 @@ fn picture(
     report: &mut Report,
     scorer: &mut TensorRtScorer,
     cpu: &mut Model,
-    files: &ModelFiles,
+    subject: &Subject<'_>,
     scene: &Scene,
 ) {
     const CHECK: &str = "a simulated picture, GPU = processor";
-    let mut preprocessor = Preprocessor::new(files.manifest.input.clone());
+    let half = subject.configured.settings.precision.is_reduced();
+    let tolerance = if half { HALF_TOLERANCE } else { TOLERANCE };
+    let mut preprocessor = Preprocessor::new(subject.files.manifest.input.clone());
     let view = DualView::new(&scene.frame, &scene.layout);
     let scored = view.map_err(|e| e.to_string()).and_then(|view| {
         let input = preprocessor.run(&view).map_err(|e| e.to_string())?;
@@ -157,7 +161,7 @@ fn picture(
     });
     let (verdict, said) = match scored {
         Ok((on_gpu, on_cpu)) => {
-            let (off, allowed) = ((on_gpu - on_cpu).abs(), TOLERANCE * (1.0 + on_cpu.abs()));
+            let (off, allowed) = ((on_gpu - on_cpu).abs(), tolerance * (1.0 + on_cpu.abs()));
             let verdict = if off <= allowed { Verdict::Ok } else { Verdict::Failed };
             (verdict, format!("{on_gpu} and {on_cpu}, off {off:.1e}, allowed {allowed:.1e}"))
         }

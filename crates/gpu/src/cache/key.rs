@@ -30,6 +30,13 @@ pub enum Precision {
     Model,
 }
 
+impl Precision {
+    /// Whether it computes an fp32 model less exactly than the model says.
+    pub const fn is_reduced(self) -> bool {
+        matches!(self, Self::Tf32 | Self::Fp16)
+    }
+}
+
 impl fmt::Display for Precision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

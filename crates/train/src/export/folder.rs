@@ -11,7 +11,7 @@ use sonofuse_core::manifest::{
     Aggregation, Golden, Input, InputSize, Manifest, OutOfDistribution, Output, OutputKind,
     Provenance, SCHEMA, Threshold,
 };
-use sonofuse_core::preprocess::FusionInput;
+use sonofuse_core::preprocess::{FusionInput, Planes};
 
 use super::{LOGITS, onnx};
 use crate::model::Architecture;
@@ -61,13 +61,6 @@ pub fn write(
     let model = onnx(network, architecture.fixed_size(), &doc);
     let sha256 = format!("{:x}", Sha256::digest(&model));
     let plain = folded(network);
-    let golden = sizes(&parts.input.size).into_iter().map(|[width, height]| {
-        let z = forward(&plain, &FusionInput::golden(width as usize, height as usize));
-        let logit = z[1] - z[0];
-        // Other orders of summation: some units of the last place of the largest term.
-        let tolerance = (2e-4 * z[0].abs().max(z[1].abs())).max(2e-3);
-        Golden { width_px: width, height_px: height, logit, tolerance }
-    });
     let manifest = Manifest {
         schema: SCHEMA,
         name: parts.name.clone(),
@@ -88,7 +81,7 @@ pub fn write(
             commit: parts.commit.clone(),
             card: Some("MODEL_CARD.md".into()),
         },
-        golden: golden.collect(),
+        golden: known_answers(&plain, &sizes(&parts.input.size)),
     };
     manifest.check().map_err(|e| WriteError::Manifest(e.to_string()))?;
     let body = toml::to_string(&manifest).map_err(|e| WriteError::Manifest(e.to_string()))?;
@@ -122,6 +115,54 @@ pub fn write(
         io(&path, fs::write(&path, bytes))?;
     }
     Ok(sha256)
+}
+
+/// The known answers of a network without normalisation layers at sizes, `[width, height]` in pixels.
+///
+/// The tolerance has room for other orders of summation. That for engines in 16-bit floats is eight
+/// times what the answer changes by when weights and input alone are rounded so: such an engine also
+/// rounds what goes from layer to layer.
+pub(crate) fn known_answers(plain: &Network, sizes: &[[u32; 2]]) -> Vec<Golden> {
+    let coarse = rounded(plain);
+    let answer = |&[width_px, height_px]: &[u32; 2]| {
+        let input = FusionInput::golden(width_px as usize, height_px as usize);
+        let z = forward(plain, &input);
+        let logit = z[1] - z[0];
+        let tolerance = (2e-4 * z[0].abs().max(z[1].abs())).max(2e-3);
+        let half = |planes: &Planes| {
+            let [_, _, height, width] = planes.shape();
+            let data = planes.data().iter().copied().map(to_half).collect();
+            Planes::new(width, height, data).unwrap_or_default()
+        };
+        let coarse_input =
+            FusionInput { bmode: half(&input.bmode), elastogram: half(&input.elastogram) };
+        let z = forward(&coarse, &coarse_input);
+        let tolerance_half = Some((8.0 * (z[1] - z[0] - logit).abs()).max(10.0 * tolerance));
+        Golden { width_px, height_px, logit, tolerance, tolerance_half }
+    };
+    sizes.iter().map(answer).collect()
+}
+
+/// The nearest 16-bit float.
+fn to_half(v: f32) -> f32 {
+    half::f16::from_f32(v).to_f32()
+}
+
+/// A network whose weights are the nearest 16-bit floats.
+fn rounded(network: &Network) -> Network {
+    let mut network = network.clone();
+    let round = |lists: [&mut Vec<f32>; 2]| {
+        for v in lists.into_iter().flatten() {
+            *v = to_half(*v);
+        }
+    };
+    for conv in network.convs_mut() {
+        round([&mut conv.weight, &mut conv.bias]);
+    }
+    for layer in &mut network.layers {
+        round([&mut layer.weight, &mut layer.bias]);
+    }
+    network
 }
 
 /// Sizes of the known answers: the one that there is, or a square and two that no side of divides.
