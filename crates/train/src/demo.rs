@@ -8,7 +8,7 @@ mod recipe;
 mod run;
 mod write;
 
-pub use judge::{BINS, Figures, Settings, judge, ranges, settle};
+pub use judge::{BINS, Figures, ROOM, Settings, judge, ranges, settle};
 pub use recipe::{
     Cohorts, INPUT_SIDES_PX, Stage, architecture, carried_over, cohorts, input, joined,
 };

@@ -18,6 +18,7 @@ mod score;
 pub use batch::Augment;
 pub use fitted::Fitted;
 pub use plan::{ClassWeights, Monitor, Optimiser, Plan, Schedule};
+pub use predict::Vectors;
 pub use run::{Epoch, Progress};
 
 use std::io;
@@ -156,6 +157,9 @@ pub struct Options<'a> {
     /// Hears of every step; what it answers is whether to go on. A stop takes effect at the end of the
     /// epoch, after the checkpoint.
     pub progress: Option<&'a mut dyn FnMut(&Progress) -> bool>,
+    /// What the convolutions of `start` made of pictures in earlier runs; used and filled when all of them
+    /// are frozen and nothing is augmented.
+    pub vectors: Option<&'a mut Vectors>,
     /// Where to run.
     pub device: Device,
 }

@@ -17,6 +17,12 @@ pub(crate) struct Tables {
     /// How large.
     #[arg(long, value_enum, default_value = "reduced")]
     scale: Size,
+    /// Simulated patients; the scale's own number when left out.
+    #[arg(long)]
+    patients: Option<u32>,
+    /// Folds to run, from the first; the scale's own number when left out.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(2..))]
+    folds: Option<u8>,
     /// Folder for markdown, JSON and charts.
     #[arg(long)]
     out: PathBuf,
@@ -44,10 +50,21 @@ enum Size {
 
 impl Tables {
     pub(crate) fn run(self) -> Result<(), Box<dyn std::error::Error>> {
-        let scale = match self.scale {
+        let mut scale = match self.scale {
             Size::Reduced => Scale::reduced(),
             Size::Full => Scale::full(),
         };
+        scale.patients = self.patients.unwrap_or(scale.patients);
+        if let Some(folds) = self.folds.map(usize::from) {
+            if folds > scale.folds {
+                return Err(format!(
+                    "--folds {folds}: the {} scale divides its patients into {} folds",
+                    scale.name, scale.folds
+                )
+                .into());
+            }
+            scale.run_folds = folds;
+        }
         let wanted = if self.table.is_empty() { Table::ALL.to_vec() } else { self.table };
         let cache = self.cache.unwrap_or_else(cache::default_folder);
         let work = self.work.unwrap_or_else(|| cache.join("tables"));

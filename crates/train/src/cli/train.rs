@@ -137,9 +137,10 @@ impl Train {
             augment: if self.no_augment { None } else { Some(&vary) },
             progress: Some(&mut bar),
             device: self.device,
+            ..Options::default()
         };
         let fitted = fit::fit(&self.architecture, &plan, &train, &validation, options)?;
-        let run = Run { data, input, out_of_distribution: demo::ranges(&train) };
+        let run = Run { data, input, out_of_distribution: demo::ranges(&train, demo::ROOM) };
         save(&self.out.join(RUN), &toml::to_string(&run)?)?;
         for (name, part) in [("validation", &validation), ("test", &test)] {
             let records: Vec<record::Record> =

@@ -5,7 +5,7 @@ use serde::Serialize;
 use sonofuse_core::calibrate::Calibration;
 use sonofuse_core::gate;
 use sonofuse_core::manifest::{OutOfDistribution, Threshold};
-use sonofuse_core::preprocess::{FusionInput, Planes};
+use sonofuse_core::preprocess::Planes;
 
 use crate::evaluate::bootstrap::{Bootstrap, Interval};
 use crate::evaluate::confusion::Confusion;
@@ -16,8 +16,11 @@ use crate::sample::{Prediction, Sample};
 
 /// Bins of the calibration error: ten of equal numbers of images.
 pub const BINS: Bins = Bins::EqualMass(10);
-/// Room that each side of a range of the training set gets, as a part of the range.
-const ROOM: f32 = 0.1;
+/// Room that each side of a range of the training set gets, as a part of the range, where no other
+/// scanners tell how much they need.
+pub const ROOM: f32 = 0.1;
+/// Share of the pictures of unseen scanners that the ranges must hold.
+const HELD: f64 = 0.99;
 
 /// What the validation patients decide.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -97,9 +100,24 @@ pub fn judge(test: &[Prediction], settings: &Settings) -> Result<Figures, Evalua
     })
 }
 
-/// The ranges of the channels' means and spreads over samples, with some room; `None` when a sample
-/// has no elastogram.
-pub fn ranges<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Option<OutOfDistribution> {
+/// The room that lets the ranges of `known` samples hold nearly all of those of scanners that are not
+/// among them, in steps of a twentieth, and at most as wide again; `None` as of [`ranges`].
+pub(super) fn room_for(known: &[&Sample], unseen: &[Sample]) -> Option<f32> {
+    let refused_at = |room: f32| Some(refused(&ranges(known.iter().copied(), room)?, unseen));
+    let enough = (1.0 - HELD) * unseen.len() as f64;
+    let mut room = ROOM;
+    while room < 1.0 && refused_at(room)? as f64 > enough {
+        room += 0.05;
+    }
+    Some(room)
+}
+
+/// The ranges of the channels' means and spreads over samples, each side with `room`, a part of the
+/// range; `None` when a sample has no elastogram.
+pub fn ranges<'s>(
+    samples: impl IntoIterator<Item = &'s Sample>,
+    room: f32,
+) -> Option<OutOfDistribution> {
     const NONE: [[f32; 2]; 3] = [[f32::INFINITY, f32::NEG_INFINITY]; 3];
     let mut all = [NONE; 4];
     for s in samples {
@@ -118,7 +136,7 @@ pub fn ranges<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Option<OutOf
     }
     let [bmode_mean, bmode_std, elastogram_mean, elastogram_std] = all.map(|channels| {
         channels.map(|[low, high]| {
-            let room = ROOM * (high - low);
+            let room = room * (high - low);
             [low - room, high + room]
         })
     });
@@ -127,16 +145,15 @@ pub fn ranges<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Option<OutOf
 
 /// Samples that the daemon would withhold as unlike the training set.
 pub(super) fn refused(ranges: &OutOfDistribution, samples: &[Sample]) -> usize {
-    samples
-        .iter()
-        .filter(|s| {
-            let input = FusionInput {
-                bmode: s.bmode.clone(),
-                elastogram: s.elastogram.clone().unwrap_or_else(Planes::default),
-            };
-            gate::in_distribution(ranges, &input).is_err()
-        })
-        .count()
+    samples.iter().filter(|s| is_refused(ranges, s)).count()
+}
+
+/// Whether the daemon would withhold a sample as unlike the training set.
+pub(super) fn is_refused(ranges: &OutOfDistribution, sample: &Sample) -> bool {
+    let nothing = Planes::default();
+    let map = sample.elastogram.as_ref().unwrap_or(&nothing);
+    let statistics = [sample.bmode.statistics(), map.statistics()];
+    gate::statistics_in_distribution(ranges, &statistics).is_err()
 }
 
 #[cfg(test)]
@@ -197,9 +214,16 @@ mod tests {
             }
         };
         let set: Vec<Sample> = (0..10).map(|i| sample(i as f32 / 20.0)).collect();
-        let ranges = ranges(&set).unwrap();
+        let ranges = ranges(&set, ROOM).unwrap();
         assert_eq!(refused(&ranges, &set), 0);
         assert_eq!(refused(&ranges, &[sample(2.0), sample(0.2)]), 1);
-        assert!(super::ranges(&[] as &[Sample]).is_none());
+        assert!(super::ranges(&[] as &[Sample], ROOM).is_none());
+        // Levels 0 to 0.45 are known; of a scanner whose level is 0.6 more room is needed, not all.
+        let known: Vec<&Sample> = set.iter().collect();
+        assert_eq!(room_for(&known, &set), Some(ROOM));
+        let room = room_for(&known, &[sample(0.6)]).unwrap();
+        assert!((0.33..0.41).contains(&room), "{room}");
+        let wider = super::ranges(known, room).unwrap();
+        assert_eq!(refused(&wider, &[sample(0.6), sample(2.0)]), 1);
     }
 }

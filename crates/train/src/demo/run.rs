@@ -1,5 +1,6 @@
 //! Trains the demo model and its two single-source peers, and judges the three.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -106,8 +107,12 @@ pub struct Report {
     pub against: Vec<(String, Comparison)>,
     /// Ranges of the training and validation pictures.
     pub ranges: OutOfDistribution,
+    /// Room that each side of a range got, as a part of it.
+    pub room: f32,
     /// Held-out images beyond them, of all.
     pub beyond: [usize; 2],
+    /// Re-fusion on the held-out images within them: those that the daemon would score.
+    pub within: Figures,
 }
 
 /// Trains and judges. `progress` hears of every step.
@@ -164,12 +169,30 @@ pub fn run(
             against.push((method.to_string(), comparison));
         }
     }
-    let ranges = judge::ranges(train.iter().chain(&validation)).ok_or(DemoError::NoElastogram)?;
+    let seen: BTreeSet<&str> = train.iter().map(|s| s.scanner.as_str()).collect();
+    let (known, unseen): (Vec<&Sample>, Vec<&Sample>) =
+        train.iter().chain(&validation).partition(|s| seen.contains(s.scanner.as_str()));
+    let unseen: Vec<Sample> = unseen.into_iter().cloned().collect();
+    let room = judge::room_for(&known, &unseen).ok_or(DemoError::NoElastogram)?;
+    let ranges =
+        judge::ranges(train.iter().chain(&validation), room).ok_or(DemoError::NoElastogram)?;
     let beyond = [judge::refused(&ranges, &test), test.len()];
+    let within = match (said.first(), models.first()) {
+        (Some((method, predictions)), Some(model)) => {
+            let pairs = predictions.iter().zip(&test);
+            let passed: Vec<Prediction> = pairs
+                .filter(|(_, sample)| !judge::is_refused(&ranges, sample))
+                .map(|(prediction, _)| prediction.clone())
+                .collect();
+            let failed = |source| DemoError::Evaluate { method: *method, source };
+            judge::judge(&passed, &model.settings).map_err(failed)?
+        }
+        _ => return Err(DemoError::NoElastogram),
+    };
     let parts = [("train", &train), ("validation", &validation), ("test", &test)]
         .map(|(name, set)| Part::of(name, set))
         .to_vec();
-    Ok((product, Report { parts, models, against, ranges, beyond }))
+    Ok((product, Report { parts, models, against, ranges, room, beyond, within }))
 }
 
 /// What the stages share.

@@ -32,7 +32,7 @@ impl<F: Fn(&Sample, &mut Pcg64Mcg) -> Sample + Sync> Augment for F {
 }
 
 /// What of a sample goes into a network at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum View {
     Bmode,
     Elastogram,

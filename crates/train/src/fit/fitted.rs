@@ -5,7 +5,7 @@ use std::path::Path;
 use super::batch::{self, View};
 use super::checkpoint;
 use super::plan::Plan;
-use super::predict;
+use super::predict::{self, Vectors};
 use super::run::Epoch;
 use super::{Device, FitError};
 use crate::export;
@@ -70,7 +70,20 @@ impl Fitted {
     /// # Errors
     /// [`FitError::Samples`] when a sample does not suit the network.
     pub fn predict(&self, samples: &[Sample]) -> Result<Vec<Prediction>, FitError> {
-        let (items, odds) = self.scores(samples)?;
+        self.predict_from(samples, None)
+    }
+
+    /// [`Fitted::predict`] of a network whose convolutions were all frozen: with `known`, its
+    /// convolutions see only pictures that they have not seen.
+    ///
+    /// # Errors
+    /// See [`Fitted::predict`].
+    pub fn predict_from(
+        &self,
+        samples: &[Sample],
+        known: Option<&mut Vectors>,
+    ) -> Result<Vec<Prediction>, FitError> {
+        let (items, odds) = self.scores(samples, known)?;
         let scored = predict::per_sample(&items, &odds, samples);
         let said = |(s, (logit, _)): (&Sample, (f32, bool))| Prediction {
             patient: s.patient.clone(),
@@ -89,7 +102,7 @@ impl Fitted {
     /// # Errors
     /// See [`Fitted::predict`].
     pub fn predict_each(&self, samples: &[Sample]) -> Result<Vec<Prediction>, FitError> {
-        let (items, odds) = self.scores(samples)?;
+        let (items, odds) = self.scores(samples, None)?;
         let mixed = self.architecture.method == crate::model::Method::Mixed;
         let said = |(item, logit): (&batch::Item, f32)| {
             let s = &samples[item.sample];
@@ -117,7 +130,11 @@ impl Fitted {
         export::write(&self.architecture, &self.network, parts, out)
     }
 
-    fn scores(&self, samples: &[Sample]) -> Result<(Vec<batch::Item>, Vec<f32>), FitError> {
+    fn scores(
+        &self,
+        samples: &[Sample],
+        known: Option<&mut Vectors>,
+    ) -> Result<(Vec<batch::Item>, Vec<f32>), FitError> {
         batch::check_samples(&self.architecture, samples)?;
         let batch = self.plan.batch.max(1);
         match self.device {
@@ -128,6 +145,7 @@ impl Fitted {
                 samples,
                 batch,
                 &burn::backend::cuda::CudaDevice::new(number),
+                known,
             )),
             _ => Ok(predict::scores::<burn::backend::Flex>(
                 &self.architecture,
@@ -135,6 +153,7 @@ impl Fitted {
                 samples,
                 batch,
                 &burn_flex::FlexDevice,
+                known,
             )),
         }
     }

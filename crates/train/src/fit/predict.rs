@@ -1,9 +1,11 @@
 //! What a network says of samples: features and log-odds, without gradients.
 
+use std::collections::HashMap;
+
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
-use super::batch::{self, Item};
+use super::batch::{self, Item, View};
 use crate::model::{Architecture, Engine, Mode, Tensors, numbers};
 use crate::network::{Network, folded};
 use crate::sample::Sample;
@@ -18,25 +20,36 @@ pub(super) fn log_odds<B: Backend>(logits: Tensor<B, 2>) -> Vec<f32> {
         .collect()
 }
 
-/// Vectors before the fully connected layers, item by item, in the items' order.
+/// What the frozen convolutions of one network make of pictures, by patient and image: computed once,
+/// however many folds have a picture. Belongs to one start.
+#[derive(Debug, Default)]
+pub struct Vectors(HashMap<(String, String, View), Vec<f32>>);
+
+/// Vectors before the fully connected layers, item by item, in the items' order; those that are known
+/// are not computed again.
 pub(super) fn features<B: Engine>(
     tensors: &mut Tensors<B>,
     items: &[Item],
     samples: &[Sample],
     batch: usize,
     device: &B::Device,
+    Vectors(known): &mut Vectors,
 ) -> Vec<Vec<f32>> {
-    let mut vectors = vec![Vec::new(); items.len()];
-    for places in batch::ordered(items, samples, batch) {
-        let items: Vec<Item> = places.iter().map(|p| items[*p]).collect();
+    let key = |item: &Item| {
+        let sample = &samples[item.sample];
+        (sample.patient.clone(), sample.image.clone(), item.view)
+    };
+    let fresh: Vec<Item> = items.iter().filter(|i| !known.contains_key(&key(i))).copied().collect();
+    for places in batch::ordered(&fresh, samples, batch) {
+        let items: Vec<Item> = places.iter().map(|p| fresh[*p]).collect();
         let pictures = batch::assemble(&items, samples, None).tensors(device);
         let made = tensors.features(pictures, &mut Mode::Run);
         let width = made.dims()[1].max(1);
-        for (place, vector) in places.iter().zip(numbers(made).chunks_exact(width)) {
-            vectors[*place] = vector.to_vec();
+        for (item, vector) in items.iter().zip(numbers(made).chunks_exact(width)) {
+            known.insert(key(item), vector.to_vec());
         }
     }
-    vectors
+    items.iter().map(|i| known.get(&key(i)).cloned().unwrap_or_default()).collect()
 }
 
 /// Log-odds of vectors.
@@ -93,9 +106,16 @@ pub(super) fn scores<B: Engine>(
     samples: &[Sample],
     batch: usize,
     device: &B::Device,
+    known: Option<&mut Vectors>,
 ) -> (Vec<Item>, Vec<f32>) {
     let mut tensors = Tensors::<B>::new(&folded(network), 0, device);
     let items = batch::items(architecture.method, samples);
-    let odds = picture_odds(&mut tensors, &items, samples, batch, device);
+    let odds = match known {
+        None => picture_odds(&mut tensors, &items, samples, batch, device),
+        Some(known) => {
+            let vectors = features(&mut tensors, &items, samples, batch, device, known);
+            head_odds(&tensors, &vectors, batch, device)
+        }
+    };
     (items, odds)
 }

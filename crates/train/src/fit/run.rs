@@ -18,7 +18,7 @@ use super::adam::Memory;
 use super::batch::{self, Batch, Draw, Item};
 use super::checkpoint::{self, Header};
 use super::plan::{ClassWeights, Monitor, Plan};
-use super::predict::{features, head_odds, log_odds, per_sample, picture_odds};
+use super::predict::{Vectors, features, head_odds, log_odds, per_sample, picture_odds};
 use super::{FitError, Fitted, Options, score};
 use crate::model::{Architecture, Engine, Mode, Tensors, numbers};
 use crate::network::Network;
@@ -95,7 +95,7 @@ where
     B: Engine + AutodiffBackend,
     B::InnerBackend: Engine,
 {
-    let Options { folder, augment, mut progress, device: named, .. } = options;
+    let Options { folder, augment, mut progress, device: named, vectors: known, .. } = options;
     let mut tensors = Tensors::<B>::new(start, plan.freeze, device);
     tensors.track();
     let mut memory = Memory::new(&tensors);
@@ -136,8 +136,11 @@ where
     let all_frozen = plan.freeze >= start.depth() && start.mix.is_none() && augment.is_none();
     let [vectors, held_out_vectors] = if all_frozen && !header.finished {
         let mut plain = tensors.plain(device);
-        [(&items, train), (&held_out, validation)]
-            .map(|(items, samples)| Some(features(&mut plain, items, samples, plan.batch, device)))
+        let mut own = Vectors::default();
+        let known = known.unwrap_or(&mut own);
+        [(&items, train), (&held_out, validation)].map(|(items, samples)| {
+            Some(features(&mut plain, items, samples, plan.batch, device, known))
+        })
     } else {
         [None, None]
     };

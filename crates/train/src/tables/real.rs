@@ -14,7 +14,7 @@ use crate::data::split::{check_leaks, folds};
 use crate::evaluate::bootstrap::{Bootstrap, Interval};
 use crate::evaluate::folds::{FoldSummary, Folds};
 use crate::evaluate::{Patients, curve};
-use crate::fit::{self, Options, Plan};
+use crate::fit::{self, Options, Plan, Vectors};
 use crate::model::{Architecture, Backbone, Head, Method};
 use crate::sample::{Prediction, Sample};
 use crate::weights::{Convention, Weights};
@@ -76,17 +76,19 @@ pub fn cross_validate(
     };
     let named = |what: &str| what.to_owned();
     let mut tested = Vec::new();
+    let mut vectors = Vectors::default();
     for (i, split) in folds(&samples, count, 1)?.iter().enumerate() {
         let of = |indices: &[usize]| -> Vec<Sample> {
             indices.iter().filter_map(|&i| samples.get(i).cloned()).collect()
         };
         let (train, validation, test) = (of(&split.train), of(&split.validation), of(&split.test));
         check_leaks(&[("train", &train), ("validation", &validation), ("test", &test)])?;
-        let options = Options { start: Some(&start), ..Options::default() };
+        let options =
+            Options { start: Some(&start), vectors: Some(&mut vectors), ..Options::default() };
         let failed = |source| TablesError::Fit { cell: named("DDTI"), source };
         let fitted =
             fit::fit(&architecture, &plan, &train, &validation, options).map_err(failed)?;
-        tested.push(fitted.predict(&test).map_err(failed)?);
+        tested.push(fitted.predict_from(&test, Some(&mut vectors)).map_err(failed)?);
         say(&format!("DDTI, fold {} of {count}: {:.0} s", i + 1, fitted.seconds));
     }
     let failed = |source| TablesError::Evaluate { cell: named("DDTI"), source };

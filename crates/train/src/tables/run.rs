@@ -114,21 +114,22 @@ pub fn run(
 ) -> Result<Vec<CellResult>, TablesError> {
     check_apart(&[&scale.source()], &scale.cohort())?;
     let wanted = cells(tables, scale);
-    let key = format!("{:x}", Sha256::digest(serde_json::json!(scale).to_string()));
+    // More folds of the same division go on in the same folder.
+    let of = Scale { run_folds: 0, ..scale.clone() };
+    let key = format!("{:x}", Sha256::digest(serde_json::json!(of).to_string()));
     let work = place.work.join(format!("{}-{}", scale.name, key.get(..12).unwrap_or_default()));
     let (mut fixed, mut native, mut stack) = (None, None, None);
-    let mut results = Vec::new();
-    for (i, cell) in wanted.iter().enumerate() {
-        let folder = work.join(cell.name());
-        let mut kept = Vec::new();
-        for fold in 0..scale.run_folds.min(scale.folds) {
-            let path = folder.join(format!("fold-{fold}.json"));
+    let mut kept: Vec<Vec<Kept>> = wanted.iter().map(|_| Vec::new()).collect();
+    // Fold by fold: a run that is stopped has about as many folds of every cell.
+    for fold in 0..scale.run_folds.min(scale.folds) {
+        for (i, (cell, kept)) in wanted.iter().zip(&mut kept).enumerate() {
+            let path = work.join(cell.name()).join(format!("fold-{fold}.json"));
             if path.exists() {
                 kept.push(read(&path)?);
                 continue;
             }
             if place.until.is_some_and(|until| Instant::now() >= until) {
-                break;
+                continue;
             }
             let input = match cell.architecture.head {
                 Head::Spp => &mut native,
@@ -144,15 +145,19 @@ pub fn run(
             let done = fit_fold(cell, scale, set, fold, start.as_ref())?;
             write(&path, &done)?;
             say(&format!(
-                "cell {} of {}, {}, fold {}: {:.0} s",
+                "fold {} of {}, cell {} of {}, {}: {:.0} s",
+                fold + 1,
+                scale.run_folds,
                 i + 1,
                 wanted.len(),
                 cell.name(),
-                fold + 1,
                 done.seconds
             ));
             kept.push(done);
         }
+    }
+    let mut results = Vec::new();
+    for (cell, kept) in wanted.into_iter().zip(kept) {
         if kept.len() < 2 {
             continue;
         }
@@ -161,7 +166,7 @@ pub fn run(
         let summary = Folds::new(kept.into_iter().map(|k| k.predictions).collect())
             .and_then(|f| f.summary(0.0))
             .map_err(failed)?;
-        results.push(CellResult { cell: cell.clone(), summary, seconds });
+        results.push(CellResult { cell, summary, seconds });
     }
     Ok(results)
 }
@@ -311,17 +316,21 @@ mod tests {
     fn a_stopped_run_goes_on_cell_by_cell() {
         let folder = tempfile::tempdir().unwrap();
         let lines = RefCell::new(Vec::new());
-        let go = |until| {
+        let go = |until, run_folds| {
             let place = Place { cache: folder.path(), work: folder.path(), threads: 2, until };
-            run(&[Table::V], &tiny(), place, &|l| lines.borrow_mut().push(l.to_owned())).unwrap()
+            let scale = Scale { run_folds, ..tiny() };
+            run(&[Table::V], &scale, place, &|l| lines.borrow_mut().push(l.to_owned())).unwrap()
         };
-        assert!(go(Some(Instant::now())).is_empty(), "no time, no cell");
-        let done = go(None);
+        assert!(go(Some(Instant::now()), 2).is_empty(), "no time, no cell");
+        let done = go(None, 2);
         assert_eq!(done.len(), 1);
         assert_eq!(done[0].summary.folds.len(), 2);
         let said = lines.borrow().len();
-        let again = go(None);
+        let again = go(None, 2);
         assert_eq!(lines.borrow().len(), said, "nothing was computed again");
         assert_eq!(again[0].summary, done[0].summary);
+        let more = go(None, 3);
+        assert_eq!(lines.borrow().len(), said + 1, "one fold more, nothing else");
+        assert_eq!(more[0].summary.folds[..2], done[0].summary.folds);
     }
 }

@@ -119,8 +119,12 @@ fn markdown(tables: &[Table], scale: &Scale, results: &[CellResult]) -> String {
             };
             let _ = writeln!(
                 out,
-                "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+                "| {}{} | {} | {} | {} | {} | {} | {} | {} | {} |",
                 cell.label(),
+                match here.map(|s| s.folds.len()) {
+                    Some(n) if n < scale.run_folds => format!(" ({n} folds)"),
+                    _ => String::new(),
+                },
                 theirs(paper.accuracy),
                 ours(&|s| Some(s.accuracy)),
                 theirs(paper.sensitivity),
