@@ -2,13 +2,15 @@
 //!
 //! The same plan, samples and seed give the same weights, whether the run was interrupted or not: every
 //! draw comes from the seed, the epoch and the batch. A run with a folder writes `metrics.jsonl` (a
-//! line an epoch) and `checkpoint.bin` there, and goes on from it when it is started again.
+//! line an epoch), the curves of it as SVG and PNG, and `checkpoint.bin` there, and goes on from it when
+//! it is started again.
 //!
 //! Runs on the caller's thread; one more makes the batches.
 
 mod adam;
 mod batch;
 mod checkpoint;
+mod curves;
 mod fitted;
 mod plan;
 mod predict;
@@ -96,6 +98,9 @@ pub enum FitError {
         /// Why not.
         source: io::Error,
     },
+    /// The curves.
+    #[error(transparent)]
+    Figure(#[from] crate::plot::PlotError),
     /// The device is not there.
     #[error("cannot train on {device}: {problem}")]
     Device {

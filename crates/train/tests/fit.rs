@@ -196,6 +196,11 @@ fn a_killed_run_ends_as_one_that_was_not() {
     let resumed = fit(Some(folder.path()), None).unwrap();
     assert!(resumed.network == whole.network, "the resumed run has other weights");
     assert_eq!(figures(&resumed.history), figures(&whole.history));
+    for curve in ["loss.svg", "auc.svg"] {
+        let svg = std::fs::read_to_string(folder.path().join(curve)).unwrap();
+        assert!(svg.contains("validation"), "{curve}");
+    }
+    assert!(image::open(folder.path().join("auc.png")).is_ok());
     let lines = std::fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
     let lines: Vec<Epoch> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(figures(&lines), figures(&whole.history));

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::adam::Memory;
 use super::batch::{self, Batch, Draw, Item};
 use super::checkpoint::{self, Header};
+use super::curves;
 use super::plan::{ClassWeights, Monitor, Plan};
 use super::predict::{Vectors, features, head_odds, log_odds, per_sample, picture_odds};
 use super::{FitError, Fitted, Options, score};
@@ -349,6 +350,7 @@ where
     lists.extend(memory.moments.iter().flatten().map(|m| numbers(m.clone())));
     lists.extend_from_slice(best);
     checkpoint::write(folder, header, &lists)?;
+    curves::write(folder, &header.history)?;
     let path = folder.join("metrics.jsonl");
     let lines: Result<Vec<String>, _> = header.history.iter().map(serde_json::to_string).collect();
     let text = lines.map(|lines| lines.join("\n") + "\n").map_err(std::io::Error::from);
