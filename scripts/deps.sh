@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian/Ubuntu packages that sonofuse needs and that are missing: `deps.sh run` for
-# building and running, `deps.sh test` for the test suite too, `deps.sh arm64` for building and running
-# the Jetson's binary. Asks for sudo only when something is
+# building and running, `deps.sh test` for the test suite too, `deps.sh gate` for .ci/run (NVIDIA's
+# libraries come from PyPI), `deps.sh arm64` for building and running the Jetson's binary. Asks for sudo only when something is
 # missing and the caller is not root.
 set -eu
 
@@ -15,8 +15,9 @@ arm64="gcc-aarch64-linux-gnu g++-aarch64-linux-gnu qemu-user-static mmdebstrap"
 case "${1:-run}" in
     run) wanted="$build $run" ;;
     test) wanted="$build $run $test" ;;
+    gate) wanted="$build $run $test python3 python3-pip" ;;
     arm64) wanted="$build $run $arm64" ;;
-    *) echo "usage: deps.sh [run|test|arm64]" >&2; exit 64 ;;
+    *) echo "usage: deps.sh [run|test|gate|arm64]" >&2; exit 64 ;;
 esac
 
 if ! command -v cargo >/dev/null 2>&1; then

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs the TensorRT binding against NVIDIA's own libraries, without a GPU: TensorRT-RTX's builder
-# and ONNX parser on the models of engines/, and the lean runtimes' refusal without a driver.
+# Runs the TensorRT binding and the engine build against NVIDIA's own libraries, without a GPU:
+# TensorRT-RTX's builder and ONNX parser on the models of engines/, and the lean runtimes' refusal
+# without a driver.
 #
 # The libraries are proprietary: they are fetched from PyPI into a folder outside of the repository
 # (SONOFUSE_TRT_CACHE, about 500 MB unpacked) and never committed or shipped. Where they cannot be
@@ -31,4 +32,5 @@ fi
 SONOFUSE_TEST_RTX=$rtx/tensorrt_rtx_libs
 SONOFUSE_TEST_LEAN=$lean10/tensorrt_lean_libs:$lean11/tensorrt_lean_libs
 export SONOFUSE_TEST_RTX SONOFUSE_TEST_LEAN
-exec "${CARGO:-cargo}" test -p sonofuse-tensorrt --test real -- --ignored --nocapture --test-threads 1
+# Packages of the whole workspace are built in any case: one set of features, nothing built twice.
+exec "${CARGO:-cargo}" test --locked --workspace --test real -- --ignored --nocapture --test-threads 1

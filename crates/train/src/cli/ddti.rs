@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use sonofuse_train::model::Head;
 use sonofuse_train::tables;
 use sonofuse_train::weights::Convention;
 
@@ -17,8 +18,11 @@ pub(crate) struct Ddti {
     /// Whose habits the weights follow: torchvision, keras or caffe.
     #[arg(long)]
     convention: Convention,
+    /// The head that is trained: fc (224 px), spp or gap (native size).
+    #[arg(long, default_value = "spp")]
+    head: Head,
     /// Folds, by case.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 10)]
     folds: usize,
     /// File for all figures and predictions, as JSON.
     #[arg(long)]
@@ -28,14 +32,21 @@ pub(crate) struct Ddti {
 impl Ddti {
     pub(crate) fn run(self) -> Result<(), Box<dyn std::error::Error>> {
         let say = |line: &str| eprintln!("{line}");
-        let it =
-            tables::cross_validate(&self.folder, &self.weights, self.convention, self.folds, &say)?;
+        let it = tables::cross_validate(
+            &self.folder,
+            &self.weights,
+            self.convention,
+            self.head,
+            self.folds,
+            &say,
+        )?;
         println!(
             "DDTI: {} outlines of {} cases ({} and {} malignant by TI-RADS, not pathology); {} images left out",
             it.samples[0], it.cases[0], it.samples[1], it.cases[1], it.left_out
         );
         println!(
-            "pooled AUC {:.3} (95 % {:.3} to {:.3}, cases resampled); accuracy over {} folds {:.3} ± {:.3}",
+            "{}: pooled AUC {:.3} (95 % {:.3} to {:.3}, cases resampled); accuracy over {} folds {:.3} ± {:.3}",
+            self.head,
             it.auc.estimate,
             it.auc.low,
             it.auc.high,

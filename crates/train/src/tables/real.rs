@@ -48,18 +48,28 @@ pub fn cross_validate(
     folder: &Path,
     weights: &Path,
     convention: Convention,
+    head: Head,
     count: usize,
     say: &dyn Fn(&str),
 ) -> Result<Ddti, TablesError> {
     let [min_side_px, max_side_px, view] = SIDES_PX;
-    let size =
-        InputSize::Native { min_side_px, max_side_px, multiple_px: 8, view_width_px: Some(view) };
+    let side = max_side_px;
+    let size = match head {
+        Head::Fc => InputSize::Fixed { width_px: side, height_px: side },
+        Head::Spp | Head::Gap => InputSize::Native {
+            min_side_px,
+            max_side_px,
+            multiple_px: 8,
+            view_width_px: Some(view),
+        },
+    };
     let imported = ddti::import(folder, &convention.input(size))?;
     let samples = imported.samples;
     let architecture = Architecture {
         backbone: Backbone::Vgg16,
         method: Method::Conventional,
-        head: Head::Spp,
+        head,
+        side_px: side as usize,
         hidden: Some(128),
         ..Architecture::default()
     };
