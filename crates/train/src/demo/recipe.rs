@@ -11,8 +11,8 @@ use crate::network::{Network, folded};
 
 /// Least and largest side of the crops and the width of a view at whose scale they are made, in
 /// pixels: about 4 px a millimetre on a probe 40 mm wide. The least is what the 4×4 bins need after
-/// four poolings. A view is as wide as the third, so that only a box more than 2.5 times as wide as high
-/// gets a side above 160: none of the simulator's, but that of the real Aixplorer screen in tests/screens.
+/// four poolings. A view is as wide as the third; a side above it is that of a box far from square, as a
+/// few of the simulator's and the real Aixplorer screen's in tests/screens are.
 pub const INPUT_SIDES_PX: [u32; 3] = [64, 256, 160];
 
 /// Skins that are trained on.
@@ -72,9 +72,9 @@ pub fn cohorts(scale: f64) -> Result<Cohorts, DataError> {
     };
     let validated: Vec<Skin> = TRAINED.into_iter().chain(VALIDATED).collect();
     let cohorts = Cohorts {
-        train: cohort("train", 10_000_000, 2400.0, 2, &TRAINED),
+        train: cohort("train", 10_000_000, 4800.0, 2, &TRAINED),
         validation: cohort("validation", 20_000_000, 770.0, 2, &validated),
-        test: cohort("test", 30_000_000, 1000.0, 2, &HELD_OUT),
+        test: cohort("test", 31_000_000, 1000.0, 2, &HELD_OUT),
     };
     simulated::check_apart(&[&cohorts.train, &cohorts.validation], &cohorts.test)?;
     Ok(cohorts)
@@ -108,9 +108,9 @@ impl Stage {
     /// How it is trained; fewer epochs at a `scale` below 1.
     pub fn plan(self, scale: f64) -> Plan {
         let (epochs, rate) = match self {
-            Self::Elastography => (8.0, 7e-4),
-            Self::Conventional => (14.0, 3e-4),
-            Self::Together => (3.0, 2e-4),
+            Self::Elastography => (5.0, 7e-4),
+            Self::Conventional => (8.0, 3e-4),
+            Self::Together => (2.0, 2e-4),
         };
         Plan {
             epochs: (epochs * scale).round().max(1.0) as usize,

@@ -1,6 +1,6 @@
 //! Trains the demo model and its two single-source peers, and judges the three.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -111,6 +111,8 @@ pub struct Report {
     pub room: f32,
     /// Held-out images beyond them, of all.
     pub beyond: [usize; 2],
+    /// The same of each held-out skin.
+    pub beyond_skins: BTreeMap<String, [usize; 2]>,
     /// Re-fusion on the held-out images within them: those that the daemon would score.
     pub within: Figures,
 }
@@ -176,7 +178,13 @@ pub fn run(
     let room = judge::room_for(&known, &unseen).ok_or(DemoError::NoElastogram)?;
     let ranges =
         judge::ranges(train.iter().chain(&validation), room).ok_or(DemoError::NoElastogram)?;
-    let beyond = [judge::refused(&ranges, &test), test.len()];
+    let mut beyond_skins = BTreeMap::<String, [usize; 2]>::new();
+    for sample in &test {
+        let [refused, all] = beyond_skins.entry(sample.scanner.clone()).or_default();
+        *refused += usize::from(judge::is_refused(&ranges, sample));
+        *all += 1;
+    }
+    let beyond = beyond_skins.values().fold([0, 0], |[a, b], [c, d]| [a + c, b + d]);
     let within = match (said.first(), models.first()) {
         (Some((method, predictions)), Some(model)) => {
             let pairs = predictions.iter().zip(&test);
@@ -192,7 +200,7 @@ pub fn run(
     let parts = [("train", &train), ("validation", &validation), ("test", &test)]
         .map(|(name, set)| Part::of(name, set))
         .to_vec();
-    Ok((product, Report { parts, models, against, ranges, room, beyond, within }))
+    Ok((product, Report { parts, models, against, ranges, room, beyond, beyond_skins, within }))
 }
 
 /// What the stages share.

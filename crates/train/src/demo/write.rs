@@ -106,9 +106,8 @@ table below. Held-out patients have other seeds *and* other skins than those tra
 score a patient {:.3} ({:.3}–{:.3}); at the threshold {:.2} sensitivity {:.3}, specificity {:.3}; calibration \
 error {:.3} (ten bins of equal numbers), Brier score {:.3}.\n\
 - **Limits**: the simulator's signs and stiffness overlap as published series do and are far simpler than \
-tissue. Strain skins show relative stiffness. Trained on sides of 64 to 160 px; the manifest allows 256, so \
-that a box as narrow as the real Aixplorer screen's (2.8 to 1) is scored: the network has not learned from \
-such a shape. The classes are as frequent as in the paper (53 % malignant), \
+tissue. Strain skins show relative stiffness. Few of the training crops have a side above 160 px (the table \
+has the range), as a box as flat as the real Aixplorer screen's (2.8 to 1) gets. The classes are as frequent as in the paper (53 % malignant), \
 not as in a clinic, and the calibration is to that.\n\
 - **Made by** `{COMMAND}`, which has every choice as a default.\n\
 - **Licence**: MIT OR Apache-2.0, as the project.\n\n",
@@ -161,14 +160,17 @@ pub fn markdown(report: &Report) -> String {
             let _ = writeln!(out, "| {skin} | {}", row(figures));
         }
     }
+    let skins: Vec<String> =
+        report.beyond_skins.iter().map(|(skin, [n, all])| format!("{skin} {n} of {all}")).collect();
     let _ = writeln!(
         out,
         "\n{} of {} held-out images lie outside the ranges of the training set (each side has {:.0} % of room, what \
          the scanners that only validation patients have needed) and would be withheld; the figures above count \
-         them. Those that would be scored: AUC {:.4} ({:.4}–{:.4}), calibration error {:.3}.",
+         them. By skin: {}. Those that would be scored: AUC {:.4} ({:.4}–{:.4}), calibration error {:.3}.",
         report.beyond[0],
         report.beyond[1],
         100.0 * report.room,
+        skins.join(", "),
         report.within.auc.estimate,
         report.within.auc.low,
         report.within.auc.high,
