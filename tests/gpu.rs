@@ -237,6 +237,28 @@ fn an_engine_with_other_answers_is_found_out_by_verify_and_never_used() {
 }
 
 #[test]
+fn an_engine_in_fp16_is_held_against_a_tolerance_of_its_own() {
+    let machine = Machine::new();
+    // It answers 0.01 more: too much for rounding to 32 bits, little for 16.
+    machine.set("skew 10");
+    let ran = machine.run(&["engine", "build"]);
+    assert_eq!(ran.code, 65, "{}", ran.err);
+    machine.configure("[gpu]\nprecision = \"fp16\"\n");
+    build(&machine);
+    assert!(backend(&score(&machine, &[])).starts_with("tensorrt"));
+    let ran = machine.run(&["engine", "verify", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for answer in ran.json() {
+        let number = |key: &str| answer[key].as_f64().unwrap();
+        assert!((number("gpu") - number("cpu")).abs() > 5e-3, "{answer}");
+        assert!((0.02..0.5).contains(&number("tolerance")), "{answer}");
+    }
+    // A wrong answer stays one.
+    machine.set("skew 1000");
+    assert_eq!(machine.run(&["engine", "verify"]).code, 65);
+}
+
+#[test]
 fn a_failed_build_says_why_and_leaves_nothing() {
     let machine = Machine::new();
     for (keys, code, says) in

@@ -31,7 +31,7 @@ fn auc(history: &[Epoch]) -> Scene {
         let rows = history.iter().filter(move |e| !kept || e.best);
         rows.filter_map(|e| Some([e.epoch as f64, e.validation_auc?]))
     };
-    let kept = of(true).last();
+    let kept = of(true).next_back();
     let kept = Series { look: Look::Dots, ..Series::line("weights that are kept", kept) };
     lines(
         "Validation patients",
