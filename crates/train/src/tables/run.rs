@@ -86,6 +86,9 @@ pub struct CellResult {
     pub summary: FoldSummary,
     /// Seconds of training, all folds.
     pub seconds: f64,
+    /// What was said of every test sample, all folds.
+    #[serde(skip)]
+    pub predictions: Vec<Prediction>,
 }
 
 /// What is kept of a fold.
@@ -163,10 +166,10 @@ pub fn run(
         }
         let seconds = kept.iter().map(|k| k.seconds).sum();
         let failed = |source| TablesError::Evaluate { cell: cell.name(), source };
-        let summary = Folds::new(kept.into_iter().map(|k| k.predictions).collect())
-            .and_then(|f| f.summary(0.0))
-            .map_err(failed)?;
-        results.push(CellResult { cell, summary, seconds });
+        let folds =
+            Folds::new(kept.into_iter().map(|k| k.predictions).collect()).map_err(failed)?;
+        let summary = folds.summary(0.0).map_err(failed)?;
+        results.push(CellResult { cell, summary, seconds, predictions: folds.pooled() });
     }
     Ok(results)
 }

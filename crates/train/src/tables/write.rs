@@ -9,10 +9,14 @@ use sonofuse_core::NOTICE;
 use super::paper::{self, Figure};
 use super::run::{CellResult, TablesError};
 use super::{Scale, Table, cells};
+use crate::evaluate::curve::{self, RocPoint};
 use crate::evaluate::folds::MeanSd;
-use crate::plot::{Bar, Row, bars};
+use crate::evaluate::logits;
+use crate::model::Head;
+use crate::plot::{Bar, Row, bars, roc};
 
-/// Writes `tables.md`, `tables.json` and a chart of each table (SVG and PNG) to a folder.
+/// Writes `tables.md`, `tables.json`, a chart of each table and the ROC curves of Table VI's methods (SVG
+/// and PNG) to a folder.
 ///
 /// # Errors
 /// [`TablesError::File`].
@@ -66,7 +70,37 @@ pub fn write(
                 problem: e.to_string(),
             })?;
     }
+    if tables.contains(&Table::Vi) {
+        for &head in Head::ALL {
+            roc_of(head, results, out)?;
+        }
+    }
     Ok(())
+}
+
+/// The curves of the five methods with one head, all folds' test samples together.
+fn roc_of(head: Head, results: &[CellResult], out: &Path) -> Result<(), TablesError> {
+    let mut curves = Vec::new();
+    for r in results {
+        let architecture = &r.cell.architecture;
+        if r.cell.table != Table::Vi || architecture.head != head {
+            continue;
+        }
+        let failed = |source| TablesError::Evaluate { cell: r.cell.name(), source };
+        let scores = logits(&r.predictions).map_err(failed)?;
+        let area = curve::auc(&scores).unwrap_or(f64::NAN);
+        let points = curve::roc(&scores).map_err(failed)?;
+        curves.push((format!("{}: AUC {area:.3}", architecture.method), points));
+    }
+    if curves.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<(&str, &[RocPoint])> =
+        curves.iter().map(|(name, points)| (name.as_str(), points.as_slice())).collect();
+    let name = format!("roc-{head}");
+    roc(&format!("Five methods, {head} (simulated patients)"), &named).write(out, &name).map_err(
+        |e| TablesError::File { what: "write", path: out.join(name), problem: e.to_string() },
+    )
 }
 
 fn markdown(tables: &[Table], scale: &Scale, results: &[CellResult]) -> String {
@@ -143,6 +177,41 @@ fn markdown(tables: &[Table], scale: &Scale, results: &[CellResult]) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::evaluate::folds::Folds;
+    use crate::model::Method;
+    use crate::sample::Prediction;
+
+    #[test]
+    fn the_methods_of_table_vi_get_their_curves() {
+        let scale = Scale::reduced();
+        let predictions: Vec<Prediction> = (0..40)
+            .map(|i| Prediction {
+                patient: i.to_string(),
+                image: "0".into(),
+                scanner: "s".into(),
+                malignant: i % 2 == 0,
+                logit: if i % 2 == 0 || i % 5 == 0 { 1.0 } else { -1.0 },
+            })
+            .collect();
+        let folds = Folds::new(predictions.chunks(20).map(<[_]>::to_vec).collect()).unwrap();
+        let results: Vec<CellResult> = cells(&[Table::Vi], &scale)
+            .into_iter()
+            .filter(|cell| cell.architecture.head == Head::Spp)
+            .map(|cell| CellResult {
+                cell,
+                summary: folds.summary(0.0).unwrap(),
+                seconds: 1.0,
+                predictions: folds.pooled(),
+            })
+            .collect();
+        let folder = tempfile::tempdir().unwrap();
+        write(&[Table::Vi], &scale, &results, folder.path()).unwrap();
+        let svg = fs::read_to_string(folder.path().join("roc-spp.svg")).unwrap();
+        for method in Method::ALL {
+            assert!(svg.contains(&format!("{method}: AUC 0.900")), "{method}");
+        }
+        assert!(!folder.path().join("roc-fc.svg").exists(), "no cell, no figure");
+    }
 
     #[test]
     fn what_was_not_run_is_said_and_the_papers_numbers_stand_beside_it() {
