@@ -9,6 +9,7 @@ use sonofuse_tensorrt::{Error, GpuFallback, Library, OnnxParser, ProgressMonitor
 use crate::cache::{EngineKey, Precision};
 use crate::driver::{Context, Cuda};
 use crate::error::GpuError;
+use crate::half::to_half;
 
 /// What is to be built, and where.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +45,8 @@ pub struct Built {
 /// TensorRT tells (10 and later), and may cancel it.
 ///
 /// # Errors
-/// [`GpuError::Network`] with TensorRT's words (an ONNX operator it lacks, no memory, cancelled, fp16
-/// of an fp32 model in TensorRT 11); [`GpuError::Unfit`] where the model has other inputs than the
+/// [`GpuError::Network`] with TensorRT's words (an ONNX operator it lacks, no memory, cancelled);
+/// [`GpuError::Half`] where fp16 is asked of a model that cannot be converted; [`GpuError::Unfit`] where the model has other inputs than the
 /// manifest says.
 pub fn build(
     order: &Order<'_>,
@@ -57,7 +58,18 @@ pub fn build(
     let context = Context::new(cuda, device)?;
     context.enter()?;
     let builder = library.create_builder()?;
-    let typing = if key.precision == Precision::Model { Typing::Strong } else { Typing::Default };
+    let version = library.version();
+    // From 11 on the model's types are what is computed in.
+    let converted = key.precision == Precision::Fp16 && (version.major() >= 11 || version.is_rtx());
+    let half;
+    let onnx = if converted {
+        half = to_half(onnx).map_err(GpuError::Half)?;
+        &half
+    } else {
+        onnx
+    };
+    let strong = converted || key.precision == Precision::Model;
+    let typing = if strong { Typing::Strong } else { Typing::Default };
     let mut network = builder.create_network(typing)?;
     OnnxParser::open(library)?.parse(&mut network, onnx)?;
     let mut config = builder.create_config()?;
@@ -69,7 +81,7 @@ pub fn build(
     // On by default, and no 32-bit arithmetic: an engine that is called fp32 must give the answers of
     // the CPU.
     config.set_tf32(matches!(key.precision, Precision::Tf32 | Precision::Fp16))?;
-    if key.precision == Precision::Fp16 {
+    if key.precision == Precision::Fp16 && !converted {
         config.allow_fp16()?;
     }
     if let Some(core) = key.dla_core {

@@ -63,6 +63,9 @@ pub enum GpuError {
     /// TensorRT failed.
     #[error("{0}")]
     Network(#[from] sonofuse_tensorrt::Error),
+    /// The model cannot be converted to 16-bit floats.
+    #[error("the model cannot be computed in fp16: {0}; set gpu.precision = \"fp32\"")]
+    Half(String),
     /// The engine has other inputs and outputs than the manifest says.
     #[error("the engine does not fit its manifest: {0}")]
     Unfit(String),

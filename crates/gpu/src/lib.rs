@@ -25,6 +25,7 @@ pub mod check;
 pub mod cut;
 mod driver;
 mod error;
+mod half;
 pub mod images;
 mod network;
 pub mod params;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use common::StandIn;
 use sonofuse_core::manifest::Manifest;
-use sonofuse_gpu::cache::{Cache, EngineKey, Shapes};
+use sonofuse_gpu::cache::{Cache, EngineKey, Precision, Shapes};
 use sonofuse_gpu::{GpuError, Order, build};
 use sonofuse_tensorrt::Library;
 
@@ -36,24 +36,27 @@ fn nvidias_builder_makes_an_engine_of_every_shipped_model_and_the_cache_keeps_it
         let manifest = Manifest::parse(&text).unwrap();
         let onnx = std::fs::read(model.join(&manifest.file)).unwrap();
         let shapes = Shapes::of(&manifest.input.size);
-        let key = EngineKey::here(cuda, &device, library, &manifest.sha256, shapes).unwrap();
-        let order =
-            Order { cuda, device: 0, library, onnx: &onnx, input: &manifest.input, key: &key };
-        let start = std::time::Instant::now();
-        let built = match build(&order, &cache.timings(&key), None) {
-            Err(GpuError::Network(error)) => panic!("{}: {error}", model.display()),
-            result => result.unwrap(),
-        };
-        println!(
-            "{}: {} bytes in {:.1?}, {shapes:?}, timings {} bytes",
-            manifest.name,
-            built.plan.len(),
-            start.elapsed(),
-            built.timings.len()
-        );
-        assert!(built.plan.len() > 10_000);
-        cache.store(&key, &manifest.name, start.elapsed(), &built.plan).unwrap();
-        assert_eq!(cache.load(&key).unwrap().unwrap().plan, built.plan);
+        let plain = EngineKey::here(cuda, &device, library, &manifest.sha256, shapes).unwrap();
+        for precision in [Precision::Fp32, Precision::Fp16] {
+            let key = EngineKey { precision, ..plain.clone() };
+            let order =
+                Order { cuda, device: 0, library, onnx: &onnx, input: &manifest.input, key: &key };
+            let start = std::time::Instant::now();
+            let built = match build(&order, &cache.timings(&key), None) {
+                Err(GpuError::Network(error)) => panic!("{}: {error}", model.display()),
+                result => result.unwrap(),
+            };
+            println!(
+                "{}, {precision}: {} bytes in {:.1?}, {shapes:?}, timings {} bytes",
+                manifest.name,
+                built.plan.len(),
+                start.elapsed(),
+                built.timings.len()
+            );
+            assert!(built.plan.len() > 10_000);
+            cache.store(&key, &manifest.name, start.elapsed(), &built.plan).unwrap();
+            assert_eq!(cache.load(&key).unwrap().unwrap().plan, built.plan);
+        }
     }
     driver.assert_clean();
 }

@@ -332,12 +332,48 @@ fn a_build_that_cannot_be_says_why() {
         "{error}"
     );
     let error = fails(OPEN, &EngineKey { precision: Precision::Fp16, ..good.clone() });
-    assert!(error.contains("convert the ONNX model to fp16"), "{error}");
+    assert!(error.contains("fp16: it is no ONNX file; set gpu.precision"), "{error}");
     let error = fails(OPEN, &EngineKey { dla_core: Some(0), ..good.clone() });
     assert!(error.contains("DLA core"), "{error}");
     assert!(!fails("no model", &good).is_empty());
     driver.assert_clean();
     assert_eq!(nvinfer.get("live"), 0);
+}
+
+#[test]
+fn fp16_on_tensorrt_11_computes_a_converted_model_within_the_manifests_tolerance() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../engines/demo");
+    let text = std::fs::read_to_string(folder.join("model.toml")).unwrap();
+    let manifest = sonofuse_core::manifest::Manifest::parse(&text).unwrap();
+    let onnx = std::fs::read(folder.join(&manifest.file)).unwrap();
+    let (driver, nvinfer) = (StandIn::new(), Nvinfer::new(110_100));
+    let (cuda, library) = (driver.open(), nvinfer.library());
+    let shapes = Shapes::of(&manifest.input.size);
+    let device = cuda.device(0).unwrap();
+    let plain = EngineKey::here(cuda, &device, library, &manifest.sha256, shapes).unwrap();
+    let answers = |precision| -> Vec<f32> {
+        let key = EngineKey { precision, ..plain.clone() };
+        let input = &manifest.input;
+        let order = Order { cuda, device: 0, library, onnx: &onnx, input, key: &key };
+        let plan = build(&order, &[], None).unwrap().plan;
+        let source = NetworkSource::TensorRt { library, plan: plan.into(), path: None };
+        let mut scorer =
+            GpuScorer::load_on(cuda, input, &manifest.output, source, Options::default()).unwrap();
+        let sizes = manifest.golden.iter().map(|g| (g.width_px as usize, g.height_px as usize));
+        sizes
+            .map(|(w, h)| {
+                let numbers = &scorer.score_input(&FusionInput::golden(w, h)).unwrap().numbers;
+                numbers[1] - numbers[0]
+            })
+            .collect()
+    };
+    let (exact, coarse) = (answers(Precision::Fp32), answers(Precision::Fp16));
+    for ((golden, exact), coarse) in manifest.golden.iter().zip(exact).zip(coarse) {
+        assert!((exact - golden.logit).abs() <= golden.allowed(false), "{exact} {golden:?}");
+        assert!((coarse - golden.logit).abs() <= golden.allowed(true), "{coarse} {golden:?}");
+        assert!(exact != coarse, "the weights were not converted");
+    }
+    driver.assert_clean();
 }
 
 #[test]

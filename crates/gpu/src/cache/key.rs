@@ -23,8 +23,8 @@ pub enum Precision {
     Fp32,
     /// 32-bit floats of which convolutions see 10 bits of mantissa.
     Tf32,
-    /// 16-bit floats where TensorRT finds them faster; inputs and outputs stay 32-bit. TensorRT 8.6
-    /// and 10; for 11 convert the model and take [`Precision::Model`].
+    /// 16-bit floats where TensorRT finds them faster (8.6 and 10), or throughout (11, whose networks
+    /// compute in their own types: the model is converted first). Inputs and outputs stay 32-bit.
     Fp16,
     /// What the model's own types say.
     Model,
