@@ -5,7 +5,7 @@
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use sonofuse_core::preprocess::Planes;
-use sonofuse_train::fit::{self, Epoch, FitError, Fitted, Options, Plan, Progress};
+use sonofuse_train::fit::{self, Epoch, FitError, Fitted, Options, Plan, Progress, Vectors};
 use sonofuse_train::model::{Architecture, Backbone, Head, Method};
 use sonofuse_train::network::Network;
 use sonofuse_train::sample::{Prediction, Sample};
@@ -144,9 +144,21 @@ fn cached_features_train_as_uncached_ones_do() {
     let same = |sample: &Sample, _: &mut Pcg64Mcg| sample.clone();
     let options = Options { augment: Some(&same), ..Options::default() };
     let uncached = fit::fit(&architecture(words), &plan, &samples, &[], options).unwrap();
+    // Another run of the same start takes what the first one computed.
+    let start = architecture(words).network(plan.seed).unwrap();
+    let mut vectors = Vectors::default();
+    let mut kept = Vec::new();
+    for _ in 0..2 {
+        let options =
+            Options { start: Some(&start), vectors: Some(&mut vectors), ..Options::default() };
+        kept.push(fit::fit(&architecture(words), &plan, &samples, &[], options).unwrap());
+    }
+    assert!(kept[0].network == kept[1].network && kept[0].network == cached.network);
     let [a, b] = [&cached, &uncached].map(|f| f.predict(&samples).unwrap());
-    for (a, b) in a.iter().zip(&b) {
+    let c = kept[1].predict_from(&samples, Some(&mut vectors)).unwrap();
+    for ((a, b), c) in a.iter().zip(&b).zip(&c) {
         assert!((a.logit - b.logit).abs() < 1e-3, "{a:?} {b:?}");
+        assert!((a.logit - c.logit).abs() < 1e-5, "{a:?} {c:?}");
     }
 }
 
