@@ -243,7 +243,7 @@ fn an_engine_in_fp16_is_held_against_a_tolerance_of_its_own() {
     machine.set("skew 10");
     let ran = machine.run(&["engine", "build"]);
     assert_eq!(ran.code, 65, "{}", ran.err);
-    machine.configure("[gpu]\nprecision = \"fp16\"\n");
+    machine.configure("precision = \"fp16\"\n");
     build(&machine);
     assert!(backend(&score(&machine, &[])).starts_with("tensorrt"));
     let ran = machine.run(&["engine", "verify", "--json"]);
