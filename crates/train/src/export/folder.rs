@@ -120,8 +120,8 @@ pub fn write(
 /// The known answers of a network without normalisation layers at sizes, `[width, height]` in pixels.
 ///
 /// The tolerance has room for other orders of summation. That for engines in 16-bit floats is eight
-/// times what the answer changes by when weights and input alone are rounded so: such an engine also
-/// rounds what goes from layer to layer.
+/// times what the answer changes by when weights and input alone are rounded so (such an engine also
+/// rounds what goes from layer to layer), and at least ten times the other.
 pub(crate) fn known_answers(plain: &Network, sizes: &[[u32; 2]]) -> Vec<Golden> {
     let coarse = rounded(plain);
     let answer = |&[width_px, height_px]: &[u32; 2]| {
