@@ -218,7 +218,7 @@ pub fn files(seed: u64, width: Width) -> Result<Files, WriteError> {
          Research use only, not a medical device.",
     );
     let digest = format!("{:x}", Sha256::digest(&model));
-    let golden = export::known_answers(&network, width.golden());
+    let golden = export::known_answers(&network, width.golden(), 0.0);
     let branch = |name: &str| Branch {
         name: name.into(),
         order: ChannelOrder::Rgb,

@@ -68,7 +68,7 @@ pub fn write(
             commit,
             card: Some("MODEL_CARD.md".into()),
         },
-        golden: export::known_answers(&network, &GOLDEN),
+        golden: export::known_answers(&network, &GOLDEN, 0.0),
     };
     manifest.check().map_err(|e| DemoError::Manifest(e.to_string()))?;
     let body = toml::to_string(&manifest).map_err(|e| DemoError::Manifest(e.to_string()))?;
