@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 use sonofuse_core::calibrate::Calibration;
-use sonofuse_core::gate;
+use sonofuse_core::gate::{self, InputStatistics};
 use sonofuse_core::manifest::{OutOfDistribution, Threshold};
 use sonofuse_core::preprocess::Planes;
 
@@ -102,11 +102,16 @@ pub fn judge(test: &[Prediction], settings: &Settings) -> Result<Figures, Evalua
 
 /// The room that lets the ranges of `known` samples hold nearly all of those of scanners that are not
 /// among them, in steps of a twentieth, and at most as wide again; `None` as of [`ranges`].
-pub(super) fn room_for(known: &[&Sample], unseen: &[Sample]) -> Option<f32> {
-    let refused_at = |room: f32| Some(refused(&ranges(known.iter().copied(), room)?, unseen));
+pub(super) fn room_for(known: &[&Sample], unseen: &[&Sample]) -> Option<f32> {
+    let extremes = extremes(known.iter().copied())?;
+    let unseen: Vec<InputStatistics> = unseen.iter().map(|s| statistics(s)).collect();
+    let refused_at = |room: f32| {
+        let ranges = widened(&extremes, room);
+        unseen.iter().filter(|s| gate::statistics_in_distribution(&ranges, s).is_err()).count()
+    };
     let enough = (1.0 - HELD) * unseen.len() as f64;
     let mut room = ROOM;
-    while room < 1.0 && refused_at(room)? as f64 > enough {
+    while room < 1.0 && refused_at(room) as f64 > enough {
         room += 0.05;
     }
     Some(room)
@@ -118,6 +123,11 @@ pub fn ranges<'s>(
     samples: impl IntoIterator<Item = &'s Sample>,
     room: f32,
 ) -> Option<OutOfDistribution> {
+    Some(widened(&extremes(samples)?, room))
+}
+
+/// The least and the largest of each channel's means and spreads.
+fn extremes<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Option<OutOfDistribution> {
     const NONE: [[f32; 2]; 3] = [[f32::INFINITY, f32::NEG_INFINITY]; 3];
     let mut all = [NONE; 4];
     for s in samples {
@@ -134,26 +144,35 @@ pub fn ranges<'s>(
     if all[0][0][0] > all[0][0][1] {
         return None;
     }
-    let [bmode_mean, bmode_std, elastogram_mean, elastogram_std] = all.map(|channels| {
+    let [bmode_mean, bmode_std, elastogram_mean, elastogram_std] = all;
+    Some(OutOfDistribution { bmode_mean, bmode_std, elastogram_mean, elastogram_std })
+}
+
+/// Ranges with `room` on each side, a part of the range.
+fn widened(ranges: &OutOfDistribution, room: f32) -> OutOfDistribution {
+    let wide = |channels: [[f32; 2]; 3]| {
         channels.map(|[low, high]| {
             let room = room * (high - low);
             [low - room, high + room]
         })
-    });
-    Some(OutOfDistribution { bmode_mean, bmode_std, elastogram_mean, elastogram_std })
-}
-
-/// Samples that the daemon would withhold as unlike the training set.
-pub(super) fn refused(ranges: &OutOfDistribution, samples: &[Sample]) -> usize {
-    samples.iter().filter(|s| is_refused(ranges, s)).count()
+    };
+    OutOfDistribution {
+        bmode_mean: wide(ranges.bmode_mean),
+        bmode_std: wide(ranges.bmode_std),
+        elastogram_mean: wide(ranges.elastogram_mean),
+        elastogram_std: wide(ranges.elastogram_std),
+    }
 }
 
 /// Whether the daemon would withhold a sample as unlike the training set.
 pub(super) fn is_refused(ranges: &OutOfDistribution, sample: &Sample) -> bool {
+    gate::statistics_in_distribution(ranges, &statistics(sample)).is_err()
+}
+
+fn statistics(sample: &Sample) -> InputStatistics {
     let nothing = Planes::default();
     let map = sample.elastogram.as_ref().unwrap_or(&nothing);
-    let statistics = [sample.bmode.statistics(), map.statistics()];
-    gate::statistics_in_distribution(ranges, &statistics).is_err()
+    [sample.bmode.statistics(), map.statistics()]
 }
 
 #[cfg(test)]
@@ -214,14 +233,17 @@ mod tests {
             }
         };
         let set: Vec<Sample> = (0..10).map(|i| sample(i as f32 / 20.0)).collect();
+        let refused = |ranges: &OutOfDistribution, set: &[Sample]| {
+            set.iter().filter(|s| is_refused(ranges, s)).count()
+        };
         let ranges = ranges(&set, ROOM).unwrap();
         assert_eq!(refused(&ranges, &set), 0);
         assert_eq!(refused(&ranges, &[sample(2.0), sample(0.2)]), 1);
         assert!(super::ranges(&[] as &[Sample], ROOM).is_none());
         // Levels 0 to 0.45 are known; of a scanner whose level is 0.6 more room is needed, not all.
         let known: Vec<&Sample> = set.iter().collect();
-        assert_eq!(room_for(&known, &set), Some(ROOM));
-        let room = room_for(&known, &[sample(0.6)]).unwrap();
+        assert_eq!(room_for(&known, &known), Some(ROOM));
+        let room = room_for(&known, &[&sample(0.6)]).unwrap();
         assert!((0.33..0.41).contains(&room), "{room}");
         let wider = super::ranges(known, room).unwrap();
         assert_eq!(refused(&wider, &[sample(0.6), sample(2.0)]), 1);

@@ -174,22 +174,22 @@ pub fn run(
     let seen: BTreeSet<&str> = train.iter().map(|s| s.scanner.as_str()).collect();
     let (known, unseen): (Vec<&Sample>, Vec<&Sample>) =
         train.iter().chain(&validation).partition(|s| seen.contains(s.scanner.as_str()));
-    let unseen: Vec<Sample> = unseen.into_iter().cloned().collect();
     let room = judge::room_for(&known, &unseen).ok_or(DemoError::NoElastogram)?;
     let ranges =
         judge::ranges(train.iter().chain(&validation), room).ok_or(DemoError::NoElastogram)?;
     let mut beyond_skins = BTreeMap::<String, [usize; 2]>::new();
-    for sample in &test {
+    let outside: Vec<bool> = test.iter().map(|s| judge::is_refused(&ranges, s)).collect();
+    for (sample, outside) in test.iter().zip(&outside) {
         let [refused, all] = beyond_skins.entry(sample.scanner.clone()).or_default();
-        *refused += usize::from(judge::is_refused(&ranges, sample));
+        *refused += usize::from(*outside);
         *all += 1;
     }
     let beyond = beyond_skins.values().fold([0, 0], |[a, b], [c, d]| [a + c, b + d]);
     let within = match (said.first(), models.first()) {
         (Some((method, predictions)), Some(model)) => {
-            let pairs = predictions.iter().zip(&test);
+            let pairs = predictions.iter().zip(&outside);
             let passed: Vec<Prediction> = pairs
-                .filter(|(_, sample)| !judge::is_refused(&ranges, sample))
+                .filter(|(_, outside)| !**outside)
                 .map(|(prediction, _)| prediction.clone())
                 .collect();
             let failed = |source| DemoError::Evaluate { method: *method, source };
