@@ -1,6 +1,7 @@
 //! What a network says of samples: features and log-odds, without gradients.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
@@ -23,7 +24,7 @@ pub(super) fn log_odds<B: Backend>(logits: Tensor<B, 2>) -> Vec<f32> {
 /// What the frozen convolutions of one network make of pictures, by patient and image: computed once,
 /// however many folds have a picture. Belongs to one start.
 #[derive(Debug, Default)]
-pub struct Vectors(HashMap<(String, String, View), Vec<f32>>);
+pub struct Vectors(HashMap<(String, String, View), Arc<[f32]>>);
 
 /// Vectors before the fully connected layers, item by item, in the items' order; those that are known
 /// are not computed again.
@@ -34,7 +35,7 @@ pub(super) fn features<B: Engine>(
     batch: usize,
     device: &B::Device,
     Vectors(known): &mut Vectors,
-) -> Vec<Vec<f32>> {
+) -> Vec<Arc<[f32]>> {
     let key = |item: &Item| {
         let sample = &samples[item.sample];
         (sample.patient.clone(), sample.image.clone(), item.view)
@@ -46,7 +47,7 @@ pub(super) fn features<B: Engine>(
         let made = tensors.features(pictures, &mut Mode::Run);
         let width = made.dims()[1].max(1);
         for (item, vector) in items.iter().zip(numbers(made).chunks_exact(width)) {
-            known.insert(key(item), vector.to_vec());
+            known.insert(key(item), vector.into());
         }
     }
     items.iter().map(|i| known.get(&key(i)).cloned().unwrap_or_default()).collect()
@@ -55,13 +56,13 @@ pub(super) fn features<B: Engine>(
 /// Log-odds of vectors.
 pub(super) fn head_odds<B: Engine>(
     tensors: &Tensors<B>,
-    vectors: &[Vec<f32>],
+    vectors: &[Arc<[f32]>],
     batch: usize,
     device: &B::Device,
 ) -> Vec<f32> {
     let mut odds = Vec::with_capacity(vectors.len());
     for chunk in vectors.chunks(batch) {
-        let width = chunk.first().map_or(0, Vec::len);
+        let width = chunk.first().map_or(0, |vector| vector.len());
         let data = TensorData::new(chunk.concat(), [chunk.len(), width]);
         odds.extend(log_odds(tensors.head(Tensor::from_data(data, device), &mut Mode::Run)));
     }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::fs;
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Instant;
 
@@ -421,7 +421,7 @@ fn cross_entropy<B: Backend>(
     -(log_softmax(logits, 1) * targets).sum()
 }
 
-fn gather(vectors: &[Vec<f32>], items: &[Item], samples: &[Sample]) -> Feed {
+fn gather(vectors: &[Arc<[f32]>], items: &[Item], samples: &[Sample]) -> Feed {
     Feed::Vectors {
         data: items.iter().flat_map(|i| vectors[i.place].iter().copied()).collect(),
         malignant: items.iter().map(|i| samples[i.sample].malignant).collect(),
