@@ -46,8 +46,8 @@ pub struct Built {
 ///
 /// # Errors
 /// [`GpuError::Network`] with TensorRT's words (an ONNX operator it lacks, no memory, cancelled);
-/// [`GpuError::Half`] where fp16 is asked of a model that cannot be converted; [`GpuError::Unfit`] where the model has other inputs than the
-/// manifest says.
+/// [`GpuError::Half`] where fp16 is asked of a model that cannot be converted; [`GpuError::Unfit`] where
+/// the model has other inputs than the manifest says.
 pub fn build(
     order: &Order<'_>,
     timings: &[u8],
@@ -58,9 +58,7 @@ pub fn build(
     let context = Context::new(cuda, device)?;
     context.enter()?;
     let builder = library.create_builder()?;
-    let version = library.version();
-    // From 11 on the model's types are what is computed in.
-    let converted = key.precision == Precision::Fp16 && (version.major() >= 11 || version.is_rtx());
+    let converted = key.precision == Precision::Fp16 && !builder.can_choose_fp16();
     let half;
     let onnx = if converted {
         half = to_half(onnx).map_err(GpuError::Half)?;

@@ -155,6 +155,12 @@ impl Builder {
         Ok(())
     }
 
+    /// Whether TensorRT can choose fp16 for an fp32 model ([`BuilderConfig::allow_fp16`]): 8.6 and 10.
+    /// Later the model's own types are what is computed in.
+    pub fn can_choose_fp16(&self) -> bool {
+        self.raw.abi.flag.fp16.is_some()
+    }
+
     /// How many DLA cores this machine has (0 without).
     pub fn dla_cores(&self) -> usize {
         usize::try_from(self.raw.dla_cores()).unwrap_or(0)
