@@ -10,7 +10,7 @@ use std::ffi::{CString, c_char};
 
 use common::{StandIn, fixed, input, layout, native, noise, region};
 use sonofuse_core::frame::{Colorimetry, PixelFormat};
-use sonofuse_core::manifest::{Input, Output, OutputKind};
+use sonofuse_core::manifest::{Input, Manifest, Output, OutputKind};
 use sonofuse_core::preprocess::{DualView, FusionInput, Preprocessor};
 use sonofuse_gpu::cache::{Cache, EngineKey, Obtained, Precision, Shapes};
 use sonofuse_gpu::{GpuError, GpuScorer, NetworkSource, Options, Order, build, check, size_range};
@@ -21,6 +21,15 @@ input bmode f32 1,3,-1,-1
 input elastogram f32 1,3,-1,-1
 output logits f32 1,2
 layer conv gpu";
+
+/// The model that ships, with its manifest.
+fn demo() -> (Manifest, Vec<u8>) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../engines/demo");
+    let text = std::fs::read_to_string(folder.join("model.toml")).unwrap();
+    let manifest = Manifest::parse(&text).unwrap();
+    let onnx = std::fs::read(folder.join(&manifest.file)).unwrap();
+    (manifest, onnx)
+}
 
 /// The stand-in libnvinfer, in a copy of its own.
 struct Nvinfer {
@@ -342,10 +351,7 @@ fn a_build_that_cannot_be_says_why() {
 
 #[test]
 fn fp16_on_tensorrt_11_computes_a_converted_model_within_the_manifests_tolerance() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../engines/demo");
-    let text = std::fs::read_to_string(folder.join("model.toml")).unwrap();
-    let manifest = sonofuse_core::manifest::Manifest::parse(&text).unwrap();
-    let onnx = std::fs::read(folder.join(&manifest.file)).unwrap();
+    let (manifest, onnx) = demo();
     let (driver, nvinfer) = (StandIn::new(), Nvinfer::new(110_100));
     let (cuda, library) = (driver.open(), nvinfer.library());
     let shapes = Shapes::of(&manifest.input.size);
@@ -378,10 +384,7 @@ fn fp16_on_tensorrt_11_computes_a_converted_model_within_the_manifests_tolerance
 
 #[test]
 fn the_check_of_a_model_finds_right_answers_and_wrong_ones() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../engines/demo");
-    let text = std::fs::read_to_string(folder.join("model.toml")).unwrap();
-    let manifest = sonofuse_core::manifest::Manifest::parse(&text).unwrap();
-    let onnx = std::fs::read(folder.join(&manifest.file)).unwrap();
+    let (manifest, onnx) = demo();
     let (driver, nvinfer) = (StandIn::new(), Nvinfer::new(100_300));
     let settings = check::Settings {
         device: 0,

@@ -18,7 +18,7 @@ use crate::scoring::{self, Model, ModelFiles, Scorer};
 /// the logit's size.
 const TOLERANCE: f32 = 2e-3;
 /// The same of an engine in fp16 or TF32: some twenty layers of 11 bits.
-const HALF_TOLERANCE: f32 = 5e-2;
+pub(in crate::cli) const HALF_TOLERANCE: f32 = 5e-2;
 
 /// Runs the model's known inputs on GPU and processor and compares the answers.
 ///

@@ -11,7 +11,7 @@ use super::view::Scene;
 use super::{Configured, Extent};
 use crate::cli::engine::EngineError;
 use crate::cli::engine::obtain::{Ready, obtain};
-use crate::cli::engine::verify::compare;
+use crate::cli::engine::verify::{HALF_TOLERANCE, compare};
 use crate::scoring::gpu::{Gpu, TensorRtScorer};
 use crate::scoring::{Model, ModelFiles, Scorer};
 
@@ -20,8 +20,6 @@ const PART: &str = "GPU";
 /// Largest difference of the logits of one picture, preprocessed and scored on GPU and processor,
 /// relative to 1 plus its size: the manifest's tolerance is for ready inputs.
 const TOLERANCE: f32 = 5e-3;
-/// The same of an engine in fp16 or TF32.
-const HALF_TOLERANCE: f32 = 5e-2;
 
 /// A model on a GPU, as configured.
 pub(super) struct Subject<'s> {
