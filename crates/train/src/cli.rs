@@ -7,5 +7,6 @@ pub(crate) mod evaluate;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod import;
+mod store;
 pub(crate) mod tables;
 pub(crate) mod train;

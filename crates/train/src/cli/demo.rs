@@ -10,6 +10,7 @@ use sonofuse_train::demo::{self, Place};
 use sonofuse_train::fit::Progress;
 
 use super::data::{census, ticker};
+use super::store::Store;
 
 /// Steps between two lines of progress.
 const EVERY: usize = 50;
@@ -21,15 +22,8 @@ pub(crate) struct Demo {
     /// Folder for model.onnx, model.toml and `MODEL_CARD.md`; made when missing.
     #[arg(long, required_unless_present = "data_only")]
     out: Option<PathBuf>,
-    /// Folder for simulated patients that were made before.
-    #[arg(long)]
-    cache: Option<PathBuf>,
-    /// Folder for checkpoints, metrics and the report; in the cache's folder when left out.
-    #[arg(long)]
-    work: Option<PathBuf>,
-    /// Threads that make patients.
-    #[arg(long, default_value_t = 2)]
-    threads: usize,
+    #[command(flatten)]
+    store: Store,
     /// Commit of this trainer, for the manifest.
     #[arg(long)]
     commit: Option<String>,
@@ -43,12 +37,12 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) fn run(self) -> Result<(), Box<dyn std::error::Error>> {
-        let cache = self.cache.clone().unwrap_or_else(cache::default_folder);
+        let [cache, work] = self.store.folders("demo");
         let Some(out) = self.out.as_ref().filter(|_| !self.data_only) else {
             return self.data(&cache);
         };
-        let work = self.work.clone().unwrap_or_else(|| cache.join("demo"));
-        let place = Place { cache: &cache, work: &work, threads: self.threads, scale: self.scale };
+        let place =
+            Place { cache: &cache, work: &work, threads: self.store.threads, scale: self.scale };
         let say = |line: &str| eprintln!("{line}");
         let (fitted, report) = demo::run(place, &say, &|stage, p| {
             if p.finished.is_some() || p.step % EVERY == 0 {
@@ -70,7 +64,7 @@ impl Demo {
         let mut parts = Vec::new();
         for cohort in [&cohorts.train, &cohorts.validation, &cohorts.test] {
             let tick = ticker(cohort.patients);
-            let (set, _) = cache::load_or_make(cohort, &input, cache, self.threads, tick)?;
+            let (set, _) = cache::load_or_make(cohort, &input, cache, self.store.threads, tick)?;
             eprintln!("{}: {}", cohort.name, census(&set.census));
             parts.push(card::Part::of(&cohort.name, &set.samples));
         }

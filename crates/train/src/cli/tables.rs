@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use sonofuse_train::data::cache;
 use sonofuse_train::tables::{self, Place, Scale, Table};
+
+use super::store::Store;
 
 /// Reruns the paper's Tables I, II, III, V and VI on simulated patients and writes them beside its
 /// numbers. A run that is stopped goes on cell by cell.
@@ -29,15 +30,8 @@ pub(crate) struct Tables {
     /// Begins no cell after this many minutes; a later run goes on.
     #[arg(long)]
     minutes: Option<f64>,
-    /// Folder for simulated patients that were made before.
-    #[arg(long)]
-    cache: Option<PathBuf>,
-    /// Folder for what was computed; in the cache's folder when left out.
-    #[arg(long)]
-    work: Option<PathBuf>,
-    /// Threads that make patients.
-    #[arg(long, default_value_t = 2)]
-    threads: usize,
+    #[command(flatten)]
+    store: Store,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -66,13 +60,12 @@ impl Tables {
             scale.run_folds = folds;
         }
         let wanted = if self.table.is_empty() { Table::ALL.to_vec() } else { self.table };
-        let cache = self.cache.unwrap_or_else(cache::default_folder);
-        let work = self.work.unwrap_or_else(|| cache.join("tables"));
+        let [cache, work] = self.store.folders("tables");
         let until = match self.minutes {
             Some(m) => Some(Instant::now() + Duration::try_from_secs_f64(60.0 * m)?),
             None => None,
         };
-        let place = Place { cache: &cache, work: &work, threads: self.threads, until };
+        let place = Place { cache: &cache, work: &work, threads: self.store.threads, until };
         let results = tables::run(&wanted, &scale, place, &|line| eprintln!("{line}"))?;
         tables::write(&wanted, &scale, &results, &self.out)?;
         println!("{} cells in {}", results.len(), self.out.display());

@@ -63,6 +63,13 @@ pub enum TablesError {
     },
 }
 
+impl TablesError {
+    /// Of a file that could not be written.
+    pub(super) fn write(path: impl Into<PathBuf>, problem: &impl ToString) -> Self {
+        Self::File { what: "write", path: path.into(), problem: problem.to_string() }
+    }
+}
+
 /// Where things lie, and how long to go on.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'p> {
@@ -277,16 +284,14 @@ fn read(path: &Path) -> Result<Kept, TablesError> {
 
 /// Writes beside and renames: a fold is there whole or not at all.
 fn write(path: &Path, kept: &Kept) -> Result<(), TablesError> {
-    let fail =
-        |problem: String| TablesError::File { what: "write", path: path.to_owned(), problem };
-    let bytes = serde_json::to_vec(kept).map_err(|e| fail(e.to_string()))?;
+    let bytes = serde_json::to_vec(kept).map_err(|e| TablesError::write(path, &e))?;
     let fresh = path.with_extension("part");
     let io = path
         .parent()
         .map_or(Ok(()), fs::create_dir_all)
         .and_then(|()| fs::write(&fresh, bytes))
         .and_then(|()| fs::rename(&fresh, path));
-    io.map_err(|e| fail(e.to_string()))
+    io.map_err(|e| TablesError::write(path, &e))
 }
 
 #[cfg(test)]

@@ -28,17 +28,9 @@ pub fn write(
 ) -> Result<(), TablesError> {
     let save = |name: &str, bytes: &[u8]| {
         let path = out.join(name);
-        fs::write(&path, bytes).map_err(|e| TablesError::File {
-            what: "write",
-            path,
-            problem: e.to_string(),
-        })
+        fs::write(&path, bytes).map_err(|e| TablesError::write(path, &e))
     };
-    fs::create_dir_all(out).map_err(|e| TablesError::File {
-        what: "write",
-        path: out.to_owned(),
-        problem: e.to_string(),
-    })?;
+    fs::create_dir_all(out).map_err(|e| TablesError::write(out, &e))?;
     save("tables.md", markdown(tables, scale, results).as_bytes())?;
     let json = serde_json::json!({ "notice": NOTICE, "simulated": true, "scale": scale, "cells": results });
     save("tables.json", format!("{json:#}\n").as_bytes())?;
@@ -64,11 +56,7 @@ pub fn write(
         let name = format!("table-{}", table.to_string().to_lowercase());
         bars(&title, "accuracy, %", &["paper", "rerun, simulated"], &rows)
             .write(out, &name)
-            .map_err(|e| TablesError::File {
-                what: "write",
-                path: out.join(name),
-                problem: e.to_string(),
-            })?;
+            .map_err(|e| TablesError::write(out.join(name), &e))?;
     }
     if tables.contains(&Table::Vi) {
         for &head in Head::ALL {
@@ -98,9 +86,9 @@ fn roc_of(head: Head, results: &[CellResult], out: &Path) -> Result<(), TablesEr
     let named: Vec<(&str, &[RocPoint])> =
         curves.iter().map(|(name, points)| (name.as_str(), points.as_slice())).collect();
     let name = format!("roc-{head}");
-    roc(&format!("Five methods, {head} (simulated patients)"), &named).write(out, &name).map_err(
-        |e| TablesError::File { what: "write", path: out.join(name), problem: e.to_string() },
-    )
+    roc(&format!("Five methods, {head} (simulated patients)"), &named)
+        .write(out, &name)
+        .map_err(|e| TablesError::write(out.join(name), &e))
 }
 
 fn markdown(tables: &[Table], scale: &Scale, results: &[CellResult]) -> String {
