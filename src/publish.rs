@@ -16,6 +16,9 @@ pub mod words;
 pub(crate) mod sample {
     //! Readings for the tests of this folder.
 
+    use std::collections::BTreeMap;
+
+    use sonofuse_core::layout::HardEnd;
     use sonofuse_core::reading::{Latency, ModelInfo, Outcome, Reading, Withheld};
 
     /// A scored reading of an untrained model.
@@ -31,9 +34,16 @@ pub(crate) mod sample {
             interval: Some([(score - 0.12).max(0.0), (score + 0.11).min(1.0)]),
             reason: None,
             detail: None,
+            detail_id: None,
+            detail_values: BTreeMap::new(),
+            place: 1,
             evidence: 5,
+            age_ms: Some(400),
+            settled: Some(true),
             frozen: false,
+            hard_end: Some(HardEnd::Red),
             palette_assumed: false,
+            operating_point: None,
             replaced: 0,
             layout: None,
             latency_ms: Latency { total: 41.3, ..Latency::default() },

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use gst::prelude::*;
 use sonofuse_core::frame::{Frame, FrameMeta};
+use sonofuse_core::words::Sentence;
 use tokio::sync::{oneshot, watch};
 
 use super::picture::{PictureError, Stream, accepted_caps};
@@ -48,7 +49,7 @@ pub(super) struct Seen {
     /// Width, height and format, once there was a picture.
     pub(super) stream: Option<(u32, u32, String)>,
     /// Why the picture shows no scanner.
-    pub(super) no_signal: Option<&'static str>,
+    pub(super) no_signal: Option<Sentence>,
 }
 
 /// A pipeline in `NULL`, and what its streaming thread sees once it plays.

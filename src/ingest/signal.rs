@@ -6,6 +6,7 @@
 
 use sonofuse_core::frame::Frame;
 use sonofuse_core::picture::no_signal;
+use sonofuse_core::words::Sentence;
 
 /// How often a picture is looked at.
 const EVERY_NS: u64 = 250_000_000;
@@ -17,12 +18,12 @@ const AGREE: u32 = 2;
 pub(super) struct SignalWatch {
     looked_ns: Option<u64>,
     lost_looks: u32,
-    verdict: Option<&'static str>,
+    verdict: Option<Sentence>,
 }
 
 impl SignalWatch {
     /// Looks at `frame` if it is time to; returns why there is no signal, or `None` while there is.
-    pub(super) fn observe(&mut self, frame: &Frame, now_ns: u64) -> Option<&'static str> {
+    pub(super) fn observe(&mut self, frame: &Frame, now_ns: u64) -> Option<Sentence> {
         let first = self.looked_ns.is_none();
         if self.looked_ns.is_some_and(|looked| now_ns.saturating_sub(looked) < EVERY_NS) {
             return self.verdict;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use gst::prelude::*;
+use sonofuse_core::words::Words;
 use tokio::sync::{oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, error, info, warn};
@@ -286,8 +287,10 @@ impl Supervisor {
         }
         self.publish(if quiet_ms > expect.stall_ms {
             SourceState::Stalled { quiet_ms }
-        } else if let Some(why) = device_lost.or(seen.no_signal) {
+        } else if let Some(why) = device_lost {
             SourceState::NoSignal { why: why.to_owned() }
+        } else if let Some(sentence) = seen.no_signal {
+            SourceState::NoSignal { why: Words::from(sentence).english() }
         } else {
             SourceState::Live { width: *width, height: *height, format: format.clone() }
         });

@@ -11,6 +11,7 @@ use sonofuse_core::layout::{Follower, NoDualView, PinnedLayout, ScreenLayout};
 use sonofuse_core::picture::{self, Freeze, Look};
 use sonofuse_core::preprocess::DualView;
 use sonofuse_core::reading::{Latency, Outcome, Reading, Withheld};
+use sonofuse_core::words::{Sentence, Words};
 
 use super::clock::{Clock, ms};
 use super::evidence::{News, Seen, hard_end};
@@ -182,7 +183,7 @@ impl Analyzer {
     pub fn without_frame(
         &mut self,
         reason: Withheld,
-        detail: impl Into<String>,
+        words: impl Into<Words>,
         clock: &impl Clock,
     ) -> Reading {
         if reason != Withheld::Stalled {
@@ -190,7 +191,7 @@ impl Analyzer {
         }
         let meta =
             FrameMeta { sequence: self.last_sequence, pts_ns: None, captured_ns: clock.now_ns() };
-        let verdict = Verdict::withheld(Refusal::new(reason, detail));
+        let verdict = Verdict::withheld(Refusal::new(reason, words));
         self.reading(meta, None, Latency::default(), verdict)
     }
 
@@ -200,8 +201,8 @@ impl Analyzer {
             self.forget();
         }
         let refusal = match picture::no_signal(frame) {
-            Some(card) => Refusal::new(Withheld::NoSignal, format!("the picture is {card}")),
-            None => Refusal::new(Withheld::NoDualView, why.to_string()),
+            Some(card) => Refusal::new(Withheld::NoSignal, card),
+            None => Refusal::new(Withheld::NoDualView, Sentence::from(why)),
         };
         Verdict::withheld(refusal)
     }
@@ -219,7 +220,8 @@ impl Analyzer {
             Ok(view) => view,
             Err(e) => {
                 self.reset();
-                return Verdict::withheld(Refusal::new(Withheld::NoDualView, e.to_string()));
+                let words = Sentence::BoxUnfit.with("words", e.to_string());
+                return Verdict::withheld(Refusal::new(Withheld::NoDualView, words));
             }
         };
         let bmode = Look::take(frame, &view.bmode_crop(), &mut self.row);
@@ -232,10 +234,7 @@ impl Analyzer {
         let verdict = |refusal| Verdict { refusal, layout: Some(*layout), frozen };
 
         if hard_end(layout).is_none() && self.settings.palette_unknown == PaletteUnknown::Withhold {
-            return verdict(Some(Refusal::new(
-                Withheld::PaletteUnknown,
-                "it cannot be told whether red or blue is hard: show the colour bar, or name the hard end in the preset",
-            )));
+            return verdict(Some(Refusal::new(Withheld::PaletteUnknown, Sentence::PaletteUnknown)));
         }
         if let Err(refusal) = self.settings.gate.judge(layout, &bmode, &map) {
             return verdict(Some(refusal));
@@ -294,7 +293,8 @@ impl Analyzer {
         // A still image and a frozen screen will never show a second elastogram.
         let enough = if self.still || frozen { 1 } else { need };
         (have < enough).then(|| {
-            Refusal::new(Withheld::WarmingUp, format!("{have} of {need} distinct elastograms seen"))
+            let words = Sentence::TooFewMaps.with("have", have).with("need", need);
+            Refusal::new(Withheld::WarmingUp, words)
         })
     }
 
@@ -310,7 +310,7 @@ impl Analyzer {
         if let Some(fault) = &self.fault
             && started_ns < fault.retry_at_ns
         {
-            return Err(Refusal::new(Withheld::EngineFault, fault.error.to_string()));
+            return Err(engine_fault(&fault.error));
         }
         let result = self.model.score_view(view, clock, latency);
         match result {
@@ -323,7 +323,7 @@ impl Analyzer {
             Err(NoScore::Fault(error)) => {
                 let wait_ns =
                     self.fault.as_ref().map_or(RETRY_NS, |f| (f.wait_ns * 2).min(RETRY_MAX_NS));
-                let refusal = Refusal::new(Withheld::EngineFault, error.to_string());
+                let refusal = engine_fault(&error);
                 self.fault = Some(Fault { error, retry_at_ns: clock.now_ns() + wait_ns, wait_ns });
                 Err(refusal)
             }
@@ -338,15 +338,17 @@ impl Analyzer {
         verdict: Verdict,
     ) -> Reading {
         let summary = if verdict.refusal.is_none() { self.window.summary() } else { None };
-        let (reason, mut detail) = match (verdict.refusal, &summary) {
-            (Some(refusal), _) => (Some(refusal.reason), Some(refusal.detail)),
+        let (reason, mut words) = match (verdict.refusal, &summary) {
+            (Some(refusal), _) => (Some(refusal.reason), Some(refusal.words)),
             (None, Some(_)) => (None, None),
             // Unreachable by construction; a reading without a reason would be worse than this one.
-            (None, None) => (Some(Withheld::WarmingUp), Some("no elastogram seen".to_owned())),
+            (None, None) => (Some(Withheld::WarmingUp), Some(Sentence::PlaceNotConfirmed.into())),
         };
         if reason.is_none() && !self.model.info().trained {
-            detail = Some("untrained model: the score means nothing".into());
+            words = Some(Sentence::UntrainedModel.into());
         }
+        let detail = words.as_ref().map(Words::english);
+        let hard_end = verdict.layout.as_ref().and_then(hard_end);
         let calibration = &self.model.manifest().calibration;
         Reading {
             source: self.source.clone(),
@@ -360,9 +362,16 @@ impl Analyzer {
                 .map(|s| [calibration.apply(s.low).get(), calibration.apply(s.high).get()]),
             reason,
             detail,
+            detail_id: words.as_ref().map(|w| w.sentence.id().into()),
+            detail_values: words.map(|w| w.values).unwrap_or_default(),
+            place: 0,
             evidence: self.window.evidence(),
+            age_ms: None,
+            settled: summary.map(|_| true),
             frozen: verdict.frozen,
-            palette_assumed: verdict.layout.is_some_and(|l| hard_end(&l).is_none()),
+            hard_end,
+            palette_assumed: verdict.layout.is_some() && hard_end.is_none(),
+            operating_point: self.model.manifest().threshold.map(Into::into),
             replaced: self.replaced,
             layout: verdict.layout,
             latency_ms: latency,
@@ -370,6 +379,10 @@ impl Analyzer {
             notice: NOTICE.into(),
         }
     }
+}
+
+fn engine_fault(error: &ScorerError) -> Refusal {
+    Refusal::new(Withheld::EngineFault, Sentence::EngineFault.with("words", error.to_string()))
 }
 
 #[cfg(test)]

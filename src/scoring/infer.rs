@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use sonofuse_core::frame::Frame;
 use sonofuse_core::reading::{Reading, Withheld};
+use sonofuse_core::words::{Sentence, Value, Words};
 use tokio::sync::watch;
 
 use super::analyzer::Analyzer;
@@ -132,7 +133,8 @@ impl<C: Clock> Turn<C> {
             );
             // Its state may be half changed.
             self.analyzer.reset();
-            self.analyzer.without_frame(Withheld::EngineFault, detail, &self.clock)
+            let words = Sentence::EngineFault.with("words", detail);
+            self.analyzer.without_frame(Withheld::EngineFault, words, &self.clock)
         })
     }
 
@@ -142,7 +144,7 @@ impl<C: Clock> Turn<C> {
         let changed = self.source_state.has_changed().unwrap_or(false);
         let state = self.source_state.borrow_and_update().clone();
         let now_ns = self.clock.now_ns();
-        let Some((reason, detail)) = absence(&state) else {
+        let Some((reason, words)) = absence(&state) else {
             if changed {
                 self.replaced_before = mailbox.replaced();
             }
@@ -153,29 +155,32 @@ impl<C: Clock> Turn<C> {
             return None;
         }
         self.said_ns = Some(now_ns);
-        Some(self.analyzer.without_frame(reason, detail, &self.clock))
+        Some(self.analyzer.without_frame(reason, words, &self.clock))
     }
 }
 
 /// Why there is no frame, in the reading's words; `None` while frames should be coming.
-fn absence(state: &SourceState) -> Option<(Withheld, String)> {
+fn absence(state: &SourceState) -> Option<(Withheld, Words)> {
+    let seconds = |ms: u64| Value::rounded(ms as f32 / 1000.0, 1);
     Some(match state {
         SourceState::Live { .. } => return None,
         SourceState::Connecting { attempt: 0 } => {
-            (Withheld::WarmingUp, "waiting for the source's first frame".into())
+            (Withheld::WarmingUp, Sentence::WaitingForFirstPicture.into())
         }
         SourceState::Connecting { attempt } => {
-            (Withheld::NoSignal, format!("connecting to the source again, attempt {attempt}"))
+            (Withheld::NoSignal, Sentence::ConnectingAgain.with("attempt", *attempt))
         }
-        SourceState::NoSignal { why } => (Withheld::NoSignal, why.clone()),
+        SourceState::NoSignal { why } => {
+            (Withheld::NoSignal, Sentence::SourceSays.with("words", why.clone()))
+        }
         SourceState::Stalled { quiet_ms } => {
-            (Withheld::Stalled, format!("no frame for {:.1} s", *quiet_ms as f64 / 1000.0))
+            (Withheld::Stalled, Sentence::NoPictureFor.with("seconds", seconds(*quiet_ms)))
         }
         SourceState::Lost { why, retry_ms } => (
             Withheld::NoSignal,
-            format!("{why}; trying again in {:.1} s", *retry_ms as f64 / 1000.0),
+            Sentence::SourceLost.with("words", why.clone()).with("retry_s", seconds(*retry_ms)),
         ),
-        SourceState::Ended => (Withheld::NoSignal, "the source has ended".into()),
+        SourceState::Ended => (Withheld::NoSignal, Sentence::SourceEnded.into()),
     })
 }
 

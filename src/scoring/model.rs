@@ -6,6 +6,7 @@ use sonofuse_core::gate::{Refusal, in_distribution, statistics_in_distribution};
 use sonofuse_core::manifest::Manifest;
 use sonofuse_core::preprocess::{DualView, FusionInput, PreprocessError, Preprocessor};
 use sonofuse_core::reading::{Latency, ModelInfo, Withheld};
+use sonofuse_core::words::Sentence;
 
 use super::clock::{Clock, ms};
 use super::scorer::{Scorer, ScorerError, ViewScore, unwound};
@@ -27,7 +28,10 @@ impl From<Refusal> for NoScore {
 
 impl From<PreprocessError> for NoScore {
     fn from(error: PreprocessError) -> Self {
-        Self::Refused(Refusal::new(Withheld::BoxTooSmall, error.to_string()))
+        Self::Refused(Refusal::new(
+            Withheld::BoxTooSmall,
+            Sentence::BoxUnfit.with("words", error.to_string()),
+        ))
     }
 }
 

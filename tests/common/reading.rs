@@ -1,5 +1,8 @@
 //! A scored reading to start from; a test writes over what it is about.
 
+use std::collections::BTreeMap;
+
+use sonofuse_core::layout::HardEnd;
 use sonofuse_core::reading::{Latency, ModelInfo, Outcome, Reading};
 
 /// A live reading of 63 % over four elastograms, without a layout.
@@ -15,9 +18,16 @@ pub(crate) fn scored(captured_ns: u64) -> Reading {
         interval: Some([0.5, 0.7]),
         reason: None,
         detail: None,
+        detail_id: None,
+        detail_values: BTreeMap::new(),
+        place: 1,
         evidence: 4,
+        age_ms: Some(400),
+        settled: Some(true),
         frozen: false,
+        hard_end: Some(HardEnd::Red),
         palette_assumed: false,
+        operating_point: None,
         replaced: 0,
         layout: None,
         latency_ms: Latency::default(),

@@ -9,6 +9,7 @@ use crate::manifest::OutOfDistribution;
 use crate::picture::{Change, Look};
 use crate::preprocess::FusionInput;
 use crate::reading::Withheld;
+use crate::words::{Sentence, Value, Words};
 
 /// Limits of the gate: `[scoring.gate]` in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,13 +41,13 @@ pub struct Refusal {
     /// The reason in the reading.
     pub reason: Withheld,
     /// What was seen and what the limit is.
-    pub detail: String,
+    pub words: Words,
 }
 
 impl Refusal {
     /// Joins a reason and its words.
-    pub fn new(reason: Withheld, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
+    pub fn new(reason: Withheld, words: impl Into<Words>) -> Self {
+        Self { reason, words: words.into() }
     }
 }
 
@@ -81,37 +82,35 @@ impl Limits {
         bmode: &Look,
         elastogram: &Look,
     ) -> Result<(), Refusal> {
-        for (name, r) in [("colour", layout.elastogram_box), ("B-mode", layout.bmode_box)] {
+        for (sentence, r) in [
+            (Sentence::ColourBoxTooSmall, layout.elastogram_box),
+            (Sentence::BmodeBoxTooSmall, layout.bmode_box),
+        ] {
             let side = r.width().min(r.height());
             if side < self.min_box_px {
                 return Err(Refusal::new(
                     Withheld::BoxTooSmall,
-                    format!(
-                        "the {name} box is {}×{} px, its shorter side must have {} px: enlarge the box or capture at a higher resolution",
-                        r.width(),
-                        r.height(),
-                        self.min_box_px
-                    ),
+                    sentence
+                        .with("width_px", r.width())
+                        .with("height_px", r.height())
+                        .with("need_px", self.min_box_px),
                 ));
             }
         }
         if elastogram.coloured < self.min_coloured {
             return Err(Refusal::new(
                 Withheld::EmptyElastogram,
-                format!(
-                    "{:.0} % of the colour box carries stiffness, {:.0} % are needed",
-                    100.0 * elastogram.coloured,
-                    100.0 * self.min_coloured
-                ),
+                Sentence::ElastogramEmpty
+                    .with("have_percent", Value::rounded(100.0 * elastogram.coloured, 0))
+                    .with("need_percent", Value::rounded(100.0 * self.min_coloured, 0)),
             ));
         }
         if bmode.texture < self.min_texture {
             return Err(Refusal::new(
                 Withheld::OutOfFocus,
-                format!(
-                    "the B-mode box has a texture of {:.1} code values, {:.1} are needed: check focus, gain and contact",
-                    bmode.texture, self.min_texture
-                ),
+                Sentence::BmodeFlat
+                    .with("have", Value::rounded(bmode.texture, 3))
+                    .with("need", Value::rounded(self.min_texture, 3)),
             ));
         }
         Ok(())
@@ -125,10 +124,9 @@ impl Limits {
         if change.mean > self.max_map_change {
             return Err(Refusal::new(
                 Withheld::UnstableElastogram,
-                format!(
-                    "the stiffness map changed by {:.0} code values from one update to the next, at most {:.0} are accepted: hold the probe still",
-                    change.mean, self.max_map_change
-                ),
+                Sentence::ElastogramUnstable
+                    .with("have_percent", Value::rounded(change.mean, 1))
+                    .with("most_percent", Value::rounded(self.max_map_change, 1)),
             ));
         }
         Ok(())
@@ -156,18 +154,31 @@ pub fn statistics_in_distribution(
     ranges: &OutOfDistribution,
     [bmode, elastogram]: &InputStatistics,
 ) -> Result<(), Refusal> {
-    for (name, statistics, mean, std) in [
-        ("B-mode", bmode, &ranges.bmode_mean, &ranges.bmode_std),
-        ("elastogram", elastogram, &ranges.elastogram_mean, &ranges.elastogram_std),
+    for (sentences, statistics, mean, std) in [
+        (
+            [Sentence::BmodeMeanUnfamiliar, Sentence::BmodeSpreadUnfamiliar],
+            bmode,
+            &ranges.bmode_mean,
+            &ranges.bmode_std,
+        ),
+        (
+            [Sentence::ElastogramMeanUnfamiliar, Sentence::ElastogramSpreadUnfamiliar],
+            elastogram,
+            &ranges.elastogram_mean,
+            &ranges.elastogram_std,
+        ),
     ] {
         for (channel, ((&[m, s], mean), std)) in statistics.iter().zip(mean).zip(std).enumerate() {
-            for (what, value, [low, high]) in [("mean", m, mean), ("spread", s, std)] {
+            let [of_mean, of_spread] = sentences;
+            for (sentence, value, [low, high]) in [(of_mean, m, mean), (of_spread, s, std)] {
                 if !(*low..=*high).contains(&value) {
                     return Err(Refusal::new(
                         Withheld::OutOfDistribution,
-                        format!(
-                            "the {what} of {name} channel {channel} is {value:.3}, the model was trained on {low:.3} to {high:.3}"
-                        ),
+                        sentence
+                            .with("channel", channel as u32)
+                            .with("have", Value::rounded(value, 3))
+                            .with("low", Value::rounded(*low, 3))
+                            .with("high", Value::rounded(*high, 3)),
                     ));
                 }
             }
@@ -231,7 +242,8 @@ mod tests {
         ranges.elastogram_std[1] = [5.0, 6.0];
         let refusal = in_distribution(&ranges, &input).unwrap_err();
         assert_eq!(refusal.reason, Withheld::OutOfDistribution);
-        assert!(refusal.detail.contains("elastogram channel 1"), "{}", refusal.detail);
+        let words = refusal.words.english();
+        assert!(words.contains("elastogram channel 1"), "{words}");
     }
 
     #[test]

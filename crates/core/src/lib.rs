@@ -16,6 +16,7 @@ pub mod picture;
 pub mod preprocess;
 pub mod reading;
 pub mod region;
+pub mod words;
 
 /// Said by every output that leaves sonofuse.
 pub const NOTICE: &str = "research use only, not a medical device";

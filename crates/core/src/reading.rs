@@ -2,9 +2,13 @@
 //!
 //! The serialised form is the published contract: names may be added, none may change.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
-use crate::layout::ScreenLayout;
+use crate::layout::{HardEnd, ScreenLayout};
+use crate::manifest::Threshold;
+use crate::words::Values;
 
 /// Why there is no score. Absence of a score is a published value: nobody has to guess from silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -79,6 +83,24 @@ pub struct ModelInfo {
     pub trained: bool,
 }
 
+/// The cut that the model's manifest states, and what was measured of it on the model's own test set.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OperatingPoint {
+    /// At or above: malignant, by the manifest. 0..=1.
+    pub malignancy: f32,
+    /// Sensitivity at the cut, 0..=1; null where the manifest does not say.
+    pub sensitivity: Option<f32>,
+    /// Specificity at the cut, 0..=1; null where the manifest does not say.
+    pub specificity: Option<f32>,
+}
+
+impl From<Threshold> for OperatingPoint {
+    fn from(threshold: Threshold) -> Self {
+        let Threshold { malignancy, sensitivity, specificity } = threshold;
+        Self { malignancy, sensitivity, specificity }
+    }
+}
+
 /// Time spent on a frame, by stage, in milliseconds. A stage that did not run is absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -122,13 +144,36 @@ pub struct Reading {
     /// The reason in words, with what was seen.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub detail: Option<String>,
+    /// The reason as an identifier (`core::words::Sentence`), to be said in another language.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub detail_id: Option<Cow<'static, str>>,
+    /// What fills the sentence's gaps.
+    #[serde(skip_serializing_if = "Values::is_empty", default)]
+    pub detail_values: Values,
+    /// Number of the place that the score rests on: counts up whenever the evidence starts anew
+    /// (another nodule, plane, patient or palette).
+    #[serde(default)]
+    pub place: u64,
     /// Number of distinct elastograms behind the score.
     pub evidence: u32,
+    /// Age of the newest elastogram behind the score, ms of the source's time; null without one.
+    #[serde(default)]
+    pub age_ms: Option<u64>,
+    /// False while an elastogram behind the score had not settled when it was taken (strain at video
+    /// rate); null without a score.
+    #[serde(default)]
+    pub settled: Option<bool>,
     /// The screen is frozen: the score is that of the frozen picture.
     pub frozen: bool,
+    /// Which end of the palette is hard: of the picture, or as the preset says; null when unknown.
+    #[serde(default)]
+    pub hard_end: Option<HardEnd>,
     /// Which palette end is hard could not be told; the score assumes red.
     #[serde(default)]
     pub palette_assumed: bool,
+    /// The model's stated cut; null where its manifest has none.
+    #[serde(default)]
+    pub operating_point: Option<OperatingPoint>,
     /// Frames replaced by newer ones before they were looked at, since the source went live.
     #[serde(default)]
     pub replaced: u64,

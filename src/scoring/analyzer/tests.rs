@@ -297,7 +297,11 @@ fn without_a_frame_the_reason_is_published_and_only_a_stall_keeps_the_evidence()
         let mut bench = Bench::new();
         bench.examine(4);
         let now = bench.now_ns.get();
-        let reading = bench.analyzer.without_frame(reason, "the cable is out", &|| now);
+        let reading = bench.analyzer.without_frame(
+            reason,
+            Sentence::SourceSays.with("words", "the cable is out"),
+            &|| now,
+        );
         assert_eq!((reading.reason, reading.evidence), (Some(reason), kept));
         assert_eq!((reading.outcome, reading.malignancy), (Outcome::Withheld, None));
         assert_eq!((reading.captured_ns, reading.size), (now, None));

@@ -75,7 +75,7 @@ fn a_devices_statistics_pass_the_gate_that_the_processors_input_passes() {
     match score(Ok(answer(Some(strange))), true).0 {
         Err(NoScore::Refused(refusal)) => {
             assert_eq!(refusal.reason, Withheld::OutOfDistribution);
-            assert!(refusal.detail.contains("elastogram"), "{refusal:?}");
+            assert!(refusal.words.english().contains("elastogram"), "{refusal:?}");
         }
         other => panic!("{other:?}"),
     }

@@ -2,6 +2,7 @@
 //! blue, colour bars, snow, or a card with a line of text.
 
 use crate::frame::Frame;
+use crate::words::Sentence;
 
 /// Samples along each side.
 const COLUMNS: u32 = 64;
@@ -10,14 +11,12 @@ const LINES: u32 = 36;
 /// Largest distance per channel at which two samples are the same colour, in code values.
 const SAME: u8 = 12;
 
-const BLUE: &str = "a blue picture";
-
 type Samples = [[[u8; 3]; COLUMNS as usize]; LINES as usize];
 
 /// Says why the picture is no scanner's, or `None` when it may be one.
 ///
 /// Looks at 64 × 36 pixels, so that it may be asked at every frame.
-pub fn no_signal(frame: &Frame) -> Option<&'static str> {
+pub fn no_signal(frame: &Frame) -> Option<Sentence> {
     let (samples, neighbours) = sample(frame);
     let all = || samples.iter().flatten();
     let (mut low, mut high) = ([255u8; 3], [0u8; 3]);
@@ -35,15 +34,15 @@ pub fn no_signal(frame: &Frame) -> Option<&'static str> {
         return Some(colour_name(common));
     }
     // A card's caption or logo may be large; no scanner's screen is mostly one flat blue.
-    if same * 100 >= count * 80 && colour_name(common) == BLUE {
-        return Some(BLUE);
+    if same * 100 >= count * 80 && colour_name(common) == Sentence::PictureBlue {
+        return Some(Sentence::PictureBlue);
     }
     if is_bars(&samples) {
-        return Some("a colour-bar test card");
+        return Some(Sentence::PictureTestCard);
     }
     let spread = (0..3).map(|c| high[c] - low[c]).max().unwrap_or(0);
     if spread > 100 && is_snow(&samples, &neighbours) {
-        return Some("snow: the grabber sees no synchronisation");
+        return Some(Sentence::PictureSnow);
     }
     None
 }
@@ -85,16 +84,14 @@ fn most_common<'a>(pixels: impl Iterator<Item = &'a [u8; 3]>) -> [u8; 3] {
     sum.map(|s| (s / n.max(1)) as u8)
 }
 
-fn colour_name(c: [u8; 3]) -> &'static str {
+fn colour_name(c: [u8; 3]) -> Sentence {
     let [r, g, b] = c;
     if r.max(g).max(b) < 32 {
-        "a black picture"
+        Sentence::PictureBlack
     } else if b > 80 && b > r.saturating_add(50) && b > g.saturating_add(30) {
-        BLUE
-    } else if r.max(g).max(b) - r.min(g).min(b) < 24 {
-        "a uniform grey or white picture"
+        Sentence::PictureBlue
     } else {
-        "a picture of one colour"
+        Sentence::PictureOneColour
     }
 }
 

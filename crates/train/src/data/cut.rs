@@ -92,7 +92,7 @@ impl Cutter {
         let map = Look::take(frame, &view.elastogram_crop(), &mut self.row);
         self.gate
             .judge(&layout, &bmode, &map)
-            .map_err(|r| Refused::Gate(format!("{:?}", r.reason), r.detail))?;
+            .map_err(|r| Refused::Gate(format!("{:?}", r.reason), r.words.english()))?;
         Ok(self.preprocessor.run(&view)?.clone())
     }
 }

@@ -1,0 +1,352 @@
+//! Sentences for people, as an identifier with values: what was seen is said once, here, and put into
+//! a language at the edge.
+//!
+//! A sentence travels as [`Words`]: which one ([`Sentence`]) and what fills its gaps ([`Value`]). A
+//! [`Language`] is a plain TOML file of one line a sentence (`words/en.toml`); another language is
+//! another file. Pure; nothing is allocated before a sentence has a value.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::layout::NoDualView;
+
+/// Declares the sentences: their identifiers and the names of the values that fill them.
+macro_rules! sentences {
+    ($($(#[$doc:meta])* $name:ident = $id:literal [$($value:literal),*];)*) => {
+        /// What can be said. Identifiers are published in readings: they may be added, none may change.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Sentence { $($(#[$doc])* $name,)* }
+
+        impl Sentence {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The identifier in readings and language files.
+            pub const fn id(self) -> &'static str {
+                match self { $(Self::$name => $id,)* }
+            }
+
+            /// Names of the values that it is said with.
+            pub const fn values(self) -> &'static [&'static str] {
+                match self { $(Self::$name => &[$($value),*],)* }
+            }
+        }
+    };
+}
+
+sentences! {
+    /// Too few distinct elastograms for a score.
+    TooFewMaps = "too-few-maps" ["have", "need"];
+    /// The picture shows another place than the evidence, or it is not known yet that it is the same.
+    PlaceNotConfirmed = "place-not-confirmed" [];
+    /// The map on the screen was made before the picture under it changed.
+    MapOfAnotherPlace = "map-of-another-place" [];
+    /// The decoder says that the picture is damaged.
+    PictureDamaged = "picture-damaged" [];
+    /// Not one bit of the picture changed for long.
+    FrozenOrRepeated = "frozen-or-repeated" ["seconds"];
+    /// The model is a stand-in.
+    UntrainedModel = "untrained-model" [];
+    /// The picture is black.
+    PictureBlack = "picture-black" [];
+    /// The picture is blue.
+    PictureBlue = "picture-blue" [];
+    /// The picture has one colour.
+    PictureOneColour = "picture-one-colour" [];
+    /// The picture is a colour-bar test card.
+    PictureTestCard = "picture-test-card" [];
+    /// The picture is snow.
+    PictureSnow = "picture-snow" [];
+    /// The picture is smaller than any view.
+    PictureTooSmall = "picture-too-small" [];
+    /// The picture is blank.
+    PictureBlank = "picture-blank" [];
+    /// Nothing is coloured like a map.
+    NoColourBox = "no-colour-box" [];
+    /// The colour is not a stiffness map.
+    NotElastogram = "not-elastogram" [];
+    /// The same anatomy without colour is not there.
+    NoTwin = "no-twin" [];
+    /// The preset's regions do not fit.
+    PinsDoNotFit = "pins-do-not-fit" [];
+    /// The palette's direction cannot be told.
+    PaletteUnknown = "palette-unknown" [];
+    /// The colour box is too small.
+    ColourBoxTooSmall = "colour-box-too-small" ["width_px", "height_px", "need_px"];
+    /// The B-mode box is too small.
+    BmodeBoxTooSmall = "bmode-box-too-small" ["width_px", "height_px", "need_px"];
+    /// The model cannot take a box of this shape.
+    BoxUnfit = "box-unfit" ["words"];
+    /// Too little of the colour box carries stiffness.
+    ElastogramEmpty = "elastogram-empty" ["have_percent", "need_percent"];
+    /// The B-mode has no texture.
+    BmodeFlat = "bmode-flat" ["have", "need"];
+    /// The map changed too much.
+    ElastogramUnstable = "elastogram-unstable" ["have_percent", "most_percent"];
+    /// A mean of the B-mode input is unlike the training set's.
+    BmodeMeanUnfamiliar = "bmode-mean-unfamiliar" ["channel", "have", "low", "high"];
+    /// A spread of the B-mode input is unlike the training set's.
+    BmodeSpreadUnfamiliar = "bmode-spread-unfamiliar" ["channel", "have", "low", "high"];
+    /// A mean of the elastogram input is unlike the training set's.
+    ElastogramMeanUnfamiliar = "elastogram-mean-unfamiliar" ["channel", "have", "low", "high"];
+    /// A spread of the elastogram input is unlike the training set's.
+    ElastogramSpreadUnfamiliar = "elastogram-spread-unfamiliar" ["channel", "have", "low", "high"];
+    /// The network or what runs it failed.
+    EngineFault = "engine-fault" ["words"];
+    /// No picture has come yet.
+    WaitingForFirstPicture = "waiting-for-first-picture" [];
+    /// The source is being connected to again.
+    ConnectingAgain = "connecting-again" ["attempt"];
+    /// What the device or GStreamer says.
+    SourceSays = "source-says" ["words"];
+    /// The source was lost and is tried again.
+    SourceLost = "source-lost" ["words", "retry_s"];
+    /// The source is silent.
+    NoPictureFor = "no-picture-for" ["seconds"];
+    /// The source came to its end.
+    SourceEnded = "source-ended" [];
+}
+
+/// What fills a gap of a sentence: a number, or words that nobody can translate (a device's, a
+/// library's).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// A number, rounded to what is worth saying.
+    Number(f64),
+    /// A text as it came.
+    Text(String),
+}
+
+impl Value {
+    /// A number with so many decimals.
+    pub fn rounded(value: f32, decimals: i32) -> Self {
+        let scale = 10f64.powi(decimals);
+        Self::Number((f64::from(value) * scale).round() / scale)
+    }
+}
+
+impl From<u32> for Value {
+    fn from(value: u32) -> Self {
+        Self::Number(value.into())
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+/// The values of a sentence by name, as readings carry them.
+pub type Values = BTreeMap<Cow<'static, str>, Value>;
+
+/// A sentence with what fills it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Words {
+    /// Which one.
+    pub sentence: Sentence,
+    /// Its values by name.
+    pub values: Values,
+}
+
+impl From<NoDualView> for Sentence {
+    fn from(why: NoDualView) -> Self {
+        match why {
+            NoDualView::TooSmall => Self::PictureTooSmall,
+            NoDualView::Blank => Self::PictureBlank,
+            NoDualView::NoColourBox => Self::NoColourBox,
+            NoDualView::NotElastogram => Self::NotElastogram,
+            NoDualView::NoTwin => Self::NoTwin,
+            NoDualView::PinsDoNotFit => Self::PinsDoNotFit,
+        }
+    }
+}
+
+impl From<Sentence> for Words {
+    fn from(sentence: Sentence) -> Self {
+        Self { sentence, values: Values::new() }
+    }
+}
+
+impl Sentence {
+    /// Says it with a first value.
+    pub fn with(self, name: &'static str, value: impl Into<Value>) -> Words {
+        Words::from(self).with(name, value)
+    }
+}
+
+impl Words {
+    /// Adds a value.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        debug_assert!(self.sentence.values().contains(&name), "{} {name}", self.sentence.id());
+        self.values.insert(Cow::Borrowed(name), value.into());
+        self
+    }
+
+    /// The English sentence.
+    pub fn english(&self) -> String {
+        Language::english().say(self.sentence.id(), &self.values)
+    }
+}
+
+/// Why a language file cannot be used.
+#[derive(Debug, Error)]
+pub enum LanguageError {
+    /// Not a TOML table of texts.
+    #[error("the language file cannot be read: {0}")]
+    Syntax(#[from] Box<toml::de::Error>),
+    /// A sentence without a text.
+    #[error("the language file has no text for `{0}`")]
+    Missing(&'static str),
+    /// A text for something that nobody says.
+    #[error("the language file says `{0}`, which is no sentence of this version")]
+    Unknown(String),
+    /// A text that leaves a value out, or asks for one that is not there.
+    #[error("the language file's text for `{id}` must hold {{{}}}, and nothing else in braces", values.join("}, {"))]
+    Gaps {
+        /// The sentence.
+        id: &'static str,
+        /// What it is said with.
+        values: &'static [&'static str],
+    },
+}
+
+/// The sentences in one language.
+#[derive(Clone, Debug)]
+pub struct Language {
+    texts: BTreeMap<String, String>,
+}
+
+impl Language {
+    /// Reads a language file: `identifier = "text with {value}"`, one for every [`Sentence`].
+    ///
+    /// # Errors
+    /// [`LanguageError`] with the first sentence that is missing, unknown or has other gaps.
+    pub fn parse(text: &str) -> Result<Self, LanguageError> {
+        let texts: BTreeMap<String, String> = toml::from_str(text).map_err(Box::new)?;
+        for &sentence in Sentence::ALL {
+            let id = sentence.id();
+            let text = texts.get(id).ok_or(LanguageError::Missing(id))?;
+            let mut found: Vec<&str> = gaps(text).collect();
+            let mut wanted = sentence.values().to_vec();
+            found.sort_unstable();
+            found.dedup();
+            wanted.sort_unstable();
+            if found != wanted {
+                return Err(LanguageError::Gaps { id, values: sentence.values() });
+            }
+        }
+        let known = |id: &String| Sentence::ALL.iter().any(|s| s.id() == id);
+        match texts.keys().find(|id| !known(id)) {
+            Some(id) => Err(LanguageError::Unknown(id.clone())),
+            None => Ok(Self { texts }),
+        }
+    }
+
+    /// The language that is built in.
+    pub fn english() -> &'static Self {
+        static ENGLISH: OnceLock<Language> = OnceLock::new();
+        // A test holds that the file is complete; without it the identifiers are said.
+        ENGLISH.get_or_init(|| {
+            Self::parse(include_str!("words/en.toml"))
+                .unwrap_or_else(|_| Self { texts: BTreeMap::new() })
+        })
+    }
+
+    /// Fills the text of `id`; what this version does not know is said as it came.
+    pub fn say(&self, id: &str, values: &Values) -> String {
+        let Some(mut text) = self.texts.get(id).map(String::as_str) else {
+            return id.to_owned();
+        };
+        let mut said = String::with_capacity(text.len() + 16);
+        while let Some((before, name, after)) = gap(text) {
+            said.push_str(before);
+            match values.get(name) {
+                // Writing to a String cannot fail.
+                Some(Value::Number(number)) => drop(write!(said, "{number}")),
+                Some(Value::Text(words)) => said.push_str(words),
+                None => said.push('?'),
+            }
+            text = after;
+        }
+        said.push_str(text);
+        said
+    }
+}
+
+/// The first gap of a text: what stands before, its name, what follows.
+fn gap(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once('{')?;
+    let (name, after) = rest.split_once('}')?;
+    Some((before, name, after))
+}
+
+fn gaps(mut text: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let (_, name, after) = gap(text)?;
+        text = after;
+        Some(name)
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn english_has_every_sentence_with_its_gaps() {
+        Language::parse(include_str!("words/en.toml")).unwrap();
+    }
+
+    #[test]
+    fn identifiers_are_unique_and_kebab_case() {
+        let mut ids: Vec<_> = Sentence::ALL.iter().map(|s| s.id()).collect();
+        assert!(
+            ids.iter().all(|id| id.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')),
+            "{ids:?}"
+        );
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), Sentence::ALL.len());
+    }
+
+    #[test]
+    fn a_sentence_is_said_with_its_values() {
+        let words = Sentence::TooFewMaps.with("have", 1).with("need", 3);
+        assert_eq!(words.english(), "1 of 3 distinct elastograms seen");
+        let json = serde_json::to_string(&words.values).unwrap();
+        assert_eq!(json, r#"{"have":1.0,"need":3.0}"#);
+    }
+
+    #[test]
+    fn a_file_that_is_not_complete_is_refused_by_the_sentence() {
+        let english = include_str!("words/en.toml");
+        let without: String = english
+            .lines()
+            .filter(|l| !l.starts_with("no-twin"))
+            .map(|l| format!("{l}\n"))
+            .collect();
+        let wrong = english.replace("{have} of {need}", "{have} of {hvae}");
+        let more = format!("{english}\nhello = \"world\"\n");
+        for (text, names) in
+            [(without.as_str(), "no-twin"), (&wrong, "too-few-maps"), (&more, "hello")]
+        {
+            let error = Language::parse(text).unwrap_err().to_string();
+            assert!(error.contains(names), "{error}");
+        }
+    }
+}
