@@ -80,35 +80,45 @@ impl Window {
         self.entries.len() as u32
     }
 
-    /// The median with its interval; `None` without evidence.
-    ///
-    /// From 6 logits on the interval is the distribution-free one of the median: order statistics
-    /// `x₍ₖ₎` and `x₍ₙ₊₁₋ₖ₎` with the largest k for which `1 − 2·P(Bin(n, ½) < k) ≥ 0.95` (David &
-    /// Nagaraja, *Order Statistics*, 3rd ed., §7.1). Fewer cannot reach 95 %, so that the spread that
-    /// the model showed on validation patients is used: `median ± 1.96 · c · sd / √n`, c = √(π/2) for
-    /// the median's efficiency (1 up to n = 2, where the median is the mean), and never less than
-    /// the logits' own range.
+    /// The median with its interval, as [`summarise`] tells it; `None` without evidence.
     pub fn summary(&mut self) -> Option<Summary> {
-        let n = self.entries.len();
-        self.sorted.clear();
-        self.sorted.extend(self.entries.iter().map(|(_, z)| z.get()));
-        self.sorted.sort_unstable_by(f32::total_cmp);
-        let (first, last) = (*self.sorted.first()?, *self.sorted.last()?);
-        let median = f32::midpoint(self.sorted[(n - 1) / 2], self.sorted[n / 2]);
-        let (low, high) = if let Some(k) = rank(n) {
-            (self.sorted[k - 1], self.sorted[n - k])
-        } else {
-            let c = if n <= 2 { 1.0 } else { (std::f32::consts::PI / 2.0).sqrt() };
-            let half = Z * c * self.logit_sd / (n as f32).sqrt();
-            (first.min(median - half), last.max(median + half))
-        };
-        Some(Summary {
-            median: Logit::new(median)?,
-            low: Logit::new(low.max(f32::MIN))?,
-            high: Logit::new(high.min(f32::MAX))?,
-            evidence: n as u32,
-        })
+        summarise(self.entries.iter().map(|(_, z)| *z), self.logit_sd, &mut self.sorted)
     }
+}
+
+/// The median of logits with its interval; `None` without any. `logit_sd` is the model's spread of the
+/// logit between elastograms of one nodule, `sorted` a buffer that the caller keeps.
+///
+/// From 6 logits on the interval is the distribution-free one of the median: order statistics
+/// `x₍ₖ₎` and `x₍ₙ₊₁₋ₖ₎` with the largest k for which `1 − 2·P(Bin(n, ½) < k) ≥ 0.95` (David &
+/// Nagaraja, *Order Statistics*, 3rd ed., §7.1). Fewer cannot reach 95 %, so that the spread that
+/// the model showed on validation patients is used: `median ± 1.96 · c · sd / √n`, c = √(π/2) for
+/// the median's efficiency (1 up to n = 2, where the median is the mean), and never less than
+/// the logits' own range.
+pub fn summarise(
+    logits: impl Iterator<Item = Logit>,
+    logit_sd: f32,
+    sorted: &mut Vec<f32>,
+) -> Option<Summary> {
+    sorted.clear();
+    sorted.extend(logits.map(Logit::get));
+    sorted.sort_unstable_by(f32::total_cmp);
+    let n = sorted.len();
+    let (first, last) = (*sorted.first()?, *sorted.last()?);
+    let median = f32::midpoint(sorted[(n - 1) / 2], sorted[n / 2]);
+    let (low, high) = if let Some(k) = rank(n) {
+        (sorted[k - 1], sorted[n - k])
+    } else {
+        let c = if n <= 2 { 1.0 } else { (std::f32::consts::PI / 2.0).sqrt() };
+        let half = Z * c * logit_sd / (n as f32).sqrt();
+        (first.min(median - half), last.max(median + half))
+    };
+    Some(Summary {
+        median: Logit::new(median)?,
+        low: Logit::new(low.max(f32::MIN))?,
+        high: Logit::new(high.min(f32::MAX))?,
+        evidence: n as u32,
+    })
 }
 
 /// Largest k, from 1, for which the k-th smallest and the k-th largest of `n` values hold the median

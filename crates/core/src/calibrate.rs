@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct Logit(f32);
 
 impl Logit {
+    /// Even odds.
+    pub(crate) const ZERO: Self = Self(0.0);
+
     /// Takes a finite value; `None` for NaN and infinities, which are a fault and never a score.
     pub fn new(value: f32) -> Option<Self> {
         value.is_finite().then_some(Self(value))

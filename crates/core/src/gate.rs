@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::layout::ScreenLayout;
 use crate::manifest::OutOfDistribution;
-use crate::picture::{Change, Look};
+use crate::picture::{Look, MapChange};
 use crate::preprocess::FusionInput;
 use crate::reading::Withheld;
 use crate::words::{Sentence, Value, Words};
@@ -21,17 +21,17 @@ pub struct Limits {
     /// Part of the box that must carry colour, 0..=1. Scanners leave holes where the shear wave gave
     /// no signal.
     pub min_coloured: f32,
-    /// Mean colour change between two successive maps of one place, at most, in code values 0..=255.
-    /// Above, the map has not settled.
+    /// Mean colour change between two successive maps of one place, at most, as a share of the maps'
+    /// own chroma, above 0 and at most 2. Above, the tissue has not settled, or it is another.
     pub max_map_change: f32,
     /// Mean brightness difference between B-mode neighbours one hundredth of the box apart, at
-    /// least, in code values. Below, the box is blurred or holds no echoes.
+    /// least, as a share of the box's brightness. Below, the box is blurred or holds no echoes.
     pub min_texture: f32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { min_box_px: 40, min_coloured: 0.30, max_map_change: 24.0, min_texture: 1.2 }
+        Self { min_box_px: 40, min_coloured: 0.30, max_map_change: 0.5, min_texture: 0.02 }
     }
 }
 
@@ -60,14 +60,17 @@ impl Limits {
         if !(0.0..=1.0).contains(&self.min_coloured) {
             return Err(format!("min-coloured is {}: it must be 0 to 1", self.min_coloured));
         }
-        if !(self.max_map_change > 0.0 && self.max_map_change <= 255.0) {
+        if !(self.max_map_change > 0.0 && self.max_map_change <= 2.0) {
             return Err(format!(
-                "max-map-change is {}: it must be above 0, at most 255",
+                "max-map-change is {}: it must be above 0, at most 2 (a share of the map's chroma)",
                 self.max_map_change
             ));
         }
-        if !(0.0..=255.0).contains(&self.min_texture) {
-            return Err(format!("min-texture is {}: it must be 0 to 255", self.min_texture));
+        if !(0.0..=1.0).contains(&self.min_texture) {
+            return Err(format!(
+                "min-texture is {}: it must be 0 to 1 (a share of the box's brightness)",
+                self.min_texture
+            ));
         }
         Ok(())
     }
@@ -120,13 +123,13 @@ impl Limits {
     ///
     /// # Errors
     /// [`Withheld::UnstableElastogram`].
-    pub fn judge_change(&self, change: Change) -> Result<(), Refusal> {
+    pub fn judge_change(&self, change: MapChange) -> Result<(), Refusal> {
         if change.mean > self.max_map_change {
             return Err(Refusal::new(
                 Withheld::UnstableElastogram,
                 Sentence::ElastogramUnstable
-                    .with("have_percent", Value::rounded(change.mean, 1))
-                    .with("most_percent", Value::rounded(self.max_map_change, 1)),
+                    .with("have_percent", Value::rounded(100.0 * change.mean, 0))
+                    .with("most_percent", Value::rounded(100.0 * self.max_map_change, 0)),
             ));
         }
         Ok(())
@@ -214,18 +217,19 @@ mod tests {
             (look.coloured, look.texture) = (coloured, texture);
             look
         };
-        let (good_map, good_bmode) = (look(0.9, 0.0), look(0.0, 9.0));
+        let (good_map, good_bmode) = (look(0.9, 0.0), look(0.0, 0.09));
         let limits = Limits::default();
         let judge = |l, b: &Look, e: &Look| limits.judge(&l, b, e).err().map(|r| r.reason);
         assert_eq!(judge(layout(200, 100), &good_bmode, &good_map), None);
         assert_eq!(judge(layout(200, 30), &good_bmode, &good_map), Some(Withheld::BoxTooSmall));
         let holes = look(0.1, 0.0);
         assert_eq!(judge(layout(200, 100), &good_bmode, &holes), Some(Withheld::EmptyElastogram));
-        let blurred = look(0.0, 0.3);
+        let blurred = look(0.0, 0.003);
         assert_eq!(judge(layout(200, 100), &blurred, &good_map), Some(Withheld::OutOfFocus));
-        let jump = limits.judge_change(Change { mean: 80.0, most: 90.0 }).unwrap_err();
+        let change = |mean| MapChange { mean, most: 3.0, chroma: 60.0 };
+        let jump = limits.judge_change(change(0.8)).unwrap_err();
         assert_eq!(jump.reason, Withheld::UnstableElastogram);
-        assert!(limits.judge_change(Change { mean: 3.0, most: 90.0 }).is_ok());
+        assert!(limits.judge_change(change(0.3)).is_ok());
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 pub mod aggregate;
 pub mod calibrate;
+pub mod evidence;
 pub mod frame;
 pub mod gate;
 pub mod layout;

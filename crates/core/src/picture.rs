@@ -7,8 +7,12 @@
 use crate::frame::Frame;
 use crate::region::Region;
 
+mod freeze;
+mod relief;
 mod signal;
 
+pub use freeze::Freeze;
+pub use relief::Relief;
 pub use signal::no_signal;
 
 /// Cells of a [`Look`] along each side.
@@ -21,6 +25,9 @@ const ROWS: u32 = 64;
 /// went through 4:2:0 video stays below 12.
 const COLOURED: u8 = 20;
 
+/// Brightness at which a box counts as black, in code values.
+const DARK_CODES: f32 = 4.0;
+
 /// Mean colour of each cell of a region, and what the region holds on the whole.
 #[derive(Clone, Debug)]
 pub struct Look {
@@ -30,34 +37,48 @@ pub struct Look {
     pub coloured: f32,
     /// Mean luma in code values.
     pub luma_mean: f32,
-    /// Mean difference of luma between neighbours one hundredth of the width apart, in code values:
-    /// speckle has much, a blurred or empty box has none.
+    /// Mean difference of luma between neighbours one hundredth of the width apart, as a share of the
+    /// mean luma, whatever the gain: speckle has much, a blurred or empty box has none.
     pub texture: f32,
 }
 
-/// How two looks at a region differ, in code values 0..=255.
+/// What video leaves of a cell of one colour, in code values: rounding, 4:2:0, a codec's quantiser at
+/// a few Mbit/s. A property of 8-bit video, not of the picture's gain.
+const RGB_NOISE_CODES: f32 = 1.0;
+
+/// How the colours of two looks at a map differ, measured by the maps' own colourfulness, so that the
+/// opacity of the map cancels.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Change {
-    /// Mean over the cells.
+pub struct MapChange {
+    /// Mean change over the cells, as a share of the maps' mean chroma. 0 the same; about 1 where
+    /// nothing is left.
     pub mean: f32,
-    /// The cell that changed most.
+    /// Change of the cell that changed most, likewise.
     pub most: f32,
+    /// The maps' mean chroma, in code values: what the shares are of.
+    pub chroma: f32,
 }
 
-impl Change {
+impl MapChange {
     /// Whether this is another map, and not the same one through a codec.
     ///
     /// Measured on simulated 1280×720 screens through x264 (30 Hz, `zerolatency`, `veryfast`): a
-    /// repeated map differs from its first frame by at most 2.6 on the mean and 13 in one cell at
-    /// 1.5 Mbit/s, 1.2 and 6 at 6 Mbit/s, 0.1 and 0.3 without a codec; the next map of a settled
-    /// nodule by at least 4.3 on the mean and 35 in one cell.
+    /// repeated map differs from its first frame by at most 2.6 code values on the mean and 13 in
+    /// one cell at 1.5 Mbit/s, 1.2 and 6 at 6 Mbit/s, 0.1 and 0.3 without a codec. Successive
+    /// settled maps, fifteen scanners: at least 0.046 of the chroma on the mean, or 0.18 in a cell.
     pub fn is_new_map(self) -> bool {
-        self.mean > 3.3 || self.most > 24.0
+        self.exceeds([0.04, 1.5], [0.2, 10.0])
     }
 
-    /// Whether the region moved at all since, by more than a codec's noise on a still picture.
+    /// Whether the map changed at all: it is being drawn, or fades into the next.
     pub fn is_motion(self) -> bool {
-        self.mean > 0.9 || self.most > 9.0
+        self.exceeds([0.015, 0.8], [0.08, 6.0])
+    }
+
+    /// Limits as a share and, for what video leaves of a map of faint colours, in code values.
+    fn exceeds(self, mean: [f32; 2], most: [f32; 2]) -> bool {
+        let limit = |[share, codes]: [f32; 2]| share.max(codes / self.chroma.max(f32::EPSILON));
+        self.mean > limit(mean) || self.most > limit(most)
     }
 }
 
@@ -114,83 +135,34 @@ impl Look {
         let pixels = (u64::from(rows) * u64::from(width)).max(1) as f32;
         look.coloured = coloured as f32 / pixels;
         look.luma_mean = luma_sum as f32 / pixels;
-        look.texture = step_sum as f32 / steps.max(1) as f32;
+        // In a black box the rounding to 8 bits alone would look like texture.
+        let brightness = look.luma_mean.max(DARK_CODES);
+        look.texture = step_sum as f32 / steps.max(1) as f32 / brightness;
         look
     }
 
-    /// How the colours differ: R−G and G−B only. Where a map is blended over moving B-mode, the grey
-    /// part cancels, so that only the map counts.
-    pub fn colour_change(&self, other: &Self) -> Change {
-        self.change(other, |a, b| 0.5 * ((a[1] - b[1]).abs() + (a[2] - b[2]).abs()))
-    }
-
-    /// How the brightness differs.
-    pub fn luma_change(&self, other: &Self) -> Change {
-        self.change(other, |a, b| (a[0] - b[0]).abs())
-    }
-
-    fn change(&self, other: &Self, distance: impl Fn(&[f32; 3], &[f32; 3]) -> f32) -> Change {
-        let mut change = Change::default();
+    /// How the colours of two looks at a map differ: R−G and G−B only. Where a map is blended over
+    /// moving B-mode, the grey part cancels, so that only the map counts.
+    pub fn map_change(&self, other: &Self) -> MapChange {
+        let (mut mean, mut most, mut chroma) = (0.0, 0f32, 0.0);
         for (a, b) in self.cells.iter().zip(&other.cells) {
-            let d = distance(a, b);
-            change.mean += d;
-            change.most = change.most.max(d);
+            let change = 0.5 * ((a[1] - b[1]).abs() + (a[2] - b[2]).abs());
+            mean += change;
+            most = most.max(change);
+            chroma += 0.25 * (a[1].abs() + a[2].abs() + b[1].abs() + b[2].abs());
         }
-        change.mean /= self.cells.len() as f32;
-        change
-    }
-
-    /// Correlation of the brightness of the cells, −1..=1: near 1 for the same anatomy, near 0 for
-    /// another one. 1 when either look is flat.
-    pub fn likeness(&self, other: &Self) -> f32 {
-        let n = self.cells.len() as f32;
-        let mean = |look: &Self| look.cells.iter().map(|c| c[0]).sum::<f32>() / n;
-        let (ma, mb) = (mean(self), mean(other));
-        let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
-        for (a, b) in self.cells.iter().zip(&other.cells) {
-            let (x, y) = (a[0] - ma, b[0] - mb);
-            ab += x * y;
-            aa += x * x;
-            bb += y * y;
+        let cells = self.cells.len() as f32;
+        let chroma = chroma / cells;
+        if chroma <= 0.0 {
+            return MapChange::default();
         }
-        if aa.min(bb) < n * 0.25 { 1.0 } else { ab / (aa * bb).sqrt() }
+        MapChange { mean: mean / cells / chroma, most: most / chroma, chroma }
     }
 }
 
 /// BT.601 luma in 0..=255.
 fn luma(r: u8, g: u8, b: u8) -> i32 {
     (77 * i32::from(r) + 150 * i32::from(g) + 29 * i32::from(b)) >> 8
-}
-
-/// Tells a frozen screen from a live one: both views unchanged for longer than the slowest refresh.
-///
-/// The views are compared with those of the last change, not of the last frame, so that slow codec
-/// drift is not a change and a slow probe is. Clocks and cursors beside the views do not count.
-#[derive(Debug, Default)]
-pub struct Freeze {
-    since: Option<(u64, [Look; 2])>,
-}
-
-impl Freeze {
-    /// Takes the looks at the B-mode view and the elastogram view at media time `now_ns`; tells for
-    /// how long neither changed, in ns.
-    pub fn observe(&mut self, bmode: &Look, elastogram: &Look, now_ns: u64) -> u64 {
-        if let Some((since_ns, [b, e])) = &self.since {
-            let changed = b.luma_change(bmode).is_motion()
-                || e.luma_change(elastogram).is_motion()
-                || e.colour_change(elastogram).is_motion();
-            if !changed && now_ns >= *since_ns {
-                return now_ns - since_ns;
-            }
-        }
-        self.since = Some((now_ns, [bmode.clone(), elastogram.clone()]));
-        0
-    }
-
-    /// Forgets what was seen.
-    pub fn reset(&mut self) {
-        self.since = None;
-    }
 }
 
 #[cfg(test)]

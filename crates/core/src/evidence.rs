@@ -1,0 +1,472 @@
+//! Which elastograms a number may rest on: one place (one nodule, one plane, one palette), the maps of
+//! it that were counted, and whether the picture of this moment still shows it.
+//!
+//! A small machine. Every picture goes to [`Evidence::see`] or, when it shows no dual view, to
+//! [`Evidence::suspend`]; what comes back says whether the map is to be scored and whether the number
+//! stands. It knows no clock and no network: times are the source's own, logits come back by
+//! [`Evidence::count`]. Pure; runs on the infer thread; nothing is allocated after the first pictures.
+//!
+//! ```text
+//!            suspend(), a jump of the B-mode, a map that jumped
+//!  Tracking ───────────────────────────────────────────────────▶ Suspended
+//!     ▲  ▲    B-mode very like that of a counted map                │    │ too long, time back,
+//!     │  └──────────────────────────────────────────────────────────┘    │ box or palette elsewhere
+//!     └──── a settled new map, and nothing counted is like the B-mode ◀──┴──▶ a new place, empty
+//! ```
+//!
+//! [`Evidence::renew`] is the one place where the window is emptied, [`Evidence::doubt`] the one where
+//! it is suspended.
+
+use std::collections::VecDeque;
+
+use crate::aggregate::{Summary, summarise};
+use crate::calibrate::Logit;
+use crate::gate::{Limits, Refusal};
+use crate::layout::{HardEnd, ScreenLayout};
+use crate::picture::{Look, Relief};
+use crate::reading::Withheld;
+use crate::region::Region;
+use crate::words::Sentence;
+
+use self::transit::Transit;
+
+mod transit;
+
+const MS: u64 = 1_000_000;
+
+/// Overlap of the boxes below which they are at another place on the screen.
+const SAME_BOX: f64 = 0.8;
+
+/// Likeness from which a picture confirms a place after a doubt; see [`Relief::likeness`].
+const CONFIRMED: f32 = 0.7;
+
+/// Likeness of two pictures that follow each other below which the B-mode jumped, and the longest
+/// time between them at which that can be told from motion. Simulated, fifteen scanners, 0.1 s apart:
+/// at least 0.77 under a held probe, 0.98 in 99 of 100.
+const JUMP: f32 = 0.7;
+const JUMP_NS: u64 = 250 * MS;
+
+/// Rules of the evidence, from the configuration and the manifest.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Most distinct elastograms, at least 1.
+    pub window: usize,
+    /// Distinct elastograms that a live screen must show before it has a number.
+    pub min_evidence: u32,
+    /// How long a map counts after it left the screen, ns.
+    pub max_age_ns: u64,
+    /// Between two samples of a map that never rests, ns.
+    pub min_spacing_ns: u64,
+    /// How long the picture may show no dual view before the next one is another place, ns.
+    pub loss_ns: u64,
+    /// Likeness of the B-mode below which a counted map is of another place, −1..=1.
+    pub same_place: f32,
+    /// The model's spread of the logit between elastograms of one nodule.
+    pub logit_sd: f32,
+}
+
+/// What one picture shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight<'a> {
+    /// Media time, ns.
+    pub at_ns: u64,
+    /// Where the views are.
+    pub layout: &'a ScreenLayout,
+    /// The hard end that the map is read by.
+    pub hard_end: HardEnd,
+    /// The B-mode box.
+    pub bmode: &'a Look,
+    /// The colour box.
+    pub map: &'a Look,
+    /// Neither view changed for longer than the slowest refresh.
+    pub frozen: bool,
+    /// A picture of its own, not one of a stream.
+    pub still: bool,
+}
+
+/// What is to be done with the map of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// It was judged before, or is not to be judged (yet).
+    Nothing,
+    /// Score it now, then tell the answer by [`Evidence::count`] or [`Evidence::refuse`].
+    Score {
+        /// False for a map that never rests.
+        settled: bool,
+    },
+}
+
+/// A map that was counted.
+#[derive(Clone, Debug)]
+struct Entry {
+    logit: Logit,
+    settled: bool,
+    relief: Relief,
+    map: Look,
+    /// When it was first and last on the screen.
+    shown_ns: u64,
+    seen_ns: u64,
+    /// The picture of this moment shows what it was made of.
+    supported: bool,
+}
+
+/// Whether the picture of this moment is known to show the place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Standing {
+    Tracking,
+    Suspended { since_ns: u64 },
+}
+
+/// Where on the screen the place is, and by which palette it is read.
+#[derive(Clone, Copy, Debug)]
+struct Site {
+    elastogram_box: Region,
+    bmode_box: Region,
+    hard_end: HardEnd,
+}
+
+/// The picture before.
+#[derive(Clone, Debug)]
+struct Before {
+    at_ns: u64,
+    relief: Relief,
+    map: Look,
+}
+
+/// The evidence of one place.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    rules: Rules,
+    limits: Limits,
+    place: u64,
+    standing: Standing,
+    site: Option<Site>,
+    before: Option<Before>,
+    entries: VecDeque<Entry>,
+    transit: Transit,
+    /// The last map that got no score, and why.
+    refused: Option<(Look, Refusal)>,
+    /// The map that was last proven to be one.
+    proven: Option<Look>,
+    /// A map that was on the screen when the B-mode went elsewhere.
+    stale: Option<Look>,
+    /// What the last [`Evidence::see`] asked to be scored.
+    pending: Option<Entry>,
+    /// A frozen screen, or one picture: a second elastogram will never come.
+    alone: bool,
+    at_ns: u64,
+    sorted: Vec<f32>,
+}
+
+impl Evidence {
+    /// Starts at place 1 with nothing.
+    pub fn new(rules: Rules, limits: Limits) -> Self {
+        let window = rules.window.max(1);
+        Self {
+            rules: Rules { window, ..rules },
+            limits,
+            place: 1,
+            standing: Standing::Tracking,
+            site: None,
+            before: None,
+            entries: VecDeque::with_capacity(window),
+            transit: Transit::default(),
+            refused: None,
+            proven: None,
+            stale: None,
+            pending: None,
+            alone: false,
+            at_ns: 0,
+            sorted: Vec::with_capacity(window),
+        }
+    }
+
+    /// Number of the place: counts up whenever the evidence starts anew.
+    pub const fn place(&self) -> u64 {
+        self.place
+    }
+
+    /// Forgets the place: another source, another patient.
+    pub fn reset(&mut self) {
+        self.renew();
+        self.standing = Standing::Tracking;
+        self.site = None;
+        self.before = None;
+        self.at_ns = 0;
+    }
+
+    /// Empties the window: what comes is of another place.
+    fn renew(&mut self) {
+        self.place += u64::from(!self.entries.is_empty() || self.refused.is_some());
+        self.entries.clear();
+        self.refused = None;
+        self.stale = None;
+        self.pending = None;
+        self.transit = Transit::default();
+    }
+
+    /// Suspends the window: no number until a picture confirms the place.
+    fn doubt(&mut self, at_ns: u64) {
+        if self.standing == Standing::Tracking {
+            self.standing = Standing::Suspended { since_ns: at_ns };
+        }
+        for entry in &mut self.entries {
+            entry.supported = false;
+        }
+    }
+
+    /// Takes a picture that shows no dual view (or cannot be trusted), or the lack of one, at media
+    /// time `at_ns`.
+    pub fn suspend(&mut self, at_ns: u64) {
+        if at_ns < self.at_ns {
+            self.reset();
+        }
+        self.at_ns = at_ns;
+        self.pause();
+        if let Standing::Suspended { since_ns } = self.standing
+            && at_ns.checked_sub(since_ns).is_none_or(|lost_ns| lost_ns >= self.rules.loss_ns)
+        {
+            self.reset();
+        }
+    }
+
+    /// Takes the lack of pictures from a source that was live: the next one must confirm the place.
+    pub fn pause(&mut self) {
+        self.pending = None;
+        self.before = None;
+        self.transit = Transit::default();
+        self.doubt(self.at_ns);
+    }
+
+    /// Tells whether the map is another one than was last proven to be one: then what the box holds
+    /// is to be proven before this picture goes to [`Evidence::see`].
+    pub fn is_news(&self, map: &Look) -> bool {
+        self.before.is_none()
+            || self.proven.as_ref().is_none_or(|proven| proven.map_change(map).is_new_map())
+    }
+
+    /// Takes a picture that shows a dual view; a map that is news was proven to be a stiffness map.
+    pub fn see(&mut self, sight: &Sight<'_>) -> Wanted {
+        if sight.still || sight.at_ns < self.at_ns {
+            self.reset();
+        }
+        self.at_ns = sight.at_ns;
+        self.alone = sight.still || sight.frozen;
+        self.pending = None;
+        if self.is_news(sight.map) {
+            self.proven = Some(sight.map.clone());
+        }
+        self.settle_site(sight);
+        let relief = Relief::of(sight.bmode);
+        self.follow(sight, &relief);
+        self.support(sight, &relief);
+        let wanted = self.judge_map(sight, &relief);
+        match &mut self.before {
+            Some(before) => {
+                before.at_ns = sight.at_ns;
+                before.relief.clone_from(&relief);
+                before.map.clone_from(sight.map);
+            }
+            None => {
+                self.before = Some(Before { at_ns: sight.at_ns, relief, map: sight.map.clone() });
+            }
+        }
+        wanted
+    }
+
+    /// Another place on the screen, or another palette, is another place.
+    fn settle_site(&mut self, sight: &Sight<'_>) {
+        let site = Site {
+            elastogram_box: sight.layout.elastogram_box,
+            bmode_box: sight.layout.bmode_box,
+            hard_end: sight.hard_end,
+        };
+        let same = self.site.is_none_or(|old| {
+            old.elastogram_box.iou(&site.elastogram_box) >= SAME_BOX
+                && old.bmode_box.iou(&site.bmode_box) >= SAME_BOX
+                && old.hard_end == site.hard_end
+        });
+        if !same {
+            self.renew();
+            self.before = None;
+        }
+        if !same || self.site.is_none() {
+            self.site = Some(site);
+        }
+    }
+
+    /// A B-mode that is another one from one picture to the next jumped: a cut, not motion.
+    fn follow(&mut self, sight: &Sight<'_>, relief: &Relief) {
+        let Some(before) = &self.before else { return };
+        let near = sight.at_ns - before.at_ns <= JUMP_NS;
+        if near && before.relief.likeness(relief) < JUMP {
+            self.stale = Some(before.map.clone());
+            self.transit = Transit::default();
+            self.doubt(sight.at_ns);
+        }
+    }
+
+    /// Looks which of the counted maps the B-mode of this picture still supports.
+    fn support(&mut self, sight: &Sight<'_>, relief: &Relief) {
+        let least = match self.standing {
+            Standing::Tracking => self.rules.same_place,
+            Standing::Suspended { .. } => CONFIRMED.max(self.rules.same_place),
+        };
+        if self.entries.iter().any(|entry| entry.relief.likeness(relief) >= least) {
+            self.standing = Standing::Tracking;
+            self.stale = None;
+        } else if !self.entries.is_empty() && self.stale.is_none() {
+            // The map on the screen is of where the probe was.
+            self.stale = Some(sight.map.clone());
+            self.doubt(sight.at_ns);
+        }
+        let tracking = self.standing == Standing::Tracking;
+        for entry in &mut self.entries {
+            entry.supported = tracking && entry.relief.likeness(relief) >= self.rules.same_place;
+            if !entry.map.map_change(sight.map).is_new_map() {
+                entry.seen_ns = sight.at_ns;
+            }
+        }
+        // A map ages from when it left the screen; none does while the screen stands still.
+        if !sight.frozen {
+            let (now_ns, oldest_ns) = (sight.at_ns, self.rules.max_age_ns);
+            self.entries.retain(|entry| now_ns.saturating_sub(entry.seen_ns) <= oldest_ns);
+        }
+    }
+
+    /// Decides what is to be done with the map.
+    fn judge_map(&mut self, sight: &Sight<'_>, relief: &Relief) -> Wanted {
+        let interval_ns = self.before.as_ref().map(|before| sight.at_ns - before.at_ns);
+        let rest = self.transit.observe(sight.map, sight.at_ns, interval_ns, self.alone);
+        let same = |map: &Look| !map.map_change(sight.map).is_new_map();
+        if self.entries.iter().any(|entry| same(&entry.map))
+            || self.stale.as_ref().is_some_and(same)
+        {
+            return Wanted::Nothing;
+        }
+        // What was unstable is judged by itself when the screen is frozen on it.
+        let final_word =
+            |refusal: &Refusal| !(self.alone && refusal.reason == Withheld::UnstableElastogram);
+        if self.refused.as_ref().is_some_and(|(map, why)| same(map) && final_word(why)) {
+            return Wanted::Nothing;
+        }
+        let Some(settled) = rest.ready(self.last_counted_ns(), self.rules.min_spacing_ns) else {
+            return Wanted::Nothing;
+        };
+        self.compare(sight, settled)
+            .map_or(Wanted::Nothing, |settled| self.want(sight, relief, settled))
+    }
+
+    /// Judges the whole transition from the last counted map to this one; `None` when it is refused.
+    fn compare(&mut self, sight: &Sight<'_>, settled: bool) -> Option<bool> {
+        let supported = self.entries.iter().rev().find(|entry| entry.supported);
+        let Some(last) = supported else {
+            // Nothing that was counted is of what this picture shows.
+            self.renew();
+            self.standing = Standing::Tracking;
+            return Some(settled);
+        };
+        let refusal = self.limits.judge_change(last.map.map_change(sight.map)).err();
+        let Some(refusal) = refusal else { return Some(settled) };
+        let agrees = |(map, refusal): &(Look, Refusal)| {
+            refusal.reason == Withheld::UnstableElastogram
+                && self.limits.judge_change(map.map_change(sight.map)).is_ok()
+        };
+        if self.alone || self.refused.as_ref().is_some_and(agrees) {
+            // Two maps agree on what is there now, or there will be no second one.
+            self.renew();
+            return Some(settled);
+        }
+        self.refused = Some((sight.map.clone(), refusal));
+        self.doubt(sight.at_ns);
+        None
+    }
+
+    fn want(&mut self, sight: &Sight<'_>, relief: &Relief, settled: bool) -> Wanted {
+        // Where all still counts, what the probe left behind does not.
+        self.entries.retain(|entry| entry.supported);
+        self.pending = Some(Entry {
+            logit: Logit::ZERO,
+            settled,
+            relief: relief.clone(),
+            map: sight.map.clone(),
+            shown_ns: sight.at_ns,
+            seen_ns: sight.at_ns,
+            supported: true,
+        });
+        Wanted::Score { settled }
+    }
+
+    /// When the newest counted map came.
+    fn last_counted_ns(&self) -> Option<u64> {
+        self.entries.back().map(|entry| entry.shown_ns)
+    }
+
+    /// Counts the map that was asked for.
+    pub fn count(&mut self, logit: Logit) {
+        let Some(entry) = self.pending.take() else { return };
+        if self.entries.len() == self.rules.window {
+            self.entries.pop_front();
+        }
+        self.refused = None;
+        self.stale = None;
+        self.entries.push_back(Entry { logit, ..entry });
+    }
+
+    /// Takes the refusal of the map that was asked for: it is not asked for again while it is on the
+    /// screen.
+    pub fn refuse(&mut self, refusal: Refusal) {
+        if let Some(entry) = self.pending.take() {
+            self.refused = Some((entry.map, refusal));
+        }
+    }
+
+    /// Why there is no number for the last picture; `None` when it stands.
+    pub fn refusal(&self) -> Option<Refusal> {
+        if let (Some((map, refusal)), Some(before)) = (&self.refused, &self.before)
+            && !map.map_change(&before.map).is_new_map()
+        {
+            return Some(refusal.clone());
+        }
+        let have = self.evidence();
+        let need = if self.alone { 1 } else { self.rules.min_evidence };
+        if have >= need {
+            return None;
+        }
+        let words = if have == 0 && self.stale.is_some() {
+            Sentence::MapOfAnotherPlace.into()
+        } else if have == 0 && !self.entries.is_empty() {
+            Sentence::PlaceNotConfirmed.into()
+        } else {
+            Sentence::TooFewMaps.with("have", have).with("need", need)
+        };
+        Some(Refusal::new(Withheld::WarmingUp, words))
+    }
+
+    /// Number of distinct elastograms that the last picture supports.
+    pub fn evidence(&self) -> u32 {
+        self.supported().count() as u32
+    }
+
+    /// Time since the newest of them came, ms of the source's time.
+    pub fn age_ms(&self) -> Option<u64> {
+        let newest_ns = self.supported().map(|entry| entry.shown_ns).max()?;
+        Some(self.at_ns.saturating_sub(newest_ns) / MS)
+    }
+
+    /// Whether all of them had settled; `None` without any.
+    pub fn settled(&self) -> Option<bool> {
+        (self.evidence() > 0).then(|| self.supported().all(|entry| entry.settled))
+    }
+
+    /// The median of their logits, with its interval; `None` without any.
+    pub fn summary(&mut self) -> Option<Summary> {
+        let Self { entries, sorted, rules, .. } = self;
+        let logits = entries.iter().filter(|entry| entry.supported).map(|entry| entry.logit);
+        summarise(logits, rules.logit_sd, sorted)
+    }
+
+    fn supported(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.supported)
+    }
+}
