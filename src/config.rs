@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::ingest::{Preset, PresetError};
+use crate::publish::display::DisplaySink;
 use crate::scoring::{Backend, Hardware, Settings, gpu};
 
 /// Everything that a person can set.
@@ -67,7 +69,8 @@ pub struct PublishConfig {
     pub socket: String,
     /// `none`, `auto` (a window), or the name of a GStreamer sink element.
     pub display: String,
-    /// Age in milliseconds past which a reading is shown as STALE instead of its number.
+    /// Age in milliseconds past which a reading is shown as STALE instead of its number; in
+    /// [`PublishConfig::AGES_MS`].
     pub max_age_ms: u64,
 }
 
@@ -75,6 +78,47 @@ impl Default for PublishConfig {
     fn default() -> Self {
         Self { socket: "auto".into(), display: "none".into(), max_age_ms: 1500 }
     }
+}
+
+impl Config {
+    /// Tells whether every value is one that can be meant; opens nothing.
+    ///
+    /// # Errors
+    /// The table, the key and what is allowed, in words.
+    pub fn check(&self) -> Result<(), String> {
+        self.scoring.check()?;
+        self.gpu.check()?;
+        self.publish.check()
+    }
+
+    /// Makes relative paths start at `folder`. Names (of a preset, a model) and words (`auto`,
+    /// `none`) stay.
+    fn resolve(&mut self, folder: &Path) {
+        let start = |text: &mut String| {
+            // An empty one is no path: `check` says so. `join` leaves an absolute one as it is.
+            if !text.is_empty() {
+                *text = folder.join(&*text).to_string_lossy().into_owned();
+            }
+        };
+        if Preset::is_path(&self.source.preset) {
+            start(&mut self.source.preset);
+        }
+        if is_folder(&self.model.name) {
+            start(&mut self.model.name);
+        }
+        if self.gpu.cache != "auto" {
+            start(&mut self.gpu.cache);
+        }
+        if !["auto", "none"].contains(&self.publish.socket.as_str()) {
+            start(&mut self.publish.socket);
+        }
+    }
+}
+
+/// Tells a model's folder from the name of one.
+fn is_folder(model: &str) -> bool {
+    let path = Path::new(model);
+    path.components().count() > 1 || path.is_absolute()
 }
 
 /// Why there is no usable configuration.
@@ -95,6 +139,14 @@ pub enum ConfigError {
         path: PathBuf,
         /// Line and reason.
         message: String,
+    },
+    /// A value is out of its range.
+    #[error("configuration {}: {problem}", path.as_deref().unwrap_or(Path::new("(defaults)")).display())]
+    Value {
+        /// File; `None` for the defaults and the command line.
+        path: Option<PathBuf>,
+        /// Table, key and what is allowed.
+        problem: String,
     },
     /// A preset or model folder is nowhere.
     #[error("no {kind} named {name:?}: looked in {looked}. Give a path, or one of the names there")]
@@ -133,11 +185,37 @@ impl Loaded {
         };
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.into(), source })?;
-        let config = toml::from_str(&text).map_err(|e: toml::de::Error| ConfigError::Parse {
-            path: path.into(),
-            message: e.to_string().trim_end().to_string(),
+        let mut config: Config = toml::from_str(&text).map_err(|e: toml::de::Error| {
+            ConfigError::Parse { path: path.into(), message: e.to_string().trim_end().to_string() }
         })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        config.resolve(folder);
         Ok(Self { config, path: Some(path.into()) })
+    }
+
+    /// Tells whether every value is one that can be meant.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let path = &self.path;
+        self.config.check().map_err(|problem| ConfigError::Value { path: path.clone(), problem })
+    }
+
+    /// The configured preset with its configured values: what `run` runs, `check` checks and
+    /// `doctor` looks at.
+    ///
+    /// # Errors
+    /// [`PresetError`] when there is none, or a value is for no parameter of it.
+    pub fn preset(&self) -> Result<Preset, PresetError> {
+        let source = &self.config.source;
+        let mut preset = Preset::load(&source.preset, &self.preset_dirs())?;
+        let folder = self.path.as_ref().and_then(|p| p.parent());
+        for (name, value) in &source.params {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            preset.set_from(name, &text, folder)?;
+        }
+        Ok(preset)
     }
 
     /// Folders that may hold `pipelines/` and `engines/`, best first: beside the configuration
@@ -165,19 +243,12 @@ impl Loaded {
         self.existing("pipelines")
     }
 
-    /// What may run the network; a relative folder of engines starts at the configuration file.
+    /// What may run the network.
     pub fn hardware(&self) -> Hardware {
-        let mut gpu = self.config.gpu.clone();
-        let beside = self.path.as_ref().and_then(|p| p.parent());
-        if let Some(folder) = beside.filter(|_| gpu.cache != "auto")
-            && Path::new(&gpu.cache).is_relative()
-        {
-            gpu.cache = folder.join(&gpu.cache).to_string_lossy().into_owned();
-        }
         Hardware {
             scorer: self.config.model.scorer,
             threads: self.config.scoring.threads,
-            gpu: Some(gpu),
+            gpu: Some(self.config.gpu.clone()),
         }
     }
 
@@ -203,10 +274,8 @@ impl Loaded {
     /// # Errors
     /// [`ConfigError::NotFound`] with the folders that were looked in.
     pub fn model_dir(&self, name: &str) -> Result<PathBuf, ConfigError> {
-        let as_path = Path::new(name);
-        if as_path.components().count() > 1 || as_path.is_absolute() {
-            let beside = self.path.as_ref().and_then(|p| p.parent()).map(|d| d.join(as_path));
-            return Ok(beside.filter(|d| d.is_dir()).unwrap_or_else(|| as_path.to_path_buf()));
+        if is_folder(name) {
+            return Ok(PathBuf::from(name));
         }
         let dirs = self.existing("engines");
         dirs.iter().map(|d| d.join(name)).find(|d| d.join("model.toml").is_file()).ok_or_else(
@@ -227,6 +296,25 @@ impl Loaded {
 }
 
 impl PublishConfig {
+    /// Ages at which a reading may become STALE: below, a slow network would never be shown; above,
+    /// a hung one would leave its number on the screen.
+    pub const AGES_MS: std::ops::RangeInclusive<u64> = 200..=10_000;
+
+    fn check(&self) -> Result<(), String> {
+        self.display.parse::<DisplaySink>().map_err(|e| format!("publish.display: {e}"))?;
+        if self.socket.is_empty() {
+            return Err("publish.socket is empty: give a path, \"auto\" or \"none\"".to_owned());
+        }
+        if !Self::AGES_MS.contains(&self.max_age_ms) {
+            let (low, high) = (Self::AGES_MS.start(), Self::AGES_MS.end());
+            return Err(format!(
+                "publish.max-age-ms is {}: it must be {low} to {high}",
+                self.max_age_ms
+            ));
+        }
+        Ok(())
+    }
+
     /// Where the readings socket goes; `None` for none. `auto`: systemd's `RUNTIME_DIRECTORY`, else
     /// the user's `XDG_RUNTIME_DIR/sonofuse`, else `/run/sonofuse` for root, else none.
     pub fn socket_path(&self) -> Option<PathBuf> {

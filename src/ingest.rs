@@ -6,7 +6,7 @@
 //! forward; the supervisor is one tokio task.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -18,8 +18,10 @@ use tokio::task::JoinHandle;
 mod capture;
 mod elements;
 pub mod encode;
+mod fault;
 mod files;
 mod headers;
+mod jitter;
 mod launch;
 mod messages;
 mod picture;
@@ -117,6 +119,7 @@ pub fn start(
         mailbox,
         tap,
         frames: AtomicU64::new(0),
+        generation: AtomicU32::new(0),
         newest_ns: AtomicU64::new(0),
     });
     drop(capture::build(&preset, &outlet)?);
@@ -130,6 +133,7 @@ pub fn start(
         stop: stop_rx,
         progress: Arc::clone(&progress),
         current: Arc::clone(&current),
+        warned: fault::Counted::default(),
     };
     let task = tokio::spawn(supervisor.run());
     Ok(Ingest { stop, task, progress, outlet, current })

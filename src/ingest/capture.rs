@@ -5,13 +5,15 @@
 //! and hands the sample to the display. It never waits for a reader.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use gst::prelude::*;
 use sonofuse_core::frame::{Frame, FrameMeta};
 use sonofuse_core::words::Sentence;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
+use super::jitter::JitterBuffers;
+use super::messages::DeviceSignal;
 use super::picture::{PictureError, Stream, accepted_caps};
 use super::preset::{Preset, PresetError};
 use super::signal::SignalWatch;
@@ -27,6 +29,8 @@ pub(super) struct Outlet {
     pub(super) tap: Option<SampleTap>,
     /// Pictures so far, over all rebuilds: the next frame's sequence.
     pub(super) frames: AtomicU64,
+    /// How often the source went live so far.
+    pub(super) generation: AtomicU32,
     /// When the newest picture came, ns of the clock.
     pub(super) newest_ns: AtomicU64,
 }
@@ -56,6 +60,11 @@ pub(super) struct Seen {
 pub(super) struct Capture {
     pub(super) pipeline: gst::Pipeline,
     pub(super) seen: watch::Receiver<Seen>,
+    /// What the elements say, in the order in which they said it.
+    pub(super) messages: mpsc::UnboundedReceiver<gst::Message>,
+    /// What the device says about its signal.
+    pub(super) device: Arc<DeviceSignal>,
+    pub(super) jitter: Arc<JitterBuffers>,
     /// Set to `false` when the pipeline is given up: a source that wakes up later must not mix its
     /// pictures with its successor's.
     open: Arc<AtomicBool>,
@@ -86,6 +95,7 @@ pub(super) fn build(preset: &Preset, outlet: &Arc<Outlet>) -> Result<Capture, Pr
     launch::check_files(preset, &source)?;
     let pipeline = gst::Pipeline::with_name("capture");
     let sink = appsink(1, true);
+    let jitter = JitterBuffers::follow(&pipeline);
     assemble(preset, &pipeline, &source, &sink)?;
 
     pipeline.use_clock(Some(&outlet.clock));
@@ -94,19 +104,68 @@ pub(super) fn build(preset: &Preset, outlet: &Arc<Outlet>) -> Result<Capture, Pr
     pipeline.set_start_time(gst::ClockTime::NONE);
     pipeline.set_base_time(outlet.base);
 
+    let device = Arc::new(DeviceSignal::default());
+    let messages = listen(&pipeline, &device)
+        .ok_or_else(|| preset.launch_error("GStreamer gives its pipeline no bus".to_owned()))?;
+    watch_signal_property(&source, &device);
+
     let (seen_tx, seen) = watch::channel(Seen::default());
     let open = Arc::new(AtomicBool::new(true));
     let mut receiver = Receiver {
         outlet: Arc::clone(outlet),
         open: Arc::clone(&open),
+        device: Arc::clone(&device),
         seen: seen_tx,
         caps: None,
         signal: SignalWatch::default(),
+        stall_ns: preset.expect.stall_ms.saturating_mul(1_000_000),
+        up: false,
     };
     let callbacks =
         gst_app::AppSinkCallbacks::builder().new_sample(move |sink| receiver.take(sink)).build();
     sink.set_callbacks(callbacks);
-    Ok(Capture { pipeline, seen, open })
+    Ok(Capture { pipeline, seen, messages, device, jitter, open })
+}
+
+/// Takes the pipeline's messages where they are posted: what a device says of its signal must be
+/// known before its next picture comes.
+fn listen(
+    pipeline: &gst::Pipeline,
+    device: &Arc<DeviceSignal>,
+) -> Option<mpsc::UnboundedReceiver<gst::Message>> {
+    let (post, messages) = mpsc::unbounded_channel();
+    let device = Arc::clone(device);
+    pipeline.bus()?.set_sync_handler(move |_, message| {
+        device.heed(message);
+        // Nobody listens any more to a pipeline that was given up.
+        let _ = post.send(message.to_owned());
+        gst::BusSyncReply::Drop
+    });
+    Some(messages)
+}
+
+/// Follows the property in which DeckLink's and AJA's sources say whether they have a signal.
+fn watch_signal_property(source: &gst::Bin, device: &Arc<DeviceSignal>) {
+    const NAME: &str = "signal";
+    for element in launch::elements_of(source) {
+        let told = element.find_property(NAME).is_some_and(|spec| {
+            spec.value_type() == gst::glib::Type::BOOL
+                && spec.flags().contains(gst::glib::ParamFlags::READABLE)
+        });
+        if told {
+            let device = Arc::clone(device);
+            element.connect_notify(Some(NAME), move |element, _| {
+                device.set(element.property::<bool>(NAME));
+            });
+        }
+    }
+}
+
+/// Tells whether GStreamer says that a buffer holds no whole picture: one decoded without what it
+/// refers to, one that is only there for others to refer to, or a filler.
+pub(super) fn corrupted(buffer: &gst::BufferRef) -> bool {
+    use gst::BufferFlags;
+    buffer.flags().intersects(BufferFlags::CORRUPTED | BufferFlags::DECODE_ONLY | BufferFlags::GAP)
 }
 
 /// An appsink that takes frames as they come, keeping at most `max_buffers`.
@@ -158,9 +217,14 @@ pub(super) fn guard(pipeline: &gst::Pipeline) {
 struct Receiver {
     outlet: Arc<Outlet>,
     open: Arc<AtomicBool>,
+    device: Arc<DeviceSignal>,
     seen: watch::Sender<Seen>,
     caps: Option<(gst::Caps, Stream)>,
     signal: SignalWatch,
+    /// Longest gap between two pictures of a source that is live.
+    stall_ns: u64,
+    /// Whether the picture before came from a source that is live.
+    up: bool,
 }
 
 impl Receiver {
@@ -181,15 +245,31 @@ impl Receiver {
         let (Some((_, stream)), Some(buffer)) = (&self.caps, sample.buffer_owned()) else {
             return Err(PictureError::Buffer("it came without caps or without data"));
         };
-        let meta = FrameMeta {
+        let mut meta = FrameMeta {
             sequence: self.outlet.frames.fetch_add(1, Ordering::Relaxed),
             pts_ns: buffer.pts().map(gst::ClockTime::nseconds),
             captured_ns,
+            generation: 0,
+            corrupted: corrupted(&buffer),
+            signal_lost: self.device.is_lost(),
         };
         let frame = stream.frame(buffer, meta)?;
-        self.outlet.newest_ns.store(captured_ns, Ordering::Release);
+        let before_ns = self.outlet.newest_ns.swap(captured_ns, Ordering::AcqRel);
 
-        let no_signal = self.signal.observe(&frame, captured_ns);
+        // A picture that is not whole, often of one colour, says nothing about the cable.
+        let no_signal = if meta.corrupted {
+            self.signal.verdict()
+        } else {
+            self.signal.observe(&frame, captured_ns)
+        };
+        let up = no_signal.is_none() && !meta.signal_lost;
+        let stalled = captured_ns.saturating_sub(before_ns) > self.stall_ns;
+        let anew = up && (!self.up || stalled);
+        self.up = up;
+        let generation = self.outlet.generation.fetch_add(u32::from(anew), Ordering::Relaxed);
+        meta.generation = generation.wrapping_add(u32::from(anew));
+        let frame = frame.with_meta(meta);
+
         let size = (stream.width(), stream.height());
         self.seen.send_if_modified(|seen| {
             let same = seen.no_signal == no_signal

@@ -306,6 +306,8 @@ impl FileFrames {
             sequence: self.sequence,
             pts_ns: buffer.pts().map(gst::ClockTime::nseconds),
             captured_ns: gst::SystemClock::obtain().time().nseconds(),
+            corrupted: capture::corrupted(&buffer),
+            ..FrameMeta::default()
         };
         let frame = stream
             .frame(buffer, meta)

@@ -75,7 +75,8 @@ pub(super) fn build(preset: &Preset) -> Result<gst::Bin, PresetError> {
     Ok(bin)
 }
 
-fn elements_of(bin: &gst::Bin) -> Vec<gst::Element> {
+/// All elements of a bin, also those of bins inside it.
+pub(super) fn elements_of(bin: &gst::Bin) -> Vec<gst::Element> {
     bin.iterate_recurse().into_iter().flatten().collect()
 }
 

@@ -1,17 +1,56 @@
 //! What GStreamer's elements say on the bus, made fit for states and logs: who spoke, in which words,
-//! without passwords, once per cause.
+//! without passwords; and what a capture device says about its signal.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use gst::prelude::*;
 
-/// Follows what capture elements (`v4l2src`, `decklinkvideosrc`) say about their input.
-pub(super) fn note_signal(text: &str, device_lost: &mut Option<String>) {
-    let lower = text.to_ascii_lowercase();
-    if lower.contains("signal lost") || lower.contains("no input source") {
-        *device_lost = Some(text.to_owned());
-    } else if lower.contains("signal recovered") || lower.contains("signal found") {
-        *device_lost = None;
+/// What the capture device (`v4l2src`, `decklinkvideosrc`) says about its signal: its words while
+/// it is lost.
+///
+/// Written on the thread that posts the message, which for these elements is the one that sends the
+/// pictures, so that the picture after the message is stamped with it. Read without a lock.
+#[derive(Debug, Default)]
+pub(super) struct DeviceSignal(ArcSwapOption<String>);
+
+impl DeviceSignal {
+    /// Takes what a message says about the signal, if it says anything.
+    pub(super) fn heed(&self, message: &gst::Message) {
+        match message.view() {
+            gst::MessageView::Warning(said) => self.heed_words(&said.error().to_string()),
+            gst::MessageView::Info(said) => self.heed_words(&said.error().to_string()),
+            _ => {}
+        }
+    }
+
+    fn heed_words(&self, text: &str) {
+        const LOST: [&str; 3] = ["signal lost", "no signal", "no input source"];
+        const FOUND: [&str; 3] = ["signal recovered", "signal found", "input source detected"];
+        let lower = text.to_ascii_lowercase();
+        if LOST.iter().any(|words| lower.contains(words)) {
+            self.0.store(Some(Arc::new(redact(text))));
+        } else if FOUND.iter().any(|words| lower.contains(words)) {
+            self.0.store(None);
+        }
+    }
+
+    /// Takes the device's plain answer; its own words, once said, stand.
+    pub(super) fn set(&self, has_signal: bool) {
+        if has_signal {
+            self.0.store(None);
+        } else if !self.is_lost() {
+            self.0.store(Some(Arc::new("the capture device has no signal".to_owned())));
+        }
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.0.load().is_some()
+    }
+
+    /// The device's words while its signal is lost.
+    pub(super) fn lost(&self) -> Option<Arc<String>> {
+        self.0.load_full()
     }
 }
 
@@ -59,29 +98,6 @@ pub(super) fn redact(text: &str) -> String {
     out + rest
 }
 
-/// Warnings said so far, so that one cause does not fill the journal.
-#[derive(Default)]
-pub(super) struct Said(HashMap<String, u64>);
-
-impl Said {
-    /// Different texts that are remembered; a text beyond them is not logged.
-    const MOST: usize = 64;
-
-    /// Counts `text`; how often it was said, when that is worth a line (1, 10, 100, …).
-    pub(super) fn again(&mut self, text: &str) -> Option<u64> {
-        if !self.0.contains_key(text) {
-            if self.0.len() >= Self::MOST {
-                return None;
-            }
-            self.0.insert(text.to_owned(), 0);
-        }
-        let times = self.0.get_mut(text)?;
-        *times += 1;
-        let decade = 10u64.pow(times.ilog10());
-        (*times == decade).then_some(*times)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,24 +118,22 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_is_told_once_and_then_counted() {
-        let mut said = Said::default();
-        let told: Vec<u64> = (0..1000).filter_map(|_| said.again("late")).collect();
-        assert_eq!(told, [1, 10, 100, 1000]);
-        for n in 0..1000 {
-            said.again(&n.to_string());
-        }
-        assert!(said.0.len() <= Said::MOST);
-    }
-
-    #[test]
     fn the_devices_words_about_its_signal_are_followed() {
-        let mut lost = None;
-        note_signal("Signal lost", &mut lost);
-        assert!(lost.is_some());
-        note_signal("something else", &mut lost);
-        assert!(lost.is_some());
-        note_signal("Signal recovered", &mut lost);
-        assert_eq!(lost, None);
+        let device = DeviceSignal::default();
+        for (words, lost) in [
+            ("something else", None),
+            ("Signal lost", Some("Signal lost")),
+            ("something else", Some("Signal lost")),
+            ("Signal recovered", None),
+            ("No input source was detected", Some("No input source was detected")),
+            ("Signal found", None),
+        ] {
+            device.heed_words(words);
+            assert_eq!(device.lost().as_deref().map(String::as_str), lost, "{words}");
+        }
+        device.set(false);
+        assert!(device.is_lost());
+        device.set(true);
+        assert!(!device.is_lost());
     }
 }

@@ -103,6 +103,20 @@ pub struct Param {
     pub description: String,
 }
 
+impl Param {
+    /// Makes a relative path start at `folder`. What is a path is told by the property: a file's
+    /// `location`, which may also be an address, and a `device`.
+    fn start_at(&self, folder: Option<&Path>, value: String) -> String {
+        let path = ["location", "device"].contains(&self.property.as_str())
+            && !value.is_empty()
+            && !value.contains("://");
+        match folder.filter(|_| path) {
+            Some(folder) => folder.join(value).to_string_lossy().into_owned(),
+            None => value,
+        }
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SourceTable {
@@ -150,9 +164,7 @@ impl Preset {
     /// # Errors
     /// [`PresetError`] when there is no such file or its text is not a preset.
     pub fn load(name_or_path: &str, dirs: &[PathBuf]) -> Result<Self, PresetError> {
-        let is_path = name_or_path.contains('/')
-            || Path::new(name_or_path).extension().is_some_and(|e| e.eq_ignore_ascii_case("toml"));
-        let candidates: Vec<PathBuf> = if is_path {
+        let candidates: Vec<PathBuf> = if Self::is_path(name_or_path) {
             vec![PathBuf::from(name_or_path)]
         } else {
             dirs.iter().map(|dir| dir.join(format!("{name_or_path}.toml"))).collect()
@@ -175,6 +187,12 @@ impl Preset {
                 format!("there are {}", known.join(", "))
             },
         })
+    }
+
+    /// Tells a preset file's path from the name of a preset.
+    pub fn is_path(name_or_path: &str) -> bool {
+        name_or_path.contains('/')
+            || Path::new(name_or_path).extension().is_some_and(|e| e.eq_ignore_ascii_case("toml"))
     }
 
     /// Names of the presets in `dirs`, sorted.
@@ -250,7 +268,20 @@ impl Preset {
     /// # Errors
     /// [`PresetError::Param`] when the preset has no such parameter.
     pub fn set(&mut self, param: &str, value: &str) -> Result<(), PresetError> {
-        if !self.params.contains_key(param) {
+        self.set_from(param, value, None)
+    }
+
+    /// Sets a parameter to a value out of a file in `folder`, where a relative path in it starts.
+    ///
+    /// # Errors
+    /// As [`Preset::set`].
+    pub fn set_from(
+        &mut self,
+        param: &str,
+        value: &str,
+        folder: Option<&Path>,
+    ) -> Result<(), PresetError> {
+        let Some(known) = self.params.get(param) else {
             let known = self.params.keys().map(String::as_str).collect::<Vec<_>>();
             return Err(self.param_error(
                 param,
@@ -260,8 +291,9 @@ impl Preset {
                     format!("there is no such parameter; this preset has {}", known.join(", "))
                 },
             ));
-        }
-        self.values.insert(param.to_owned(), value.to_owned());
+        };
+        let value = known.start_at(folder, value.to_owned());
+        self.values.insert(param.to_owned(), value);
         Ok(())
     }
 
@@ -281,10 +313,11 @@ impl Preset {
 
     /// The value in force: what was set for this run, else the default.
     pub(super) fn value(&self, param: &str) -> Option<String> {
-        self.values
-            .get(param)
-            .cloned()
-            .or_else(|| self.params.get(param)?.default.as_ref().map(Value::to_string))
+        self.values.get(param).cloned().or_else(|| {
+            let param = self.params.get(param)?;
+            let default = param.default.as_ref()?.to_string();
+            Some(param.start_at(self.file.parent(), default))
+        })
     }
 
     pub(super) fn param_error(&self, param: &str, problem: String) -> PresetError {

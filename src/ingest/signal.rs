@@ -22,6 +22,11 @@ pub(super) struct SignalWatch {
 }
 
 impl SignalWatch {
+    /// What the newest look came to.
+    pub(super) fn verdict(&self) -> Option<Sentence> {
+        self.verdict
+    }
+
     /// Looks at `frame` if it is time to; returns why there is no signal, or `None` while there is.
     pub(super) fn observe(&mut self, frame: &Frame, now_ns: u64) -> Option<Sentence> {
         let first = self.looked_ns.is_none();

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
 use gst::prelude::*;
 use sonofuse_core::words::Words;
 use tokio::sync::{oneshot, watch};
@@ -16,7 +15,8 @@ use tokio::time::MissedTickBehavior;
 use tracing::{debug, error, info, warn};
 
 use super::capture::{self, Capture, Outlet, Seen};
-use super::messages::{Said, note_signal, redact, speaker, words};
+use super::fault::{Cause, Counted, Fault};
+use super::messages::{redact, speaker, words};
 use super::preset::{AtEnd, Kind, Preset};
 use crate::state::SourceState;
 
@@ -28,7 +28,8 @@ const NULL_CAP: Duration = Duration::from_secs(3);
 const LAST_NULL_CAP: Duration = Duration::from_millis(700);
 /// How long the words of a failed state change may take to arrive.
 const LAST_WORDS: Duration = Duration::from_millis(200);
-/// A source that was live for so long begins again with the shortest delay.
+/// A source that was live for so long begins again with the shortest delay, and has its packets in
+/// order.
 const HEALTHY: Duration = Duration::from_secs(3);
 
 /// Delay before the next attempt: doubles up to a cap.
@@ -56,7 +57,7 @@ impl Backoff {
 enum End {
     Stopped,
     Finished,
-    Fault(String),
+    Fault(Fault),
 }
 
 /// The pipeline that plays now, for fault injection in tests.
@@ -69,13 +70,14 @@ pub(super) struct Supervisor {
     pub(super) stop: watch::Receiver<bool>,
     pub(super) progress: Arc<AtomicU64>,
     pub(super) current: Current,
+    /// What was warned of so far, over all pipelines.
+    pub(super) warned: Counted,
 }
 
 impl Supervisor {
     pub(super) async fn run(mut self) {
         let mut attempt = 0;
         let mut backoff = Backoff::new();
-        let mut losses = Said::default();
         loop {
             self.publish(SourceState::Connecting { attempt });
             let mut live_since = None;
@@ -86,10 +88,8 @@ impl Supervisor {
             if live_since.is_some_and(|since: Instant| since.elapsed() >= HEALTHY) {
                 backoff = Backoff::new();
             }
-            let why = match end {
-                End::Finished if live_since.is_none() => {
-                    "it ended before its first picture".to_owned()
-                }
+            let fault = match end {
+                End::Finished if live_since.is_none() => Fault::Empty,
                 End::Finished if self.preset.expect.at_end == AtEnd::Repeat => {
                     // A file of one picture must not keep a core busy.
                     if self.pause(TICK).await {
@@ -98,14 +98,23 @@ impl Supervisor {
                     continue;
                 }
                 End::Stopped | End::Finished => break,
-                End::Fault(why) => why,
+                End::Fault(fault) => fault,
             };
             attempt += 1;
             let delay = backoff.delay();
             let retry_ms = delay.as_millis() as u64;
-            if let Some(times) = losses.again(&why) {
-                let name = &self.preset.name;
-                warn!(EVENT = "source", SOURCE = name, STATE = "lost", WHY = why, times, retry_ms);
+            let why = fault.to_string();
+            if let Some((times, cause)) = self.warned.again(fault.cause()) {
+                warn!(
+                    EVENT = "source",
+                    SOURCE = self.preset.name,
+                    STATE = "lost",
+                    CAUSE = cause.name(),
+                    WHY = why,
+                    quiet_ms = fault.quiet_ms(),
+                    times,
+                    retry_ms
+                );
             }
             self.publish(SourceState::Lost { why, retry_ms });
             if self.pause(delay).await {
@@ -115,24 +124,25 @@ impl Supervisor {
         self.publish(SourceState::Ended);
     }
 
-    fn publish(&self, state: SourceState) {
-        self.state.send_if_modified(|now| {
+    fn publish(&mut self, state: SourceState) {
+        let same = {
+            let now = self.state.borrow();
             // How long it has been quiet is told once, not ten times a second.
-            let same = matches!(
+            let both_stalled = matches!(
                 (&*now, &state),
                 (SourceState::Stalled { .. }, SourceState::Stalled { .. })
-            ) || *now == state;
-            if !same {
-                self.tell(&state);
-                *now = state;
-            }
-            !same
-        });
+            );
+            both_stalled || *now == state
+        };
+        if !same {
+            self.tell(&state);
+            self.state.send_replace(state);
+        }
     }
 
-    /// Logs a change of state. What is lost is logged with its cause, once; an attempt to connect
-    /// is no news.
-    fn tell(&self, state: &SourceState) {
+    /// Logs a change of state. What is lost is logged with its cause; an attempt to connect is no
+    /// news. A source that comes and goes is warned of once, and then in decades.
+    fn tell(&mut self, state: &SourceState) {
         let name = &self.preset.name;
         match state {
             SourceState::Connecting { attempt } => {
@@ -142,11 +152,25 @@ impl Supervisor {
                 info!(EVENT = "source", SOURCE = name, STATE = "live", width, height, format);
             }
             SourceState::NoSignal { why } => {
-                warn!(EVENT = "source", SOURCE = name, STATE = "no-signal", WHY = why);
+                match self.warned.again(Cause::said("no-signal", why)) {
+                    Some((times, _)) => {
+                        warn!(
+                            EVENT = "source",
+                            SOURCE = name,
+                            STATE = "no-signal",
+                            WHY = why,
+                            times
+                        );
+                    }
+                    None => info!(EVENT = "source", SOURCE = name, STATE = "no-signal", WHY = why),
+                }
             }
-            SourceState::Stalled { quiet_ms } => {
-                warn!(EVENT = "source", SOURCE = name, STATE = "stalled", quiet_ms);
-            }
+            SourceState::Stalled { quiet_ms } => match self.warned.again(Cause::Kind("stalled")) {
+                Some((times, _)) => {
+                    warn!(EVENT = "source", SOURCE = name, STATE = "stalled", quiet_ms, times);
+                }
+                None => info!(EVENT = "source", SOURCE = name, STATE = "stalled", quiet_ms),
+            },
             SourceState::Lost { .. } => {}
             SourceState::Ended => info!(EVENT = "source", SOURCE = name, STATE = "ended"),
         }
@@ -202,9 +226,9 @@ impl Supervisor {
         let mut capture = match self.wait(built, self.preset.expect.connect(), Duration::ZERO).await
         {
             Some(Ok(capture)) => capture,
-            Some(Err(e)) => return End::Fault(e.to_string()),
+            Some(Err(e)) => return End::Fault(e.into()),
             None if *self.stop.borrow() => return End::Stopped,
-            None => return End::Fault("GStreamer did not build the source in time".to_owned()),
+            None => return End::Fault(Fault::NotBuilt),
         };
         if let Ok(mut current) = self.current.lock() {
             *current = Some(capture.pipeline.downgrade());
@@ -219,29 +243,23 @@ impl Supervisor {
     }
 
     async fn play(&mut self, capture: &mut Capture, live_since: &mut Option<Instant>) -> End {
-        let Some(bus) = capture.pipeline.bus() else {
-            return End::Fault("the pipeline has no bus".to_owned());
-        };
-        let mut messages = bus.stream();
         let started_ns = self.outlet.now_ns();
         let pipeline = capture.pipeline.clone();
         let mut playing = Some(off_thread("sonofuse-play", move || {
             pipeline.set_state(gst::State::Playing).is_ok()
         }));
-        let mut give_up: Option<(tokio::time::Instant, String)> = None;
-        let mut device_lost: Option<String> = None;
-        let mut said = Said::default();
+        let mut give_up: Option<tokio::time::Instant> = None;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.alive();
             tokio::select! {
                 () = stopped(&mut self.stop) => return End::Stopped,
-                message = messages.next() => {
+                message = capture.messages.recv() => {
                     let Some(message) = message else {
-                        return End::Fault("GStreamer closed the message bus".to_owned());
+                        return End::Fault(Fault::BusClosed);
                     };
-                    if let Some(end) = self.heed(&message, &capture.pipeline, &mut said, &mut device_lost) {
+                    if let Some(end) = self.heed(&message, &capture.pipeline) {
                         return end;
                     }
                 }
@@ -249,14 +267,16 @@ impl Supervisor {
                     playing = None;
                     if ok != Some(true) {
                         // The element's own words are on the bus, or about to be.
-                        let why = "GStreamer could not start the source".to_owned();
-                        give_up = Some((tokio::time::Instant::now() + LAST_WORDS, why));
+                        give_up = Some(tokio::time::Instant::now() + LAST_WORDS);
                     }
                 }
                 _ = capture.seen.changed() => {}
                 _ = tick.tick() => {
-                    if let Some((_, why)) = give_up.take_if(|(at, _)| *at <= tokio::time::Instant::now()) {
-                        return End::Fault(why);
+                    if live_since.is_some_and(|since| since.elapsed() >= HEALTHY) {
+                        capture.jitter.release();
+                    }
+                    if give_up.is_some_and(|at| at <= tokio::time::Instant::now()) {
+                        return End::Fault(Fault::NotStarted);
                     }
                 }
             }
@@ -264,31 +284,31 @@ impl Supervisor {
             if seen.stream.is_some() {
                 live_since.get_or_insert_with(Instant::now);
             }
-            if let Some(end) = self.judge(&seen, started_ns, device_lost.as_deref()) {
+            if let Some(end) = self.judge(&seen, started_ns, capture.device.lost().as_deref()) {
                 return end;
             }
         }
     }
 
     /// Publishes what the stream looks like now; an end when it has been quiet for too long.
-    fn judge(&self, seen: &Seen, started_ns: u64, device_lost: Option<&str>) -> Option<End> {
-        let expect = &self.preset.expect;
+    fn judge(&mut self, seen: &Seen, started_ns: u64, device_lost: Option<&String>) -> Option<End> {
+        let expect = self.preset.expect;
         let now_ns = self.outlet.now_ns();
         let Some((width, height, format)) = &seen.stream else {
             let waited_ms = now_ns.saturating_sub(started_ns) / 1_000_000;
-            return (waited_ms > expect.connect_ms).then(|| {
-                End::Fault(format!("no picture within {} ms of connecting", expect.connect_ms))
-            });
+            return (waited_ms > expect.connect_ms)
+                .then(|| End::Fault(Fault::NoFirstPicture { limit_ms: expect.connect_ms }));
         };
         let quiet_ms =
             now_ns.saturating_sub(self.outlet.newest_ns.load(Ordering::Acquire)) / 1_000_000;
         if quiet_ms > expect.stall_ms * 2 {
-            return Some(End::Fault(format!("no picture for {quiet_ms} ms")));
+            return Some(End::Fault(Fault::NoPicture { quiet_ms }));
         }
-        self.publish(if quiet_ms > expect.stall_ms {
+        self.publish(if let Some(why) = device_lost {
+            // Until it takes that back, whether pictures go on or not.
+            SourceState::NoSignal { why: why.clone() }
+        } else if quiet_ms > expect.stall_ms {
             SourceState::Stalled { quiet_ms }
-        } else if let Some(why) = device_lost {
-            SourceState::NoSignal { why: why.to_owned() }
         } else if let Some(sentence) = seen.no_signal {
             SourceState::NoSignal { why: Words::from(sentence).english() }
         } else {
@@ -297,26 +317,21 @@ impl Supervisor {
         None
     }
 
-    fn heed(
-        &self,
-        message: &gst::Message,
-        pipeline: &gst::Pipeline,
-        said: &mut Said,
-        device_lost: &mut Option<String>,
-    ) -> Option<End> {
+    fn heed(&mut self, message: &gst::Message, pipeline: &gst::Pipeline) -> Option<End> {
         use gst::MessageView;
         match message.view() {
             MessageView::Error(e) => {
-                return Some(End::Fault(format!("{}: {}", speaker(message), words(e))));
+                let (speaker, words) = (speaker(message), words(e));
+                return Some(End::Fault(Fault::Element { speaker, words }));
             }
             MessageView::Eos(_) if self.preset.expect.kind == Kind::Finite => {
                 return Some(End::Finished);
             }
             MessageView::Eos(_) => {
-                return Some(End::Fault("the stream was ended by its sender".to_owned()));
+                return Some(End::Fault(Fault::EndedBySender));
             }
             MessageView::ClockLost(_) => {
-                return Some(End::Fault("the pipeline lost its clock".to_owned()));
+                return Some(End::Fault(Fault::ClockLost));
             }
             MessageView::Latency(_) => {
                 let pipeline = pipeline.clone();
@@ -327,18 +342,17 @@ impl Supervisor {
             }
             MessageView::Warning(w) => {
                 let text = redact(&w.error().to_string());
-                note_signal(&text, device_lost);
-                if let Some(times) = said.again(&text) {
+                let speaker = speaker(message);
+                if let Some((times, _)) = self.warned.again(Cause::said(&speaker, &text)) {
                     warn!(
                         EVENT = "element",
                         SOURCE = self.preset.name,
-                        ELEMENT = speaker(message),
+                        ELEMENT = speaker,
                         WHY = text,
                         times
                     );
                 }
             }
-            MessageView::Info(i) => note_signal(&redact(&i.error().to_string()), device_lost),
             _ => {}
         }
         None

@@ -189,8 +189,11 @@ impl Analyzer {
         if reason != Withheld::Stalled {
             self.reset();
         }
-        let meta =
-            FrameMeta { sequence: self.last_sequence, pts_ns: None, captured_ns: clock.now_ns() };
+        let meta = FrameMeta {
+            sequence: self.last_sequence,
+            captured_ns: clock.now_ns(),
+            ..FrameMeta::default()
+        };
         let verdict = Verdict::withheld(Refusal::new(reason, words));
         self.reading(meta, None, Latency::default(), verdict)
     }

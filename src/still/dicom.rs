@@ -183,7 +183,7 @@ impl DicomFrames {
         Ok(frame.with_meta(FrameMeta {
             sequence: u64::from(n),
             pts_ns: Some((f64::from(n) * self.picture.frame_time_ms * 1e6) as u64),
-            captured_ns: 0,
+            ..FrameMeta::default()
         }))
     }
 }

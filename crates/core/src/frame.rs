@@ -177,7 +177,7 @@ impl FrameFormat {
     }
 }
 
-/// Where a frame comes from in time.
+/// Where a frame comes from in time, and what its source says about it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FrameMeta {
     /// Number of the frame in its source, from 0; gaps are frames that were replaced by newer ones.
@@ -186,6 +186,14 @@ pub struct FrameMeta {
     pub pts_ns: Option<u64>,
     /// When the frame reached the daemon, ns of the monotonic clock.
     pub captured_ns: u64,
+    /// How often the source had gone live when the frame came: counts up after each reconnection,
+    /// stall and lost signal. 0 for what is no live source.
+    pub generation: u32,
+    /// The source says that the picture is not whole, or is none (GStreamer's flags corrupted,
+    /// decode-only and gap): to be shown, never to be scored.
+    pub corrupted: bool,
+    /// The capture device says that its signal is lost, and goes on sending pictures.
+    pub signal_lost: bool,
 }
 
 /// Why bytes cannot be a frame.

@@ -359,7 +359,12 @@ fn a_simulated_exam_is_scored_end_to_end_by_the_stand_in() {
         let mut pixels = vec![0; 960 * 720 * 4];
         let truth = simulator.render(i, &mut pixels, 960 * 4);
         maps.insert(truth.elastogram_index);
-        let meta = FrameMeta { sequence: i, pts_ns: Some(i * 100 * MS), captured_ns: i * 100 * MS };
+        let meta = FrameMeta {
+            sequence: i,
+            pts_ns: Some(i * 100 * MS),
+            captured_ns: i * 100 * MS,
+            ..FrameMeta::default()
+        };
         let frame = Frame::new(format, meta, pixels.into()).unwrap();
         let reading = analyzer.analyze(&frame, &|| i * 100 * MS);
         scored += u32::from(reading.outcome == Outcome::Scored);
@@ -389,7 +394,8 @@ fn the_shipped_model_ranks_simulated_exams_as_their_truth_does() {
         let config = SimConfig { seed, skin, width, height, fps: 10.0, exam_s: 12.0 };
         let mut pixels = vec![0; (width * height * 4) as usize];
         let truth = Simulator::new(config).unwrap().render(50, &mut pixels, width as usize * 4);
-        let meta = FrameMeta { sequence: seed, pts_ns: None, captured_ns: seed * 1000 * MS };
+        let meta =
+            FrameMeta { sequence: seed, captured_ns: seed * 1000 * MS, ..FrameMeta::default() };
         let frame = Frame::new(format, meta, pixels.into()).unwrap();
         let reading = analyzer.analyze(&frame, &|| seed * 1000 * MS);
         if let (Some(malignant), Some(p)) = (truth.malignant, reading.malignancy) {

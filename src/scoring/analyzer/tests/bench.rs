@@ -171,6 +171,7 @@ impl Bench {
             sequence: self.sequence,
             pts_ns: Some(self.now_ns.get() - 500 * MS),
             captured_ns: self.now_ns.get(),
+            ..FrameMeta::default()
         };
         self.sequence += 1;
         let now = &self.now_ns;
