@@ -22,6 +22,7 @@ use crate::ingest::{self, Preset};
 use crate::scoring::{Analyzer, Clock, MonotonicClock};
 
 mod figures;
+pub mod live;
 pub mod network;
 
 /// One in so many pictures is also processed the other way, for comparison.
@@ -36,7 +37,8 @@ const COMPARE_EVERY: u64 = 8;
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  sonofuse bench\n  sonofuse bench --preset v4l2 --frames 600\n  \
-    sonofuse bench --path exam.mkv --json\n  sonofuse bench network\n\nStop other \
+    sonofuse bench --path exam.mkv --json\n  sonofuse bench network\n  \
+    sonofuse bench live\n\nStop other \
     programs first: what they take is measured too. Compare processor times rather than times."
 )]
 pub struct BenchArgs {
@@ -68,6 +70,7 @@ pub struct BenchArgs {
 /// What can be measured by itself.
 #[derive(Debug, Subcommand)]
 enum Part {
+    Live(live::LiveArgs),
     Network(network::NetworkArgs),
 }
 
@@ -76,8 +79,10 @@ enum Part {
 /// # Errors
 /// [`CliError`] when there is no source or no model, or the source breaks off.
 pub fn run(args: &BenchArgs) -> Result<(), CliError> {
-    if let Some(Part::Network(args)) = &args.part {
-        return network::run(args);
+    match &args.part {
+        Some(Part::Live(args)) => return live::run(args),
+        Some(Part::Network(args)) => return network::run(args),
+        None => {}
     }
     let loaded = load_config(args.config.as_deref())?;
     let model = load_model(&loaded, args.model.as_deref())?;

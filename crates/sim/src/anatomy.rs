@@ -137,13 +137,13 @@ impl Patient {
             below_db_per_mm: 0.0,
             kpa: Some(self.background_kpa * (0.32 * noise(seed ^ 0x17, x * 0.3, z * 0.22)).exp()),
         };
-        match &self.nodule {
-            None => parenchyma,
-            Some(nodule) => {
-                let r = nodule.radius(x, z);
-                if r > 1.6 { parenchyma } else { self.lesion(nodule, r, x, z, parenchyma) }
+        for nodule in self.nodule.iter().chain(&self.neighbour) {
+            let r = nodule.radius(x, z);
+            if r <= 1.6 {
+                return self.lesion(nodule, r, x, z, parenchyma);
             }
         }
+        parenchyma
     }
 
     /// The nodule over the gland that surrounds it; `r` is the distance in outline radii.

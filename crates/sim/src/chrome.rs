@@ -14,9 +14,11 @@ use crate::skin::{BarPlace, Keys, MapKind, Scene, Style};
 
 mod extras;
 mod over;
+mod script;
 mod words;
 
 pub(crate) use over::over_images;
+pub(crate) use script::{Marks, cover_bar, dialog, marks};
 use words::{LANGUAGES, Words};
 
 /// What one exam's texts say; fixed when the exam is made.
@@ -37,6 +39,26 @@ impl Caption {
     }
 }
 
+/// What the colour bar explains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BarInk {
+    Stiffness,
+    Flow,
+    Power,
+    Quality,
+}
+
+impl BarInk {
+    /// What the bar of the skin's own scene explains.
+    pub(crate) fn of(style: &Style) -> Self {
+        match style.scene {
+            Scene::Flow { power: false } => Self::Flow,
+            Scene::Flow { power: true } => Self::Power,
+            _ => Self::Stiffness,
+        }
+    }
+}
+
 /// Height of a capital letter on this screen, pixels.
 fn cap(screen: &Screen, relative: f32) -> f32 {
     (14.0 * screen.unit * relative).max(6.0)
@@ -50,6 +72,7 @@ pub(crate) fn surround(
     patient: &Patient,
     caption: &Caption,
     palette: &[Rgb; 256],
+    bar: Option<BarInk>,
     rng: &mut Pcg64Mcg,
 ) {
     let look = &style.look;
@@ -69,8 +92,8 @@ pub(crate) fn surround(
             ruler(s, style, screen, pane.view);
         }
     }
-    if let Some(bar) = screen.bar {
-        colour_bar(s, style, screen, caption, palette, bar);
+    if let (Some(at), Some(ink)) = (screen.bar, bar) {
+        colour_bar(s, style, screen, caption, ink, palette, at);
     }
     if let Some(bar) = screen.grey_bar {
         paint::fill_gradient(s, bar, [235, 235, 235], [0, 0, 0]);
@@ -268,25 +291,32 @@ fn colour_bar(
     style: &Style,
     screen: &Screen,
     caption: &Caption,
+    ink: BarInk,
     palette: &[Rgb; 256],
     bar: Rect,
 ) {
     for y in 0..bar.h {
         let v = 1.0 - y as f32 / (bar.h - 1).max(1) as f32;
         let hardness = if style.hard_on_top { v } else { 1.0 - v };
-        let colour = match style.scene {
-            Scene::Flow { power: false } => crate::palette::flow(v * 2.0 - 1.0),
-            Scene::Flow { power: true } => crate::palette::power(v),
-            _ => palette[(hardness * 255.0) as usize],
+        let colour = match ink {
+            BarInk::Flow => crate::palette::flow(v * 2.0 - 1.0),
+            BarInk::Power => crate::palette::power(v),
+            BarInk::Quality => crate::palette::quality(v),
+            BarInk::Stiffness => palette[(hardness * 255.0) as usize],
         };
         paint::fill(s, Rect::new(bar.x, bar.y + y, bar.w, 1), colour, 255);
     }
     let look = &style.look;
     let size = cap(screen, 0.82);
     let x = (bar.right() + 4) as f32;
-    if matches!(style.scene, Scene::Flow { .. }) {
-        paint::text(s, [x, bar.y as f32], size, Align::Left, look.text, "+6.4");
-        paint::text(s, [x, bar.bottom() as f32 - size], size, Align::Left, look.text, "-6.4");
+    let ends = match ink {
+        BarInk::Flow | BarInk::Power => Some(["+6.4", "-6.4"]),
+        BarInk::Quality => Some(["HI", "LO"]),
+        BarInk::Stiffness => None,
+    };
+    if let Some([top, bottom]) = ends {
+        paint::text(s, [x, bar.y as f32], size, Align::Left, look.text, top);
+        paint::text(s, [x, bar.bottom() as f32 - size], size, Align::Left, look.text, bottom);
     } else if style.map == MapKind::Swe {
         let top = format!("{:.0}", caption.max_kpa);
         let above = bar.y as f32 - size * 1.6;

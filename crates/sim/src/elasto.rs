@@ -7,14 +7,15 @@
 use rand::Rng;
 use rand_pcg::Pcg64Mcg;
 
-use crate::anatomy::noise;
 use crate::motion::Pose;
 use crate::palette::Rgb;
 use crate::patient::Patient;
 use crate::rng::{Purpose, mix, normal, stream};
+use crate::truth::{ShownValues, Unit};
 
-/// Lateral and axial size of a flow cell, mm.
-const FLOW_CELL_MM: [f32; 2] = [0.22, 0.3];
+mod flow;
+mod quality;
+
 /// Side of a map cell, mm.
 const CELL_MM: f32 = 0.3;
 /// Standard deviations of the noise's Gaussian, cells: an autocorrelation of about 0.55 at 1 mm
@@ -63,6 +64,8 @@ pub(crate) struct Update {
     pub(crate) index: u64,
     /// 0 settled … 1 just moved.
     pub(crate) unsettled: f32,
+    /// Added to ln kPa everywhere.
+    pub(crate) bias_ln: f32,
 }
 
 /// A Gaussian of unit energy: `TAPS` weights around the middle one.
@@ -152,7 +155,7 @@ impl Grid {
         smooth_noise(&mut fresh, cols, rows, &mut self.noise, &mut self.scratch);
         for (v, n) in self.ln_kpa.iter_mut().zip(&self.noise) {
             // A map that is being built up is too soft at first.
-            *v += n * spread * 0.7 - 0.5 * update.unsettled;
+            *v += n * spread * 0.7 - 0.5 * update.unsettled + update.bias_ln;
         }
         smooth_noise(&mut fresh, cols, rows, &mut self.noise, &mut self.scratch);
         for row in 0..rows {
@@ -200,11 +203,60 @@ impl Grid {
     }
 }
 
+impl Scale {
+    /// The value at the hard end, with its unit.
+    fn end(self) -> (f32, Unit) {
+        match self {
+            Self::Kpa { max_kpa } => (max_kpa, Unit::Kpa),
+            Self::Relative => (1.0, Unit::Relative),
+        }
+    }
+}
+
+/// Sums over the pixels that show a value, in palette positions 0..=1.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    inside: u32,
+    shown: u32,
+    sum: f64,
+    squares: f64,
+    max: f32,
+}
+
+impl Tally {
+    fn add(&mut self, v: f32) {
+        self.shown += 1;
+        self.sum += f64::from(v);
+        self.squares += f64::from(v * v);
+        self.max = self.max.max(v);
+    }
+
+    fn values(&self, scale: Scale) -> Option<ShownValues> {
+        if self.shown == 0 {
+            return None;
+        }
+        let n = f64::from(self.shown);
+        let mean = self.sum / n;
+        let sd = (self.squares / n - mean * mean).max(0.0).sqrt();
+        let (scale_end, unit) = scale.end();
+        Some(ShownValues {
+            mean: mean as f32 * scale_end,
+            max: self.max * scale_end,
+            sd: sd as f32 * scale_end,
+            filled: self.shown as f32 / self.inside as f32,
+            scale_end,
+            unit,
+        })
+    }
+}
+
 /// Pixels of a colour map: colour and weight (0 where grey shows through, up to 255).
 #[derive(Debug, Default)]
 pub(crate) struct ColourMap {
     pub(crate) width: usize,
     pub(crate) px: Vec<[u8; 4]>,
+    /// What a map of stiffness shows; nothing of another map.
+    pub(crate) shown: Option<ShownValues>,
     line: Vec<[f32; 2]>,
 }
 
@@ -224,6 +276,7 @@ impl ColourMap {
     /// Empties the map and sets its size.
     pub(crate) fn reset(&mut self, size: [usize; 2]) {
         self.width = size[0];
+        self.shown = None;
         self.px.clear();
         self.px.resize(size[0] * size[1], [0; 4]);
     }
@@ -238,6 +291,7 @@ impl ColourMap {
     ) {
         self.reset(patch.size);
         let mean = grid.mean();
+        let mut tally = Tally::default();
         let step = 1.0 / (patch.px_per_mm * CELL_MM);
         self.line.resize(grid.cols, [0.0; 2]);
         for y in 0..patch.size[1] {
@@ -257,68 +311,19 @@ impl ColourMap {
                 if !inside(x, y) {
                     continue;
                 }
+                tally.inside += 1;
                 let gx = x as f32 * step;
                 let (col, fx) = (gx as usize, gx.fract());
                 let (a, b) = (self.line[col], self.line[col + 1]);
                 if inking.fill || a[1] + (b[1] - a[1]) * fx > 0.12 {
-                    let v = (a[0] + (b[0] - a[0]) * fx) as u8;
-                    let [r, g, b] = inking.palette[v as usize];
+                    let v = a[0] + (b[0] - a[0]) * fx;
+                    tally.add((v / 255.0).clamp(0.0, 1.0));
+                    let [r, g, b] = inking.palette[v as u8 as usize];
                     *o = [b, g, r, inking.weight];
                 }
             }
         }
-    }
-
-    /// Draws flow: vessels in the tissue and twinkling noise; `power` gives power Doppler.
-    pub(crate) fn flow(
-        &mut self,
-        patient: &Patient,
-        patch: &Patch,
-        pose: &Pose,
-        update: Update,
-        power: bool,
-        inside: impl Fn(usize, usize) -> bool,
-    ) {
-        self.reset(patch.size);
-        let beat = (update.index as f32 * 0.7).sin() * 0.5 + 0.5;
-        let seed = patient.texture ^ 0x51ed;
-        for y in 0..patch.size[1] {
-            for x in 0..patch.size[0] {
-                if !inside(x, y) {
-                    continue;
-                }
-                // Flow is measured in cells coarser than the image's pixels.
-                let mm = |i: usize, k: usize| {
-                    let cell = (i as f32 / patch.px_per_mm / FLOW_CELL_MM[k]).floor();
-                    patch.origin_mm[k] + cell * FLOW_CELL_MM[k]
-                };
-                let (mx, mz) = (mm(x, 0) + pose.lateral_mm, mm(y, 1) + pose.axial_mm);
-                let artery = patient.carotid.map_or(2.0, |c| c.radius(mx, mz));
-                let wander = noise(seed, mx * 0.35, mz * 0.45);
-                let ring = patient
-                    .nodule
-                    .as_ref()
-                    .map_or(1.0, |n| ((n.shape.radius(mx, mz) - 1.0).abs() * 5.0).min(1.0));
-                let branch = noise(seed ^ 0x03, mx * 0.8 + wander, mz * 0.8);
-                let v = if artery < 0.95 {
-                    (1.0 - artery * artery) * (0.5 + 0.5 * beat)
-                } else {
-                    ((0.05 + 0.2 * (1.0 - ring) + 0.04 * beat) - branch.abs())
-                        * 3.0
-                        * (noise(seed ^ 0x05, mx * 0.3, mz * 0.3) * 2.5).clamp(0.0, 1.6)
-                };
-                if v > 0.09 {
-                    let sign =
-                        if noise(seed ^ 0x09, mx * 0.22, mz * 0.22) > 0.0 { 1.0 } else { -1.0 };
-                    let [r, g, b] = if power {
-                        crate::palette::power(v)
-                    } else {
-                        crate::palette::flow(v * sign)
-                    };
-                    self.px[y * patch.size[0] + x] = [b, g, r, 235];
-                }
-            }
-        }
+        self.shown = tally.values(inking.scale);
     }
 }
 

@@ -2,19 +2,24 @@
 //! kept from image to image. A frame is a pure function of the exam and the time in it; caches only
 //! save work. Runs on the caller's thread.
 
-use crate::chrome::{self, Caption};
-use crate::elasto::{ColourMap, Grid, Inking, Patch, Scale, Update};
-use crate::motion::{Moment, Pose, Timeline};
-use crate::paint::{Canvas, Overlay, Rect};
+use crate::chrome::{self, BarInk, Caption};
+use crate::elasto::{ColourMap, Grid};
+use crate::motion::{Pose, Timeline};
+use crate::paint::{Canvas, Overlay};
 use crate::palette::Rgb;
 use crate::patient::Patient;
 use crate::picture;
-use crate::rng::{Purpose, mix, pick, stream, uniform};
+use crate::rng::{Purpose, pick, stream, uniform};
 use crate::scan::ScanConversion;
-use crate::screen::{self, Ink, Screen};
-use crate::skin::{MapKind, Scene, Skin, Style};
-use crate::speckle::{Acquisition, Field, FieldBuilder, Lines, NoiseTile, Probe, Sample};
-use crate::truth::{StiffnessKpa, Truth};
+use crate::screen::{self, Ink, Screen, Tweak};
+use crate::skin::{Scene, Skin, Style};
+use crate::speckle::{Acquisition, Field, FieldBuilder, Lines, Probe};
+
+mod draw;
+mod truth;
+
+pub(crate) use draw::{Face, MapRequest};
+pub(crate) use truth::Known;
 
 /// What of an exam is built next. The work is cut into pieces, so that it can be spread over the
 /// frames of the exam before.
@@ -27,13 +32,76 @@ enum Stage {
     Done,
 }
 
+/// Everything that an exam is made of.
+pub(crate) struct Setting {
+    pub(crate) seed: u64,
+    /// Number of the streams that draw screen and texts.
+    pub(crate) number: u64,
+    /// Number of the streams that draw speckle and the map's artefacts.
+    pub(crate) tissue: u64,
+    pub(crate) skin: Skin,
+    pub(crate) style: Style,
+    pub(crate) size: [u32; 2],
+    pub(crate) patient: Patient,
+    /// Whom the screen is laid out for; another patient than the one examined where the box stays
+    /// from one to the next.
+    pub(crate) laid_out_for: Patient,
+    pub(crate) timeline: Timeline,
+    pub(crate) tweak: Tweak,
+}
+
+impl Setting {
+    /// Exam `number` of an ordinary course: a new patient, and a screen that suits them.
+    pub(crate) fn ordinary(
+        seed: u64,
+        number: u64,
+        skin: Skin,
+        size: [u32; 2],
+        exam_s: f32,
+    ) -> Self {
+        let patient = Patient::draw(seed, number);
+        Self {
+            seed,
+            number,
+            tissue: number,
+            skin,
+            style: Self::installed(seed, skin),
+            size,
+            laid_out_for: patient.clone(),
+            patient,
+            timeline: Timeline::new(seed, number, exam_s),
+            tweak: Tweak::default(),
+        }
+    }
+
+    /// The skin as the seed's installation of the scanner shows it.
+    pub(crate) fn installed(seed: u64, skin: Skin) -> Style {
+        skin.style().installed(&mut stream(seed, Purpose::Installation, &[]))
+    }
+}
+
+/// What of the furniture a script changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dress {
+    /// The palette is turned round, in map and bar.
+    pub(crate) inverted: bool,
+    /// What the bar explains, if not what the skin's scene does.
+    pub(crate) bar_ink: Option<BarInk>,
+    /// Something lies over the bar.
+    pub(crate) bar_covered: bool,
+    /// The bar is not shown.
+    pub(crate) bar_gone: bool,
+}
+
 /// Pixels of the exam that do not depend on time, being built or complete.
 pub(crate) struct Exam {
     pub(crate) number: u64,
+    tissue: u64,
     seed: u64,
     skin: Skin,
     size: [u32; 2],
     style: Style,
+    dress: Dress,
     patient: Patient,
     timeline: Timeline,
     screen: Screen,
@@ -41,13 +109,21 @@ pub(crate) struct Exam {
     acquisition: Acquisition,
     palette: [Rgb; 256],
     max_kpa: f32,
-    /// Grey to pixel: in B-mode, through the tint, under a map.
-    tints: [[u32; 256]; 3],
+    look: [f32; 3],
+    tint: [f32; 3],
+    gamma: f32,
+    tints: Tints,
     memory: Memory,
     stage: Stage,
     bmode: Option<u64>,
     elastogram: Option<u64>,
+    /// Pose and noise of the image in the views.
+    taken: Option<(Pose, u64)>,
+    other_taken: bool,
 }
+
+/// Grey to pixel: in B-mode, through the tint, under a map.
+pub(crate) type Tints = [[u32; 256]; 3];
 
 /// The large buffers, passed on from exam to exam.
 #[derive(Default)]
@@ -68,19 +144,12 @@ pub(crate) struct Memory {
 }
 
 impl Exam {
-    /// Draws patient and screen; the field is built by [`Exam::advance`].
-    pub(crate) fn new(
-        seed: u64,
-        number: u64,
-        skin: Skin,
-        size: [u32; 2],
-        exam_s: f32,
-        memory: Memory,
-    ) -> Self {
-        let style = skin.style().installed(&mut stream(seed, Purpose::Installation, &[]));
-        let patient = Patient::draw(seed, number);
+    /// Draws the screen; the field is built by [`Exam::advance`].
+    pub(crate) fn new(setting: Setting, memory: Memory) -> Self {
+        let Setting { seed, number, tissue, skin, style, size, patient, timeline, tweak, .. } =
+            setting;
         let mut rng = stream(seed, Purpose::Screen, &[number, skin as u64]);
-        let screen = screen::lay_out(&style, size, &patient, &mut rng);
+        let screen = screen::lay_out(&style, size, &setting.laid_out_for, &tweak, &mut rng);
         let acquisition = Acquisition {
             axial_mm: uniform(&mut rng, 0.15, 0.24),
             lateral_mm: uniform(&mut rng, 0.26, 0.4),
@@ -113,28 +182,68 @@ impl Exam {
             ),
             _ => look,
         };
-        Self {
+        let mut exam = Self {
             number,
+            tissue,
             seed,
             skin,
             size,
             style,
+            dress: Dress::default(),
             patient,
-            timeline: Timeline::new(seed, number, exam_s),
+            timeline,
             screen,
             caption,
             acquisition,
             palette,
             max_kpa,
-            tints: [
-                tint_table(look, gamma),
-                tint_table(tint, gamma),
-                tint_table(look.map(|c| c * style.dim), gamma),
-            ],
+            look,
+            tint,
+            gamma,
+            tints: [[0; 256]; 3],
             memory,
             stage: Stage::Chrome,
             bmode: None,
             elastogram: None,
+            taken: None,
+            other_taken: false,
+        };
+        exam.tints = exam.tints_at(1.0);
+        exam
+    }
+
+    /// The grey curves at a B-mode brightness of `gain` times the usual one.
+    pub(crate) fn tints_at(&self, gain: f32) -> Tints {
+        let table = |tint: [f32; 3], dim: f32| tint_table(tint.map(|c| c * dim * gain), self.gamma);
+        [table(self.look, 1.0), table(self.tint, 1.0), table(self.look, self.style.dim)]
+    }
+
+    /// The screen's geometry.
+    pub(crate) fn screen(&self) -> &Screen {
+        &self.screen
+    }
+
+    /// What the skin is like.
+    pub(crate) fn style(&self) -> &Style {
+        &self.style
+    }
+
+    /// Who is examined.
+    pub(crate) fn patient(&self) -> &Patient {
+        &self.patient
+    }
+
+    /// Changes the furniture; what is drawn from now on shows it.
+    pub(crate) fn dress(&mut self, dress: Dress) {
+        if self.dress == dress {
+            return;
+        }
+        if self.dress.inverted != dress.inverted {
+            self.palette.reverse();
+        }
+        self.dress = dress;
+        if self.stage != Stage::Chrome {
+            self.draw_chrome();
         }
     }
 
@@ -173,6 +282,7 @@ impl Exam {
         if picture::draw(&mut canvas, &self.style, &self.screen, self.seed, self.number, rng) {
             return;
         }
+        let ink = self.dress.bar_ink.unwrap_or_else(|| BarInk::of(&self.style));
         chrome::surround(
             &mut canvas,
             &self.style,
@@ -180,6 +290,7 @@ impl Exam {
             &self.patient,
             &self.caption,
             &self.palette,
+            (!self.dress.bar_gone).then_some(ink),
             rng,
         );
         chrome::over_images(
@@ -191,6 +302,9 @@ impl Exam {
             &memory.mask,
             rng,
         );
+        if self.dress.bar_covered {
+            chrome::cover_bar(&mut memory.over, &self.style, &self.screen);
+        }
         chrome::snowflake(&mut memory.frozen, &self.screen);
     }
 
@@ -236,7 +350,7 @@ impl Exam {
                 let memory = &mut self.memory;
                 let done = memory.builder.advance(
                     &mut memory.field,
-                    (self.seed, self.number),
+                    (self.seed, self.tissue),
                     &self.screen.beams,
                     &|x, z| self.patient.tissue(x, z),
                     &self.acquisition,
@@ -249,178 +363,6 @@ impl Exam {
             Stage::Done => {}
         }
         self.stage == Stage::Done
-    }
-
-    /// Draws the frame `t_s` seconds into the exam. The exam must be built.
-    pub(crate) fn draw(&mut self, t_s: f32, tile: &NoiseTile, canvas: &mut Canvas<'_>) -> Moment {
-        let moment = self.timeline.at(t_s);
-        if !self.screen.panes.is_empty() {
-            self.update_images(&moment, tile);
-            self.update_map(&moment);
-        }
-        let row = self.size[0] as usize * 4;
-        for (y, from) in self.memory.chrome.chunks_exact(row).enumerate() {
-            canvas.px[y * canvas.stride..][..row].copy_from_slice(from);
-        }
-        for i in 0..self.screen.panes.len() {
-            self.draw_pane(i, canvas);
-        }
-        self.memory.over.apply(canvas);
-        if moment.frozen {
-            self.memory.frozen.apply(canvas);
-        }
-        if !matches!(self.style.scene, Scene::NoSignal | Scene::Uniform) {
-            chrome::clock(canvas, &self.style, &self.screen, &self.caption, moment.shown_s);
-        }
-        moment
-    }
-
-    fn update_images(&mut self, moment: &Moment, tile: &NoiseTile) {
-        if self.bmode == Some(moment.bmode) {
-            return;
-        }
-        if self.bmode.is_none() && !self.memory.other.is_empty() {
-            // The second image of a B/B screen: another place, taken before and frozen.
-            let pose = Pose { lateral_mm: -2.2, axial_mm: 0.4, elevation_rad: 1.9 };
-            self.image(&pose, 77, tile);
-            let (grey, other) = (&self.memory.grey, &mut self.memory.other);
-            let width = self.screen.panes[0].view.w as usize;
-            for (to, from) in other.chunks_exact_mut(width).zip(grey.chunks_exact(width)) {
-                to.iter_mut().zip(from.iter().rev()).for_each(|(t, f)| *t = *f);
-            }
-        }
-        self.bmode = Some(moment.bmode);
-        let pose = self.timeline.pose(moment.bmode_s);
-        let noise = mix(mix(self.seed ^ Purpose::FrameNoise as u64, self.number), moment.bmode);
-        self.image(&pose, noise, tile);
-    }
-
-    fn image(&mut self, pose: &Pose, noise: u64, tile: &NoiseTile) {
-        let beams = &self.screen.beams;
-        let memory = &mut self.memory;
-        let sample = Sample {
-            cols: pose.lateral_mm * beams.cols_per_mm(),
-            rows: pose.axial_mm * beams.px_per_mm,
-            elevation_rad: pose.elevation_rad,
-            noise,
-        };
-        let curved = !memory.beam_grey.is_empty();
-        let grey = if curved { &mut memory.beam_grey } else { &mut memory.grey };
-        memory.field.image(beams, &self.acquisition, tile, &sample, &mut memory.lines, grey);
-        if curved {
-            memory.scan.convert(&memory.beam_grey, beams.cols, &mut memory.grey);
-        }
-    }
-
-    fn update_map(&mut self, moment: &Moment) {
-        let Some(b) = self.screen.colour_box else { return };
-        if self.elastogram == Some(moment.elastogram) {
-            return;
-        }
-        self.elastogram = Some(moment.elastogram);
-        let pose = self.timeline.pose(moment.elastogram_s);
-        let patch = Patch {
-            origin_mm: self.screen.position(b.rect.x as f32, b.rect.y as f32),
-            px_per_mm: self.screen.beams.px_per_mm,
-            size: [b.rect.w as usize, b.rect.h as usize],
-        };
-        let update = Update {
-            seed: self.seed,
-            exam: self.number,
-            index: moment.elastogram,
-            unsettled: self.timeline.unsettled(moment.elastogram_s),
-        };
-        let memory = &mut self.memory;
-        let mask = &memory.mask;
-        let inside = |x: usize, y: usize| mask.is_empty() || mask[y * patch.size[0] + x];
-        if let Scene::Flow { power } = self.style.scene {
-            memory.map.flow(&self.patient, &patch, &pose, update, power, inside);
-            return;
-        }
-        memory.grid.measure(&self.patient, &patch, &pose, update);
-        let swe = self.style.map == MapKind::Swe;
-        let inking = Inking {
-            scale: if swe { Scale::Kpa { max_kpa: self.max_kpa } } else { Scale::Relative },
-            palette: &self.palette,
-            weight: self.style.weight,
-            fill: !swe,
-        };
-        memory.map.stiffness(&memory.grid, &patch, &inking, inside);
-    }
-
-    fn draw_pane(&self, i: usize, canvas: &mut Canvas<'_>) {
-        let pane = &self.screen.panes[i];
-        let view = pane.view;
-        let memory = &self.memory;
-        let grey = if pane.ink == Ink::Other { &memory.other } else { &memory.grey };
-        let tint = &self.tints[match pane.ink {
-            Ink::Tint => 1,
-            Ink::Map => 2,
-            Ink::Grey | Ink::Other => 0,
-        }];
-        let colour_box = self.screen.colour_box.filter(|_| pane.ink == Ink::Map);
-        for (y, line) in grey.chunks_exact(view.w as usize).enumerate() {
-            let out = canvas.span(view.x, view.y + y as i32, view.w);
-            for (o, g) in out.chunks_exact_mut(4).zip(line) {
-                o.copy_from_slice(&tint[*g as usize].to_le_bytes());
-            }
-            let Some(b) = colour_box else { continue };
-            let y = y as i32 - b.rect.y;
-            if y < 0 || y >= b.rect.h {
-                continue;
-            }
-            let colours = &memory.map.px[y as usize * memory.map.width..][..memory.map.width];
-            let out = &mut out[b.rect.x as usize * 4..][..b.rect.w as usize * 4];
-            for (o, c) in out.chunks_exact_mut(4).zip(colours) {
-                let weight = c[3] as u32;
-                for k in 0..3 {
-                    o[k] = ((o[k] as u32 * (256 - weight) + c[k] as u32 * weight + 128) >> 8) as u8;
-                }
-            }
-        }
-    }
-
-    /// The truth beside the frame that [`Exam::draw`] drew for `moment`.
-    pub(crate) fn truth(&self, index: u64, updates_per_exam: u64, moment: &Moment) -> Truth {
-        let view = |ink: Ink| {
-            self.screen.panes.iter().find(|p| p.ink == ink).and_then(|p| p.view.region())
-        };
-        let dual = self.style.scene == Scene::Dual;
-        let flow = matches!(self.style.scene, Scene::Flow { .. });
-        let boxed = |ink: Ink| {
-            let b = self.screen.colour_box.filter(|_| dual)?;
-            let pane = self.screen.panes.iter().find(|p| p.ink == ink)?;
-            b.rect.shifted(pane.view.x, pane.view.y).region()
-        };
-        let nodule = self.patient.nodule.as_ref();
-        let map_shown = dual || self.style.scene == Scene::Elastogram;
-        Truth {
-            patient: self.patient.id,
-            malignant: nodule.map(|n| n.malignant),
-            skin: self.skin,
-            size: self.size,
-            index,
-            orientation: chrome::orientation(&self.style),
-            bmode_view: view(Ink::Grey),
-            elastogram_view: view(Ink::Map).filter(|_| !flow),
-            bmode_box: boxed(Ink::Grey),
-            elastogram_box: boxed(Ink::Map),
-            colour_bar: self.screen.bar.filter(|_| map_shown).and_then(|b: Rect| b.region()),
-            hard_end: map_shown.then_some(self.style.hard_end),
-            stiffness_kpa: StiffnessKpa {
-                nodule_mean: nodule.map(|n| n.mean_kpa),
-                nodule_max: nodule.map(|n| n.mean_kpa * n.rim_gain.max(1.0)),
-                background: self.patient.background_kpa,
-            },
-            signs: nodule.map(|n| n.signs),
-            elastogram_index: self
-                .number
-                .saturating_mul(updates_per_exam)
-                .saturating_add(moment.elastogram),
-            frozen: moment.frozen,
-            settled: self.timeline.settled(moment.elastogram_s),
-            exam: self.number,
-        }
     }
 }
 

@@ -20,7 +20,9 @@
 //! ```
 
 mod anatomy;
+mod cast;
 mod chrome;
+mod course;
 mod elasto;
 mod exam;
 mod font;
@@ -29,8 +31,10 @@ mod paint;
 mod palette;
 mod patient;
 mod picture;
+mod player;
 mod rng;
 mod scan;
+mod scenario;
 mod screen;
 mod skin;
 mod speckle;
@@ -38,15 +42,17 @@ mod truth;
 
 use thiserror::Error;
 
-use exam::{Exam, Memory};
+use exam::{Exam, Memory, Setting};
 use motion::Timeline;
 use paint::Canvas;
 use speckle::NoiseTile;
 
 pub use palette::jet;
-pub use patient::{Composition, Echogenicity, PatientId, Signs};
+pub use patient::{Composition, Echogenicity, PatientId, Plane, Signs};
+pub use player::{Picture, Play, Player};
+pub use scenario::{HardEndSource, Scenario, ScenarioError};
 pub use skin::{Skin, UnknownSkin};
-pub use truth::{StiffnessKpa, Truth};
+pub use truth::{OUTLINE_POINTS, Screen, ShownValues, StiffnessKpa, Support, Truth, Unit};
 
 /// What to simulate.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,6 +76,26 @@ impl SimConfig {
     pub const MIN_SIDE_PX: u32 = 240;
     /// Largest side of a frame, in pixels.
     pub const MAX_SIDE_PX: u32 = 4096;
+
+    /// Checks every value.
+    pub(crate) fn check(&self) -> Result<(), SimError> {
+        let Self { width, height, fps, exam_s, .. } = *self;
+        let range = Self::MIN_SIDE_PX..=Self::MAX_SIDE_PX;
+        if !range.contains(&width) || !range.contains(&height) {
+            return Err(SimError::Size { width, height });
+        }
+        let aspect = f64::from(width) / f64::from(height);
+        if !(0.99..=2.4).contains(&aspect) {
+            return Err(SimError::Aspect { width, height });
+        }
+        if !(fps > 0.0 && fps <= 1000.0) {
+            return Err(SimError::Rate { fps });
+        }
+        if !(exam_s > 0.0 && exam_s <= 86_400.0) {
+            return Err(SimError::ExamLength { exam_s });
+        }
+        Ok(())
+    }
 }
 
 impl Default for SimConfig {
@@ -143,21 +169,8 @@ impl Simulator {
     /// # Errors
     /// [`SimError`] when a value is out of range.
     pub fn new(config: SimConfig) -> Result<Self, SimError> {
-        let SimConfig { width, height, fps, exam_s, .. } = config;
-        let range = SimConfig::MIN_SIDE_PX..=SimConfig::MAX_SIDE_PX;
-        if !range.contains(&width) || !range.contains(&height) {
-            return Err(SimError::Size { width, height });
-        }
-        let aspect = f64::from(width) / f64::from(height);
-        if !(0.99..=2.4).contains(&aspect) {
-            return Err(SimError::Aspect { width, height });
-        }
-        if !(fps > 0.0 && fps <= 1000.0) {
-            return Err(SimError::Rate { fps });
-        }
-        if !(exam_s > 0.0 && exam_s <= 86_400.0) {
-            return Err(SimError::ExamLength { exam_s });
-        }
+        config.check()?;
+        let SimConfig { width, fps, exam_s, .. } = config;
         Ok(Self {
             config,
             frames_per_exam: ((fps * exam_s).round() as u64).max(1),
@@ -204,7 +217,7 @@ impl Simulator {
     fn make(&mut self, number: u64) -> Exam {
         let SimConfig { seed, skin, width, height, exam_s, .. } = self.config;
         let memory = self.spare.take().unwrap_or_default();
-        Exam::new(seed, number, skin, [width, height], exam_s as f32, memory)
+        Exam::new(Setting::ordinary(seed, number, skin, [width, height], exam_s as f32), memory)
     }
 
     /// Makes exam `number` the current one, complete.

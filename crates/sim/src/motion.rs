@@ -100,6 +100,11 @@ impl Timeline {
         }
     }
 
+    /// A probe that is held still: it drifts, and the patient breathes.
+    pub(crate) fn steady(seed: u64) -> Self {
+        Self { moves: Vec::new(), freeze: None, ..Self::new(seed, 0, 1.0) }
+    }
+
     /// What is on the screen `t_s` seconds after the exam's start.
     pub(crate) fn at(&self, t_s: f32) -> Moment {
         let frozen = self.freeze.filter(|(start, length)| t_s >= *start && t_s < start + length);

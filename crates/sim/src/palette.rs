@@ -70,6 +70,13 @@ pub(crate) fn power(v: f32) -> Rgb {
     [c(-0.3, 0.8), c(0.25, 0.7), c(0.75, 0.6)]
 }
 
+/// Palette of quality maps: `v` 0 … 1 from red over yellow to green.
+pub(crate) fn quality(v: f32) -> Rgb {
+    let v = v.clamp(0.0, 1.0);
+    let c = |up: f32| ((up.clamp(0.0, 1.0) * 215.0) as u8).saturating_add(10);
+    [c(2.0 - 2.0 * v), c(2.0 * v), 20]
+}
+
 /// Warm palette of surface renderings: `v` 0 … 1 from black over brown to cream.
 pub(crate) fn sepia(v: f32) -> Rgb {
     let v = v.clamp(0.0, 1.0);

@@ -218,21 +218,50 @@ impl Nodule {
             return r;
         }
         let angle = ((z - self.shape.z) / self.shape.rz).atan2((x - self.shape.x) / self.shape.rx);
-        let bulge: f32 = self
-            .waves
-            .iter()
-            .enumerate()
-            .map(|(i, (a, p))| a * ((i + 2) as f32 * angle + p).cos())
-            .sum();
-        r / (1.0 + bulge)
+        r / (1.0 + self.bulge(angle))
+    }
+
+    /// How far the margin lies outside the ellipse at `angle` (rad, of the ellipse's parameter), in
+    /// its radii.
+    fn bulge(&self, angle: f32) -> f32 {
+        let wave = |(i, (a, p)): (usize, &(f32, f32))| a * ((i + 2) as f32 * angle + p).cos();
+        self.waves.iter().enumerate().map(wave).sum()
+    }
+
+    /// The point of the margin at `angle`, mm.
+    pub(crate) fn margin(&self, angle: f32) -> [f32; 2] {
+        let r = 1.0 + self.bulge(angle);
+        let Ellipse { x, z, rx, rz } = self.shape;
+        [x + r * rx * angle.cos(), z + r * rz * angle.sin()]
+    }
+
+    /// Moves the nodule with everything in it, mm.
+    pub(crate) fn shift(&mut self, x: f32, z: f32) {
+        let within = self.specks.iter_mut().chain(&mut self.coarse).chain(&mut self.cysts);
+        for e in within.chain(std::iter::once(&mut self.shape)) {
+            e.x += x;
+            e.z += z;
+        }
     }
 }
 
 /// Cut through the neck.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Plane {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Plane {
+    /// Across the neck.
     Transverse,
+    /// Along it.
     Longitudinal,
+}
+
+impl Plane {
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Transverse => Self::Longitudinal,
+            Self::Longitudinal => Self::Transverse,
+        }
+    }
 }
 
 /// A simulated patient, seen through one probe position.
@@ -249,6 +278,8 @@ pub(crate) struct Patient {
     pub(crate) carotid: Option<Ellipse>,
     pub(crate) trachea: Option<Ellipse>,
     pub(crate) nodule: Option<Nodule>,
+    /// A second nodule in the same plane; only scripted exams have one.
+    pub(crate) neighbour: Option<Nodule>,
     pub(crate) background_kpa: f32,
     pub(crate) muscle_kpa: f32,
     /// Seeds the textures that have no parameters of their own.
@@ -307,6 +338,7 @@ impl Patient {
             carotid,
             trachea,
             nodule,
+            neighbour: None,
             background_kpa: (2.75 + 0.3 * normal(rng)).exp().clamp(7.0, 40.0),
             muscle_kpa: (3.2 + 0.3 * normal(rng)).exp().clamp(12.0, 60.0),
             texture: rng.random(),

@@ -11,6 +11,25 @@ use crate::skin::{BarPlace, MapKind, Scene, Style};
 use crate::speckle::{Beams, Probe};
 use rand_pcg::Pcg64Mcg;
 
+/// What a script changes of the geometry that the seed draws.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Tweak {
+    /// Depth shown, against the one drawn.
+    pub(crate) depth: f32,
+    /// Sides of the colour box, against those drawn.
+    pub(crate) box_scale: f32,
+    /// Shift of the colour box, mm across and down.
+    pub(crate) box_shift_mm: [f32; 2],
+    /// How far the probe can slide from the middle, mm.
+    pub(crate) lateral_mm: f32,
+}
+
+impl Default for Tweak {
+    fn default() -> Self {
+        Self { depth: 1.0, box_scale: 1.0, box_shift_mm: [0.0; 2], lateral_mm: LATERAL_RANGE_MM }
+    }
+}
+
 /// What an image pane shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ink {
@@ -132,6 +151,7 @@ pub(crate) fn lay_out(
     style: &Style,
     size: [u32; 2],
     patient: &Patient,
+    tweak: &Tweak,
     rng: &mut Pcg64Mcg,
 ) -> Screen {
     let stage = stage(style, size);
@@ -179,7 +199,7 @@ pub(crate) fn lay_out(
     } else {
         Rect { h: (usable.h - gap * (n - 1)) / n, ..usable }
     };
-    let (beams, depth_mm, origin_mm, view) = image_area(style, panel, patient, rng);
+    let (beams, depth_mm, origin_mm, view) = image_area(style, panel, patient, tweak, rng);
     // Views stand together in the middle, or against the edge where the ruler is.
     let block_w = if side { view.w * n + gap * (n - 1) } else { view.w };
     let free = usable.w - block_w;
@@ -209,7 +229,7 @@ pub(crate) fn lay_out(
         outline_px: if unit > 1.4 { 2 } else { 1 },
     };
     if inks.contains(&Ink::Map) {
-        screen.colour_box = Some(place_box(style, &screen, view, patient, rng));
+        screen.colour_box = Some(place_box(style, &screen, view, patient, tweak, rng));
     }
     place_bars(style, &mut screen, bar_w, gap, has_bar, rng);
     screen
@@ -220,6 +240,7 @@ fn image_area(
     style: &Style,
     panel: Rect,
     patient: &Patient,
+    tweak: &Tweak,
     rng: &mut Pcg64Mcg,
 ) -> (Beams, f32, [f32; 2], Rect) {
     let (need_mm, half_mm) = match &patient.nodule {
@@ -228,7 +249,7 @@ fn image_area(
     };
     let (pw, ph) = (panel.w.max(48) as f32, panel.h.max(48) as f32);
     if style.curved {
-        let depth_mm = uniform(rng, 38.0, 50.0).max(need_mm + 4.0);
+        let depth_mm = (uniform(rng, 38.0, 50.0) * tweak.depth).max(need_mm + 4.0);
         let radius_mm = uniform(rng, 15.0, 40.0);
         let half_rad = uniform(rng, 0.34, 0.52);
         let width_mm = 2.0 * (radius_mm + depth_mm) * half_rad.sin();
@@ -244,10 +265,10 @@ fn image_area(
             margin_rows: 0,
             px_per_mm: s,
         };
-        return (with_margins(beams), depth_mm, [-width_mm / 2.0, top], view);
+        return (with_margins(beams, tweak), depth_mm, [-width_mm / 2.0, top], view);
     }
     let probe_mm = uniform(rng, 36.0, 50.0);
-    let depth_mm = uniform(rng, 25.0, 40.0).max(need_mm);
+    let depth_mm = (uniform(rng, 25.0, 40.0) * tweak.depth).max(need_mm);
     let fit = (pw / probe_mm).min(ph / depth_mm);
     // Zoomed in, the sides of the probe's field are cut off.
     let tallest = (ph / (depth_mm * fit)).clamp(1.0, 1.75);
@@ -266,13 +287,13 @@ fn image_area(
         margin_rows: 0,
         px_per_mm: s,
     };
-    (with_margins(beams), view.h as f32 / s, [left_mm, 0.0], view)
+    (with_margins(beams, tweak), view.h as f32 / s, [left_mm, 0.0], view)
 }
 
 /// Adds the room that the probe's motion needs.
-fn with_margins(beams: Beams) -> Beams {
+fn with_margins(beams: Beams, tweak: &Tweak) -> Beams {
     Beams {
-        margin_cols: (LATERAL_RANGE_MM * beams.cols_per_mm()).ceil() as usize + 2,
+        margin_cols: (tweak.lateral_mm * beams.cols_per_mm()).ceil() as usize + 2,
         margin_rows: (AXIAL_RANGE_MM * beams.px_per_mm).ceil() as usize + 2,
         ..beams
     }
@@ -284,6 +305,7 @@ fn place_box(
     screen: &Screen,
     view: Rect,
     patient: &Patient,
+    tweak: &Tweak,
     rng: &mut Pcg64Mcg,
 ) -> ColourBox {
     if style.map == MapKind::StrainFull && style.scene == Scene::Dual {
@@ -294,10 +316,10 @@ fn place_box(
         Some(n) => n.shape,
         None => crate::patient::Ellipse { rx: 6.0, rz: 5.0, x: 0.0, ..patient.lobe },
     };
-    let half_w = (target.rx + uniform(rng, 1.5, 6.0)).max(6.5);
-    let half_h = (target.rz + uniform(rng, 1.5, 4.0)).max(5.0);
-    let x = target.x + uniform(rng, -1.5, 1.5);
-    let z = (target.z + uniform(rng, -1.2, 1.2)).max(half_h + 2.5);
+    let half_w = (target.rx + uniform(rng, 1.5, 6.0)).max(6.5) * tweak.box_scale;
+    let half_h = (target.rz + uniform(rng, 1.5, 4.0)).max(5.0) * tweak.box_scale;
+    let x = target.x + uniform(rng, -1.5, 1.5) + tweak.box_shift_mm[0];
+    let z = (target.z + uniform(rng, -1.2, 1.2)).max(half_h + 2.5) + tweak.box_shift_mm[1];
     if let Probe::Curved { radius_mm, half_rad } = screen.beams.probe {
         let at = radius_mm + z;
         let a = (x / at).clamp(-0.2, 0.2);
