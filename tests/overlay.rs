@@ -9,7 +9,7 @@ use image::RgbImage;
 use sonofuse::publish::overlay::{self, Canvas, PanelState};
 use sonofuse::publish::trend::Trend;
 use sonofuse_core::frame::Frame;
-use sonofuse_core::layout::{ColourBar, HardEnd, Orientation, ScreenLayout};
+use sonofuse_core::layout::{HardEnd, Orientation, ScreenLayout};
 use sonofuse_core::reading::{Latency, ModelInfo, Outcome, Reading, Withheld};
 use sonofuse_core::region::Region;
 
@@ -32,10 +32,8 @@ fn stacked() -> ScreenLayout {
         bmode_view: region([330, 600, 1100, 1060]),
         elastogram_box: region([560, 220, 900, 470]),
         bmode_box: region([560, 690, 900, 940]),
-        colour_bar: Some(ColourBar {
-            region: region([1130, 150, 1150, 420]),
-            hard_end: Some(HardEnd::Red),
-        }),
+        colour_bar: Some(region([1130, 150, 1150, 420])),
+        hard_end: Some(HardEnd::Red),
         confidence: 0.93,
     }
 }
@@ -49,6 +47,7 @@ fn side_by_side() -> ScreenLayout {
         bmode_box: region([380, 330, 740, 650]),
         elastogram_box: region([1140, 330, 1500, 650]),
         colour_bar: None,
+        hard_end: None,
         confidence: 0.9,
     }
 }

@@ -78,7 +78,7 @@ fn a_preset_pins_the_regions_of_a_recording() {
     fs::write(&preset, pinned.split("[layout]").next().unwrap()).unwrap();
     let ran = with(&preset);
     assert_eq!(ran.code, 78);
-    assert!(ran.err.contains("pins no regions"), "{}", ran.err);
+    assert!(ran.err.contains("pins neither regions nor hard end"), "{}", ran.err);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use sonofuse_core::frame::Frame;
-use sonofuse_core::layout::{Finder, PinnedLayout};
+use sonofuse_core::layout::{Finder, Pins};
 use sonofuse_core::reading::{Outcome, Reading};
 
 use self::figures::{Figures, Meter, cpu_ns, thread_cpu_ns};
@@ -112,7 +112,7 @@ struct Source {
     /// Whether they are one still.
     still: bool,
     /// The regions that its preset pins.
-    pins: Option<PinnedLayout>,
+    pins: Option<Pins>,
 }
 
 fn open(args: &BenchArgs, loaded: &crate::config::Loaded) -> Result<Source, CliError> {

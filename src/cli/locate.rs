@@ -37,6 +37,9 @@ pub struct LocateArgs {
     pub annotate: Option<PathBuf>,
 }
 
+/// What a preset needs where the picture does not tell the palette's direction.
+const PIN_HARD_END: &str = "in the preset: [layout] hard-end = \"red\", or \"blue\"";
+
 /// One image's line; the names are a published contract.
 #[derive(Debug, Serialize)]
 struct Located<'a> {
@@ -57,7 +60,6 @@ struct Located<'a> {
 impl<'a> Located<'a> {
     fn new(path: &'a str, frame: &Frame, result: &Result<ScreenLayout, NoDualView>) -> Self {
         let layout = result.as_ref().ok();
-        let bar = layout.and_then(|l| l.colour_bar);
         Self {
             path,
             size: [frame.width(), frame.height()],
@@ -68,8 +70,8 @@ impl<'a> Located<'a> {
             elastogram_view: layout.map(|l| l.elastogram_view),
             bmode_box: layout.map(|l| l.bmode_box),
             elastogram_box: layout.map(|l| l.elastogram_box),
-            colour_bar: bar.map(|b| b.region),
-            hard_end: bar.and_then(|b| b.hard_end),
+            colour_bar: layout.and_then(|l| l.colour_bar),
+            hard_end: layout.and_then(|l| l.hard_end),
             confidence: layout.map(|l| l.confidence),
         }
     }
@@ -154,14 +156,17 @@ fn table(name: &str, frame: &Frame, result: &Result<ScreenLayout, NoDualView>) -
     row("B-mode box", &layout.bmode_box, "");
     match &layout.colour_bar {
         Some(bar) => {
-            let note = match bar.hard_end {
+            let note = match layout.hard_end {
                 Some(HardEnd::Red) => "   red is hard",
                 Some(HardEnd::Blue) => "   blue is hard",
                 None => "   which end is hard cannot be told",
             };
-            row("colour bar", &bar.region, note);
+            row("colour bar", bar, note);
         }
         None => lines.push("  colour bar       none found".into()),
+    }
+    if layout.hard_end.is_none() {
+        lines.push(format!("  to name it       {PIN_HARD_END}"));
     }
     lines
 }
@@ -191,7 +196,7 @@ fn annotate(frame: &Frame, layout: Option<&ScreenLayout>) -> RgbImage {
         outline(&mut picture, &layout.bmode_box, 2, BMODE);
         outline(&mut picture, &layout.elastogram_box, 2, ELASTOGRAM);
         if let Some(bar) = &layout.colour_bar {
-            outline(&mut picture, &bar.region, 1, BAR);
+            outline(&mut picture, bar, 1, BAR);
         }
     }
     picture

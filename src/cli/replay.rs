@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
 use sonofuse_core::frame::Frame;
-use sonofuse_core::layout::PinnedLayout;
+use sonofuse_core::layout::Pins;
 use sonofuse_core::reading::{Outcome, Reading};
 
 use super::error::{CliError, Exit, Failures};
@@ -43,8 +43,8 @@ pub struct ReplayArgs {
     /// Model: a name, or the folder that holds its model.toml [default: the configured one].
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
-    /// Take the regions that this preset pins, for recordings of its scanner; without it they are
-    /// found in each picture.
+    /// Take the regions and the hard end that this preset pins, for recordings of its scanner; without
+    /// it they are found in each picture.
     #[arg(long, value_name = "NAME|FILE")]
     pub preset: Option<String>,
     /// Configuration file.
@@ -94,12 +94,12 @@ pub fn run(args: &ReplayArgs) -> Result<(), CliError> {
     failures.finish(of, "files")
 }
 
-/// The regions that a preset pins.
-fn pins(loaded: &Loaded, name: &str) -> Result<PinnedLayout, CliError> {
+/// What a preset pins.
+fn pins(loaded: &Loaded, name: &str) -> Result<Pins, CliError> {
     let preset = Preset::load(name, &loaded.preset_dirs())
         .map_err(|e| CliError::from_error(inputs::preset_exit(&e), &e))?;
     preset.layout.ok_or_else(|| {
-        let what = format!("the preset {name} pins no regions: replay without --preset finds them");
+        let what = format!("the preset {name} pins neither regions nor hard end: replay without --preset");
         CliError::new(Exit::Config, what)
     })
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use sonofuse_core::layout::PinnedLayout;
+use sonofuse_core::layout::Pins;
 
 use super::launch;
 
@@ -135,7 +135,7 @@ struct File {
     expect: Expect,
     #[serde(default)]
     needs: BTreeMap<String, String>,
-    layout: Option<PinnedLayout>,
+    layout: Option<Pins>,
 }
 
 /// A preset that was read; [`Preset::check`] tells whether this machine can run it.
@@ -150,7 +150,7 @@ pub struct Preset {
     /// What to expect of the source.
     pub expect: Expect,
     /// Where the views are on this scanner's screen, if the preset pins them.
-    pub layout: Option<PinnedLayout>,
+    pub layout: Option<Pins>,
     pub(super) launch: String,
     pub(super) params: BTreeMap<String, Param>,
     pub(super) needs: BTreeMap<String, String>,

@@ -7,7 +7,7 @@ use sonofuse_core::NOTICE;
 use sonofuse_core::aggregate::Window;
 use sonofuse_core::frame::{Frame, FrameMeta};
 use sonofuse_core::gate::Refusal;
-use sonofuse_core::layout::{Follower, NoDualView, PinnedLayout, ScreenLayout};
+use sonofuse_core::layout::{Follower, NoDualView, Pins, ScreenLayout};
 use sonofuse_core::picture::{self, Freeze, Look};
 use sonofuse_core::preprocess::DualView;
 use sonofuse_core::reading::{Latency, Outcome, Reading, Withheld};
@@ -70,12 +70,7 @@ impl Verdict {
 
 impl Analyzer {
     /// Prepares for a source; `pins` are the regions that its preset fixes.
-    pub fn new(
-        source: String,
-        model: Model,
-        settings: Settings,
-        pins: Option<PinnedLayout>,
-    ) -> Self {
+    pub fn new(source: String, model: Model, settings: Settings, pins: Option<Pins>) -> Self {
         let window = Window::new(
             settings.window as usize,
             settings.max_age_ms * MS,
@@ -162,16 +157,10 @@ impl Analyzer {
         let mut latency = Latency { queue: ms(meta.captured_ns, started_ns), ..Latency::default() };
         // Evidence ages by the source's own time, so that a recording read fast is judged alike.
         let media_ns = meta.pts_ns.unwrap_or(meta.captured_ns);
-        let observation = self.follower.observe(frame);
+        let observation = self.follower.observe(frame, media_ns);
         latency.layout = ms(started_ns, clock.now_ns());
         let verdict = match observation.layout {
-            Ok(layout) if observation.agrees => {
-                self.dual_view(frame, &layout, media_ns, clock, &mut latency)
-            }
-            // One garbled frame: the reading stands for a moment, and nothing new is taken from it.
-            Ok(layout) => {
-                Verdict { refusal: self.standing(false), layout: Some(layout), frozen: false }
-            }
+            Ok(layout) => self.dual_view(frame, &layout, media_ns, clock, &mut latency),
             Err(why) => self.no_dual_view(frame, why, media_ns),
         };
         latency.total = ms(meta.captured_ns, clock.now_ns());
@@ -254,6 +243,9 @@ impl Analyzer {
         });
         if news == News::Repeated {
             return verdict(self.standing(frozen));
+        }
+        if let Err(why) = self.follower.prove(frame) {
+            return self.no_dual_view(frame, why, media_ns);
         }
         if news == News::Elsewhere {
             self.window.reset();

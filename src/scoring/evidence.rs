@@ -65,5 +65,5 @@ impl Seen {
 
 /// Which end of the palette is hard, when it could be told.
 pub(super) fn hard_end(layout: &ScreenLayout) -> Option<HardEnd> {
-    layout.colour_bar.and_then(|b| b.hard_end)
+    layout.hard_end
 }

@@ -31,6 +31,7 @@ pub(super) fn whole_picture(side: u32) -> ScreenLayout {
         bmode_box: whole,
         elastogram_box: whole,
         colour_bar: None,
+        hard_end: None,
         confidence: 1.0,
     }
 }

@@ -28,9 +28,16 @@ fn layout(c: &mut Criterion) {
         b.iter(|| finder.find(black_box(&rendering)).unwrap_err());
     });
     let mut follower = Follower::new(None);
-    follower.observe(&dual).layout.unwrap();
+    follower.observe(&dual, 0).layout.unwrap();
+    let mut media_ns = 0;
     c.bench_function("follow a dual view, 1080p", |b| {
-        b.iter(|| assert!(!follower.observe(black_box(&dual)).searched));
+        b.iter(|| {
+            media_ns += 16_683_333;
+            assert!(!follower.observe(black_box(&dual), media_ns).searched);
+        });
+    });
+    c.bench_function("prove a map, 1080p", |b| {
+        b.iter(|| follower.prove(black_box(&dual)).unwrap());
     });
 }
 

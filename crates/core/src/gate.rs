@@ -206,6 +206,7 @@ mod tests {
             bmode_box: r,
             elastogram_box: r,
             colour_bar: None,
+            hard_end: None,
             confidence: 1.0,
         }
     }

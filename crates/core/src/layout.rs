@@ -14,16 +14,19 @@ mod hues;
 mod outline;
 mod pinned;
 mod probe;
+mod proof;
 mod texture;
 mod twin;
 mod verdict;
 mod views;
+mod wire;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use self::find::Finder;
 pub use self::follow::{Follower, Observation};
+pub use self::pinned::{PinnedRegions, Pins, PinsError};
 use crate::region::Region;
 
 /// How the two views stand to each other.
@@ -46,17 +49,9 @@ pub enum HardEnd {
     Blue,
 }
 
-/// The colour bar beside the views.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ColourBar {
-    /// The coloured part of the bar, without its labels.
-    pub region: Region,
-    /// Which end is hard, when the picture tells.
-    pub hard_end: Option<HardEnd>,
-}
-
-/// Where the two views, the colour box and its twin are.
+/// Where the two views, the colour box and its twin are, and which way round the palette is.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "wire::Layout", into = "wire::Layout")]
 pub struct ScreenLayout {
     /// How the views stand to each other.
     pub orientation: Orientation,
@@ -68,8 +63,11 @@ pub struct ScreenLayout {
     pub bmode_box: Region,
     /// The coloured stiffness map.
     pub elastogram_box: Region,
-    /// The colour bar, if one was found.
-    pub colour_bar: Option<ColourBar>,
+    /// The coloured part of the colour bar, without its labels, if one was found.
+    pub colour_bar: Option<Region>,
+    /// Which end of the palette is hard, when the picture tells or a preset names it. A fact of the
+    /// palette: it is known or not whether or not the bar's place is.
+    pub hard_end: Option<HardEnd>,
     /// How sure the search is, 0..=1.
     pub confidence: f32,
 }
@@ -98,28 +96,4 @@ pub enum NoDualView {
         "the preset's [layout] does not fit this picture: measure it again at the picture's size"
     )]
     PinsDoNotFit,
-}
-
-/// Regions that a per-scanner preset pins instead of searching: a preset's `[layout]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct PinnedLayout {
-    /// Size of the pictures that the regions were measured on, `[width, height]` in pixels.
-    pub size: [u32; 2],
-    /// The B-mode view without colour.
-    pub bmode_view: Region,
-    /// The view that carries the stiffness map.
-    pub elastogram_view: Region,
-    /// The same anatomy as `elastogram_box`, in the B-mode view. Left out: derived from it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bmode_box: Option<Region>,
-    /// The coloured stiffness map. Left out: it is searched for within the view, or is the view.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub elastogram_box: Option<Region>,
-    /// The colour bar.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub colour_bar: Option<Region>,
-    /// Which end of the bar is hard.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hard_end: Option<HardEnd>,
 }

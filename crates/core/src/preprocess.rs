@@ -284,7 +284,7 @@ impl Preprocessor {
             layout.elastogram_view.width(),
         )?;
         let (width, height) = (width as usize, height as usize);
-        let blue_is_hard = layout.colour_bar.and_then(|b| b.hard_end) == Some(HardEnd::Blue);
+        let blue_is_hard = layout.hard_end == Some(HardEnd::Blue);
         let branches = [
             (&self.spec.bmode, &mut self.input.bmode, false),
             (&self.spec.elastogram, &mut self.input.elastogram, blue_is_hard),

@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
-use sonofuse_core::layout::{Finder, Follower, PinnedLayout};
+use sonofuse_core::layout::{Finder, Follower, PinnedRegions, Pins};
 use sonofuse_core::region::Region;
 
 /// A picture of blocks of random colours, from single pixels to panels.
@@ -38,8 +38,8 @@ proptest! {
         let frame = noise(format, width, height, seed, grain);
         prop_assert!(Finder::new().find(&frame).is_err());
         let mut follower = Follower::new(None);
-        for _ in 0..3 {
-            prop_assert!(follower.observe(&frame).layout.is_err());
+        for i in 0..3 {
+            prop_assert!(follower.observe(&frame, i * 16_000_000).layout.is_err());
         }
     }
 
@@ -51,17 +51,18 @@ proptest! {
         seed: u64,
     ) {
         let region = |r: (u32, u32, u32, u32)| Region::new(r.0, r.1, r.0 + r.2, r.1 + r.3).unwrap();
-        let pins = PinnedLayout {
+        let regions = PinnedRegions {
             size: [size.0, size.1],
             bmode_view: region(a),
             elastogram_view: region(b),
             bmode_box: None,
             elastogram_box: None,
             colour_bar: None,
-            hard_end: None,
         };
+        let mut follower = Follower::new(Some(Pins { hard_end: None, regions: Some(regions) }));
         let frame = noise(PixelFormat::Rgb, size.0.max(1), size.1.max(1), seed, 7);
-        let _ = Follower::new(Some(pins)).observe(&frame);
+        let _ = follower.observe(&frame, 0);
+        let _ = follower.prove(&frame);
     }
 }
 

@@ -34,8 +34,8 @@ fn the_real_aixplorer_screen_gives_views_boxes_and_a_red_hard_end() {
     }
     assert_eq!(layout.orientation, Orientation::Stacked);
     let bar = layout.colour_bar.unwrap();
-    assert!(bar.region.iou(&AIXPLORER.colour_bar) > 0.7, "{bar:?}");
-    assert_eq!(bar.hard_end, Some(HardEnd::Red));
+    assert!(bar.iou(&AIXPLORER.colour_bar) > 0.7, "{bar:?}");
+    assert_eq!(layout.hard_end, Some(HardEnd::Red));
 }
 
 #[test]

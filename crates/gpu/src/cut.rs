@@ -166,7 +166,7 @@ impl Upload {
             crops[1].height(),
             layout.elastogram_view.width(),
         )?;
-        let turn = layout.colour_bar.and_then(|bar| bar.hard_end) == Some(HardEnd::Blue);
+        let turn = layout.hard_end == Some(HardEnd::Blue);
         let mut end = aligned(PARAMS_BYTES);
         for (i, crop) in crops.iter().enumerate() {
             self.tables[i].prepare([crop.width(), crop.height()], size);

@@ -92,7 +92,7 @@ impl Tally {
             self.views += usize::from(view_iou >= 0.9);
             self.worst_view = Some(self.worst_view.map_or(view_iou, |w| w.min(view_iou)));
         }
-        let end = layout.colour_bar.and_then(|b| b.hard_end);
+        let end = layout.hard_end;
         if let Some(end) = end {
             self.ends[usize::from(known.hard_end.is_some_and(|k| k != end))] += 1;
         }

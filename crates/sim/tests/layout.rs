@@ -42,7 +42,7 @@ fn dual_skins_are_found_where_the_truth_says_and_no_hard_end_is_wrong() {
             let twin = layout.bmode_box.iou(&truth.bmode_box.unwrap());
             assert!(map >= 0.9 && twin >= 0.9, "{skin}, seed {seed}: IoU {map:.3} {twin:.3}");
             assert_eq!(Some(layout.orientation), truth.orientation, "{skin}, seed {seed}");
-            let end = layout.colour_bar.and_then(|bar| bar.hard_end);
+            let end = layout.hard_end;
             assert!(end.is_none() || end == truth.hard_end, "{skin}, seed {seed}: {end:?}");
         }
     }
@@ -54,7 +54,7 @@ fn shear_wave_skins_with_a_labelled_bar_tell_their_hard_end() {
     for skin in [Skin::AixplorerStacked, Skin::AixplorerSide, Skin::GeSweSide, Skin::CurvedSweSide]
     {
         let (truth, found) = shoot(skin, SEEDS[0]);
-        assert_eq!(found.unwrap().colour_bar.unwrap().hard_end, truth.hard_end, "{skin}");
+        assert_eq!(found.unwrap().hard_end, truth.hard_end, "{skin}");
     }
 }
 

@@ -309,7 +309,7 @@ pub(super) fn map(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
         p.text(view.x + 1.2 * u, view.y + 1.2 * u, letter, name);
     }
     if let Some(bar) = layout.colour_bar {
-        p.fill(place(&bar.region), DIM, 1.0);
+        p.fill(place(&bar), DIM, 1.0);
     }
 }
 

@@ -206,7 +206,7 @@ fn curve(trend: &Trend, now_ns: u64) -> Vec<Vertex> {
 impl Map {
     /// Tells which end of the colour bar is hard, if that is known.
     pub fn hard_end(&self) -> Option<HardEnd> {
-        self.layout.colour_bar.and_then(|bar| bar.hard_end)
+        self.layout.hard_end
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use sonofuse_core::calibrate::Logit;
-use sonofuse_core::layout::HardEnd;
+use sonofuse_core::layout::{HardEnd, PinnedRegions};
 use sonofuse_core::manifest::{Manifest, OutOfDistribution};
 use sonofuse_core::preprocess::FusionInput;
 use sonofuse_core::reading::ModelInfo;

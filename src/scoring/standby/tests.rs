@@ -95,6 +95,7 @@ impl Bench {
             bmode_box: half(0),
             elastogram_box: half(32),
             colour_bar: None,
+            hard_end: None,
             confidence: 1.0,
         };
         let view = DualView::new(&frame, &layout).unwrap();

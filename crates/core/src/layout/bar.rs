@@ -5,19 +5,19 @@
 //! keeps it. Bars with a word or a letter at each end are strain bars, which point either way: for
 //! them the picture alone does not tell, and the answer is `None`.
 
+use super::HardEnd;
 use super::blob::{self, Blob, Blobs};
 use super::colour::{Tint, luma};
 use super::grid::{Cells, Grid};
-use super::{ColourBar, HardEnd};
 use crate::frame::Frame;
 use crate::region::Region;
 
-/// Points at which a strip's colour is read.
+/// Points at which a strip's colour is read while it is searched for.
 const POINTS: usize = 24;
+/// Points at which a known strip is looked at again.
+const WATCHED: usize = 16;
 /// Least chroma along a strip.
 const STRONG: u8 = 40;
-/// Points of a strip that may be weaker.
-const WEAK: usize = 3;
 
 /// Luma of a cell that holds part of a letter: thin grey letters fill cells by a third.
 const LIT: u8 = 45;
@@ -28,6 +28,17 @@ pub(super) struct Strip {
     pub(super) cells: Cells,
     /// The red end is the upper (or left) one.
     pub(super) red_first: bool,
+}
+
+/// A bar that was found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bar {
+    /// Its coloured part.
+    pub(super) region: Region,
+    /// The red end is the upper (or left) one.
+    pub(super) red_first: bool,
+    /// Which end is hard, where its labels tell.
+    pub(super) hard_end: Option<HardEnd>,
 }
 
 /// Looks for a strip among the coloured areas, outside `avoid`.
@@ -63,12 +74,21 @@ fn strip(
     if long < least.max(12) || long < 3 * thin || blob.count * 10 < c.area() * 7 {
         return None;
     }
-    let mut hues = [0f32; POINTS];
-    let mut strong = 0;
-    for i in 0..POINTS {
+    let red_first = direction::<POINTS>(tint, |i| {
         let at = (2 * i + 1) * long / (2 * POINTS);
         let (x, y) = if vertical { (c.x0 + w / 2, c.y0 + at) } else { (c.x0 + at, c.y0 + h / 2) };
-        let p = grid.rgb[y * grid.width + x];
+        grid.rgb[y * grid.width + x]
+    })?;
+    Some(Strip { cells: c, red_first })
+}
+
+/// Judges `N` colours along a strip: `Some(true)` where they run from red through green to blue,
+/// `Some(false)` the other way round, `None` where they are no rainbow.
+fn direction<const N: usize>(tint: &Tint, at: impl Fn(usize) -> [u8; 3]) -> Option<bool> {
+    let mut hues = [0f32; N];
+    let mut strong = 0;
+    for i in 0..N {
+        let p = at(i);
         if tint.chroma(p) < STRONG {
             continue;
         }
@@ -78,7 +98,7 @@ fn strip(
         strong += 1;
     }
     // The ends fade into the dark, and a cell there is only half bar; a cursor may lie across it.
-    if strong + WEAK < POINTS {
+    if strong + N / 8 < N {
         return None;
     }
     // The outermost points may hold a label's or an outline's colour.
@@ -87,17 +107,40 @@ fn strip(
     let sign = travel.signum();
     let monotonic = hues.windows(2).all(|p| (p[1] - p[0]) * sign > -25.0);
     let green = hues.iter().filter(|&&h| (75.0..165.0).contains(&h)).count();
-    (monotonic && travel.abs() >= 150.0 && green >= 2)
-        .then_some(Strip { cells: c, red_first: travel > 0.0 })
+    (monotonic && travel.abs() >= 150.0 && green >= N / 12).then_some(travel > 0.0)
 }
 
-/// Describes the strip for the layout, to the pixel.
-pub(super) fn describe(
-    frame: &Frame,
-    grid: &Grid,
-    tint: &Tint,
-    strip: &Strip,
-) -> Option<ColourBar> {
+/// Looks again at the place of a bar: which way its colours run, if they still do. A few dozen
+/// pixels.
+pub(super) fn look(frame: &Frame, tint: &Tint, region: &Region) -> Option<bool> {
+    let vertical = region.height() >= region.width();
+    let (long, thin) = if vertical {
+        (region.height(), region.width())
+    } else {
+        (region.width(), region.height())
+    };
+    let across = thin.min(3);
+    direction::<WATCHED>(tint, |i| {
+        let at = (2 * i as u32 + 1) * long / (2 * WATCHED as u32);
+        let mut sum = [0u32; 3];
+        for k in 0..across {
+            let aside = (thin - across) / 2 + k;
+            let (x, y) = if vertical {
+                (region.x0() + aside, region.y0() + at)
+            } else {
+                (region.x0() + at, region.y0() + aside)
+            };
+            let p = super::probe::pixel(frame, x.into(), y.into());
+            for (sum, v) in sum.iter_mut().zip(p) {
+                *sum += u32::from(v);
+            }
+        }
+        sum.map(|v| (v / across) as u8)
+    })
+}
+
+/// Describes the strip to the pixel, and what its labels tell.
+pub(super) fn describe(frame: &Frame, grid: &Grid, tint: &Tint, strip: &Strip) -> Option<Bar> {
     let s = grid.step as i64;
     let c = &strip.cells;
     let (x0, y0) = (c.x0 as i64 * s, c.y0 as i64 * s);
@@ -124,7 +167,7 @@ pub(super) fn describe(
         Region::new(px(left)?, px(top)?, px(right)?, px(bottom)?)?.intersect(&frame.bounds())?;
     let hard_end =
         numbered(grid, c).then_some(if strip.red_first { HardEnd::Red } else { HardEnd::Blue });
-    Some(ColourBar { region, hard_end })
+    Some(Bar { region, red_first: strip.red_first, hard_end })
 }
 
 /// Tells whether an upright strip has a scale of its own: text at regular steps, close to it on one

@@ -1,14 +1,15 @@
 //! The full search: colour, shape, twin, views, bar. Runs on the caller's thread.
 
+use super::bar::{self, Bar};
 use super::blob::{self, Blob, Blobs};
 use super::colour::{self, COLOURED, Tint};
 use super::contour::{self, Contour};
 use super::edges::{self, Band};
 use super::grid::{Cells, Grid};
-use super::hues::{self, Joint, Labels};
+use super::hues::{self, Labels, Tally};
 use super::texture::{Match, Texture};
 use super::twin::{self, Blocks};
-use super::{NoDualView, Orientation, ScreenLayout, bar, outline, probe, verdict, views};
+use super::{NoDualView, Orientation, ScreenLayout, outline, probe, verdict, views};
 use crate::frame::{Frame, PixelFormat};
 use crate::region::Region;
 
@@ -23,7 +24,7 @@ const TWIN_COLOUR: f32 = 0.4;
 
 /// Finds the dual view on a picture. Holds the buffers of the search, so that a second search
 /// allocates next to nothing.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Finder {
     grid: Grid,
     mask: Vec<u8>,
@@ -36,28 +37,8 @@ pub struct Finder {
     band: Band,
     other: Band,
     profile: Vec<f32>,
-    joint: Joint,
+    tally: Tally,
     contour: Contour,
-}
-
-impl Default for Finder {
-    fn default() -> Self {
-        Self {
-            grid: Grid::default(),
-            mask: Vec::new(),
-            blobs: Blobs::default(),
-            texture: Texture::default(),
-            counts: Vec::new(),
-            peaks: Vec::new(),
-            blocks: Blocks::default(),
-            lattice: Vec::new(),
-            band: Band::default(),
-            other: Band::default(),
-            profile: Vec::new(),
-            joint: [[0; 64]; 32],
-            contour: Contour::default(),
-        }
-    }
 }
 
 impl Finder {
@@ -86,11 +67,8 @@ impl Finder {
         if frame.format().pixel == PixelFormat::Gray8 {
             return Err(NoDualView::NoColourBox);
         }
-        let tint = Tint::of(&self.grid);
-        self.mask.clear();
-        self.mask.extend(self.grid.rgb.iter().map(|&p| u8::from(tint.chroma(p) >= COLOURED)));
+        let tint = self.areas();
         let (w, h) = (self.grid.width, self.grid.height);
-        self.blobs.label(&self.mask, w, h, 16);
         let mut reason = NoDualView::NoColourBox;
         let mut texture_ready = false;
         for i in 0..self.blobs.found.len().min(MAX_CANDIDATES) {
@@ -107,11 +85,36 @@ impl Finder {
                 texture_ready = true;
             }
             match self.complete(frame, &tint, &candidate, &cells) {
-                Ok(layout) => return Ok(Found { layout, tint }),
+                Ok((layout, bar)) => return Ok(Found { layout, bar, tint }),
                 Err(why) => reason = further(reason, why),
             }
         }
         Err(reason)
+    }
+
+    /// Searches for the colour bar alone, outside of `map`. A grid and its coloured areas: a part of
+    /// what a whole search costs.
+    pub(super) fn bar(&mut self, frame: &Frame, map: &Region) -> Option<Bar> {
+        self.grid.sample(frame);
+        let tint = self.areas();
+        let step = self.grid.step as u32;
+        let avoid = Cells {
+            x0: (map.x0() / step) as usize,
+            y0: (map.y0() / step) as usize,
+            x1: map.x1().div_ceil(step) as usize,
+            y1: map.y1().div_ceil(step) as usize,
+        };
+        let strip = bar::find(&self.grid, &tint, &self.blobs, &avoid, &mut self.counts)?;
+        bar::describe(frame, &self.grid, &tint, &strip)
+    }
+
+    /// Labels the coloured areas of the grid; returns the tint of its greys.
+    fn areas(&mut self) -> Tint {
+        let tint = Tint::of(&self.grid);
+        self.mask.clear();
+        self.mask.extend(self.grid.rgb.iter().map(|&p| u8::from(tint.chroma(p) >= COLOURED)));
+        self.blobs.label(&self.mask, self.grid.width, self.grid.height, 16);
+        tint
     }
 
     /// The rectangle of a coloured area, if its shape can be a colour box.
@@ -132,7 +135,7 @@ impl Finder {
         tint: &Tint,
         blob: &Blob,
         cells: &Cells,
-    ) -> Result<ScreenLayout, NoDualView> {
+    ) -> Result<(ScreenLayout, Option<Bar>), NoDualView> {
         let (w, h) = (self.grid.width, self.grid.height);
         let step = self.grid.step as u32;
         let shape = blob::shape(&self.blobs.labels, w, blob.label, cells);
@@ -142,7 +145,7 @@ impl Finder {
             edges::refine(frame, tint, &approx, step, straight, &mut self.band, &mut self.profile);
         let strip = bar::find(&self.grid, tint, &self.blobs, cells, &mut self.counts);
         let labels = Labels { all: &self.blobs.labels, own: blob.label };
-        let colours = hues::of(&self.grid, tint, labels, cells, &mut self.joint);
+        let colours = hues::of(&self.grid, tint, labels, cells, &mut self.tally);
         let palette = strip.is_some();
         if !verdict::may_be_map(&colours, palette) {
             return Err(NoDualView::NotElastogram);
@@ -230,7 +233,8 @@ impl Finder {
             Region::new(left, top, right, bottom).unwrap_or(v)
         });
         let bmode_view = elastogram_view.translate(placed.dx, placed.dy).unwrap_or(bmode_box);
-        Ok(ScreenLayout {
+        let bar = strip.and_then(|s| bar::describe(frame, &self.grid, tint, &s));
+        let layout = ScreenLayout {
             orientation: if placed.dy.abs() > placed.dx.abs() {
                 Orientation::Stacked
             } else {
@@ -240,9 +244,11 @@ impl Finder {
             elastogram_view,
             bmode_box,
             elastogram_box,
-            colour_bar: strip.and_then(|s| bar::describe(frame, &self.grid, tint, &s)),
+            colour_bar: bar.map(|bar| bar.region),
+            hard_end: bar.and_then(|bar| bar.hard_end),
             confidence: score.clamp(0.0, 1.0),
-        })
+        };
+        Ok((layout, bar))
     }
 
     /// The bounds of the closed outline around a slanted area: in its own view and in the other,
@@ -265,6 +271,8 @@ impl Finder {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
     pub(super) layout: ScreenLayout,
+    /// Its colour bar, and which way that runs.
+    pub(super) bar: Option<Bar>,
     /// The tint of the picture's greys.
     pub(super) tint: Tint,
 }

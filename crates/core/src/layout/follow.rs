@@ -1,26 +1,35 @@
 //! Following a layout from frame to frame: a few hundred pixels a frame tell whether the picture
 //! still agrees; the whole picture is searched only when it does not.
 //!
-//! Runs on the caller's thread. One garbled frame does not lose a layout, a moved box is found
-//! within [`MISSES_BEFORE_SEARCH`] frames, and a source without a dual view is searched ever more
-//! rarely, up to once in [`MAX_PAUSE`] frames.
+//! Runs on the caller's thread. What is said holds for the frame that was looked at: one that does
+//! not show the dual view has none, whatever is kept so that crops do not jitter. All times are the
+//! source's own, so that 60 pictures a second and one are judged alike. Allocates nothing while a
+//! layout holds.
 
+use super::bar::{self, Bar};
+use super::colour::Tint;
 use super::find::Found;
 use super::pinned;
 use super::probe::{Scene, Watch};
-use super::{Finder, NoDualView, PinnedLayout, ScreenLayout};
+use super::proof::{Proof, Prover, Signature};
+use super::{Finder, NoDualView, PinnedRegions, Pins, ScreenLayout};
 use crate::frame::{Frame, PixelFormat};
+use crate::region::Region;
 
-/// Frames in a row that must disagree before the picture is searched again.
-const MISSES_BEFORE_SEARCH: u32 = 2;
-/// Frames in a row that may disagree, searches included, before the layout is given up.
-const MISSES_BEFORE_LOSS: u32 = 5;
-/// Frames between two searches while the map only lost part of its colour.
-const SHRINK_PAUSE: u32 = 15;
-/// Most frames between two searches while nothing is found.
-const MAX_PAUSE: u32 = 32;
-/// Frames between two searches at the least when the picture changed as a whole.
-const CHANGE_PAUSE: u32 = 2;
+const MS: u64 = 1_000_000;
+/// One disagreeing frame is not searched where frames come nearer than this; the second in a row is.
+const DOUBT_NS: u64 = 100 * MS;
+/// Between two searches while the map only lost part of its colour.
+const SHRINK_PAUSE_NS: u64 = 250 * MS;
+/// A bar that is out of sight for less is looked for where it was only.
+const BAR_GONE_NS: u64 = 150 * MS;
+/// Between two looks for a bar that is not seen, or whose labels do not tell: at first, and after
+/// many.
+const BAR_PAUSE_NS: [u64; 2] = [1_000 * MS, 8_000 * MS];
+/// Between two searches without success: at first, and after many.
+const SEARCH_PAUSE_NS: [u64; 2] = [30 * MS, 530 * MS];
+/// What was lost is taken up again without a search, if it comes back within this.
+const KEPT_NS: u64 = 10_000 * MS;
 /// A search that comes out this near to the layout in force confirms it, in pixels: crops must not
 /// jitter.
 const SAME_PX: u32 = 3;
@@ -28,22 +37,35 @@ const SAME_PX: u32 = 3;
 /// What was seen on one frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Observation {
-    /// The layout in force, or why there is none.
+    /// The dual view that this very frame shows, or why it shows none.
     pub layout: Result<ScreenLayout, NoDualView>,
-    /// Whether the whole picture was searched for it.
+    /// The layout that was in force before and is kept in case it comes back; `None` while `layout`
+    /// is one.
+    pub kept: Option<ScreenLayout>,
+    /// Whether the whole picture was searched.
     pub searched: bool,
-    /// Whether this frame itself agrees with the layout in force. While it does not, the layout is
-    /// held over a few frames, and its boxes may show something else.
-    pub agrees: bool,
+}
+
+impl Observation {
+    /// Tells whether this very frame shows a dual view.
+    pub const fn agrees(&self) -> bool {
+        self.layout.is_ok()
+    }
 }
 
 /// Follows a layout over time.
 #[derive(Debug, Default)]
 pub struct Follower {
     finder: Finder,
-    pins: Option<PinnedLayout>,
+    pins: Pins,
+    prover: Prover,
+    scene: Scene,
     /// Size and format of the last frame: a change forgets all.
     format: Option<(u32, u32, PixelFormat)>,
+    /// Media time of the last frame.
+    now_ns: u64,
+    /// What the last frame came to was decided by a search, so that it needs no other proof.
+    searched: bool,
     state: State,
 }
 
@@ -54,15 +76,52 @@ enum State {
     #[default]
     Start,
     /// A layout is in force.
-    Held { layout: ScreenLayout, watch: Watch, misses: u32, since_search: u32 },
-    /// Nothing was found.
-    Lost { reason: NoDualView, scene: Scene, since_search: u32, pause: u32 },
+    Held(Held),
+    /// The regions are pinned. `refused`: what they held is no stiffness map, so that every frame
+    /// must prove one.
+    Pinned { layout: Result<ScreenLayout, NoDualView>, refused: bool },
+    /// The last frame shows no dual view.
+    Lost { reason: NoDualView, since_ns: u64, searched_ns: u64, pause_ns: u64, kept: Option<Held> },
+}
+
+/// A layout and what it looked like.
+#[derive(Debug)]
+struct Held {
+    layout: ScreenLayout,
+    watch: Watch,
+    searched_ns: u64,
+    /// Why the last frame disagrees, where it was not searched.
+    doubted: Option<NoDualView>,
+    bar: BarWatch,
+}
+
+/// What is known of the bar, and when to look for it again.
+#[derive(Debug, Default)]
+struct BarWatch {
+    bar: Option<Bar>,
+    /// Since when the bar does not look like one.
+    hidden_ns: Option<u64>,
+    looked_ns: u64,
+    pause_ns: u64,
+    /// The map while the bar was last seen.
+    map: Option<Signature>,
+}
+
+impl BarWatch {
+    fn new(bar: Option<Bar>, now_ns: u64) -> Self {
+        let pause_ns = BAR_PAUSE_NS[0];
+        Self { bar, hidden_ns: None, looked_ns: now_ns, pause_ns, map: None }
+    }
+
+    fn is_seen(&self) -> bool {
+        self.bar.is_some() && self.hidden_ns.is_none()
+    }
 }
 
 impl Follower {
-    /// Makes a follower; `pins` replace the search.
-    pub fn new(pins: Option<PinnedLayout>) -> Self {
-        Self { finder: Finder::new(), pins, format: None, state: State::Start }
+    /// Makes a follower; what `pins` fix is not searched for.
+    pub fn new(pins: Option<Pins>) -> Self {
+        Self { pins: pins.unwrap_or_default(), ..Self::default() }
     }
 
     /// Forgets what was seen: the next frame is searched.
@@ -71,95 +130,317 @@ impl Follower {
         self.format = None;
     }
 
-    /// Looks at the next frame.
-    pub fn observe(&mut self, frame: &Frame) -> Observation {
-        if let Some(pins) = &self.pins {
-            let layout = pinned::apply(pins, frame);
-            return Observation { layout, searched: false, agrees: layout.is_ok() };
-        }
+    /// Looks at the next frame, shown at `media_ns` by the source's own time.
+    pub fn observe(&mut self, frame: &Frame, media_ns: u64) -> Observation {
+        let before_ns = std::mem::replace(&mut self.now_ns, media_ns);
         let format = (frame.width(), frame.height(), frame.format().pixel);
         if self.format != Some(format) {
             self.state = State::Start;
             self.format = Some(format);
         }
-        match std::mem::take(&mut self.state) {
-            State::Start => self.search(frame, 1),
-            State::Held { layout, watch, misses, since_search } => {
-                self.held(frame, layout, watch, misses, since_search + 1)
-            }
-            State::Lost { reason, scene, since_search, pause } => {
-                let since_search = since_search + 1;
-                let due = since_search >= pause
-                    || since_search >= CHANGE_PAUSE && scene.differs(&Scene::of(frame));
-                if due {
-                    return self.search(frame, pause);
+        self.searched = false;
+        let state = std::mem::take(&mut self.state);
+        let layout = if let Some(regions) = self.pins.regions {
+            let refused = matches!(state, State::Pinned { refused: true, .. });
+            self.pinned(frame, &regions, refused)
+        } else {
+            match state {
+                State::Pinned { .. } | State::Start => self.search(frame, SEARCH_PAUSE_NS[0], None),
+                State::Held(held) => self.held(frame, held, before_ns),
+                State::Lost { reason, since_ns, searched_ns, pause_ns, kept } => {
+                    let kept = kept.filter(|_| !self.passed(since_ns, KEPT_NS));
+                    self.lost(frame, reason, since_ns, searched_ns, pause_ns, kept)
                 }
-                self.state = State::Lost { reason, scene, since_search, pause };
-                Observation { layout: Err(reason), searched: false, agrees: false }
             }
+        };
+        let kept = match &self.state {
+            State::Held(held) if layout.is_err() => Some(held.layout),
+            State::Lost { kept, .. } => kept.as_ref().map(|held| held.layout),
+            _ => None,
+        };
+        Observation { layout, kept, searched: self.searched }
+    }
+
+    /// Proves again that the frame that was last observed holds a stiffness map: before a map is
+    /// scored that was not seen before. Judges the hues of the box and the bar's place as a search
+    /// does, and searches the picture where they leave it open; that the surroundings are the
+    /// twin's is seen by [`Follower::observe`].
+    ///
+    /// # Errors
+    /// Why it is none. The frames to come have no layout either until they prove one.
+    pub fn prove(&mut self, frame: &Frame) -> Result<(), NoDualView> {
+        match std::mem::take(&mut self.state) {
+            State::Held(held) if self.searched || held.doubted.is_some() => {
+                let proven = held.doubted.map_or(Ok(()), Err);
+                self.state = State::Held(held);
+                proven
+            }
+            State::Start => Err(NoDualView::NoColourBox),
+            State::Pinned { layout, .. } => {
+                let proven = layout.and_then(|layout| self.proof_of_pinned(frame, &layout));
+                self.state = State::Pinned { layout, refused: proven.is_err() };
+                proven
+            }
+            State::Lost { reason, since_ns, searched_ns, pause_ns, kept } => {
+                self.state = State::Lost { reason, since_ns, searched_ns, pause_ns, kept };
+                Err(reason)
+            }
+            State::Held(mut held) => match self.proof(frame, &mut held) {
+                Proof::Holds => {
+                    self.state = State::Held(held);
+                    Ok(())
+                }
+                Proof::Fails(reason) => {
+                    self.lose(reason, SEARCH_PAUSE_NS[0], held.searched_ns, Some(held));
+                    Err(reason)
+                }
+                Proof::Open => self.search(frame, SEARCH_PAUSE_NS[0], Some(held)).map(drop),
+            },
         }
+    }
+
+    /// Judges the hues in the box; remembers how the map looks while the bar is seen.
+    fn proof(&mut self, frame: &Frame, held: &mut Held) -> Proof {
+        let map = &held.layout.elastogram_box;
+        let palette = held.bar.is_seen();
+        let (proof, signature) = self.prover.judge(frame, map, &held.watch.tint, palette);
+        if palette && proof == Proof::Holds {
+            held.bar.map = Some(signature);
+        }
+        proof
+    }
+
+    /// The pinned regions, as long as the frame supports them.
+    fn pinned(
+        &mut self,
+        frame: &Frame,
+        regions: &PinnedRegions,
+        refused: bool,
+    ) -> Result<ScreenLayout, NoDualView> {
+        let mut layout = pinned::apply(regions, self.pins.hard_end, frame);
+        if refused && let Ok(regions) = &layout {
+            layout = self.proof_of_pinned(frame, regions).map(|()| *regions);
+        }
+        self.state = State::Pinned { layout, refused: refused && layout.is_err() };
+        layout
+    }
+
+    /// Judges the hues in the pinned box; nothing else can be asked of a place that is given.
+    fn proof_of_pinned(&mut self, frame: &Frame, layout: &ScreenLayout) -> Result<(), NoDualView> {
+        let tint = Tint::default();
+        let bar = layout.colour_bar.and_then(|region| bar::look(frame, &tint, &region));
+        match self.prover.judge(frame, &layout.elastogram_box, &tint, bar.is_some()).0 {
+            Proof::Holds | Proof::Open => Ok(()),
+            Proof::Fails(reason) => Err(reason),
+        }
+    }
+
+    /// Tells whether `pause_ns` passed since `then_ns`. A time that went back has passed.
+    fn passed(&self, then_ns: u64, pause_ns: u64) -> bool {
+        self.now_ns.checked_sub(then_ns).is_none_or(|since_ns| since_ns >= pause_ns)
     }
 
     fn held(
         &mut self,
         frame: &Frame,
-        layout: ScreenLayout,
-        mut watch: Watch,
-        misses: u32,
-        since_search: u32,
-    ) -> Observation {
-        let seen = watch.check(frame, &layout);
-        let moved = seen.moved;
-        if !moved && (!seen.shrunk || since_search < SHRINK_PAUSE) {
-            self.state = State::Held { layout, watch, misses: 0, since_search };
-            return Observation { layout: Ok(layout), searched: false, agrees: true };
-        }
-        let misses = if moved { misses + 1 } else { 0 };
-        if moved && misses < MISSES_BEFORE_SEARCH {
-            self.state = State::Held { layout, watch, misses, since_search };
-            return Observation { layout: Ok(layout), searched: false, agrees: false };
-        }
-        match self.finder.search(frame) {
-            Ok(found) => {
-                let layout = if same(&found.layout, &layout) { layout } else { found.layout };
-                self.take(frame, Found { layout, ..found })
+        mut held: Held,
+        before_ns: u64,
+    ) -> Result<ScreenLayout, NoDualView> {
+        let seen = held.watch.check(frame, &held.layout);
+        if let Some(reason) = seen.moved {
+            // One garbled frame brings no search, where the next one is near.
+            if held.doubted.is_none() && !self.passed(before_ns, DOUBT_NS) {
+                held.doubted = Some(reason);
+                self.state = State::Held(held);
+                return Err(reason);
             }
-            // The map may be empty for a moment: hold what was there a little longer.
-            Err(_) if misses < MISSES_BEFORE_LOSS => {
-                self.state = State::Held { layout, watch, misses, since_search: 0 };
-                Observation { layout: Ok(layout), searched: true, agrees: !moved }
+            return self.search(frame, SEARCH_PAUSE_NS[0], Some(held));
+        }
+        held.doubted = None;
+        if seen.shrunk && self.passed(held.searched_ns, SHRINK_PAUSE_NS) {
+            return self.search(frame, SEARCH_PAUSE_NS[0], Some(held));
+        }
+        if self.pins.hard_end.is_none() || held.bar.bar.is_some() {
+            self.watch_bar(frame, &mut held);
+        }
+        let layout = held.layout;
+        self.state = State::Held(held);
+        Ok(layout)
+    }
+
+    /// Looks whether the bar is where it was and runs as it did; looks for it elsewhere when it is
+    /// not, and for its labels while they do not tell the hard end.
+    fn watch_bar(&mut self, frame: &Frame, held: &mut Held) {
+        let tint = held.watch.tint;
+        let now = held.bar.bar.and_then(|b| bar::look(frame, &tint, &b.region));
+        let pinned = self.pins.hard_end.is_some();
+        let due = self.passed(held.bar.looked_ns, held.bar.pause_ns);
+        let look = match (held.bar.bar, now) {
+            (Some(before), Some(red_first)) if red_first == before.red_first => {
+                held.bar.hidden_ns = None;
+                held.layout.hard_end.is_none() && due
             }
-            Err(reason) => self.lose(frame, reason, 1),
+            // Turned round: the direction of a moment ago is no longer true.
+            (Some(_), Some(red_first)) => {
+                held.bar.hidden_ns = None;
+                if let Some(bar) = &mut held.bar.bar {
+                    bar.red_first = red_first;
+                }
+                if !pinned {
+                    held.layout.hard_end = None;
+                }
+                true
+            }
+            (Some(_), None) => {
+                let since_ns = *held.bar.hidden_ns.get_or_insert(self.now_ns);
+                if held.layout.hard_end.is_some() && !pinned {
+                    self.distrust(frame, held);
+                }
+                self.passed(since_ns, BAR_GONE_NS) && due
+            }
+            (None, _) => due,
+        };
+        if look && !pinned {
+            let found = self.finder.bar(frame, &held.layout.elastogram_box);
+            held.bar.looked_ns = self.now_ns;
+            held.bar.pause_ns = (held.bar.pause_ns * 2).min(BAR_PAUSE_NS[1]);
+            if let Some(found) = found {
+                take_bar(held, found);
+                if held.layout.hard_end.is_some() {
+                    held.bar.pause_ns = BAR_PAUSE_NS[0];
+                }
+            }
         }
     }
 
-    fn search(&mut self, frame: &Frame, pause: u32) -> Observation {
+    /// The bar is covered: its direction holds only while the map's own colours do not speak against
+    /// it.
+    fn distrust(&mut self, frame: &Frame, held: &mut Held) {
+        let Some(before) = held.bar.map else { return };
+        let (_, now) = self.prover.look(frame, &held.layout.elastogram_box, &held.watch.tint);
+        if now.is_turned(&before) {
+            held.layout.hard_end = None;
+        }
+    }
+
+    fn lost(
+        &mut self,
+        frame: &Frame,
+        reason: NoDualView,
+        since_ns: u64,
+        searched_ns: u64,
+        pause_ns: u64,
+        kept: Option<Held>,
+    ) -> Result<ScreenLayout, NoDualView> {
+        let mut kept = kept;
+        if let Some(mut held) = kept.take() {
+            let seen = held.watch.check(frame, &held.layout);
+            if seen.moved.is_none() && !seen.shrunk {
+                self.watch_bar(frame, &mut held);
+                if self.proof(frame, &mut held) == Proof::Holds {
+                    held.doubted = None;
+                    let layout = held.layout;
+                    self.state = State::Held(held);
+                    return Ok(layout);
+                }
+            }
+            kept = Some(held);
+        }
+        let due = self.passed(searched_ns, pause_ns)
+            || self.passed(searched_ns, SEARCH_PAUSE_NS[0]) && self.scene.differs(frame);
+        if due {
+            return self.search_again(frame, since_ns, pause_ns, kept);
+        }
+        self.state = State::Lost { reason, since_ns, searched_ns, pause_ns, kept };
+        Err(reason)
+    }
+
+    /// Searches the picture, and keeps `held` if nothing is found.
+    fn search(
+        &mut self,
+        frame: &Frame,
+        pause_ns: u64,
+        held: Option<Held>,
+    ) -> Result<ScreenLayout, NoDualView> {
+        self.search_again(frame, self.now_ns, pause_ns / 2, held)
+    }
+
+    /// As [`Follower::search`], where nothing was found since `since_ns`.
+    fn search_again(
+        &mut self,
+        frame: &Frame,
+        since_ns: u64,
+        pause_ns: u64,
+        held: Option<Held>,
+    ) -> Result<ScreenLayout, NoDualView> {
+        self.searched = true;
         match self.finder.search(frame) {
-            Ok(found) => self.take(frame, found),
-            Err(reason) => self.lose(frame, reason, (pause * 2).min(MAX_PAUSE)),
+            Ok(found) => Ok(self.take(frame, &found, held)),
+            Err(reason) => {
+                self.scene.renew(frame);
+                let pause_ns = (pause_ns * 2).min(SEARCH_PAUSE_NS[1]);
+                let searched_ns = self.now_ns;
+                self.state = State::Lost { reason, since_ns, searched_ns, pause_ns, kept: held };
+                Err(reason)
+            }
         }
     }
 
-    fn take(&mut self, frame: &Frame, found: Found) -> Observation {
-        let layout = found.layout;
-        let watch = Watch::new(frame, &layout, found.tint);
-        self.state = State::Held { layout, watch, misses: 0, since_search: 0 };
-        Observation { layout: Ok(layout), searched: true, agrees: true }
+    /// Takes what a search found; boxes that are where they were stay as they are.
+    fn take(&mut self, frame: &Frame, found: &Found, before: Option<Held>) -> ScreenLayout {
+        let now_ns = self.now_ns;
+        let mut held = Held {
+            layout: found.layout,
+            watch: Watch::new(frame, &found.layout, found.tint),
+            searched_ns: now_ns,
+            doubted: None,
+            bar: BarWatch::new(found.bar, now_ns),
+        };
+        if let Some(before) = before.filter(|b| same(&b.layout, &found.layout)) {
+            held.layout = before.layout;
+            held.watch = Watch::new(frame, &held.layout, found.tint);
+            held.bar = before.bar;
+            if let Some(bar) = found.bar {
+                take_bar(&mut held, bar);
+            }
+        }
+        held.layout.hard_end = self.pins.hard_end.or(held.layout.hard_end);
+        if held.bar.is_seen() {
+            let map = &held.layout.elastogram_box;
+            held.bar.map = Some(self.prover.look(frame, map, &found.tint).1);
+        }
+        let layout = held.layout;
+        self.state = State::Held(held);
+        layout
     }
 
-    fn lose(&mut self, frame: &Frame, reason: NoDualView, pause: u32) -> Observation {
-        self.state = State::Lost { reason, scene: Scene::of(frame), since_search: 0, pause };
-        Observation { layout: Err(reason), searched: true, agrees: false }
+    fn lose(&mut self, reason: NoDualView, pause_ns: u64, searched_ns: u64, kept: Option<Held>) {
+        self.state = State::Lost { reason, since_ns: self.now_ns, searched_ns, pause_ns, kept };
     }
 }
 
-/// Tells whether two searches found the same layout, give or take codec noise.
+/// Takes a bar that was found while the boxes stayed. Labels that cannot be read for a moment do not
+/// unsay what they said of the same bar, running the same way.
+fn take_bar(held: &mut Held, found: Bar) {
+    let same_bar = held
+        .bar
+        .bar
+        .is_some_and(|b| b.red_first == found.red_first && near(&b.region, &found.region));
+    let known = if same_bar { held.layout.hard_end } else { None };
+    held.layout.hard_end = found.hard_end.or(known);
+    held.layout.colour_bar = Some(found.region);
+    held.bar.bar = Some(found);
+    held.bar.hidden_ns = None;
+}
+
+/// Tells whether two searches found the same boxes, give or take codec noise.
 fn same(a: &ScreenLayout, b: &ScreenLayout) -> bool {
-    let near = |a: &crate::region::Region, b: &crate::region::Region| {
-        a.x0().abs_diff(b.x0()) <= SAME_PX
-            && a.y0().abs_diff(b.y0()) <= SAME_PX
-            && a.x1().abs_diff(b.x1()) <= SAME_PX
-            && a.y1().abs_diff(b.y1()) <= SAME_PX
-    };
     near(&a.elastogram_box, &b.elastogram_box) && near(&a.bmode_box, &b.bmode_box)
+}
+
+fn near(a: &Region, b: &Region) -> bool {
+    a.x0().abs_diff(b.x0()) <= SAME_PX
+        && a.y0().abs_diff(b.y0()) <= SAME_PX
+        && a.x1().abs_diff(b.x1()) <= SAME_PX
+        && a.y1().abs_diff(b.y1()) <= SAME_PX
 }

@@ -3,9 +3,6 @@
 use super::colour::Tint;
 use super::grid::{Cells, Grid};
 
-/// Cells of an area by smallest channel (steps of 8) and chroma (steps of 4).
-pub(super) type Joint = [[u32; 64]; 32];
-
 /// The labels of a picture's coloured areas, and the one that is looked at.
 #[derive(Clone, Copy)]
 pub(super) struct Labels<'a> {
@@ -33,6 +30,8 @@ pub(super) struct Colours {
     /// One hue, and chroma that follows the grey from cell to cell: a tinted picture, whatever else
     /// the screen shows.
     pub(super) dyed: bool,
+    /// Shares of the hues in twelfths of the circle, red first.
+    pub(super) bins: [f32; 12],
 }
 
 impl Colours {
@@ -42,76 +41,115 @@ impl Colours {
     }
 }
 
-/// Judges the cells of one area within `cells`.
+/// What the cells of one area add up to. Kept by the caller: it is a few kilobytes.
+#[derive(Debug)]
+pub(super) struct Tally {
+    bins: [u32; 12],
+    chroma: [u32; 256],
+    floors: [u32; 256],
+    /// By smallest channel (steps of 8) and chroma (steps of 4).
+    joint: [[u32; 64]; 32],
+    sin: f32,
+    cos: f32,
+    sums: [u64; 5],
+    total: u32,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            bins: [0; 12],
+            chroma: [0; 256],
+            floors: [0; 256],
+            joint: [[0; 64]; 32],
+            sin: 0.0,
+            cos: 0.0,
+            sums: [0; 5],
+            total: 0,
+        }
+    }
+}
+
+/// Adds up the cells of one area within `cells`.
 pub(super) fn of(
     grid: &Grid,
     tint: &Tint,
     labels: Labels<'_>,
     cells: &Cells,
-    joint: &mut Joint,
+    tally: &mut Tally,
 ) -> Colours {
-    let mut bins = [0u32; 12];
-    let mut total = 0u32;
-    let mut chroma = [0u32; 256];
-    let mut floors = [0u32; 256];
-    for row in joint.iter_mut() {
-        row.fill(0);
-    }
-    let (mut sin, mut cos) = (0f32, 0f32);
-    let mut sums = [0u64; 5];
+    tally.clear();
     for y in cells.y0..cells.y1 {
         for x in cells.x0..cells.x1 {
             let i = y * grid.width + x;
             if labels.all[i] == labels.own {
-                let p = grid.rgb[i];
-                let hue = tint.hue(p);
-                bins[(hue / 30.0) as usize % 12] += 1;
-                let c = tint.chroma(p);
-                chroma[usize::from(c)] += 1;
-                // Of the picture as it is: a tint is a multiple of the grey.
-                let floor = p[0].min(p[1]).min(p[2]);
-                let raw = p[0].max(p[1]).max(p[2]) - floor;
-                joint[usize::from(floor >> 3)][usize::from(raw >> 2)] += 1;
-                floors[usize::from(floor)] += 1;
-                let (f, r) = (u64::from(floor), u64::from(raw));
-                for (sum, term) in sums.iter_mut().zip([f, r, f * f, r * r, f * r]) {
-                    *sum += term;
-                }
-                sin += hue.to_radians().sin();
-                cos += hue.to_radians().cos();
-                total += 1;
+                tally.add(tint, grid.rgb[i]);
             }
         }
     }
-    let n = total.max(1) as f32;
-    let share = |k: u32| k as f32 / n;
-    // Median chroma of the darker and of the brighter half.
-    let split = quantile(&floors, total / 2) >> 3;
-    let median = |rows: &[[u32; 64]]| {
-        let n: u32 = rows.iter().flatten().sum();
-        let mut below = 0;
-        (0..64)
-            .find(|&c| {
-                below += rows.iter().map(|row| row[c]).sum::<u32>();
-                below * 2 > n
-            })
-            .unwrap_or(0) as f32
-    };
-    let variation = (median(&joint[split + 1..]) + 1.0) / (median(&joint[..=split]) + 1.0);
-    let chroma_of = |rank: u32| quantile(&chroma, rank);
-    let (q1, q3) = (chroma_of(total / 4), chroma_of(total * 3 / 4));
-    let concentration = (sin * sin + cos * cos).sqrt() / n;
-    let spread = bins.iter().filter(|&&k| share(k) > 0.02).count();
-    let green = share(bins[3] + bins[4] + bins[5]);
-    Colours {
-        rainbow: spread >= 3 && green > 0.03,
-        green: spread >= 3 && green > 0.08,
-        cool: share(bins[5] + bins[6] + bins[7] + bins[8]) > 0.9,
-        flat: q3 - q1 < 3 && concentration > 0.99,
-        saturated: quantile(&floors, total / 2) < 24 && chroma_of(total / 2) > 90,
-        tinted: concentration > 0.8 && variation > 1.08,
-        one_hue: concentration > 0.97,
-        dyed: concentration > 0.8 && correlation(sums, total) > 0.8,
+    tally.colours()
+}
+
+impl Tally {
+    /// Forgets what was added.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Adds a coloured cell.
+    pub(super) fn add(&mut self, tint: &Tint, p: [u8; 3]) {
+        let hue = tint.hue(p);
+        self.bins[(hue / 30.0) as usize % 12] += 1;
+        self.chroma[usize::from(tint.chroma(p))] += 1;
+        // Of the picture as it is: a tint is a multiple of the grey.
+        let floor = p[0].min(p[1]).min(p[2]);
+        let raw = p[0].max(p[1]).max(p[2]) - floor;
+        self.joint[usize::from(floor >> 3)][usize::from(raw >> 2)] += 1;
+        self.floors[usize::from(floor)] += 1;
+        let (f, r) = (u64::from(floor), u64::from(raw));
+        for (sum, term) in self.sums.iter_mut().zip([f, r, f * f, r * r, f * r]) {
+            *sum += term;
+        }
+        self.sin += hue.to_radians().sin();
+        self.cos += hue.to_radians().cos();
+        self.total += 1;
+    }
+
+    /// Judges what was added.
+    pub(super) fn colours(&self) -> Colours {
+        let Self { bins, chroma, floors, joint, sin, cos, sums, total } = self;
+        let total = *total;
+        let n = total.max(1) as f32;
+        let share = |k: u32| k as f32 / n;
+        // Median chroma of the darker and of the brighter half.
+        let split = quantile(floors, total / 2) >> 3;
+        let median = |rows: &[[u32; 64]]| {
+            let n: u32 = rows.iter().flatten().sum();
+            let mut below = 0;
+            (0..64)
+                .find(|&c| {
+                    below += rows.iter().map(|row| row[c]).sum::<u32>();
+                    below * 2 > n
+                })
+                .unwrap_or(0) as f32
+        };
+        let variation = (median(&joint[split + 1..]) + 1.0) / (median(&joint[..=split]) + 1.0);
+        let chroma_of = |rank: u32| quantile(chroma, rank);
+        let (q1, q3) = (chroma_of(total / 4), chroma_of(total * 3 / 4));
+        let concentration = (sin * sin + cos * cos).sqrt() / n;
+        let spread = bins.iter().filter(|&&k| share(k) > 0.02).count();
+        let green = share(bins[3] + bins[4] + bins[5]);
+        Colours {
+            rainbow: spread >= 3 && green > 0.03,
+            green: spread >= 3 && green > 0.08,
+            cool: share(bins[5] + bins[6] + bins[7] + bins[8]) > 0.9,
+            flat: q3 - q1 < 3 && concentration > 0.99,
+            saturated: quantile(floors, total / 2) < 24 && chroma_of(total / 2) > 90,
+            tinted: concentration > 0.8 && variation > 1.08,
+            one_hue: concentration > 0.97,
+            dyed: concentration > 0.8 && correlation(*sums, total) > 0.8,
+            bins: bins.map(share),
+        }
     }
 }
 

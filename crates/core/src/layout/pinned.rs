@@ -1,8 +1,12 @@
-//! Regions that a preset pins: used as they are, as long as the picture supports them.
+//! What a preset's `[layout]` pins: the palette's direction, and regions that replace the search as
+//! long as the picture supports them.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use super::colour::Tint;
 use super::probe::{coloured_share, pixel};
-use super::{ColourBar, NoDualView, Orientation, PinnedLayout, ScreenLayout};
+use super::{HardEnd, NoDualView, Orientation, ScreenLayout};
 use crate::frame::Frame;
 use crate::region::Region;
 
@@ -11,8 +15,116 @@ const LEAST_MAP: f32 = 0.1;
 /// Columns and rows at which a view is looked at for its map.
 const LATTICE: u32 = 96;
 
+/// What a per-scanner preset knows of its screen: its `[layout]`. Whatever it leaves out is searched
+/// for in the picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Table", into = "Table")]
+pub struct Pins {
+    /// Which end of the palette is hard, whatever the picture tells.
+    pub hard_end: Option<HardEnd>,
+    /// Where the views are.
+    pub regions: Option<PinnedRegions>,
+}
+
+/// Where the views of a scanner's screen are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PinnedRegions {
+    /// Size of the pictures that the regions were measured on, `[width, height]` in pixels.
+    pub size: [u32; 2],
+    /// The B-mode view without colour.
+    pub bmode_view: Region,
+    /// The view that carries the stiffness map.
+    pub elastogram_view: Region,
+    /// The same anatomy as `elastogram_box`, in the B-mode view. Left out: derived from it.
+    pub bmode_box: Option<Region>,
+    /// The coloured stiffness map. Left out: it is searched for within the view, or is the view.
+    pub elastogram_box: Option<Region>,
+    /// The colour bar.
+    pub colour_bar: Option<Region>,
+}
+
+/// Why a `[layout]` pins nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PinsError {
+    /// Some regions are there, one that they cannot do without is not.
+    #[error(
+        "[layout] pins regions and lacks `{0}`: give `size`, `bmode-view` and `elastogram-view`, \
+         or `hard-end` alone"
+    )]
+    Lacks(&'static str),
+    /// It is empty.
+    #[error(
+        "[layout] is empty: give `hard-end`, or `size` with `bmode-view` and `elastogram-view`, or \
+         leave it out"
+    )]
+    Empty,
+}
+
+/// The table as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Table {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<[u32; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bmode_view: Option<Region>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elastogram_view: Option<Region>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bmode_box: Option<Region>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elastogram_box: Option<Region>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    colour_bar: Option<Region>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hard_end: Option<HardEnd>,
+}
+
+impl TryFrom<Table> for Pins {
+    type Error = PinsError;
+
+    fn try_from(table: Table) -> Result<Self, PinsError> {
+        let Table { size, bmode_view, elastogram_view, bmode_box, elastogram_box, .. } = table;
+        let (colour_bar, hard_end) = (table.colour_bar, table.hard_end);
+        let regions = [bmode_view, elastogram_view, bmode_box, elastogram_box, colour_bar];
+        if size.is_none() && regions.iter().all(Option::is_none) {
+            return match hard_end {
+                Some(_) => Ok(Self { hard_end, regions: None }),
+                None => Err(PinsError::Empty),
+            };
+        }
+        let regions = PinnedRegions {
+            size: size.ok_or(PinsError::Lacks("size"))?,
+            bmode_view: bmode_view.ok_or(PinsError::Lacks("bmode-view"))?,
+            elastogram_view: elastogram_view.ok_or(PinsError::Lacks("elastogram-view"))?,
+            bmode_box,
+            elastogram_box,
+            colour_bar,
+        };
+        Ok(Self { hard_end, regions: Some(regions) })
+    }
+}
+
+impl From<Pins> for Table {
+    fn from(Pins { hard_end, regions }: Pins) -> Self {
+        Self {
+            size: regions.map(|r| r.size),
+            bmode_view: regions.map(|r| r.bmode_view),
+            elastogram_view: regions.map(|r| r.elastogram_view),
+            bmode_box: regions.and_then(|r| r.bmode_box),
+            elastogram_box: regions.and_then(|r| r.elastogram_box),
+            colour_bar: regions.and_then(|r| r.colour_bar),
+            hard_end,
+        }
+    }
+}
+
 /// Checks `pins` against `frame` and returns them as a layout.
-pub(super) fn apply(pins: &PinnedLayout, frame: &Frame) -> Result<ScreenLayout, NoDualView> {
+pub(super) fn apply(
+    pins: &PinnedRegions,
+    hard_end: Option<HardEnd>,
+    frame: &Frame,
+) -> Result<ScreenLayout, NoDualView> {
     let pins = fit(pins, frame).ok_or(NoDualView::PinsDoNotFit)?;
     let tint = Tint::default();
     let elastogram_box = match pins.elastogram_box {
@@ -40,13 +152,14 @@ pub(super) fn apply(pins: &PinnedLayout, frame: &Frame) -> Result<ScreenLayout, 
         elastogram_view: pins.elastogram_view,
         bmode_box,
         elastogram_box,
-        colour_bar: pins.colour_bar.map(|region| ColourBar { region, hard_end: pins.hard_end }),
+        colour_bar: pins.colour_bar,
+        hard_end,
         confidence: 1.0,
     })
 }
 
 /// The pins at the frame's size, if the frame has their proportions and holds them all.
-fn fit(pins: &PinnedLayout, frame: &Frame) -> Option<PinnedLayout> {
+fn fit(pins: &PinnedRegions, frame: &Frame) -> Option<PinnedRegions> {
     let [width, height] = pins.size.map(u64::from);
     let (w, h) = (u64::from(frame.width()), u64::from(frame.height()));
     // Another size of the same proportions is scaled: a grabber may halve what it sends.
@@ -64,14 +177,13 @@ fn fit(pins: &PinnedLayout, frame: &Frame) -> Option<PinnedLayout> {
         Some(r) => region(r).map(Some),
         None => Some(None),
     };
-    Some(PinnedLayout {
+    Some(PinnedRegions {
         size: [frame.width(), frame.height()],
         bmode_view: region(&pins.bmode_view)?,
         elastogram_view: region(&pins.elastogram_view)?,
         bmode_box: optional(&pins.bmode_box)?,
         elastogram_box: optional(&pins.elastogram_box)?,
         colour_bar: optional(&pins.colour_bar)?,
-        hard_end: pins.hard_end,
     })
 }
 

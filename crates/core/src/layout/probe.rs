@@ -1,9 +1,9 @@
 //! What a few hundred pixels of a frame tell: does a layout still hold, has the scene changed?
 
-use super::ScreenLayout;
 use super::colour::{COLOURED, Tint, luma};
 use super::edges::Side;
 use super::twin::{self, Blocks};
+use super::{NoDualView, ScreenLayout};
 use crate::frame::Frame;
 use crate::region::Region;
 
@@ -39,7 +39,8 @@ pub(super) fn coloured_share(frame: &Frame, region: &Region, tint: &Tint) -> f32
 /// What a held layout looked like when it was found.
 #[derive(Debug)]
 pub(super) struct Watch {
-    tint: Tint,
+    /// The tint of the picture's greys.
+    pub(super) tint: Tint,
     map: f32,
     twin: f32,
     /// Coloured share just inside and just outside of each side.
@@ -58,8 +59,8 @@ struct Scratch {
 /// What one frame says about a held layout.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
-    /// The box is not there any more, or the twin is not its twin.
-    pub(super) moved: bool,
+    /// Why the box is not there any more, or the twin is not its twin.
+    pub(super) moved: Option<NoDualView>,
     /// The map holds its place, but part of it lost its colour.
     pub(super) shrunk: bool,
 }
@@ -93,8 +94,13 @@ impl Watch {
             (Some(_), None) => true,
             _ => false,
         };
+        let reasons = [
+            (map < 0.4 * self.map, NoDualView::NoColourBox),
+            (spilt, NoDualView::NotElastogram),
+            (twin > self.twin + 0.3 || unlike, NoDualView::NoTwin),
+        ];
         Seen {
-            moved: map < 0.4 * self.map || twin > self.twin + 0.3 || spilt || unlike,
+            moved: reasons.iter().find(|(holds, _)| *holds).map(|(_, why)| *why),
             shrunk: lost || map < 0.75 * self.map,
         }
     }
@@ -137,33 +143,35 @@ fn likeness(frame: &Frame, layout: &ScreenLayout, scratch: &mut Scratch) -> Opti
 }
 
 /// A sparse look at a whole frame.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Scene {
     /// Luma and chroma of each sample, in steps of 16.
     samples: Vec<(u8, u8)>,
 }
 
 impl Scene {
-    /// Looks at `frame`.
-    pub(super) fn of(frame: &Frame) -> Self {
+    fn samples(frame: &Frame) -> impl Iterator<Item = (u8, u8)> + '_ {
         let (columns, rows) = SCENE;
-        let mut samples = Vec::with_capacity((columns * rows) as usize);
-        for j in 0..rows {
-            for i in 0..columns {
-                let x = frame.width() * (2 * i + 1) / (2 * columns);
-                let y = frame.height() * (2 * j + 1) / (2 * rows);
-                let p = pixel(frame, x.into(), y.into());
-                let chroma = p[0].max(p[1]).max(p[2]) - p[0].min(p[1]).min(p[2]);
-                samples.push((luma(p), chroma));
-            }
-        }
-        Self { samples }
+        (0..rows).flat_map(move |j| (0..columns).map(move |i| (i, j))).map(move |(i, j)| {
+            let x = frame.width() * (2 * i + 1) / (2 * columns);
+            let y = frame.height() * (2 * j + 1) / (2 * rows);
+            let p = pixel(frame, x.into(), y.into());
+            let chroma = p[0].max(p[1]).max(p[2]) - p[0].min(p[1]).min(p[2]);
+            (luma(p), chroma)
+        })
     }
 
-    /// Tells whether colour came or went on a fiftieth of the samples, or half of them changed.
-    pub(super) fn differs(&self, other: &Self) -> bool {
+    /// Looks at `frame` instead.
+    pub(super) fn renew(&mut self, frame: &Frame) {
+        self.samples.clear();
+        self.samples.extend(Self::samples(frame));
+    }
+
+    /// Tells whether colour came or went on a fiftieth of the samples of `frame`, or half of them
+    /// changed.
+    pub(super) fn differs(&self, frame: &Frame) -> bool {
         let (mut colour, mut bright) = (0, 0);
-        for (a, b) in self.samples.iter().zip(&other.samples) {
+        for (a, b) in self.samples.iter().zip(Self::samples(frame)) {
             colour += usize::from(a.1.abs_diff(b.1) > 24);
             bright += usize::from(a.0.abs_diff(b.0) > 48);
         }

@@ -27,6 +27,14 @@ pub(super) struct Evidence {
 /// Tells whether colours can be a map's at all. One colour may be an even map's where a bar is on the
 /// screen, else it is a button's or a tint.
 pub(super) fn may_be_map(colours: &Colours, palette: bool) -> bool {
+    if std::env::var_os("HUES").is_some() {
+        eprintln!(
+            "HUES palette {palette} even {} dyed {} {:.3?}",
+            colours.even(),
+            colours.dyed,
+            colours.bins
+        );
+    }
     !colours.even() || palette && !colours.dyed
 }
 

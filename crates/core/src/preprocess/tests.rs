@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::frame::{FrameFormat, FrameMeta, PixelFormat};
-use crate::layout::{ColourBar, Orientation};
+use crate::layout::Orientation;
 
 fn region(x0: u32, y0: u32, x1: u32, y1: u32) -> Region {
     Region::new(x0, y0, x1, y1).unwrap()
@@ -19,7 +19,8 @@ fn layout(bmode_box: Region, elastogram_box: Region, hard_end: Option<HardEnd>) 
         elastogram_view: elastogram_box,
         bmode_box,
         elastogram_box,
-        colour_bar: Some(ColourBar { region: region(0, 0, 1, 1), hard_end }),
+        colour_bar: None,
+        hard_end,
         confidence: 1.0,
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use sonofuse_core::frame::{
     ColorMatrix, ColorRange, Colorimetry, Frame, FrameFormat, FrameMeta, PixelFormat,
 };
-use sonofuse_core::layout::{ColourBar, HardEnd, Orientation, ScreenLayout};
+use sonofuse_core::layout::{HardEnd, Orientation, ScreenLayout};
 use sonofuse_core::manifest::{Branch, ChannelOrder, Input, InputSize};
 use sonofuse_core::region::Region;
 
@@ -75,7 +75,8 @@ fn layout(bmode: [u32; 4], elastogram: [u32; 4], hard_end: Option<HardEnd>) -> S
         elastogram_view: elastogram,
         bmode_box: bmode,
         elastogram_box: elastogram,
-        colour_bar: Some(ColourBar { region: region([0, 0, 1, 1]), hard_end }),
+        colour_bar: None,
+        hard_end,
         confidence: 1.0,
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sonofuse_core::frame::{ColorMatrix, ColorRange, Colorimetry};
-use sonofuse_core::layout::{ColourBar, HardEnd, Orientation, ScreenLayout};
+use sonofuse_core::layout::{HardEnd, Orientation, ScreenLayout};
 use sonofuse_core::manifest::InputSize;
 use sonofuse_core::region::Region;
 pub use sonofuse_gpu::check::{input, noise};
@@ -44,7 +44,8 @@ pub fn layout(bmode: Region, elastogram: Region, hard_end: Option<HardEnd>) -> S
         elastogram_view: elastogram,
         bmode_box: bmode,
         elastogram_box: elastogram,
-        colour_bar: Some(ColourBar { region: region(0, 0, 1, 1), hard_end }),
+        colour_bar: None,
+        hard_end,
         confidence: 1.0,
     }
 }

@@ -3,7 +3,7 @@
 use sonofuse_core::frame::Frame;
 use sonofuse_core::gate::Limits;
 use sonofuse_core::layout::{
-    ColourBar, Finder, Follower, HardEnd, NoDualView, Orientation, PinnedLayout, ScreenLayout,
+    Finder, Follower, HardEnd, NoDualView, Orientation, Pins, ScreenLayout,
 };
 use sonofuse_core::manifest::Input;
 use sonofuse_core::picture::Look;
@@ -63,10 +63,9 @@ impl Cutter {
     ///
     /// # Errors
     /// [`Refused`].
-    pub fn pinned(&mut self, frame: &Frame, pins: PinnedLayout) -> Result<FusionInput, Refused> {
-        let hard_end = pins.hard_end;
-        let layout = Follower::new(Some(pins)).observe(frame).layout?;
-        self.laid_out(frame, named(layout, hard_end))
+    pub fn pinned(&mut self, frame: &Frame, pins: Pins) -> Result<FusionInput, Refused> {
+        let layout = Follower::new(Some(pins)).observe(frame, 0).layout?;
+        self.laid_out(frame, layout)
     }
 
     /// Cuts one region of a picture without elastogram; only the B-mode crop means anything.
@@ -81,6 +80,7 @@ impl Cutter {
             bmode_box: region,
             elastogram_box: region,
             colour_bar: None,
+            hard_end: None,
             confidence: 1.0,
         };
         Ok(self.preprocessor.run(&DualView::new(frame, &layout)?)?.clone())
@@ -99,10 +99,6 @@ impl Cutter {
 
 /// The layout with the hard end that is known of the scanner, where the picture does not tell.
 fn named(mut layout: ScreenLayout, hard_end: Option<HardEnd>) -> ScreenLayout {
-    let seen = layout.colour_bar.and_then(|bar| bar.hard_end);
-    if seen.is_none() && hard_end.is_some() {
-        let region = layout.colour_bar.map_or(layout.elastogram_box, |bar| bar.region);
-        layout.colour_bar = Some(ColourBar { region, hard_end });
-    }
+    layout.hard_end = layout.hard_end.or(hard_end);
     layout
 }

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use sonofuse_core::frame::Frame;
-use sonofuse_core::layout::{HardEnd, PinnedLayout};
+use sonofuse_core::layout::{HardEnd, PinnedRegions, Pins};
 use sonofuse_core::manifest::Input;
 use sonofuse_core::region::Region;
 
@@ -70,16 +70,15 @@ pub fn import(list: &Path, input: &Input) -> Result<Imported, DataError> {
         let cut = match boxes {
             (None, None) => cutter.screen(&frame, hard_end),
             (Some(bmode), Some(map)) => {
-                let pins = PinnedLayout {
+                let regions = PinnedRegions {
                     size: [frame.width(), frame.height()],
                     bmode_view: bmode,
                     elastogram_view: map,
                     bmode_box: Some(bmode),
                     elastogram_box: Some(map),
-                    colour_bar: hard_end.map(|_| map),
-                    hard_end,
+                    colour_bar: None,
                 };
-                cutter.pinned(&frame, pins)
+                cutter.pinned(&frame, Pins { hard_end, regions: Some(regions) })
             }
             _ => {
                 return Err(

@@ -15,7 +15,7 @@ use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
 use sonofuse_core::gate::{self, Limits};
-use sonofuse_core::layout::{ColourBar, Finder, HardEnd, ScreenLayout};
+use sonofuse_core::layout::{Finder, HardEnd, ScreenLayout};
 use sonofuse_core::manifest::{Input, Manifest};
 use sonofuse_core::picture::Look;
 use sonofuse_core::preprocess::{DualView, FusionInput, Preprocessor};
@@ -221,10 +221,7 @@ impl Eye {
     ) -> Result<(FusionInput, Quality), String> {
         let mut layout: ScreenLayout =
             self.finder.find(frame).map_err(|_| Withheld::NoDualView.as_str().to_owned())?;
-        if layout.colour_bar.and_then(|bar| bar.hard_end).is_none() {
-            let region = layout.colour_bar.map_or(layout.elastogram_box, |bar| bar.region);
-            layout.colour_bar = Some(ColourBar { region, hard_end });
-        }
+        layout.hard_end = layout.hard_end.or(hard_end);
         let view = DualView::new(frame, &layout).map_err(|e| e.to_string())?;
         let bmode = Look::take(frame, &view.bmode_crop(), &mut self.row);
         let map = Look::take(frame, &view.elastogram_crop(), &mut self.row);

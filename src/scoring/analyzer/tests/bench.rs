@@ -62,15 +62,18 @@ pub(super) fn region(x0: u32, y0: u32, x1: u32, y1: u32) -> Region {
     Region::new(x0, y0, x1, y1).unwrap()
 }
 
-pub(super) fn pins(hard_end: Option<HardEnd>) -> PinnedLayout {
-    PinnedLayout {
+pub(super) fn pins(hard_end: Option<HardEnd>) -> Pins {
+    Pins { hard_end, regions: Some(regions()) }
+}
+
+pub(super) fn regions() -> PinnedRegions {
+    PinnedRegions {
         size: SIZE,
         bmode_view: region(20, 40, 310, 330),
         elastogram_view: region(330, 40, 620, 330),
         bmode_box: Some(region(60, 80, 260, 200)),
         elastogram_box: Some(region(370, 80, 570, 200)),
         colour_bar: Some(region(624, 40, 634, 330)),
-        hard_end,
     }
 }
 
@@ -83,7 +86,7 @@ pub(super) fn hash(mut v: u64) -> f64 {
 impl Screen {
     pub(super) fn draw(self) -> Frame {
         let [w, h] = SIZE;
-        let pins = pins(None);
+        let pins = regions();
         let map_box = pins.elastogram_box.unwrap();
         let mut rgb = Vec::with_capacity((w * h * 3) as usize);
         for y in 0..h {
@@ -132,7 +135,7 @@ impl Bench {
         Self::with(Settings::default(), manifest(), pins(Some(HardEnd::Red)))
     }
 
-    pub(super) fn with(settings: Settings, manifest: Manifest, pins: PinnedLayout) -> Self {
+    pub(super) fn with(settings: Settings, manifest: Manifest, pins: Pins) -> Self {
         let script = Arc::default();
         let calls = Arc::default();
         let scorer = Scripted {

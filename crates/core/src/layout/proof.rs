@@ -1,0 +1,137 @@
+//! The short proof that a box still holds a stiffness map: its hues, judged as a search judges them,
+//! at the price of a few dozen rows. Runs on the caller's thread; allocates nothing once it ran.
+
+use super::NoDualView;
+use super::colour::{COLOURED, Tint};
+use super::grid::Grid;
+use super::hues::{Colours, Tally};
+use super::verdict;
+use crate::frame::Frame;
+use crate::region::Region;
+
+/// Rows of cells that are looked at, at most.
+const ROWS: u32 = 40;
+/// Blocks of a [`Signature`], across and down.
+const BLOCKS: (usize, usize) = (6, 4);
+/// Likeness of two signatures below which one is the other turned round.
+const TURNED: f32 = -0.4;
+/// Predominance of warm or cool hues that counts.
+const PREDOMINANT: f32 = 0.25;
+
+/// What the short proof can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// A stiffness map's hues.
+    Holds,
+    /// Not a stiffness map.
+    Fails(NoDualView),
+    /// Only a whole search can tell.
+    Open,
+}
+
+/// Where a map is warm and where cool: enough to see that a palette was turned round.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Signature {
+    blocks: [f32; BLOCKS.0 * BLOCKS.1],
+    /// Share of warm hues less that of cool ones.
+    balance: f32,
+}
+
+/// Buffers of the proof.
+#[derive(Debug, Default)]
+pub(super) struct Prover {
+    tally: Tally,
+    row: Vec<[u8; 3]>,
+    cells: Vec<[u16; 3]>,
+}
+
+impl Prover {
+    /// Judges the colours in `region`; `palette`: a rainbow bar is on the screen.
+    pub(super) fn judge(
+        &mut self,
+        frame: &Frame,
+        region: &Region,
+        tint: &Tint,
+        palette: bool,
+    ) -> (Proof, Signature) {
+        let (colours, signature) = self.look(frame, region, tint);
+        let proof = if !verdict::may_be_map(&colours, palette) {
+            Proof::Fails(NoDualView::NotElastogram)
+        } else if palette || colours.green || colours.cool {
+            Proof::Holds
+        } else {
+            Proof::Open
+        };
+        (proof, signature)
+    }
+
+    /// Adds up the cells of `region`, of the size that a search's have.
+    pub(super) fn look(
+        &mut self,
+        frame: &Frame,
+        region: &Region,
+        tint: &Tint,
+    ) -> (Colours, Signature) {
+        let Self { tally, row, cells } = self;
+        tally.clear();
+        let mut blocks = [(0i32, 0i32); BLOCKS.0 * BLOCKS.1];
+        let step = Grid::step_for(frame.width(), frame.height()) as u32;
+        let (columns, rows) = (region.width() / step, region.height() / step);
+        row.resize((columns * step) as usize, [0; 3]);
+        let taken = rows.min(ROWS);
+        for j in 0..taken {
+            let y = region.y0() + step * (rows * (2 * j + 1) / (2 * taken));
+            cells.clear();
+            cells.resize(columns as usize, [0; 3]);
+            // Two rows a cell, as on the grid.
+            for k in [0, step / 2] {
+                frame.rgb_span(y + k, region.x0(), row);
+                for (cell, pixels) in cells.iter_mut().zip(row.chunks_exact(step as usize)) {
+                    for p in pixels {
+                        for (sum, v) in cell.iter_mut().zip(p) {
+                            *sum += u16::from(*v);
+                        }
+                    }
+                }
+            }
+            let down = BLOCKS.1 * j as usize / taken as usize;
+            for (i, cell) in cells.iter().enumerate() {
+                let p = cell.map(|v| (v / (2 * step as u16)) as u8);
+                if tint.chroma(p) < COLOURED {
+                    continue;
+                }
+                tally.add(tint, p);
+                let (red, blue) = tint.residual(p);
+                let block = &mut blocks[down * BLOCKS.0 + BLOCKS.0 * i / columns as usize];
+                block.0 += i32::from(red) - i32::from(blue);
+                block.1 += 1;
+            }
+        }
+        let colours = tally.colours();
+        let bins = &colours.bins;
+        let signature = Signature {
+            blocks: blocks.map(|(sum, n)| sum as f32 / n.max(1) as f32),
+            balance: bins[0] + bins[1] + bins[11] - bins[5..9].iter().sum::<f32>(),
+        };
+        (colours, signature)
+    }
+}
+
+impl Signature {
+    /// Tells whether one is the other with red and blue exchanged: of the same tissue its blocks are
+    /// the opposite, of any tissue what prevailed does so no more.
+    pub(super) fn is_turned(&self, other: &Self) -> bool {
+        let mean = |blocks: &[f32]| blocks.iter().sum::<f32>() / blocks.len() as f32;
+        let (a, b) = (mean(&self.blocks), mean(&other.blocks));
+        let (mut aa, mut bb, mut ab) = (0.0, 0.0, 0.0);
+        for (x, y) in self.blocks.iter().zip(&other.blocks) {
+            aa += (x - a) * (x - a);
+            bb += (y - b) * (y - b);
+            ab += (x - a) * (y - b);
+        }
+        let opposite = ab < TURNED * (aa * bb).sqrt();
+        let other_side = self.balance.abs().min(other.balance.abs()) > PREDOMINANT
+            && self.balance * other.balance < 0.0;
+        opposite || other_side
+    }
+}
