@@ -99,7 +99,8 @@ fn pins(loaded: &Loaded, name: &str) -> Result<Pins, CliError> {
     let preset = Preset::load(name, &loaded.preset_dirs())
         .map_err(|e| CliError::from_error(inputs::preset_exit(&e), &e))?;
     preset.layout.ok_or_else(|| {
-        let what = format!("the preset {name} pins neither regions nor hard end: replay without --preset");
+        let what =
+            format!("the preset {name} pins neither regions nor hard end: replay without --preset");
         CliError::new(Exit::Config, what)
     })
 }

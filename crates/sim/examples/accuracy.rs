@@ -2,16 +2,17 @@
 //!
 //! `accuracy sim [WxH|native] [SEEDS] [SKIN]`: every skin's frames; `accuracy dump DIR [WxH|native]
 //! [SEEDS] [SKIN]`: writes them with their truth as `NAME.json`; `accuracy pictures FILE...`:
-//! pictures from files, compared where a `.json` with the truth lies beside them. `-v` first prints
+//! pictures from files, compared where a `.json` with the truth lies beside them; `accuracy exams
+//! [SCENARIO] [SKIN] [RATE]`: scripted exams through the follower, each picture proven. `-v` first prints
 //! every box. Simulated frames are no patients: figures on them say what the simulator can say.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use sonofuse_core::frame::Frame;
-use sonofuse_core::layout::{Finder, HardEnd, ScreenLayout};
+use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
+use sonofuse_core::layout::{Finder, Follower, HardEnd, ScreenLayout};
 use sonofuse_core::region::Region;
-use sonofuse_sim::{SimConfig, Simulator, Skin};
+use sonofuse_sim::{Play, Player, Scenario, SimConfig, Simulator, Skin};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -147,8 +148,81 @@ fn main() -> Result<(), Failure> {
             simulated(args, verbose, Some(Path::new(&dir)))
         }
         Some("sim") => simulated(args, verbose, None),
-        _ => Err("accuracy [-v] sim|dump|pictures: see the file's head".into()),
+        Some("exams") => exams(args, verbose),
+        _ => Err("accuracy [-v] sim|dump|pictures|exams: see the file's head".into()),
     }
+}
+
+/// Plays scripted exams through the follower. Every picture is proven, also where a reading would
+/// prove new maps only.
+fn exams(mut args: impl Iterator<Item = String>, verbose: bool) -> Result<(), Failure> {
+    let (only, skin) = (args.next().filter(|s| s != "all"), args.next().filter(|s| s != "all"));
+    let rate_hz: Option<f64> = args.next().map(|s| s.parse()).transpose()?;
+    let names = Scenario::names().filter(|n| only.as_ref().is_none_or(|o| n.contains(o.as_str())));
+    let mut all = [0usize; 6];
+    for name in names {
+        let scenario = Scenario::named(name)?;
+        let skins: Vec<Skin> = match &skin {
+            Some(skin) => vec![skin.parse()?],
+            None => scenario.skins().to_vec(),
+        };
+        for skin in skins {
+            let play = Play { rate_hz, skin: Some(skin), size: None };
+            let mut player = Player::with(&scenario, play)?;
+            let mut follower = Follower::new(None);
+            // Shown without support, lost, hard end wrong, hard end unknown, searches, pictures.
+            let mut counts = [0usize; 6];
+            let mut told = String::new();
+            for index in 0..player.frames() {
+                let mut bgrx = Vec::new();
+                let picture = player.render(index, &mut bgrx);
+                let [width, height] = picture.size;
+                let format = FrameFormat::packed(PixelFormat::Bgrx, width, height);
+                let frame = Frame::new(format, FrameMeta::default(), bgrx.into())?;
+                let seen = follower.observe(&frame, picture.pts_ns);
+                let proven = seen.layout.and_then(|layout| {
+                    follower.prove(&frame)?;
+                    Ok(layout)
+                });
+                let support = picture.truth.support;
+                counts[5] += 1;
+                counts[4] += usize::from(seen.searched);
+                let line = match proven {
+                    Ok(_) if !support.dual_view => {
+                        counts[0] += 1;
+                        format!("{:?} is shown", support.screen)
+                    }
+                    Ok(layout) if layout.hard_end.is_none() => {
+                        counts[3] += 1;
+                        "hard end unknown".to_owned()
+                    }
+                    Ok(layout) if layout.hard_end != support.palette => {
+                        counts[2] += 1;
+                        "hard end WRONG".to_owned()
+                    }
+                    Err(why) if support.dual_view => {
+                        counts[1] += 1;
+                        format!("lost: {why}")
+                    }
+                    _ => String::new(),
+                };
+                if verbose && line != told {
+                    println!("  {name} {skin} {:6.2} s: {line}", picture.pts_ns as f64 / 1e9);
+                    told = line;
+                }
+            }
+            let [shown, lost, wrong, unknown, searches, pictures] = counts;
+            println!(
+                "{name:20} {skin:22} unsupported {shown:4} lost {lost:4} hard end wrong {wrong:4} \
+                 unknown {unknown:4} searches {searches:4} of {pictures:5}"
+            );
+            for (sum, n) in all.iter_mut().zip(counts) {
+                *sum += n;
+            }
+        }
+    }
+    println!("unsupported, lost, hard end wrong, unknown, searches, pictures: {all:?}");
+    Ok(())
 }
 
 fn pictures(files: impl Iterator<Item = String>, verbose: bool) -> Result<(), Failure> {

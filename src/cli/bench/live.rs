@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use sonofuse_core::NOTICE;
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
-use sonofuse_core::layout::PinnedLayout;
+use sonofuse_core::layout::Pins;
 use sonofuse_sim::{HardEndSource, Play, Player, Scenario, ScenarioError, SimError, Skin};
 
 use self::judge::Judge;
@@ -79,7 +79,7 @@ pub fn run(args: &LiveArgs) -> Result<(), CliError> {
     };
     let rates = if args.rate.is_empty() { &RATES_HZ[..] } else { &args.rate };
     let loaded = load_config(args.config.as_deref())?;
-    let make = |pins: Option<PinnedLayout>| {
+    let make = |pins: Option<Pins>| {
         let model = load_model(&loaded, args.model.as_deref())?;
         Ok(Analyzer::new("bench-live".into(), model, loaded.config.scoring.clone(), pins))
     };
@@ -137,7 +137,7 @@ pub struct LiveBench<M> {
     plain: Option<Analyzer>,
 }
 
-impl<M: FnMut(Option<PinnedLayout>) -> Result<Analyzer, CliError>> LiveBench<M> {
+impl<M: FnMut(Option<Pins>) -> Result<Analyzer, CliError>> LiveBench<M> {
     /// Plays through the analyzers that `make` gives.
     pub fn new(make: M) -> Self {
         Self { make, plain: None }
@@ -184,20 +184,10 @@ impl<M: FnMut(Option<PinnedLayout>) -> Result<Analyzer, CliError>> LiveBench<M> 
     }
 }
 
-/// What a preset of the scanner pins, as the first picture shows it: the views, and the hard end.
-fn pins(player: &mut Player) -> Option<PinnedLayout> {
-    let truth = player.draw(0).truth;
-    let bmode_view = truth.bmode_view?;
-    Some(PinnedLayout {
-        size: truth.size,
-        bmode_view,
-        elastogram_view: truth.elastogram_view?,
-        bmode_box: None,
-        elastogram_box: None,
-        // The hard end is kept only with a region for the bar, which need not hold one.
-        colour_bar: truth.colour_bar.or(Some(bmode_view)),
-        hard_end: truth.hard_end,
-    })
+/// What a preset of the scanner pins: its palette's hard end, as the first picture shows it.
+fn pins(player: &mut Player) -> Option<Pins> {
+    let hard_end = player.draw(0).truth.hard_end?;
+    Some(Pins { hard_end: Some(hard_end), regions: None })
 }
 
 fn refused(error: &SimError) -> CliError {

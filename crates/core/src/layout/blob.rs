@@ -132,6 +132,13 @@ fn core_span(counts: &[u32]) -> (usize, usize) {
     (first, last)
 }
 
+impl Shape {
+    /// Tells whether the area has straight sides all around.
+    pub(super) fn is_straight(&self) -> bool {
+        self.full_rows > 0.7 && self.full_columns > 0.7
+    }
+}
+
 /// Measures the shape of the cells with label `label` within `cells`.
 pub(super) fn shape(labels: &[u16], stride: usize, label: u16, cells: &Cells) -> Shape {
     let (w, h) = (cells.width(), cells.height());

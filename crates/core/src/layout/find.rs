@@ -9,6 +9,7 @@ use super::grid::{Cells, Grid};
 use super::hues::{self, Labels, Tally};
 use super::texture::{Match, Texture};
 use super::twin::{self, Blocks};
+use super::verdict::Peak;
 use super::{NoDualView, Orientation, ScreenLayout, outline, probe, verdict, views};
 use crate::frame::{Frame, PixelFormat};
 use crate::region::Region;
@@ -85,7 +86,9 @@ impl Finder {
                 texture_ready = true;
             }
             match self.complete(frame, &tint, &candidate, &cells) {
-                Ok((layout, bar)) => return Ok(Found { layout, bar, tint }),
+                Ok(Complete { layout, bar, peak }) => {
+                    return Ok(Found { layout, bar, peak, tint });
+                }
                 Err(why) => reason = further(reason, why),
             }
         }
@@ -135,11 +138,11 @@ impl Finder {
         tint: &Tint,
         blob: &Blob,
         cells: &Cells,
-    ) -> Result<(ScreenLayout, Option<Bar>), NoDualView> {
+    ) -> Result<Complete, NoDualView> {
         let (w, h) = (self.grid.width, self.grid.height);
         let step = self.grid.step as u32;
         let shape = blob::shape(&self.blobs.labels, w, blob.label, cells);
-        let straight = shape.full_rows > 0.7 && shape.full_columns > 0.7;
+        let straight = shape.is_straight();
         let approx = to_region(cells, step).ok_or(NoDualView::NotElastogram)?;
         let elastogram_box =
             edges::refine(frame, tint, &approx, step, straight, &mut self.band, &mut self.profile);
@@ -152,8 +155,7 @@ impl Finder {
         }
 
         twin::candidates(&self.texture, cells, w, h, &mut self.peaks);
-        let side =
-            (24 + 2 * step).min(elastogram_box.height().min(elastogram_box.width()) / 3).max(8);
+        let side = twin::block_side(&elastogram_box, step);
         let (labels, s) = (&self.blobs.labels, step as i32);
         twin::lattice(
             &elastogram_box,
@@ -189,8 +191,8 @@ impl Finder {
             .filter(|p| (p.dx - m.dx).abs() > 5 || (p.dy - m.dy).abs() > 5)
             .map(|p| p.ncc)
             .fold(0.0, f32::max);
-        let evidence =
-            verdict::Evidence { colours, shape, straight, palette, placed, ncc: m.ncc, second };
+        let peak = Peak { ncc: m.ncc, second };
+        let evidence = verdict::Evidence { colours, shape, straight, palette, placed, peak };
         if !evidence.proves() {
             return Err(NoDualView::NoTwin);
         }
@@ -248,7 +250,7 @@ impl Finder {
             hard_end: bar.and_then(|bar| bar.hard_end),
             confidence: score.clamp(0.0, 1.0),
         };
-        Ok((layout, bar))
+        Ok(Complete { layout, bar, peak })
     }
 
     /// The bounds of the closed outline around a slanted area: in its own view and in the other,
@@ -267,12 +269,21 @@ impl Finder {
     }
 }
 
+/// What one coloured area came to.
+struct Complete {
+    layout: ScreenLayout,
+    bar: Option<Bar>,
+    peak: Peak,
+}
+
 /// What a search found.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
     pub(super) layout: ScreenLayout,
     /// Its colour bar, and which way that runs.
     pub(super) bar: Option<Bar>,
+    /// How much the place of the twin stood out.
+    pub(super) peak: Peak,
     /// The tint of the picture's greys.
     pub(super) tint: Tint,
 }

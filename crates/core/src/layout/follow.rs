@@ -11,7 +11,8 @@ use super::colour::Tint;
 use super::find::Found;
 use super::pinned;
 use super::probe::{Scene, Watch};
-use super::proof::{Proof, Prover, Signature};
+use super::proof::{Claim, Proof, Prover, Signature};
+use super::verdict::Peak;
 use super::{Finder, NoDualView, PinnedRegions, Pins, ScreenLayout};
 use crate::frame::{Frame, PixelFormat};
 use crate::region::Region;
@@ -23,9 +24,8 @@ const DOUBT_NS: u64 = 100 * MS;
 const SHRINK_PAUSE_NS: u64 = 250 * MS;
 /// A bar that is out of sight for less is looked for where it was only.
 const BAR_GONE_NS: u64 = 150 * MS;
-/// Between two looks for a bar that is not seen, or whose labels do not tell: at first, and after
-/// many.
-const BAR_PAUSE_NS: [u64; 2] = [1_000 * MS, 8_000 * MS];
+/// Between two looks for a bar that is not seen, or whose labels do not tell.
+const BAR_PAUSE_NS: u64 = 1_000 * MS;
 /// Between two searches without success: at first, and after many.
 const SEARCH_PAUSE_NS: [u64; 2] = [30 * MS, 530 * MS];
 /// What was lost is taken up again without a search, if it comes back within this.
@@ -89,6 +89,8 @@ enum State {
 struct Held {
     layout: ScreenLayout,
     watch: Watch,
+    /// How much the twin's place stood out when it was found.
+    peak: Peak,
     searched_ns: u64,
     /// Why the last frame disagrees, where it was not searched.
     doubted: Option<NoDualView>,
@@ -102,15 +104,13 @@ struct BarWatch {
     /// Since when the bar does not look like one.
     hidden_ns: Option<u64>,
     looked_ns: u64,
-    pause_ns: u64,
     /// The map while the bar was last seen.
     map: Option<Signature>,
 }
 
 impl BarWatch {
     fn new(bar: Option<Bar>, now_ns: u64) -> Self {
-        let pause_ns = BAR_PAUSE_NS[0];
-        Self { bar, hidden_ns: None, looked_ns: now_ns, pause_ns, map: None }
+        Self { bar, hidden_ns: None, looked_ns: now_ns, map: None }
     }
 
     fn is_seen(&self) -> bool {
@@ -162,9 +162,9 @@ impl Follower {
     }
 
     /// Proves again that the frame that was last observed holds a stiffness map: before a map is
-    /// scored that was not seen before. Judges the hues of the box and the bar's place as a search
-    /// does, and searches the picture where they leave it open; that the surroundings are the
-    /// twin's is seen by [`Follower::observe`].
+    /// scored that was not seen before. Gives a search's own verdict on the hues and the shape of what
+    /// the box holds, on the bar and on the twin at their known places, and searches the picture
+    /// where that is not enough. Within pinned regions only the hues are asked.
     ///
     /// # Errors
     /// Why it is none. The frames to come have no layout either until they prove one.
@@ -199,11 +199,17 @@ impl Follower {
         }
     }
 
-    /// Judges the hues in the box; remembers how the map looks while the bar is seen.
+    /// Judges box and twin; remembers how the map looks while the bar is seen.
     fn proof(&mut self, frame: &Frame, held: &mut Held) -> Proof {
-        let map = &held.layout.elastogram_box;
         let palette = held.bar.is_seen();
-        let (proof, signature) = self.prover.judge(frame, map, &held.watch.tint, palette);
+        let claim = Claim {
+            map: &held.layout.elastogram_box,
+            twin: &held.layout.bmode_box,
+            tint: &held.watch.tint,
+            palette,
+            peak: Some(held.peak),
+        };
+        let (proof, signature) = self.prover.judge(frame, claim);
         if palette && proof == Proof::Holds {
             held.bar.map = Some(signature);
         }
@@ -229,7 +235,14 @@ impl Follower {
     fn proof_of_pinned(&mut self, frame: &Frame, layout: &ScreenLayout) -> Result<(), NoDualView> {
         let tint = Tint::default();
         let bar = layout.colour_bar.and_then(|region| bar::look(frame, &tint, &region));
-        match self.prover.judge(frame, &layout.elastogram_box, &tint, bar.is_some()).0 {
+        let claim = Claim {
+            map: &layout.elastogram_box,
+            twin: &layout.bmode_box,
+            tint: &tint,
+            palette: bar.is_some(),
+            peak: None,
+        };
+        match self.prover.judge(frame, claim).0 {
             Proof::Holds | Proof::Open => Ok(()),
             Proof::Fails(reason) => Err(reason),
         }
@@ -274,7 +287,7 @@ impl Follower {
         let tint = held.watch.tint;
         let now = held.bar.bar.and_then(|b| bar::look(frame, &tint, &b.region));
         let pinned = self.pins.hard_end.is_some();
-        let due = self.passed(held.bar.looked_ns, held.bar.pause_ns);
+        let due = self.passed(held.bar.looked_ns, BAR_PAUSE_NS);
         let look = match (held.bar.bar, now) {
             (Some(before), Some(red_first)) if red_first == before.red_first => {
                 held.bar.hidden_ns = None;
@@ -303,12 +316,8 @@ impl Follower {
         if look && !pinned {
             let found = self.finder.bar(frame, &held.layout.elastogram_box);
             held.bar.looked_ns = self.now_ns;
-            held.bar.pause_ns = (held.bar.pause_ns * 2).min(BAR_PAUSE_NS[1]);
             if let Some(found) = found {
                 take_bar(held, found);
-                if held.layout.hard_end.is_some() {
-                    held.bar.pause_ns = BAR_PAUSE_NS[0];
-                }
             }
         }
     }
@@ -392,6 +401,7 @@ impl Follower {
         let mut held = Held {
             layout: found.layout,
             watch: Watch::new(frame, &found.layout, found.tint),
+            peak: found.peak,
             searched_ns: now_ns,
             doubted: None,
             bar: BarWatch::new(found.bar, now_ns),

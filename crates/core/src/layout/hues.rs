@@ -3,6 +3,11 @@
 use super::colour::Tint;
 use super::grid::{Cells, Grid};
 
+/// Hues from yellow to pure green, in degrees; codecs shift hues by a few.
+const UP_TO_GREEN: std::ops::Range<f32> = 50.0..135.0;
+/// Hues that a palette holds which does not end there.
+const BEYOND_GREEN: std::ops::Range<f32> = 135.0..300.0;
+
 /// The labels of a picture's coloured areas, and the one that is looked at.
 #[derive(Clone, Copy)]
 pub(super) struct Labels<'a> {
@@ -30,8 +35,14 @@ pub(super) struct Colours {
     /// One hue, and chroma that follows the grey from cell to cell: a tinted picture, whatever else
     /// the screen shows.
     pub(super) dyed: bool,
-    /// Shares of the hues in twelfths of the circle, red first.
-    pub(super) bins: [f32; 12],
+    /// Share of hues from yellow to pure green.
+    pub(super) up_to_green: f32,
+    /// Share of hues between pure green and blue.
+    pub(super) beyond_green: f32,
+    /// Share of purple and violet.
+    pub(super) purple: f32,
+    /// Share of red and orange less that of cyan and blue.
+    pub(super) warmth: f32,
 }
 
 impl Colours {
@@ -45,6 +56,8 @@ impl Colours {
 #[derive(Debug)]
 pub(super) struct Tally {
     bins: [u32; 12],
+    up_to_green: u32,
+    beyond_green: u32,
     chroma: [u32; 256],
     floors: [u32; 256],
     /// By smallest channel (steps of 8) and chroma (steps of 4).
@@ -59,6 +72,8 @@ impl Default for Tally {
     fn default() -> Self {
         Self {
             bins: [0; 12],
+            up_to_green: 0,
+            beyond_green: 0,
             chroma: [0; 256],
             floors: [0; 256],
             joint: [[0; 64]; 32],
@@ -100,6 +115,8 @@ impl Tally {
     pub(super) fn add(&mut self, tint: &Tint, p: [u8; 3]) {
         let hue = tint.hue(p);
         self.bins[(hue / 30.0) as usize % 12] += 1;
+        self.up_to_green += u32::from(UP_TO_GREEN.contains(&hue));
+        self.beyond_green += u32::from(BEYOND_GREEN.contains(&hue));
         self.chroma[usize::from(tint.chroma(p))] += 1;
         // Of the picture as it is: a tint is a multiple of the grey.
         let floor = p[0].min(p[1]).min(p[2]);
@@ -117,8 +134,8 @@ impl Tally {
 
     /// Judges what was added.
     pub(super) fn colours(&self) -> Colours {
-        let Self { bins, chroma, floors, joint, sin, cos, sums, total } = self;
-        let total = *total;
+        let Self { bins, chroma, floors, joint, sin, cos, sums, .. } = self;
+        let total = self.total;
         let n = total.max(1) as f32;
         let share = |k: u32| k as f32 / n;
         // Median chroma of the darker and of the brighter half.
@@ -148,7 +165,11 @@ impl Tally {
             tinted: concentration > 0.8 && variation > 1.08,
             one_hue: concentration > 0.97,
             dyed: concentration > 0.8 && correlation(*sums, total) > 0.8,
-            bins: bins.map(share),
+            up_to_green: share(self.up_to_green),
+            beyond_green: share(self.beyond_green),
+            purple: share(bins[9] + bins[10]),
+            warmth: share(bins[0] + bins[1] + bins[11])
+                - share(bins[5] + bins[6] + bins[7] + bins[8]),
         }
     }
 }

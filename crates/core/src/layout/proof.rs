@@ -1,11 +1,13 @@
-//! The short proof that a box still holds a stiffness map: its hues, judged as a search judges them,
-//! at the price of a few dozen rows. Runs on the caller's thread; allocates nothing once it ran.
+//! The short proof that a box still holds a stiffness map and its twin the same tissue: a search's
+//! own verdict, at a known place, at the price of a few dozen rows and blocks. Runs on the caller's thread; allocates nothing once it ran.
 
 use super::NoDualView;
+use super::blob;
 use super::colour::{COLOURED, Tint};
-use super::grid::Grid;
+use super::grid::{Cells, Grid};
 use super::hues::{Colours, Tally};
-use super::verdict;
+use super::twin::{self, Blocks};
+use super::verdict::{self, Evidence, Peak};
 use crate::frame::Frame;
 use crate::region::Region;
 
@@ -37,32 +39,62 @@ pub(super) struct Signature {
     balance: f32,
 }
 
+/// A box whose map is to be proven.
+#[derive(Clone, Copy)]
+pub(super) struct Claim<'a> {
+    /// The box.
+    pub(super) map: &'a Region,
+    /// The same place in the plain view.
+    pub(super) twin: &'a Region,
+    /// The tint of the picture's greys.
+    pub(super) tint: &'a Tint,
+    /// A rainbow bar is on the screen.
+    pub(super) palette: bool,
+    /// How much the twin's place stood out when it was found; `None`: it was not searched for, and
+    /// the hues alone are judged.
+    pub(super) peak: Option<Peak>,
+}
+
 /// Buffers of the proof.
 #[derive(Debug, Default)]
 pub(super) struct Prover {
     tally: Tally,
     row: Vec<[u8; 3]>,
     cells: Vec<[u16; 3]>,
+    /// 1 for each coloured cell of the rows that are looked at.
+    coloured: Vec<u16>,
+    lattice: Vec<(i32, i32, usize)>,
+    blocks: Blocks,
 }
 
 impl Prover {
-    /// Judges the colours in `region`; `palette`: a rainbow bar is on the screen.
-    pub(super) fn judge(
-        &mut self,
-        frame: &Frame,
-        region: &Region,
-        tint: &Tint,
-        palette: bool,
-    ) -> (Proof, Signature) {
-        let (colours, signature) = self.look(frame, region, tint);
-        let proof = if !verdict::may_be_map(&colours, palette) {
-            Proof::Fails(NoDualView::NotElastogram)
-        } else if palette || colours.green || colours.cool {
-            Proof::Holds
-        } else {
-            Proof::Open
+    /// Judges what `claim` says of `frame`, by a search's own verdict.
+    pub(super) fn judge(&mut self, frame: &Frame, claim: Claim<'_>) -> (Proof, Signature) {
+        let Claim { map, twin, tint, palette, peak } = claim;
+        let (colours, signature) = self.look(frame, map, tint);
+        if !verdict::may_be_map(&colours, palette) {
+            return (Proof::Fails(NoDualView::NotElastogram), signature);
+        }
+        let Some(peak) = peak else { return (Proof::Holds, signature) };
+        let step = Grid::step_for(frame.width(), frame.height()) as u32;
+        let (columns, rows) = (self.cells.len(), self.coloured.len() / self.cells.len().max(1));
+        let whole = Cells { x0: 0, y0: 0, x1: columns, y1: rows };
+        let shape = blob::shape(&self.coloured, columns, 1, &whole);
+        let side = twin::block_side(map, step);
+        let coloured = &self.coloured;
+        let at = |x: i32, y: i32| {
+            let column = (x - map.x0() as i32).div_euclid(step as i32);
+            let row = (y - map.y0() as i32) * rows as i32 / map.height() as i32;
+            (0..columns as i32).contains(&column)
+                && (0..rows as i32).contains(&row)
+                && coloured[row as usize * columns + column as usize] == 1
         };
-        (proof, signature)
+        twin::lattice(map, side, at, &mut self.lattice);
+        let shift = (twin.x0() as i32 - map.x0() as i32, twin.y0() as i32 - map.y0() as i32);
+        let placed = twin::compare(frame, &self.lattice, shift, side, &mut self.blocks);
+        let straight = shape.is_straight();
+        let evidence = Evidence { colours, shape, straight, palette, placed, peak };
+        (if evidence.proves() { Proof::Holds } else { Proof::Open }, signature)
     }
 
     /// Adds up the cells of `region`, of the size that a search's have.
@@ -72,8 +104,9 @@ impl Prover {
         region: &Region,
         tint: &Tint,
     ) -> (Colours, Signature) {
-        let Self { tally, row, cells } = self;
+        let Self { tally, row, cells, coloured, .. } = self;
         tally.clear();
+        coloured.clear();
         let mut blocks = [(0i32, 0i32); BLOCKS.0 * BLOCKS.1];
         let step = Grid::step_for(frame.width(), frame.height()) as u32;
         let (columns, rows) = (region.width() / step, region.height() / step);
@@ -97,21 +130,21 @@ impl Prover {
             let down = BLOCKS.1 * j as usize / taken as usize;
             for (i, cell) in cells.iter().enumerate() {
                 let p = cell.map(|v| (v / (2 * step as u16)) as u8);
-                if tint.chroma(p) < COLOURED {
-                    continue;
+                let hit = tint.chroma(p) >= COLOURED;
+                coloured.push(u16::from(hit));
+                if hit {
+                    tally.add(tint, p);
+                    let (red, blue) = tint.residual(p);
+                    let block = &mut blocks[down * BLOCKS.0 + BLOCKS.0 * i / columns as usize];
+                    block.0 += i32::from(red) - i32::from(blue);
+                    block.1 += 1;
                 }
-                tally.add(tint, p);
-                let (red, blue) = tint.residual(p);
-                let block = &mut blocks[down * BLOCKS.0 + BLOCKS.0 * i / columns as usize];
-                block.0 += i32::from(red) - i32::from(blue);
-                block.1 += 1;
             }
         }
         let colours = tally.colours();
-        let bins = &colours.bins;
         let signature = Signature {
             blocks: blocks.map(|(sum, n)| sum as f32 / n.max(1) as f32),
-            balance: bins[0] + bins[1] + bins[11] - bins[5..9].iter().sum::<f32>(),
+            balance: colours.warmth,
         };
         (colours, signature)
     }

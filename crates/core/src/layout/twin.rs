@@ -119,6 +119,11 @@ pub(super) struct Blocks {
     scores: Vec<[f32; 2]>,
 }
 
+/// Side of the blocks that are compared in `region` on a grid of `step` pixels.
+pub(super) fn block_side(region: &Region, step: u32) -> u32 {
+    (24 + 2 * step).min(region.height().min(region.width()) / 3).max(8)
+}
+
 /// Chooses blocks of `side` pixels: up to a dozen in the box where `coloured` says that most of the
 /// block is map (group 0), and a ring around it (group 1).
 pub(super) fn lattice(

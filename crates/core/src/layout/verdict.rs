@@ -18,30 +18,45 @@ pub(super) struct Evidence {
     pub(super) palette: bool,
     /// How alike the area and its surroundings are to the twin, to the pixel.
     pub(super) placed: Placed,
+    /// That no other place looks like it as much.
+    pub(super) peak: Peak,
+}
+
+/// How much the place of the twin stands out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peak {
     /// Correlation of the area and its surroundings with the twin, on the grid.
     pub(super) ncc: f32,
     /// The best correlation anywhere else.
     pub(super) second: f32,
 }
 
+/// Least share of hues from green to blue. Maps of a measurement's quality end at pure green, power
+/// Doppler at yellow. A stiffness map can be without only where its soft end is red and the tissue
+/// soft all over; then a bar must say so.
+const BEYOND_GREEN: f32 = 0.01;
+/// Share of yellow and pure green from which the rest of a rainbow must be there, whatever the bar.
+const UP_TO_GREEN: f32 = 0.3;
+/// Purple from which colours are none of a rainbow's, unless its bar is on the screen.
+const PURPLE: f32 = 0.1;
+
 /// Tells whether colours can be a map's at all. One colour may be an even map's where a bar is on the
 /// screen, else it is a button's or a tint.
 pub(super) fn may_be_map(colours: &Colours, palette: bool) -> bool {
-    if std::env::var_os("HUES").is_some() {
-        eprintln!(
-            "HUES palette {palette} even {} dyed {} {:.3?}",
-            colours.even(),
-            colours.dyed,
-            colours.bins
-        );
-    }
-    !colours.even() || palette && !colours.dyed
+    let ends_at_green = colours.beyond_green < BEYOND_GREEN;
+    let rainbow = if palette {
+        !ends_at_green || colours.up_to_green < UP_TO_GREEN
+    } else {
+        !ends_at_green && colours.purple < PURPLE
+    };
+    rainbow && (!colours.even() || palette && !colours.dyed)
 }
 
 impl Evidence {
     /// Tells whether the area is a stiffness map and its twin the same tissue.
     pub(super) fn proves(&self) -> bool {
-        let unique = self.ncc > 0.25 && self.ncc > 1.3 * self.second;
+        let Peak { ncc, second } = self.peak;
+        let unique = ncc > 0.25 && ncc > 1.3 * second;
         let enough = if self.palette { self.with_bar() } else { self.without_bar() };
         unique && enough && (!self.colours.even() || self.even_map())
     }
@@ -58,7 +73,7 @@ impl Evidence {
 
     /// No other place looks nearly as much like it.
     fn lone(&self) -> bool {
-        self.ncc > 0.4 && self.ncc > 1.8 * self.second
+        self.peak.ncc > 0.4 && self.peak.ncc > 1.8 * self.peak.second
     }
 
     /// Full colours without holes: nothing shows through.
