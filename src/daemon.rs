@@ -195,6 +195,7 @@ async fn live(
             analyzer,
             Arc::clone(&mailbox),
             state_changes.clone(),
+            config.publish.max_age_ms,
             move |frame: Option<&Frame>, reading: Arc<Reading>| {
                 latest.store(Some(Arc::clone(&reading)));
                 if let Some(publisher) = &publisher {

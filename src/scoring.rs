@@ -13,7 +13,6 @@ mod analyzer;
 mod backend;
 mod clock;
 mod cpu;
-mod evidence;
 mod files;
 pub mod gpu;
 mod infer;

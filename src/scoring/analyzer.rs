@@ -1,23 +1,27 @@
-//! One frame in, one reading out: layout, looks, gate, network, calibration, aggregation.
+//! One frame in, one reading out: layout, looks, gate, proof, evidence, network, calibration.
 //!
 //! Runs on the infer thread. What did not change is not computed again: a frame whose elastogram is
-//! the one before costs the following of the layout and four coarse looks.
+//! the one before costs the following of the layout and four coarse looks. What a number may rest on
+//! is decided by [`Evidence`]; this file only shows it the pictures and runs the network for it.
 
 use sonofuse_core::NOTICE;
-use sonofuse_core::aggregate::Window;
+use sonofuse_core::calibrate::Logit;
+use sonofuse_core::evidence::{Evidence, Rules, Sight, Wanted};
 use sonofuse_core::frame::{Frame, FrameMeta};
-use sonofuse_core::gate::Refusal;
-use sonofuse_core::layout::{Follower, NoDualView, Pins, ScreenLayout};
-use sonofuse_core::picture::{self, Freeze, Look};
+use sonofuse_core::gate::{Refusal, Unfamiliar};
+use sonofuse_core::layout::{Follower, HardEnd, NoDualView, Pins, ScreenLayout};
+use sonofuse_core::picture::{self, Freeze, Grain, Look};
 use sonofuse_core::preprocess::DualView;
 use sonofuse_core::reading::{Latency, Outcome, Reading, Withheld};
 use sonofuse_core::words::{Sentence, Words};
 
+use self::unchanged::Unchanged;
 use super::clock::{Clock, ms};
-use super::evidence::{News, Seen, hard_end};
 use super::model::NoScore;
 use super::settings::{PaletteUnknown, Settings};
 use super::{Model, ScorerError};
+
+mod unchanged;
 
 const MS: u64 = 1_000_000;
 
@@ -35,15 +39,13 @@ pub struct Analyzer {
     replaced: u64,
     follower: Follower,
     row: Vec<[u8; 3]>,
-    window: Window,
+    grain: Grain,
+    evidence: Evidence,
     freeze: Freeze,
-    seen: Option<Seen>,
-    /// Why the map that was last seen gives no score, if so.
-    refused: Option<Refusal>,
+    unchanged: Unchanged,
     fault: Option<Fault>,
-    /// Media time since when there is no dual view.
-    lost_since_ns: Option<u64>,
     last_sequence: u64,
+    generation: u32,
 }
 
 /// The network failed; it is asked again later.
@@ -70,12 +72,20 @@ impl Verdict {
 
 impl Analyzer {
     /// Prepares for a source; `pins` are the regions that its preset fixes.
-    pub fn new(source: String, model: Model, settings: Settings, pins: Option<Pins>) -> Self {
-        let window = Window::new(
-            settings.window as usize,
-            settings.max_age_ms * MS,
-            model.manifest().aggregation.logit_sd,
-        );
+    pub fn new(source: String, mut model: Model, settings: Settings, pins: Option<Pins>) -> Self {
+        if settings.gate.unfamiliar == Unfamiliar::Off {
+            model.accept_unfamiliar();
+        }
+        let rules = Rules {
+            window: settings.window as usize,
+            min_evidence: settings.min_evidence,
+            max_age_ns: settings.max_age_ms * MS,
+            min_spacing_ns: settings.min_spacing_ms * MS,
+            loss_ns: settings.layout_loss_ms * MS,
+            same_place: settings.same_place,
+            logit_sd: model.manifest().aggregation.logit_sd,
+        };
+        let evidence = Evidence::new(rules, settings.gate);
         Self {
             source,
             model,
@@ -84,13 +94,13 @@ impl Analyzer {
             replaced: 0,
             follower: Follower::new(pins),
             row: Vec::new(),
-            window,
+            grain: Grain::default(),
+            evidence,
             freeze: Freeze::default(),
-            seen: None,
-            refused: None,
+            unchanged: Unchanged::default(),
             fault: None,
-            lost_since_ns: None,
             last_sequence: 0,
+            generation: 0,
         }
     }
 
@@ -134,16 +144,8 @@ impl Analyzer {
     /// Forgets what was seen: another source, another patient.
     pub fn reset(&mut self) {
         self.follower.reset();
-        self.forget();
-        self.lost_since_ns = None;
-    }
-
-    /// Forgets the nodule, keeps the layout.
-    fn forget(&mut self) {
-        self.window.reset();
+        self.evidence.reset();
         self.freeze.reset();
-        self.seen = None;
-        self.refused = None;
     }
 
     /// Reads one frame. Always gives a reading; `clock` is the one behind `captured_ns`.
@@ -154,28 +156,44 @@ impl Analyzer {
         let started_ns = clock.now_ns();
         let meta = *frame.meta();
         self.last_sequence = meta.sequence;
+        if meta.generation != self.generation {
+            // The source went live anew: the place must be confirmed, even where the gap was too
+            // short for anybody to see.
+            self.generation = meta.generation;
+            self.evidence.pause();
+        }
         let mut latency = Latency { queue: ms(meta.captured_ns, started_ns), ..Latency::default() };
         // Evidence ages by the source's own time, so that a recording read fast is judged alike.
         let media_ns = meta.pts_ns.unwrap_or(meta.captured_ns);
-        let observation = self.follower.observe(frame, media_ns);
-        latency.layout = ms(started_ns, clock.now_ns());
-        let verdict = match observation.layout {
-            Ok(layout) => self.dual_view(frame, &layout, media_ns, clock, &mut latency),
-            Err(why) => self.no_dual_view(frame, why, media_ns),
+        let verdict = if meta.signal_lost {
+            self.reset();
+            Verdict::withheld(Refusal::new(Withheld::NoSignal, Sentence::SignalLost))
+        } else if meta.corrupted {
+            self.evidence.pause();
+            Verdict::withheld(Refusal::new(Withheld::WarmingUp, Sentence::PictureDamaged))
+        } else {
+            let observation = self.follower.observe(frame, media_ns);
+            latency.layout = ms(started_ns, clock.now_ns());
+            observation
+                .layout
+                .and_then(|layout| self.dual_view(frame, &layout, media_ns, clock, &mut latency))
+                .unwrap_or_else(|why| self.no_dual_view(frame, why, media_ns))
         };
         latency.total = ms(meta.captured_ns, clock.now_ns());
         self.reading(meta, Some([frame.width(), frame.height()]), latency, verdict)
     }
 
-    /// Gives the reading for the lack of a frame. A stalled source keeps its evidence, which goes on
-    /// ageing; any other reason means that the next picture may be of anybody.
+    /// Gives the reading for the lack of a frame. A stalled source keeps its evidence, which the next
+    /// picture must confirm; any other reason means that it may be of anybody.
     pub fn without_frame(
         &mut self,
         reason: Withheld,
         words: impl Into<Words>,
         clock: &impl Clock,
     ) -> Reading {
-        if reason != Withheld::Stalled {
+        if reason == Withheld::Stalled {
+            self.evidence.pause();
+        } else {
             self.reset();
         }
         let meta = FrameMeta {
@@ -188,17 +206,18 @@ impl Analyzer {
     }
 
     fn no_dual_view(&mut self, frame: &Frame, why: NoDualView, media_ns: u64) -> Verdict {
-        let since_ns = *self.lost_since_ns.get_or_insert(media_ns);
-        if media_ns < since_ns || media_ns - since_ns >= self.settings.layout_loss_ms * MS {
-            self.forget();
-        }
-        let refusal = match picture::no_signal(frame) {
+        self.evidence.suspend(media_ns);
+        self.freeze.reset();
+        Verdict::withheld(match picture::no_signal(frame) {
             Some(card) => Refusal::new(Withheld::NoSignal, card),
             None => Refusal::new(Withheld::NoDualView, Sentence::from(why)),
-        };
-        Verdict::withheld(refusal)
+        })
     }
 
+    /// Judges a picture that the follower takes for a dual view.
+    ///
+    /// # Errors
+    /// Why it is none after all, when the box holds no stiffness map.
     fn dual_view(
         &mut self,
         frame: &Frame,
@@ -206,69 +225,61 @@ impl Analyzer {
         media_ns: u64,
         clock: &impl Clock,
         latency: &mut Latency,
-    ) -> Verdict {
-        self.lost_since_ns = None;
+    ) -> Result<Verdict, NoDualView> {
         let view = match DualView::new(frame, layout) {
             Ok(view) => view,
             Err(e) => {
                 self.reset();
                 let words = Sentence::BoxUnfit.with("words", e.to_string());
-                return Verdict::withheld(Refusal::new(Withheld::NoDualView, words));
+                return Ok(Verdict::withheld(Refusal::new(Withheld::NoDualView, words)));
             }
         };
         let bmode = Look::take(frame, &view.bmode_crop(), &mut self.row);
         let map = Look::take(frame, &view.elastogram_crop(), &mut self.row);
-        let frozen = !self.still && self.is_frozen(frame, layout, media_ns);
-        if !frozen {
-            // A frozen screen keeps its reading, however long the sonographer looks at it.
-            self.window.expire(media_ns);
+        let news = self.evidence.is_news(&map);
+        if news {
+            self.follower.prove(frame)?;
+            self.freeze.reset();
         }
+        let frozen = !self.still && self.is_frozen(frame, layout, media_ns);
         let verdict = |refusal| Verdict { refusal, layout: Some(*layout), frozen };
 
-        if hard_end(layout).is_none() && self.settings.palette_unknown == PaletteUnknown::Withhold {
-            return verdict(Some(Refusal::new(Withheld::PaletteUnknown, Sentence::PaletteUnknown)));
-        }
+        let assumed = self.settings.palette_unknown == PaletteUnknown::AssumeRed;
+        let Some(hard_end) = layout.hard_end.or(assumed.then_some(HardEnd::Red)) else {
+            self.evidence.pause();
+            let refusal = Refusal::new(Withheld::PaletteUnknown, Sentence::PaletteUnknown);
+            return Ok(verdict(Some(refusal)));
+        };
         if let Err(refusal) = self.settings.gate.judge(layout, &bmode, &map) {
-            return verdict(Some(refusal));
+            self.evidence.pause();
+            return Ok(verdict(Some(refusal)));
         }
-        let news = self.seen.as_ref().map_or(News::Elsewhere, |seen| {
-            seen.compare(
-                layout,
-                &map,
-                &bmode,
-                media_ns,
-                self.settings.same_place,
-                self.settings.min_spacing_ms * MS,
-            )
-        });
-        if news == News::Repeated {
-            return verdict(self.standing(frozen));
-        }
-        if let Err(why) = self.follower.prove(frame) {
-            return self.no_dual_view(frame, why, media_ns);
-        }
-        if news == News::Elsewhere {
-            self.window.reset();
-        }
-        let seen = Seen::new(layout, &map, &bmode, media_ns);
-        if let News::Update(change) = news
-            && let Err(refusal) = self.settings.gate.judge_change(change)
-        {
-            self.seen = Some(seen);
-            self.refused = Some(refusal.clone());
-            return verdict(Some(refusal));
-        }
-        match self.score(&view, media_ns, clock, latency) {
-            Err(refusal) if refusal.reason == Withheld::EngineFault => {
+        self.grain.take(frame, &view.bmode_crop());
+        let sight = Sight {
+            at_ns: media_ns,
+            layout,
+            hard_end,
+            bmode: &bmode,
+            grain: &self.grain,
+            map: &map,
+            frozen,
+            still: self.still,
+        };
+        if let Wanted::Score { .. } = self.evidence.see(&sight) {
+            if !news {
+                // It came by small steps, none of which was news.
+                self.follower.prove(frame)?;
+            }
+            match self.score(&view, clock, latency) {
+                Ok(logit) => self.evidence.count(logit),
                 // Not seen: the same map is tried again when the wait is over.
-                verdict(Some(refusal))
-            }
-            result => {
-                self.refused = result.err();
-                self.seen = Some(seen);
-                verdict(self.standing(frozen))
+                Err(refusal) if refusal.reason == Withheld::EngineFault => {
+                    return Ok(verdict(Some(refusal)));
+                }
+                Err(refusal) => self.evidence.refuse(refusal),
             }
         }
+        Ok(verdict(self.evidence.refusal()))
     }
 
     /// Whether neither view changed for longer than the slowest refresh.
@@ -276,31 +287,22 @@ impl Analyzer {
         let bmode = Look::take(frame, &layout.bmode_view, &mut self.row);
         let elastogram = Look::take(frame, &layout.elastogram_view, &mut self.row);
         let unchanged_ns = self.freeze.observe(&bmode, &elastogram, media_ns);
-        unchanged_ns >= self.settings.freeze_after_ms * MS
-    }
-
-    /// What stands for a map that was judged before.
-    fn standing(&self, frozen: bool) -> Option<Refusal> {
-        if let Some(refusal) = &self.refused {
-            return Some(refusal.clone());
+        let frozen = unchanged_ns >= self.settings.freeze_after_ms * MS;
+        if frozen {
+            self.unchanged.observe(frame, media_ns);
+        } else {
+            self.unchanged.reset();
         }
-        let (have, need) = (self.window.evidence(), self.settings.min_evidence);
-        // A still image and a frozen screen will never show a second elastogram.
-        let enough = if self.still || frozen { 1 } else { need };
-        (have < enough).then(|| {
-            let words = Sentence::TooFewMaps.with("have", have).with("need", need);
-            Refusal::new(Withheld::WarmingUp, words)
-        })
+        frozen
     }
 
-    /// Preprocesses, runs the network, and adds its logit to the window.
+    /// Preprocesses and runs the network, unless it failed a short while ago.
     fn score(
         &mut self,
         view: &DualView<'_>,
-        media_ns: u64,
         clock: &impl Clock,
         latency: &mut Latency,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Logit, Refusal> {
         let started_ns = clock.now_ns();
         if let Some(fault) = &self.fault
             && started_ns < fault.retry_at_ns
@@ -311,8 +313,7 @@ impl Analyzer {
         match result {
             Ok(logit) => {
                 self.fault = None;
-                self.window.push(media_ns, logit);
-                Ok(())
+                Ok(logit)
             }
             Err(NoScore::Refused(refusal)) => Err(refusal),
             Err(NoScore::Fault(error)) => {
@@ -332,18 +333,22 @@ impl Analyzer {
         latency: Latency,
         verdict: Verdict,
     ) -> Reading {
-        let summary = if verdict.refusal.is_none() { self.window.summary() } else { None };
+        let summary = if verdict.refusal.is_none() { self.evidence.summary() } else { None };
         let (reason, mut words) = match (verdict.refusal, &summary) {
             (Some(refusal), _) => (Some(refusal.reason), Some(refusal.words)),
             (None, Some(_)) => (None, None),
             // Unreachable by construction; a reading without a reason would be worse than this one.
             (None, None) => (Some(Withheld::WarmingUp), Some(Sentence::PlaceNotConfirmed.into())),
         };
-        if reason.is_none() && !self.model.info().trained {
-            words = Some(Sentence::UntrainedModel.into());
+        if reason.is_none() {
+            words = if self.model.info().trained {
+                self.unchanged.words().filter(|_| verdict.frozen)
+            } else {
+                Some(Sentence::UntrainedModel.into())
+            };
         }
         let detail = words.as_ref().map(Words::english);
-        let hard_end = verdict.layout.as_ref().and_then(hard_end);
+        let hard_end = verdict.layout.and_then(|layout| layout.hard_end);
         let calibration = &self.model.manifest().calibration;
         Reading {
             source: self.source.clone(),
@@ -359,10 +364,10 @@ impl Analyzer {
             detail,
             detail_id: words.as_ref().map(|w| w.sentence.id().into()),
             detail_values: words.map(|w| w.values).unwrap_or_default(),
-            place: 0,
-            evidence: self.window.evidence(),
-            age_ms: None,
-            settled: summary.map(|_| true),
+            place: self.evidence.place(),
+            evidence: self.evidence.evidence(),
+            age_ms: self.evidence.age_ms(),
+            settled: summary.and_then(|_| self.evidence.settled()),
             frozen: verdict.frozen,
             hard_end,
             palette_assumed: verdict.layout.is_some() && hard_end.is_none(),

@@ -26,6 +26,12 @@ const POLL: Duration = Duration::from_millis(50);
 /// While there is no frame, a withheld reading this often.
 const CALM_NS: u64 = 500_000_000;
 
+/// Shortest silence of a live source that is said.
+const QUIET_NS: u64 = 500_000_000;
+
+/// The same, in the source's own intervals.
+const QUIET_INTERVALS: f64 = 2.5;
+
 /// The running infer thread.
 #[derive(Debug)]
 pub struct InferThread {
@@ -58,7 +64,8 @@ impl InferThread {
     }
 }
 
-/// Starts the infer thread on this machine's monotonic clock.
+/// Starts the infer thread on this machine's monotonic clock. A live source that is silent is said to
+/// be stalled after 500 ms, or 2.5 of its own intervals where that is longer, at most `max_age_ms`.
 ///
 /// # Errors
 /// When the system gives no thread.
@@ -66,6 +73,7 @@ pub fn spawn(
     analyzer: Analyzer,
     mailbox: Arc<Mailbox<Frame>>,
     source_state: watch::Receiver<SourceState>,
+    max_age_ms: u64,
     out: impl Fn(Option<&Frame>, Arc<Reading>) + Send + 'static,
 ) -> std::io::Result<InferThread> {
     let progress = Arc::new(AtomicU64::new(0));
@@ -74,8 +82,10 @@ pub fn spawn(
         let mut turn = Turn {
             analyzer,
             source_state,
+            rhythm: Rhythm::new(max_age_ms),
             said_ns: None,
             replaced_before: 0,
+            generation: 0,
             clock: MonotonicClock,
         };
         loop {
@@ -94,10 +104,12 @@ pub fn spawn(
 struct Turn<C> {
     analyzer: Analyzer,
     source_state: watch::Receiver<SourceState>,
+    rhythm: Rhythm,
     /// When a reading without a frame was last published.
     said_ns: Option<u64>,
-    /// Frames replaced before the source last went live.
+    /// Frames replaced before the source last went live, and which time that was.
     replaced_before: u64,
+    generation: u32,
     clock: C,
 }
 
@@ -109,11 +121,17 @@ impl<C: Clock> Turn<C> {
             Taken::Closed => None,
             Taken::Item(frame) => {
                 self.said_ns = None;
+                let meta = frame.meta();
+                self.rhythm.beat(meta.captured_ns);
+                if meta.generation != self.generation {
+                    self.generation = meta.generation;
+                    self.replaced_before = mailbox.replaced();
+                }
                 self.analyzer.set_replaced(mailbox.replaced().saturating_sub(self.replaced_before));
                 let reading = self.guarded(&frame);
                 Some((Some(frame), Some(reading)))
             }
-            Taken::Timeout => Some((None, self.silence(mailbox))),
+            Taken::Timeout => Some((None, self.silence())),
         }
     }
 
@@ -139,23 +157,52 @@ impl<C: Clock> Turn<C> {
     }
 
     /// No frame came: says why, at once on a change and at a calm rate after that.
-    fn silence(&mut self, mailbox: &Mailbox<Frame>) -> Option<Reading> {
+    fn silence(&mut self) -> Option<Reading> {
         // An error means that the sender is gone: the state then stays what it was.
         let changed = self.source_state.has_changed().unwrap_or(false);
         let state = self.source_state.borrow_and_update().clone();
         let now_ns = self.clock.now_ns();
-        let Some((reason, words)) = absence(&state) else {
-            if changed {
-                self.replaced_before = mailbox.replaced();
-            }
-            return None;
-        };
+        let (reason, words) = absence(&state).or_else(|| {
+            let quiet_ns = self.rhythm.broken_for(now_ns)?;
+            let seconds = Value::rounded(quiet_ns as f32 / 1e9, 1);
+            Some((Withheld::Stalled, Sentence::NoPictureFor.with("seconds", seconds)))
+        })?;
         let due = self.said_ns.is_none_or(|said| now_ns.saturating_sub(said) >= CALM_NS);
         if !changed && !due {
             return None;
         }
         self.said_ns = Some(now_ns);
         Some(self.analyzer.without_frame(reason, words, &self.clock))
+    }
+}
+
+/// How often frames come, and since when none does.
+#[derive(Debug)]
+struct Rhythm {
+    longest_ns: u64,
+    last_ns: Option<u64>,
+    interval_ns: f64,
+}
+
+impl Rhythm {
+    fn new(max_age_ms: u64) -> Self {
+        Self { longest_ns: max_age_ms * 1_000_000, last_ns: None, interval_ns: 0.0 }
+    }
+
+    /// Takes the capture time of the next frame. Frames that were replaced make the interval longer,
+    /// never by more than what the silence is capped at.
+    fn beat(&mut self, captured_ns: u64) {
+        if let Some(last_ns) = self.last_ns.replace(captured_ns) {
+            let gap_ns = captured_ns.saturating_sub(last_ns).min(self.longest_ns) as f64;
+            self.interval_ns += 0.2 * (gap_ns - self.interval_ns);
+        }
+    }
+
+    /// For how long no frame came, once that is longer than the source's rhythm.
+    fn broken_for(&self, now_ns: u64) -> Option<u64> {
+        let quiet_ns = now_ns.saturating_sub(self.last_ns?);
+        let patience_ns = (QUIET_INTERVALS * self.interval_ns) as u64;
+        (quiet_ns >= patience_ns.max(QUIET_NS).min(self.longest_ns)).then_some(quiet_ns)
     }
 }
 

@@ -73,6 +73,11 @@ impl Model {
         &self.manifest
     }
 
+    /// Takes every input for one like those of the training set.
+    pub(super) fn accept_unfamiliar(&mut self) {
+        self.manifest.out_of_distribution = None;
+    }
+
     /// Runs the network.
     ///
     /// # Errors

@@ -8,9 +8,9 @@ use sonofuse_core::gate::Limits;
 #[serde(rename_all = "kebab-case")]
 pub enum PaletteUnknown {
     /// Score as if red were hard, as on nearly all shear-wave scanners, and say so in the reading.
-    #[default]
     AssumeRed,
     /// Give no score.
+    #[default]
     Withhold,
 }
 
@@ -24,17 +24,17 @@ pub struct Settings {
     /// Distinct elastograms that a live screen must have shown before it is scored. A still image and
     /// a frozen screen have one.
     pub min_evidence: u32,
-    /// Oldest elastogram that still counts, in milliseconds.
+    /// How long an elastogram counts after it left the screen, in milliseconds.
     pub max_age_ms: u64,
-    /// Least time between two elastograms that both count, in milliseconds. A map that changes
-    /// faster (strain, or one that is just being redrawn) is not more evidence.
+    /// Least time between two samples of a map that never rests (strain at video rate), in
+    /// milliseconds. A map that is just being redrawn counts once, when it has settled.
     pub min_spacing_ms: u64,
     /// Both views unchanged for this long: the screen is frozen, in milliseconds. Above the slowest
     /// refresh of the scanner.
     pub freeze_after_ms: u64,
     /// No dual view for this long: the next one is another place, in milliseconds.
     pub layout_loss_ms: u64,
-    /// Correlation of the B-mode box with that of the last elastogram below which it is another
+    /// Likeness of the B-mode box with that of a counted elastogram below which that one is of another
     /// place, −1..=1.
     pub same_place: f32,
     /// What to do when the palette's direction cannot be told.
@@ -54,8 +54,8 @@ impl Default for Settings {
             min_spacing_ms: 300,
             freeze_after_ms: 3_000,
             layout_loss_ms: 2_000,
-            same_place: 0.7,
-            palette_unknown: PaletteUnknown::AssumeRed,
+            same_place: 0.5,
+            palette_unknown: PaletteUnknown::Withhold,
             threads: super::DEFAULT_THREADS,
             gate: Limits::default(),
         }

@@ -7,11 +7,12 @@
 //! [`Evidence::count`]. Pure; runs on the infer thread; nothing is allocated after the first pictures.
 //!
 //! ```text
-//!            suspend(), a jump of the B-mode, a map that jumped
-//!  Tracking ───────────────────────────────────────────────────▶ Suspended
-//!     ▲  ▲    B-mode very like that of a counted map                │    │ too long, time back,
-//!     │  └──────────────────────────────────────────────────────────┘    │ box or palette elsewhere
-//!     └──── a settled new map, and nothing counted is like the B-mode ◀──┴──▶ a new place, empty
+//!            no dual view, other speckle than in the picture before, a map that jumped
+//!  Tracking ──────────────────────────────────────────────────────────────────▶ Suspended
+//!     ▲ ▲            the speckle of the last picture of the place                │    │
+//!     │ └────────────────────────────────────────────────────────────────────────┘    │
+//!     └──── a new place, empty ◀── a settled new map, too long without a dual view, ◀─┘
+//!                                  time back, box or palette elsewhere
 //! ```
 //!
 //! [`Evidence::renew`] is the one place where the window is emptied, [`Evidence::doubt`] the one where
@@ -23,7 +24,7 @@ use crate::aggregate::{Summary, summarise};
 use crate::calibrate::Logit;
 use crate::gate::{Limits, Refusal};
 use crate::layout::{HardEnd, ScreenLayout};
-use crate::picture::{Look, Relief};
+use crate::picture::{Grain, Look, Relief};
 use crate::reading::Withheld;
 use crate::region::Region;
 use crate::words::Sentence;
@@ -37,14 +38,19 @@ const MS: u64 = 1_000_000;
 /// Overlap of the boxes below which they are at another place on the screen.
 const SAME_BOX: f64 = 0.8;
 
-/// Likeness from which a picture confirms a place after a doubt; see [`Relief::likeness`].
-const CONFIRMED: f32 = 0.7;
+/// Speckle in common with the last picture of the place from which a picture follows it: while they
+/// come near each other, and after a gap or a doubt. See [`Grain::likeness`].
+const FOLLOWS: f32 = 0.5;
+const CONFIRMS: f32 = 0.4;
+const NEAR_NS: u64 = 250 * MS;
 
-/// Likeness of two pictures that follow each other below which the B-mode jumped, and the longest
-/// time between them at which that can be told from motion. Simulated, fifteen scanners, 0.1 s apart:
-/// at least 0.77 under a held probe, 0.98 in 99 of 100.
-const JUMP: f32 = 0.7;
-const JUMP_NS: u64 = 250 * MS;
+/// A counted map is dropped where its likeness is this far below the limit, and counts again where it
+/// is this far above.
+const LEFT_BEHIND: f32 = 0.15;
+const BACK_AGAIN: f32 = 0.1;
+
+/// The same by [`Relief::likeness`], where there is too little speckle to say.
+const FOLLOWS_COARSELY: f32 = 0.7;
 
 /// Rules of the evidence, from the configuration and the manifest.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +82,8 @@ pub struct Sight<'a> {
     pub hard_end: HardEnd,
     /// The B-mode box.
     pub bmode: &'a Look,
+    /// Its speckle.
+    pub grain: &'a Grain,
     /// The colour box.
     pub map: &'a Look,
     /// Neither view changed for longer than the slowest refresh.
@@ -106,8 +114,9 @@ struct Entry {
     /// When it was first and last on the screen.
     shown_ns: u64,
     seen_ns: u64,
-    /// The picture of this moment shows what it was made of.
+    /// The picture of this moment shows what it was made of, or is far from it.
     supported: bool,
+    left: bool,
 }
 
 /// Whether the picture of this moment is known to show the place.
@@ -129,8 +138,15 @@ struct Site {
 #[derive(Clone, Debug)]
 struct Before {
     at_ns: u64,
-    relief: Relief,
     map: Look,
+}
+
+/// The last picture that is known to show the place.
+#[derive(Clone, Debug)]
+struct Known {
+    at_ns: u64,
+    relief: Relief,
+    grain: Grain,
 }
 
 /// The evidence of one place.
@@ -142,6 +158,7 @@ pub struct Evidence {
     standing: Standing,
     site: Option<Site>,
     before: Option<Before>,
+    known: Option<Box<Known>>,
     entries: VecDeque<Entry>,
     transit: Transit,
     /// The last map that got no score, and why.
@@ -169,6 +186,7 @@ impl Evidence {
             standing: Standing::Tracking,
             site: None,
             before: None,
+            known: None,
             entries: VecDeque::with_capacity(window),
             transit: Transit::default(),
             refused: None,
@@ -189,9 +207,11 @@ impl Evidence {
     /// Forgets the place: another source, another patient.
     pub fn reset(&mut self) {
         self.renew();
+        self.transit = Transit::default();
         self.standing = Standing::Tracking;
         self.site = None;
         self.before = None;
+        self.known = None;
         self.at_ns = 0;
     }
 
@@ -202,7 +222,6 @@ impl Evidence {
         self.refused = None;
         self.stale = None;
         self.pending = None;
-        self.transit = Transit::default();
     }
 
     /// Suspends the window: no number until a picture confirms the place.
@@ -261,17 +280,33 @@ impl Evidence {
         self.follow(sight, &relief);
         self.support(sight, &relief);
         let wanted = self.judge_map(sight, &relief);
+        self.remember(sight, relief);
+        wanted
+    }
+
+    fn remember(&mut self, sight: &Sight<'_>, relief: Relief) {
+        let at_ns = sight.at_ns;
         match &mut self.before {
             Some(before) => {
-                before.at_ns = sight.at_ns;
-                before.relief.clone_from(&relief);
+                before.at_ns = at_ns;
                 before.map.clone_from(sight.map);
             }
+            None => self.before = Some(Before { at_ns, map: sight.map.clone() }),
+        }
+        if self.standing != Standing::Tracking {
+            return;
+        }
+        match &mut self.known {
+            Some(known) => {
+                known.at_ns = at_ns;
+                known.relief = relief;
+                known.grain.clone_from(sight.grain);
+            }
             None => {
-                self.before = Some(Before { at_ns: sight.at_ns, relief, map: sight.map.clone() });
+                let grain = sight.grain.clone();
+                self.known = Some(Box::new(Known { at_ns, relief, grain }));
             }
         }
-        wanted
     }
 
     /// Another place on the screen, or another palette, is another place.
@@ -288,44 +323,57 @@ impl Evidence {
         });
         if !same {
             self.renew();
+            self.transit = Transit::default();
             self.before = None;
+            self.known = None;
         }
         if !same || self.site.is_none() {
             self.site = Some(site);
         }
     }
 
-    /// A B-mode that is another one from one picture to the next jumped: a cut, not motion.
+    /// Tells whether this picture shows the tissue of the last one that is known to show the place.
     fn follow(&mut self, sight: &Sight<'_>, relief: &Relief) {
-        let Some(before) = &self.before else { return };
-        let near = sight.at_ns - before.at_ns <= JUMP_NS;
-        if near && before.relief.likeness(relief) < JUMP {
-            self.stale = Some(before.map.clone());
+        let Some(known) = &self.known else { return };
+        let near = self.standing == Standing::Tracking && sight.at_ns - known.at_ns <= NEAR_NS;
+        let follows = known.grain.likeness(sight.grain).map_or_else(
+            || known.relief.likeness(relief) >= FOLLOWS_COARSELY,
+            |likeness| likeness >= if near { FOLLOWS } else { CONFIRMS },
+        );
+        if follows {
+            self.standing = Standing::Tracking;
+        } else if self.standing == Standing::Tracking {
+            // A cut, not motion: the map on the screen until now is of what was there before.
+            self.stale = self.before.as_ref().map(|before| before.map.clone());
             self.transit = Transit::default();
             self.doubt(sight.at_ns);
         }
     }
 
-    /// Looks which of the counted maps the B-mode of this picture still supports.
+    /// Looks which of the counted maps the B-mode of this picture still supports; what it left far
+    /// behind is dropped.
     fn support(&mut self, sight: &Sight<'_>, relief: &Relief) {
-        let least = match self.standing {
-            Standing::Tracking => self.rules.same_place,
-            Standing::Suspended { .. } => CONFIRMED.max(self.rules.same_place),
-        };
-        if self.entries.iter().any(|entry| entry.relief.likeness(relief) >= least) {
-            self.standing = Standing::Tracking;
-            self.stale = None;
-        } else if !self.entries.is_empty() && self.stale.is_none() {
-            // The map on the screen is of where the probe was.
-            self.stale = Some(sight.map.clone());
-            self.doubt(sight.at_ns);
-        }
         let tracking = self.standing == Standing::Tracking;
+        let same_place = self.rules.same_place;
         for entry in &mut self.entries {
-            entry.supported = tracking && entry.relief.likeness(relief) >= self.rules.same_place;
+            let likeness = entry.relief.likeness(relief);
+            entry.left = tracking && likeness < same_place - LEFT_BEHIND;
+            let least = if entry.supported { same_place } else { same_place + BACK_AGAIN };
+            entry.supported = tracking && likeness >= least;
             if !entry.map.map_change(sight.map).is_new_map() {
                 entry.seen_ns = sight.at_ns;
             }
+        }
+        if tracking && !self.entries.is_empty() {
+            if self.entries.iter().any(|entry| entry.supported) {
+                self.stale = None;
+            } else if self.stale.is_none() {
+                // The map on the screen is of where the probe was.
+                self.stale = Some(sight.map.clone());
+            }
+        }
+        if self.entries.iter().any(|entry| !entry.left) {
+            self.entries.retain(|entry| !entry.left);
         }
         // A map ages from when it left the screen; none does while the screen stands still.
         if !sight.frozen {
@@ -393,6 +441,7 @@ impl Evidence {
             shown_ns: sight.at_ns,
             seen_ns: sight.at_ns,
             supported: true,
+            left: false,
         });
         Wanted::Score { settled }
     }

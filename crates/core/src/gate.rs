@@ -11,6 +11,17 @@ use crate::preprocess::FusionInput;
 use crate::reading::Withheld;
 use crate::words::{Sentence, Value, Words};
 
+/// What becomes of a picture that is unlike everything that the model was trained on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unfamiliar {
+    /// No score.
+    #[default]
+    Withhold,
+    /// It is scored like any other: for measuring and for tests.
+    Off,
+}
+
 /// Limits of the gate: `[scoring.gate]` in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -27,11 +38,19 @@ pub struct Limits {
     /// Mean brightness difference between B-mode neighbours one hundredth of the box apart, at
     /// least, as a share of the box's brightness. Below, the box is blurred or holds no echoes.
     pub min_texture: f32,
+    /// What becomes of a picture that is unlike everything that the model was trained on.
+    pub unfamiliar: Unfamiliar,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { min_box_px: 40, min_coloured: 0.30, max_map_change: 0.5, min_texture: 0.02 }
+        Self {
+            min_box_px: 40,
+            min_coloured: 0.30,
+            max_map_change: 0.5,
+            min_texture: 0.02,
+            unfamiliar: Unfamiliar::Withhold,
+        }
     }
 }
 

@@ -8,10 +8,12 @@ use crate::frame::Frame;
 use crate::region::Region;
 
 mod freeze;
+mod grain;
 mod relief;
 mod signal;
 
 pub use freeze::Freeze;
+pub use grain::Grain;
 pub use relief::Relief;
 pub use signal::no_signal;
 
@@ -46,16 +48,15 @@ pub struct Look {
 /// a few Mbit/s. A property of 8-bit video, not of the picture's gain.
 const RGB_NOISE_CODES: f32 = 1.0;
 
-/// How the colours of two looks at a map differ, measured by the maps' own colourfulness, so that the
-/// opacity of the map cancels.
+/// How the colours of two looks at a map differ, each measured by its own colourfulness, so that the
+/// opacity of the maps cancels.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MapChange {
-    /// Mean change over the cells, as a share of the maps' mean chroma. 0 the same; about 1 where
-    /// nothing is left.
+    /// Mean change over the cells, as a share of the maps' mean chroma: 0 the same, about 1 another.
     pub mean: f32,
     /// Change of the cell that changed most, likewise.
     pub most: f32,
-    /// The maps' mean chroma, in code values: what the shares are of.
+    /// Mean chroma of the fainter map, in code values.
     pub chroma: f32,
 }
 
@@ -141,22 +142,29 @@ impl Look {
         look
     }
 
-    /// How the colours of two looks at a map differ: R−G and G−B only. Where a map is blended over
-    /// moving B-mode, the grey part cancels, so that only the map counts.
+    /// How the colours of two looks at a map differ: R−G and G−B only, each by the map's own mean
+    /// chroma. Where a map is blended over moving B-mode, the grey part cancels, so that only the map
+    /// counts; where its opacity changes, all of it changes alike, and that cancels too.
     pub fn map_change(&self, other: &Self) -> MapChange {
-        let (mut mean, mut most, mut chroma) = (0.0, 0f32, 0.0);
-        for (a, b) in self.cells.iter().zip(&other.cells) {
-            let change = 0.5 * ((a[1] - b[1]).abs() + (a[2] - b[2]).abs());
+        let (a, b) = (self.chroma(), other.chroma());
+        let least = a.min(b);
+        if least <= f32::EPSILON {
+            let unlike = f32::from(u8::from(a.max(b) > f32::EPSILON));
+            return MapChange { mean: unlike, most: unlike, chroma: a.max(b) };
+        }
+        let (mut mean, mut most) = (0.0, 0f32);
+        for (x, y) in self.cells.iter().zip(&other.cells) {
+            let change = 0.5 * ((x[1] / a - y[1] / b).abs() + (x[2] / a - y[2] / b).abs());
             mean += change;
             most = most.max(change);
-            chroma += 0.25 * (a[1].abs() + a[2].abs() + b[1].abs() + b[2].abs());
         }
-        let cells = self.cells.len() as f32;
-        let chroma = chroma / cells;
-        if chroma <= 0.0 {
-            return MapChange::default();
-        }
-        MapChange { mean: mean / cells / chroma, most: most / chroma, chroma }
+        MapChange { mean: mean / self.cells.len() as f32, most, chroma: least }
+    }
+
+    /// Mean of |R−G| and |G−B| over the cells, in code values.
+    fn chroma(&self) -> f32 {
+        let sum: f32 = self.cells.iter().map(|cell| cell[1].abs() + cell[2].abs()).sum();
+        0.5 * sum / self.cells.len() as f32
     }
 }
 

@@ -48,6 +48,8 @@ sentences! {
     MapOfAnotherPlace = "map-of-another-place" [];
     /// The decoder says that the picture is damaged.
     PictureDamaged = "picture-damaged" [];
+    /// The capture device says that its signal is lost, and goes on sending pictures.
+    SignalLost = "signal-lost" [];
     /// Not one bit of the picture changed for long.
     FrozenOrRepeated = "frozen-or-repeated" ["seconds"];
     /// The model is a stand-in.

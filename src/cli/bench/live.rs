@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use sonofuse_core::NOTICE;
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
+use sonofuse_core::gate::Unfamiliar;
 use sonofuse_core::layout::Pins;
 use sonofuse_sim::{HardEndSource, Play, Player, Scenario, ScenarioError, SimError, Skin};
 
@@ -61,6 +62,9 @@ pub struct LiveArgs {
     /// Configuration file.
     #[arg(long, value_name = "FILE")]
     pub config: Option<std::path::PathBuf>,
+    /// Take every picture for familiar: the model's own refusals hide what else goes wrong.
+    #[arg(long)]
+    pub familiar: bool,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
@@ -81,7 +85,11 @@ pub fn run(args: &LiveArgs) -> Result<(), CliError> {
     let loaded = load_config(args.config.as_deref())?;
     let make = |pins: Option<Pins>| {
         let model = load_model(&loaded, args.model.as_deref())?;
-        Ok(Analyzer::new("bench-live".into(), model, loaded.config.scoring.clone(), pins))
+        let mut settings = loaded.config.scoring.clone();
+        if args.familiar {
+            settings.gate.unfamiliar = Unfamiliar::Off;
+        }
+        Ok(Analyzer::new("bench-live".into(), model, settings, pins))
     };
     let mut bench = LiveBench::new(make);
     let mut out = Output::new();
@@ -172,7 +180,12 @@ impl<M: FnMut(Option<Pins>) -> Result<Analyzer, CliError>> LiveBench<M> {
             let picture = player.render(index, &mut bgrx);
             let pts_ns = picture.pts_ns + START_NS;
             now_ns.set(pts_ns);
-            let meta = FrameMeta { sequence: index, pts_ns: Some(pts_ns), captured_ns: pts_ns };
+            let meta = FrameMeta {
+                sequence: index,
+                pts_ns: Some(pts_ns),
+                captured_ns: pts_ns,
+                ..FrameMeta::default()
+            };
             let [width, height] = picture.size;
             let format = FrameFormat::packed(PixelFormat::Bgrx, width, height);
             let frame = Frame::new(format, meta, bgrx.into())
@@ -184,7 +197,7 @@ impl<M: FnMut(Option<Pins>) -> Result<Analyzer, CliError>> LiveBench<M> {
     }
 }
 
-/// What a preset of the scanner pins: its palette's hard end, as the first picture shows it.
+/// What a preset of the scanner pins, as the first picture shows it: the hard end.
 fn pins(player: &mut Player) -> Option<Pins> {
     let hard_end = player.draw(0).truth.hard_end?;
     Some(Pins { hard_end: Some(hard_end), regions: None })

@@ -26,7 +26,7 @@ fn rig() -> Rig {
     let mailbox = Arc::new(Mailbox::default());
     let (state, receiver) = watch::channel(SourceState::Connecting { attempt: 0 });
     let (sender, readings) = mpsc::channel();
-    let thread = spawn(analyzer, Arc::clone(&mailbox), receiver, move |_, reading| {
+    let thread = spawn(analyzer, Arc::clone(&mailbox), receiver, 2_000, move |_, reading| {
         // The test may have stopped listening.
         let _ = sender.send(reading);
     })

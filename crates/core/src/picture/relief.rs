@@ -11,6 +11,9 @@ const FLAT_SHARE: f32 = 0.01;
 /// The same in code values: what rounding to 8 bits leaves.
 const FLAT_CODES: f32 = 0.5;
 
+/// Deviations above so many mean ones are clipped.
+const CLIP: f32 = 1.5;
+
 /// Half a side of the neighbourhood whose mean is taken off for the fine relief, in cells.
 const REACH: usize = 2;
 
@@ -39,8 +42,7 @@ impl Relief {
                 fine[y * GRID + x] -= mean_around(look, x, y);
             }
         }
-        let least = FLAT_CODES.max(FLAT_SHARE * look.luma_mean) * (CELLS as f32).sqrt();
-        let flat = normalise(&mut coarse) < least;
+        let flat = normalise(&mut coarse) < FLAT_CODES.max(FLAT_SHARE * look.luma_mean);
         normalise(&mut fine);
         Self { coarse, fine, flat }
     }
@@ -76,13 +78,17 @@ fn mean_around(look: &Look, x: usize, y: usize) -> f32 {
     sum / count as f32
 }
 
-/// Takes off the mean and makes the length 1; returns the length that it had.
+/// Takes off the mean, clips what stands out (a caliper, a result table over the box, which stay while
+/// the tissue changes), and makes the length 1; returns the mean deviation that there was.
 fn normalise(cells: &mut [f32; CELLS]) -> f32 {
     let mean = cells.iter().sum::<f32>() / CELLS as f32;
     cells.iter_mut().for_each(|v| *v -= mean);
+    let deviation = cells.iter().map(|v| v.abs()).sum::<f32>() / CELLS as f32;
+    let most = CLIP * deviation;
+    cells.iter_mut().for_each(|v| *v = v.clamp(-most, most));
     let length = cells.iter().map(|v| v * v).sum::<f32>().sqrt();
     if length > f32::EPSILON {
         cells.iter_mut().for_each(|v| *v /= length);
     }
-    length
+    deviation
 }

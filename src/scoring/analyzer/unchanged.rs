@@ -1,0 +1,50 @@
+//! Whether not one bit of the picture changes: a frozen screen with a clock is a scanner, one without
+//! any change at all may be a grabber that repeats its last picture. Looks only while the screen is
+//! frozen, twice a second. Runs on the infer thread.
+
+use sonofuse_core::frame::Frame;
+use sonofuse_core::words::{Sentence, Words};
+
+const S: u64 = 1_000_000_000;
+
+/// Between two looks at all the bytes of a picture, ns of the source's time.
+const EVERY_NS: u64 = S / 2;
+
+/// Without any change for so long, the two cannot be told apart, ns.
+const DOUBTFUL_NS: u64 = 60 * S;
+
+/// The pictures of a frozen screen, byte for byte.
+#[derive(Debug, Default)]
+pub(super) struct Unchanged {
+    /// Digest of the picture, since when it is the same, and when it was last looked at.
+    seen: Option<(u64, u64, u64)>,
+}
+
+impl Unchanged {
+    /// Looks at a picture of a frozen screen if it is time to.
+    pub(super) fn observe(&mut self, frame: &Frame, now_ns: u64) {
+        let Some((digest, since_ns, looked_ns)) = self.seen else {
+            self.seen = Some((frame.digest(), now_ns, now_ns));
+            return;
+        };
+        if now_ns.abs_diff(looked_ns) < EVERY_NS {
+            return;
+        }
+        let now = frame.digest();
+        let since_ns = if now == digest && now_ns >= since_ns { since_ns } else { now_ns };
+        self.seen = Some((now, since_ns, now_ns));
+    }
+
+    /// The screen is live.
+    pub(super) fn reset(&mut self) {
+        self.seen = None;
+    }
+
+    /// That a frozen screen and a repeated picture cannot be told apart, once that is so.
+    pub(super) fn words(&self) -> Option<Words> {
+        let (_, since_ns, looked_ns) = self.seen?;
+        let still_ns = looked_ns - since_ns;
+        let seconds = u32::try_from(still_ns / S).unwrap_or(u32::MAX);
+        (still_ns >= DOUBTFUL_NS).then(|| Sentence::FrozenOrRepeated.with("seconds", seconds))
+    }
+}
