@@ -10,7 +10,7 @@ use gst_base::prelude::*;
 use gst_base::subclass::base_src::CreateSuccess;
 use gst_base::subclass::prelude::*;
 use gst_video::VideoFormat;
-use sonofuse_sim::{SimConfig, Simulator, Skin, Truth};
+use sonofuse_sim::{Play, Player, Scenario, ScenarioError, SimConfig, Simulator, Skin, Truth};
 
 use super::TRUTH_META;
 
@@ -33,19 +33,60 @@ struct Settings {
     seed: u64,
     skin: Skin,
     exam_s: f64,
+    /// Name or file of a scripted exam; empty for ordinary exams.
+    scenario: String,
     live: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let SimConfig { seed, skin, exam_s, .. } = SimConfig::default();
-        Self { seed, skin, exam_s, live: false }
+        Self { seed, skin, exam_s, scenario: String::new(), live: false }
+    }
+}
+
+/// What draws the pictures.
+enum Drawing {
+    Exams(Simulator),
+    /// A scripted exam, over and over.
+    Script(Player),
+}
+
+impl Drawing {
+    /// Draws picture `index` of `width_px` pixels a row into rows of `stride` bytes.
+    fn render(&mut self, index: u64, width_px: u32, bgrx: &mut [u8], stride: usize) -> Truth {
+        match self {
+            Self::Exams(simulator) => simulator.render(index, bgrx, stride),
+            Self::Script(player) => {
+                let picture = player.draw(index % player.frames().max(1));
+                let row = width_px as usize * 4;
+                for (to, from) in bgrx.chunks_mut(stride).zip(player.pixels().chunks_exact(row)) {
+                    // The last row of a buffer may end with its pixels.
+                    to[..row].copy_from_slice(from);
+                }
+                picture.truth
+            }
+        }
+    }
+}
+
+/// The committed scenario of that name, else the one in the file.
+fn scenario(name: &str) -> Result<Scenario, String> {
+    match Scenario::named(name) {
+        Err(unknown @ ScenarioError::Unknown { .. }) => {
+            let text = std::fs::read_to_string(name).map_err(|e| match e.kind() {
+                std::io::ErrorKind::NotFound => unknown.to_string(),
+                _ => format!("cannot read the scenario {name}: {e}"),
+            })?;
+            Scenario::parse_named(name, &text).map_err(|e| format!("{name} is no scenario: {e}"))
+        }
+        known => known.map_err(|e| e.to_string()),
     }
 }
 
 /// One stream with fixed caps.
 struct Run {
-    simulator: Simulator,
+    drawing: Drawing,
     info: gst_video::VideoInfo,
     rate: gst::Fraction,
     /// Index of the next picture.
@@ -125,6 +166,13 @@ impl ObjectImpl for SimSrc {
                     .default_value(default.exam_s)
                     .mutable_ready()
                     .build(),
+                glib::ParamSpecString::builder("scenario")
+                    .blurb(
+                        "A scripted exam to play over and over, by name or file, instead of exams \
+                         of the seed; its changes of size and rate are left out",
+                    )
+                    .mutable_ready()
+                    .build(),
                 glib::ParamSpecBoolean::builder("is-live")
                     .blurb("Whether pictures come at their time, or as fast as they are taken")
                     .default_value(default.live)
@@ -149,6 +197,10 @@ impl ObjectImpl for SimSrc {
         match spec.name() {
             "seed" => settings.seed = value.get().unwrap_or(settings.seed),
             "exam-seconds" => settings.exam_s = value.get().unwrap_or(settings.exam_s),
+            "scenario" => {
+                settings.scenario =
+                    value.get::<Option<String>>().ok().flatten().unwrap_or_default();
+            }
             "is-live" => {
                 settings.live = value.get().unwrap_or(settings.live);
                 self.obj().set_live(settings.live);
@@ -170,6 +222,7 @@ impl ObjectImpl for SimSrc {
             "seed" => settings.seed.to_value(),
             "skin" => settings.skin.as_str().to_value(),
             "exam-seconds" => settings.exam_s.to_value(),
+            "scenario" => settings.scenario.to_value(),
             "is-live" => settings.live.to_value(),
             "skipped" => lock(&self.run).as_ref().map_or(0, |run| run.skipped).to_value(),
             _ => {
@@ -248,8 +301,12 @@ impl BaseSrcImpl for SimSrc {
 
     fn set_caps(&self, caps: &gst::Caps) -> Result<(), gst::LoggableError> {
         let info = gst_video::VideoInfo::from_caps(caps)?;
-        let Settings { seed, skin, exam_s, .. } = lock(&self.settings).clone();
+        let Settings { seed, skin, exam_s, scenario: name, .. } = lock(&self.settings).clone();
         let rate = info.fps();
+        let failed = |words: String| {
+            gst::element_imp_error!(self, gst::StreamError::Format, ("{words}"));
+            gst::loggable_error!(CATEGORY, "{words}")
+        };
         let config = SimConfig {
             seed,
             skin,
@@ -258,16 +315,24 @@ impl BaseSrcImpl for SimSrc {
             fps: f64::from(rate.numer()) / f64::from(rate.denom()),
             exam_s,
         };
-        let mut simulator = Simulator::new(config).map_err(|e| {
-            gst::element_imp_error!(self, gst::StreamError::Format, ("{e}"));
-            gst::loggable_error!(CATEGORY, "{e}")
-        })?;
+        let mut drawing = if name.is_empty() {
+            Drawing::Exams(Simulator::new(config).map_err(|e| failed(e.to_string()))?)
+        } else {
+            let play = Play {
+                rate_hz: Some(config.fps),
+                size: Some([config.width, config.height]),
+                ..Play::default()
+            };
+            let player = Player::with(&scenario(&name).map_err(&failed)?, play);
+            Drawing::Script(player.map_err(|e| failed(e.to_string()))?)
+        };
         // The first picture prepares the examination; drawn now, it does not become latency.
         let stride = info.stride()[0];
         let mut first = vec![0; info.size()];
-        simulator.render(0, &mut first, usize::try_from(stride).unwrap_or(info.size()));
+        let stride = usize::try_from(stride).unwrap_or(info.size());
+        drawing.render(0, info.width(), &mut first, stride);
         *lock(&self.run) =
-            Some(Run { simulator, info, rate, next: 0, origin: None, skipped: 0, truth: None });
+            Some(Run { drawing, info, rate, next: 0, origin: None, skipped: 0, truth: None });
         Ok(())
     }
 
@@ -333,7 +398,7 @@ impl SimSrc {
         let stride = usize::try_from(stride).map_err(|_| gst::FlowError::Error)?;
         let truth = {
             let mut map = buffer.map_writable().map_err(|_| gst::FlowError::Error)?;
-            run.simulator.render(index, map.as_mut_slice(), stride)
+            run.drawing.render(index, run.info.width(), map.as_mut_slice(), stride)
         };
         run.truth = Some(truth);
         let length = run.at(index + 1).saturating_sub(run.at(index));
@@ -359,7 +424,7 @@ mod tests {
         let config = SimConfig { width: 320, height: 240, ..SimConfig::default() };
         let info = gst_video::VideoInfo::builder(VideoFormat::Bgrx, 320, 240);
         Run {
-            simulator: Simulator::new(config).expect("a valid size"),
+            drawing: Drawing::Exams(Simulator::new(config).expect("a valid size")),
             info: info.build().expect("a valid size"),
             rate: gst::Fraction::new(60, 1),
             next: 0,
