@@ -159,14 +159,14 @@ fn a_slide_to_the_neighbour_leaves_the_first_nodule_behind() {
 
 #[test]
 fn inverting_exchanges_the_ends_of_map_bar_and_truth() {
-    let events = "[[event]]\nat-s = 2.0\ninvert = true\n[[event]]\nat-s = 4.0\ninvert = false\n";
+    let events = "[[event]]\nat-s = 2.1\ninvert = true\n[[event]]\nat-s = 4.0\ninvert = false\n";
     for skin in ["aixplorer-stacked", "ge-swe-side"] {
         let mut player = play(&scenario(skin, 6.0, "malignant = [false]", events));
         // One map before and after each change.
-        let [a, b] = [1.95, 2.0].map(|t| shot(&mut player, t));
+        let [a, b] = [2.05, 2.1].map(|t| shot(&mut player, t));
         let (ta, tb) = (a.truth(), b.truth());
         assert_eq!((ta.hard_end, tb.hard_end), (Some(HardEnd::Red), Some(HardEnd::Blue)), "{skin}");
-        assert_eq!((ta.support.map, tb.support.map), (Some(2), Some(2)));
+        assert_eq!((ta.support.map, tb.support.map), (Some(3), Some(3)));
         assert_eq!((ta.support.place, tb.support.place), (0, 1));
         assert_eq!(tb.support.palette, Some(HardEnd::Blue));
         let (map, bar) = (ta.elastogram_box.unwrap(), ta.colour_bar.unwrap());
@@ -270,7 +270,7 @@ fn a_cine_loop_repeats_its_maps_by_number_and_to_the_bit() {
     let mut player = play(&scenario("aixplorer-stacked", 10.0, "", events));
     let loops: Vec<Shot> = (0..9).map(|i| shot(&mut player, 5.1 + 0.5 * f64::from(i))).collect();
     let maps: Vec<u64> = loops.iter().map(|s| s.truth().support.map.unwrap()).collect();
-    assert_eq!(maps, [4, 5, 6, 4, 5, 6, 4, 5, 6]);
+    assert_eq!(maps, [3, 4, 5, 3, 4, 5, 3, 4, 5]);
     for i in 0..6 {
         assert!(loops[i].px == loops[i + 3].px, "turn {i}");
         assert!(loops[i].truth().support.cine && loops[i].truth().support.frozen);
@@ -293,19 +293,17 @@ fn the_last_picture_is_repeated_to_the_bit() {
 fn maps_fade_or_are_drawn_and_are_settled_only_then() {
     for (key, word) in [("persistence-s", "fading"), ("redraw-s", "drawn")] {
         let exam = "map-rate-hz = 1.0\nmotion = 0.0\nbmode-rate-hz = 1.0";
-        let events = format!("[[event]]\nat-s = 2.5\n{key} = 0.6\n");
+        let events = format!("[[event]]\nat-s = 2.0\n{key} = 0.6\n");
         let mut player = play(&scenario("aixplorer-stacked", 8.0, exam, &events));
         let at = |player: &mut Player, t_s: f64| shot(player, t_s);
-        // A map a second, 1 s after the event: 3.5, 4.5 …
-        let before = at(&mut player, 4.45);
-        let half = at(&mut player, 4.8);
-        let after = at(&mut player, 5.15);
+        // A map comes at each full second.
+        let before = at(&mut player, 3.95);
+        let half = at(&mut player, 4.3);
+        let after = at(&mut player, 4.65);
         let settled = |s: &Shot| s.truth().support.settled;
         let map = |s: &Shot| s.truth().support.map;
         let region = before.truth().elastogram_box.unwrap();
-        if map(&before) == map(&half) {
-            panic!("{word}: the map did not change: {:?}", map(&half));
-        }
+        assert_ne!(map(&before), map(&half), "{word}");
         assert_eq!(map(&half), map(&after), "{word}");
         assert_eq!([&before, &half, &after].map(settled), [true, false, true], "{word}");
         assert_eq!(half.truth().shown, None, "{word}: which values are shown?");

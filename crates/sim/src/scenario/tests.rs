@@ -28,7 +28,7 @@ fn every_committed_scenario_is_sound_and_named_by_its_file() {
 #[test]
 fn a_mistake_is_told_with_line_event_and_key() {
     let cases: &[(&str, &[&str])] = &[
-        ("[[event]]\nat-s = 1.0\ngian = 0.5\n", &["gian", "6", "gain"]),
+        ("[[event]]\nat-s = 1.0\ngian = 0.5\n", &["gian", "line 7", "gain"]),
         ("[[event]]\nat-s = 1.0\nbox = \"dopler\"\n", &["dopler", "colour-doppler"]),
         ("[[event]]\ngain = 0.5\n", &["at-s"]),
         ("\n[[event]]\nat-s = 1.0\ngain = 9.0\n", &["line 6", "event 1", "gain is 9", "0.1 to 4"]),
