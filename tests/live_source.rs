@@ -187,3 +187,19 @@ fn a_file_that_is_not_there_is_an_error_at_once() {
     let error = error.expect_err("nothing to read").to_string();
     assert!(error.contains("/nowhere/exam.mkv"), "{error}");
 }
+
+#[test]
+fn the_simulator_plays_a_scripted_exam_over_and_over() {
+    use sonofuse_sim::{Play, Player, Scenario};
+    let launch = "sonofusesimsrc name=sim scenario=menus ! video/x-raw,width=400,height=300,framerate=1/1 \
+                  ! identity name=out";
+    let mut frames = open_preset(&live(launch)).unwrap();
+    let play = Play { rate_hz: Some(1.0), size: Some([400, 300]), skin: None };
+    let mut player = Player::with(&Scenario::named("menus").unwrap(), play).unwrap();
+    for index in 0..player.frames() + 2 {
+        let frame = frames.next().unwrap().unwrap();
+        let truth = player.draw(index % player.frames()).truth;
+        assert!(frame.data()[..] == *player.pixels(), "picture {index}");
+        assert_eq!(frames.truth().unwrap(), serde_json::to_string(&truth).unwrap());
+    }
+}
