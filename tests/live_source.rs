@@ -85,6 +85,18 @@ fn a_skin_that_does_not_exist_is_refused_with_those_that_do() {
     assert!(error.contains("kidney") && error.contains(Skin::all()[0].as_str()), "{error}");
 }
 
+#[test]
+fn a_scripted_exam_that_does_not_exist_is_refused_with_those_that_do() {
+    let mut preset = shipped("simulator");
+    for name in sonofuse_sim::Scenario::names().chain([""]) {
+        preset.set("scenario", name).unwrap();
+        preset.check().unwrap();
+    }
+    preset.set("scenario", "no-such-exam").unwrap();
+    let error = preset.check().unwrap_err().to_string();
+    assert!(error.contains("no-such-exam") && error.contains("next-patient"), "{error}");
+}
+
 const H264: &str = "( videotestsrc is-live=true pattern=ball \
     ! video/x-raw,format=I420,width=320,height=240,framerate=30/1 \
     ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 \

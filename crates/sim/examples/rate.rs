@@ -67,10 +67,5 @@ fn print(name: &str, frames: u64, mut draw: impl FnMut(u64)) {
     let mean = ms.iter().sum::<f64>() / ms.len() as f64;
     ms.sort_by(f64::total_cmp);
     let at = |p: f64| ms[((ms.len() - 1) as f64 * p) as usize];
-    println!(
-        "{name:24} {first:9.1} {mean:7.2} {:7.2} {:7.2} {:7.2}",
-        at(0.5),
-        at(0.99),
-        at(1.0)
-    );
+    println!("{name:24} {first:9.1} {mean:7.2} {:7.2} {:7.2} {:7.2}", at(0.5), at(0.99), at(1.0));
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use sonofuse_core::NOTICE;
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
-use sonofuse_core::layout::PinnedLayout;
+use sonofuse_core::layout::Pins;
 use sonofuse_sim::{HardEndSource, Play, Player, Scenario, ScenarioError, SimError, Skin};
 
 use self::judge::Judge;
@@ -21,6 +21,9 @@ use crate::scoring::Analyzer;
 
 mod figures;
 mod judge;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 pub use figures::{LiveFigures, Why};
 
@@ -79,7 +82,7 @@ pub fn run(args: &LiveArgs) -> Result<(), CliError> {
     };
     let rates = if args.rate.is_empty() { &RATES_HZ[..] } else { &args.rate };
     let loaded = load_config(args.config.as_deref())?;
-    let make = |pins: Option<PinnedLayout>| {
+    let make = |pins: Option<Pins>| {
         let model = load_model(&loaded, args.model.as_deref())?;
         Ok(Analyzer::new("bench-live".into(), model, loaded.config.scoring.clone(), pins))
     };
@@ -130,14 +133,14 @@ pub(in crate::cli) fn open(name: &str) -> Result<Scenario, CliError> {
         .map_err(|e| CliError::caused(Exit::Data, format!("{name} is no scenario"), &e))
 }
 
-/// Plays scenarios through analyzers that `make` gives for the pinned regions of a preset.
+/// Plays scenarios through analyzers that `make` gives for what a preset pins.
 pub struct LiveBench<M> {
     make: M,
     /// The analyzer that nothing is pinned for: it serves every scenario that tells its palette.
     plain: Option<Analyzer>,
 }
 
-impl<M: FnMut(Option<PinnedLayout>) -> Result<Analyzer, CliError>> LiveBench<M> {
+impl<M: FnMut(Option<Pins>) -> Result<Analyzer, CliError>> LiveBench<M> {
     /// Plays through the analyzers that `make` gives.
     pub fn new(make: M) -> Self {
         Self { make, plain: None }
@@ -172,7 +175,12 @@ impl<M: FnMut(Option<PinnedLayout>) -> Result<Analyzer, CliError>> LiveBench<M> 
             let picture = player.render(index, &mut bgrx);
             let pts_ns = picture.pts_ns + START_NS;
             now_ns.set(pts_ns);
-            let meta = FrameMeta { sequence: index, pts_ns: Some(pts_ns), captured_ns: pts_ns };
+            let meta = FrameMeta {
+                sequence: index,
+                pts_ns: Some(pts_ns),
+                captured_ns: pts_ns,
+                ..FrameMeta::default()
+            };
             let [width, height] = picture.size;
             let format = FrameFormat::packed(PixelFormat::Bgrx, width, height);
             let frame = Frame::new(format, meta, bgrx.into())
@@ -184,20 +192,10 @@ impl<M: FnMut(Option<PinnedLayout>) -> Result<Analyzer, CliError>> LiveBench<M> 
     }
 }
 
-/// What a preset of the scanner pins, as the first picture shows it: the views, and the hard end.
-fn pins(player: &mut Player) -> Option<PinnedLayout> {
-    let truth = player.draw(0).truth;
-    let bmode_view = truth.bmode_view?;
-    Some(PinnedLayout {
-        size: truth.size,
-        bmode_view,
-        elastogram_view: truth.elastogram_view?,
-        bmode_box: None,
-        elastogram_box: None,
-        // The hard end is kept only with a region for the bar, which need not hold one.
-        colour_bar: truth.colour_bar.or(Some(bmode_view)),
-        hard_end: truth.hard_end,
-    })
+/// What a preset of the scanner pins: the hard end, as the first picture shows it.
+fn pins(player: &mut Player) -> Option<Pins> {
+    let hard_end = player.draw(0).truth.hard_end?;
+    Some(Pins { hard_end: Some(hard_end), regions: None })
 }
 
 fn refused(error: &SimError) -> CliError {

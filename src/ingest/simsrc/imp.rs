@@ -33,15 +33,15 @@ struct Settings {
     seed: u64,
     skin: Skin,
     exam_s: f64,
-    /// Name or file of a scripted exam; empty for ordinary exams.
-    scenario: String,
+    /// A scripted exam, instead of ordinary ones.
+    scenario: Option<Scenario>,
     live: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let SimConfig { seed, skin, exam_s, .. } = SimConfig::default();
-        Self { seed, skin, exam_s, scenario: String::new(), live: false }
+        Self { seed, skin, exam_s, scenario: None, live: false }
     }
 }
 
@@ -49,7 +49,7 @@ impl Default for Settings {
 enum Drawing {
     Exams(Simulator),
     /// A scripted exam, over and over.
-    Script(Player),
+    Script(Box<Player>),
 }
 
 impl Drawing {
@@ -70,9 +70,12 @@ impl Drawing {
     }
 }
 
-/// The committed scenario of that name, else the one in the file.
-fn scenario(name: &str) -> Result<Scenario, String> {
-    match Scenario::named(name) {
+/// The committed scenario of that name, else the one in the file; none for no name.
+fn scenario(name: &str) -> Result<Option<Scenario>, String> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let found = match Scenario::named(name) {
         Err(unknown @ ScenarioError::Unknown { .. }) => {
             let text = std::fs::read_to_string(name).map_err(|e| match e.kind() {
                 std::io::ErrorKind::NotFound => unknown.to_string(),
@@ -81,7 +84,8 @@ fn scenario(name: &str) -> Result<Scenario, String> {
             Scenario::parse_named(name, &text).map_err(|e| format!("{name} is no scenario: {e}"))
         }
         known => known.map_err(|e| e.to_string()),
-    }
+    };
+    found.map(Some)
 }
 
 /// One stream with fixed caps.
@@ -147,6 +151,12 @@ impl ObjectImpl for SimSrc {
         static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
             let skins: Vec<&str> = Skin::all().iter().map(|skin| skin.as_str()).collect();
             let skins = format!("The scanner's screen: {}", skins.join(", "));
+            let scenarios: Vec<&str> = Scenario::names().collect();
+            let scenarios = format!(
+                "A scripted exam to play over and over instead of the seed's exams (its changes of size \
+                 and rate are left out): a file, or one of {}",
+                scenarios.join(", ")
+            );
             let default = Settings::default();
             vec![
                 glib::ParamSpecUInt64::builder("seed")
@@ -167,10 +177,7 @@ impl ObjectImpl for SimSrc {
                     .mutable_ready()
                     .build(),
                 glib::ParamSpecString::builder("scenario")
-                    .blurb(
-                        "A scripted exam to play over and over, by name or file, instead of exams \
-                         of the seed; its changes of size and rate are left out",
-                    )
+                    .blurb(&scenarios)
                     .mutable_ready()
                     .build(),
                 glib::ParamSpecBoolean::builder("is-live")
@@ -198,8 +205,11 @@ impl ObjectImpl for SimSrc {
             "seed" => settings.seed = value.get().unwrap_or(settings.seed),
             "exam-seconds" => settings.exam_s = value.get().unwrap_or(settings.exam_s),
             "scenario" => {
-                settings.scenario =
-                    value.get::<Option<String>>().ok().flatten().unwrap_or_default();
+                let name = value.get::<Option<String>>().ok().flatten().unwrap_or_default();
+                match scenario(&name) {
+                    Ok(scenario) => settings.scenario = scenario,
+                    Err(e) => gst::warning!(CATEGORY, imp = self, "{e}"),
+                }
             }
             "is-live" => {
                 settings.live = value.get().unwrap_or(settings.live);
@@ -222,7 +232,7 @@ impl ObjectImpl for SimSrc {
             "seed" => settings.seed.to_value(),
             "skin" => settings.skin.as_str().to_value(),
             "exam-seconds" => settings.exam_s.to_value(),
-            "scenario" => settings.scenario.to_value(),
+            "scenario" => settings.scenario.as_ref().map_or("", Scenario::name).to_value(),
             "is-live" => settings.live.to_value(),
             "skipped" => lock(&self.run).as_ref().map_or(0, |run| run.skipped).to_value(),
             _ => {
@@ -301,12 +311,8 @@ impl BaseSrcImpl for SimSrc {
 
     fn set_caps(&self, caps: &gst::Caps) -> Result<(), gst::LoggableError> {
         let info = gst_video::VideoInfo::from_caps(caps)?;
-        let Settings { seed, skin, exam_s, scenario: name, .. } = lock(&self.settings).clone();
+        let Settings { seed, skin, exam_s, scenario, .. } = lock(&self.settings).clone();
         let rate = info.fps();
-        let failed = |words: String| {
-            gst::element_imp_error!(self, gst::StreamError::Format, ("{words}"));
-            gst::loggable_error!(CATEGORY, "{words}")
-        };
         let config = SimConfig {
             seed,
             skin,
@@ -315,17 +321,21 @@ impl BaseSrcImpl for SimSrc {
             fps: f64::from(rate.numer()) / f64::from(rate.denom()),
             exam_s,
         };
-        let mut drawing = if name.is_empty() {
-            Drawing::Exams(Simulator::new(config).map_err(|e| failed(e.to_string()))?)
-        } else {
-            let play = Play {
-                rate_hz: Some(config.fps),
-                size: Some([config.width, config.height]),
-                ..Play::default()
-            };
-            let player = Player::with(&scenario(&name).map_err(&failed)?, play);
-            Drawing::Script(player.map_err(|e| failed(e.to_string()))?)
+        let drawing = match &scenario {
+            None => Simulator::new(config).map(Drawing::Exams),
+            Some(scenario) => {
+                let play = Play {
+                    rate_hz: Some(config.fps),
+                    size: Some([config.width, config.height]),
+                    ..Play::default()
+                };
+                Player::with(scenario, play).map(|player| Drawing::Script(Box::new(player)))
+            }
         };
+        let mut drawing = drawing.map_err(|e| {
+            gst::element_imp_error!(self, gst::StreamError::Format, ("{e}"));
+            gst::loggable_error!(CATEGORY, "{e}")
+        })?;
         // The first picture prepares the examination; drawn now, it does not become latency.
         let stride = info.stride()[0];
         let mut first = vec![0; info.size()];
