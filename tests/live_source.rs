@@ -85,6 +85,18 @@ fn a_skin_that_does_not_exist_is_refused_with_those_that_do() {
     assert!(error.contains("kidney") && error.contains(Skin::all()[0].as_str()), "{error}");
 }
 
+#[test]
+fn a_scripted_exam_that_does_not_exist_is_refused_with_those_that_do() {
+    let mut preset = shipped("simulator");
+    for name in sonofuse_sim::Scenario::names().chain([""]) {
+        preset.set("scenario", name).unwrap();
+        preset.check().unwrap();
+    }
+    preset.set("scenario", "no-such-exam").unwrap();
+    let error = preset.check().unwrap_err().to_string();
+    assert!(error.contains("no-such-exam") && error.contains("next-patient"), "{error}");
+}
+
 const H264: &str = "( videotestsrc is-live=true pattern=ball \
     ! video/x-raw,format=I420,width=320,height=240,framerate=30/1 \
     ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 \
@@ -186,4 +198,20 @@ fn a_file_that_is_not_there_is_an_error_at_once() {
     let error = sonofuse::ingest::start(preset, 0, std::sync::Arc::default(), None, state);
     let error = error.expect_err("nothing to read").to_string();
     assert!(error.contains("/nowhere/exam.mkv"), "{error}");
+}
+
+#[test]
+fn the_simulator_plays_a_scripted_exam_over_and_over() {
+    use sonofuse_sim::{Play, Player, Scenario};
+    let launch = "sonofusesimsrc name=sim scenario=menus ! video/x-raw,width=400,height=300,framerate=1/1 \
+                  ! identity name=out";
+    let mut frames = open_preset(&live(launch)).unwrap();
+    let play = Play { rate_hz: Some(1.0), size: Some([400, 300]), skin: None };
+    let mut player = Player::with(&Scenario::named("menus").unwrap(), play).unwrap();
+    for index in 0..player.frames() + 2 {
+        let frame = frames.next().unwrap().unwrap();
+        let truth = player.draw(index % player.frames()).truth;
+        assert!(frame.data()[..] == *player.pixels(), "picture {index}");
+        assert_eq!(frames.truth().unwrap(), serde_json::to_string(&truth).unwrap());
+    }
 }

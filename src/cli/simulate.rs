@@ -1,8 +1,8 @@
 //! `sonofuse simulate`: simulated screens with their ground truth, as pictures or as a video. Runs on
 //! the main thread.
 //!
-//! The truth of a picture is written after the picture, a line at a time: whatever stops the command,
-//! each line speaks of a picture that is there.
+//! The truth of a picture is written after the picture, a line at a time, and that of a video gets its
+//! name after the video: whatever stops the command, each line speaks of a picture that is there.
 
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
@@ -13,14 +13,16 @@ use clap::Args;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 use serde::Serialize;
-use sonofuse_sim::{SimConfig, SimError, Simulator, Skin, Truth};
+use sonofuse_sim::{Scenario, Skin, Truth};
 
-use self::plan::{Plan, Shot, Skins};
+use self::plan::Skins;
+use self::reel::Reel;
 use super::error::{CliError, Exit};
 use super::output::Output;
 use crate::ingest::encode::{EncodeError, Encoder};
 
 mod plan;
+mod reel;
 
 const TRUTH: &str = "truth.jsonl";
 
@@ -29,36 +31,42 @@ const TRUTH: &str = "truth.jsonl";
 /// No patient stands behind these pictures: thyroid, nodule and stiffness are drawn by a random
 /// generator that starts at the seed; the same seed gives the same pictures. With --out, pictures go
 /// to a folder as PNG, and truth.jsonl has a line for each: who the patient is, whether the nodule is
-/// malignant, and where views and boxes are. With --video, they become one video file, with the
-/// truth beside it in FILE.truth.jsonl.
+/// malignant, where views and boxes are, and what a number may rest on. With --video, they become one
+/// video file, with the truth beside it in FILE.truth.jsonl. With --scenario, a scripted exam is drawn
+/// from its beginning to its end: the next patient, a pan, a freeze, whatever its text says.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  sonofuse simulate --seed 7 --out screens --frames 200\n  \
     sonofuse simulate --seed 7 --out screens --skin all --size 1280x720\n  sonofuse simulate --seed 7 \
-    --video exam.mkv --skin ge-swe-side --frames 600\n  sonofuse simulate --list-skins")]
+    --video exam.mkv --skin ge-swe-side --frames 600\n  sonofuse simulate --scenario \
+    next-patient --video next.mkv\n  sonofuse simulate --list-skins")]
 pub struct SimulateArgs {
-    /// Number that the random generator starts at.
-    #[arg(long, value_name = "N", required_unless_present = "list_skins")]
+    /// Number that the random generator starts at; a scenario has its own.
+    #[arg(long, value_name = "N", required_unless_present_any = ["list_skins", "scenario", "list_scenarios"])]
     pub seed: Option<u64>,
     /// Folder for the pictures; made if it is not there.
-    #[arg(long, value_name = "FOLDER", required_unless_present_any = ["video", "list_skins"])]
+    #[arg(long, value_name = "FOLDER", required_unless_present_any = ["video", "list_skins", "list_scenarios"])]
     pub out: Option<PathBuf>,
     /// Write a video file (.mkv or .mp4) instead of pictures.
     #[arg(long, value_name = "FILE", conflicts_with = "out")]
     pub video: Option<PathBuf>,
-    /// How many pictures.
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
-    pub frames: u64,
+    /// Scripted exam to draw: a name from --list-scenarios, or a file. A video leaves out its changes of
+    /// size and rate.
+    #[arg(long, value_name = "NAME|FILE", conflicts_with_all = ["seed", "patients", "exam_seconds"])]
+    pub scenario: Option<String>,
+    /// How many pictures [default: 100; of a scenario all].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub frames: Option<u64>,
     /// Scanner to imitate: a name from --list-skins; "dual" for all that show two views, in turn;
     /// "all" for those that show something else as well [default: dual; with --video
-    /// aixplorer-stacked].
+    /// aixplorer-stacked; with --scenario its first].
     #[arg(long, value_name = "NAME")]
     pub skin: Option<Skins>,
     /// Size of the screen in pixels, as 1280x720 [default: the scanner's own].
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size)]
     pub size: Option<(u32, u32)>,
-    /// Pictures a second of the simulated video signal.
-    #[arg(long, value_name = "N", default_value_t = 60.0)]
-    pub fps: f64,
+    /// Pictures a second of the simulated video signal [default: 60; a scenario's own].
+    #[arg(long, value_name = "N")]
+    pub fps: Option<f64>,
     /// Length of one patient's exam in seconds.
     #[arg(long, value_name = "N", default_value_t = 20.0)]
     pub exam_seconds: f64,
@@ -75,6 +83,9 @@ pub struct SimulateArgs {
     /// Print the names of the scanners that can be imitated, and end.
     #[arg(long)]
     pub list_skins: bool,
+    /// Print the names of the scripted exams, and end.
+    #[arg(long, conflicts_with = "list_skins")]
+    pub list_scenarios: bool,
 }
 
 /// Reads a size as `WIDTHxHEIGHT`.
@@ -94,6 +105,9 @@ struct TruthLine<'a> {
     pts_ns: u64,
     simulated: bool,
     seed: u64,
+    /// The scripted exam.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scenario: Option<&'a str>,
     #[serde(flatten)]
     truth: &'a Truth,
 }
@@ -106,12 +120,13 @@ pub fn run(args: &SimulateArgs) -> Result<(), CliError> {
     if args.list_skins {
         return list_skins();
     }
-    let plan = Plan::new(args);
-    let seed = args.seed.unwrap_or_default();
-    let mut studio = Studio::new(seed, args);
+    if args.list_scenarios {
+        return list_scenarios();
+    }
+    let mut reel = Reel::new(args)?;
     let done = match (&args.out, &args.video) {
-        (Some(folder), _) => pictures(&plan, &mut studio, folder, args.force)?,
-        (None, Some(file)) => video(&plan, &mut studio, file, args.force)?,
+        (Some(folder), _) => pictures(&mut reel, folder, args.force)?,
+        (None, Some(file)) => video(&mut reel, file, args.force)?,
         (None, None) => return Err(CliError::new(Exit::Usage, "give --out or --video")),
     };
     let _ = writeln!(io::stderr(), "sonofuse: {done}; simulated data, {}", sonofuse_core::NOTICE);
@@ -128,39 +143,24 @@ fn list_skins() -> Result<(), CliError> {
     Ok(())
 }
 
-/// Draws shots; keeps the simulator of the skin that was drawn last.
-struct Studio {
-    config: SimConfig,
-    size: Option<(u32, u32)>,
-    simulator: Option<Simulator>,
-    bgrx: Vec<u8>,
-    /// When to tell next how far it is, on a terminal.
+fn list_scenarios() -> Result<(), CliError> {
+    let mut out = Output::new();
+    for name in Scenario::names() {
+        let scenario = Scenario::named(name)
+            .map_err(|e| CliError::caused(Exit::Software, "a committed scenario is wrong", &e))?;
+        out.line(&format!("{name:<22}{:>4} s  {}", scenario.length_s(), scenario.summary()))?;
+    }
+    Ok(())
+}
+
+/// Tells how far it is, once a second on a terminal.
+struct Progress {
     tell_at: Option<Instant>,
 }
 
-impl Studio {
-    fn new(seed: u64, args: &SimulateArgs) -> Self {
-        let config =
-            SimConfig { seed, fps: args.fps, exam_s: args.exam_seconds, ..SimConfig::default() };
-        let tell_at = io::stderr().is_terminal().then(Instant::now);
-        Self { config, size: args.size, simulator: None, bgrx: Vec::new(), tell_at }
-    }
-
-    fn config_for(&self, skin: Skin) -> SimConfig {
-        let (width, height) = self.size.unwrap_or_else(|| skin.native_size());
-        SimConfig { skin, width, height, ..self.config }
-    }
-
-    /// Draws `shot` into `self.bgrx`.
-    fn draw(&mut self, shot: &Shot) -> Result<Truth, CliError> {
-        let simulator = match self.simulator.take() {
-            Some(simulator) if simulator.config().skin == shot.skin => simulator,
-            _ => Simulator::new(self.config_for(shot.skin)).map_err(|e| refused(&e))?,
-        };
-        let config = *simulator.config();
-        self.bgrx.resize(config.width as usize * config.height as usize * 4, 0);
-        let simulator = self.simulator.insert(simulator);
-        Ok(simulator.render(shot.index, &mut self.bgrx, config.width as usize * 4))
+impl Progress {
+    fn new() -> Self {
+        Self { tell_at: io::stderr().is_terminal().then(Instant::now) }
     }
 
     fn tell(&mut self, n: u64, of: u64) {
@@ -171,84 +171,83 @@ impl Studio {
     }
 }
 
-fn refused(error: &SimError) -> CliError {
-    CliError::from_error(Exit::Usage, error)
-}
-
 /// Writes a folder of PNG and its truth.
-fn pictures(
-    plan: &Plan,
-    studio: &mut Studio,
-    folder: &Path,
-    force: bool,
-) -> Result<String, CliError> {
-    // A size that cannot be simulated is found before the folder is touched.
-    plan.skins().iter().try_for_each(|&skin| {
-        Simulator::new(studio.config_for(skin)).map(drop).map_err(|e| refused(&e))
-    })?;
+fn pictures(reel: &mut Reel, folder: &Path, force: bool) -> Result<String, CliError> {
     prepare(folder, force)?;
     let truth_path = folder.join(TRUTH);
     let mut truth_file = File::create(&truth_path).map_err(|e| cannot_write(&truth_path, &e))?;
     let mut rgb = Vec::new();
-    for (n, shot) in plan.shots().enumerate() {
-        let n = n as u64;
-        let truth = studio.draw(&shot)?;
+    let mut progress = Progress::new();
+    for n in 0..reel.len() {
+        let drawn = reel.draw(n)?;
         let name = format!("frame-{n:06}.png");
-        let [width, height] = truth.size;
+        let [width, height] = drawn.truth.size;
         rgb.clear();
-        rgb.extend(studio.bgrx.as_chunks::<4>().0.iter().flat_map(|&[b, g, r, _]| [r, g, b]));
+        rgb.extend(reel.bgrx().as_chunks::<4>().0.iter().flat_map(|&[b, g, r, _]| [r, g, b]));
         write_png(&folder.join(&name), &rgb, width, height)?;
         let line = TruthLine {
             image: &name,
             frame: n,
-            pts_ns: pts_ns(shot.index, studio.config.fps),
+            pts_ns: drawn.pts_ns,
             simulated: true,
-            seed: studio.config.seed,
-            truth: &truth,
+            seed: reel.seed(),
+            scenario: reel.scenario(),
+            truth: &drawn.truth,
         };
         write_line(&mut truth_file, &line).map_err(|e| cannot_write(&truth_path, &e))?;
-        studio.tell(n, plan.len());
+        progress.tell(n, reel.len());
     }
-    Ok(format!("{} pictures in {}", plan.len(), folder.display()))
+    Ok(format!("{} pictures in {}", reel.len(), folder.display()))
 }
 
 /// Writes a video file and its truth.
-fn video(plan: &Plan, studio: &mut Studio, file: &Path, force: bool) -> Result<String, CliError> {
-    let &[skin] = plan.skins() else {
-        return Err(CliError::new(Exit::Usage, "a video shows one scanner: name one with --skin"));
+fn video(reel: &mut Reel, file: &Path, force: bool) -> Result<String, CliError> {
+    let (width, height, fps) = reel.video()?;
+    let beside = |suffix: &str| {
+        let mut path = file.as_os_str().to_owned();
+        path.push(suffix);
+        PathBuf::from(path)
     };
-    let mut truth_path = file.as_os_str().to_owned();
-    truth_path.push(".truth.jsonl");
-    let truth_path = PathBuf::from(truth_path);
+    let truth_path = beside(".truth.jsonl");
     for path in [file, &truth_path] {
         if path.exists() && !force {
             return Err(exists(path));
         }
     }
-    let config = studio.config_for(skin);
-    Simulator::new(config).map_err(|e| refused(&e))?;
-    let mut encoder =
-        Encoder::create(file, config.width, config.height, config.fps).map_err(|e| encoding(&e))?;
-    let mut truth_file = File::create(&truth_path).map_err(|e| cannot_write(&truth_path, &e))?;
+    let mut encoder = Encoder::create(file, width, height, fps).map_err(|e| encoding(&e))?;
+    let part = beside(".truth.jsonl.part");
+    let mut truth_file = File::create(&part).map_err(|e| cannot_write(&part, &e))?;
     let image = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-    for (n, shot) in plan.shots().enumerate() {
-        let n = n as u64;
-        let truth = studio.draw(&shot)?;
-        let pts_ns = encoder.push(&studio.bgrx).map_err(|e| encoding(&e))?;
-        let line = TruthLine {
-            image: &image,
-            frame: n,
-            pts_ns,
-            simulated: true,
-            seed: config.seed,
-            truth: &truth,
-        };
-        write_line(&mut truth_file, &line).map_err(|e| cannot_write(&truth_path, &e))?;
-        studio.tell(n, plan.len());
+    let written = (|| {
+        let mut progress = Progress::new();
+        for n in 0..reel.len() {
+            let drawn = reel.draw(n)?;
+            let line = TruthLine {
+                image: &image,
+                frame: n,
+                pts_ns: encoder.push(reel.bgrx()).map_err(|e| encoding(&e))?,
+                simulated: true,
+                seed: reel.seed(),
+                scenario: reel.scenario(),
+                truth: &drawn.truth,
+            };
+            write_line(&mut truth_file, &line).map_err(|e| cannot_write(&part, &e))?;
+            progress.tell(n, reel.len());
+        }
+        let codec = encoder.codec();
+        if truth_path.exists() {
+            // An earlier run's truth must not stand beside this run's video.
+            fs::remove_file(&truth_path).map_err(|e| cannot_write(&truth_path, &e))?;
+        }
+        encoder.finish().map_err(|e| encoding(&e))?;
+        fs::rename(&part, &truth_path).map_err(|e| cannot_write(&truth_path, &e))?;
+        Ok(format!("{} pictures in {} ({codec})", reel.len(), file.display()))
+    })();
+    if written.is_err() {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&part);
     }
-    let codec = encoder.codec();
-    encoder.finish().map_err(|e| encoding(&e))?;
-    Ok(format!("{} pictures in {} ({codec})", plan.len(), file.display()))
+    written
 }
 
 fn encoding(error: &EncodeError) -> CliError {
@@ -258,10 +257,6 @@ fn encoding(error: &EncodeError) -> CliError {
         EncodeError::Failed { .. } => Exit::CantCreate,
     };
     CliError::from_error(exit, error)
-}
-
-fn pts_ns(index: u64, fps: f64) -> u64 {
-    (index as f64 * 1e9 / fps).round() as u64
 }
 
 /// Makes the folder, or takes an empty one; an earlier run's only when told to.

@@ -1,5 +1,7 @@
 //! The simulator as a GStreamer source, `sonofusesimsrc`: usable wherever a preset names a source.
 //!
+//! With the property `scenario` it plays a scripted exam over and over.
+//!
 //! Caps: `BGRx`, any size and rate that `sonofuse-sim` draws. Live, it keeps true time: a picture
 //! whose time has passed is left out, never queued. The ground truth of each picture travels with
 //! its buffer as a custom meta (`SonofuseTruth`, field `json`) and is the property `last-truth`.

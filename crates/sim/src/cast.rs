@@ -4,7 +4,7 @@
 //! Patients are drawn as in ordinary exams and taken when they fit; nothing about their signs or
 //! stiffness is chosen but the class that a script asks for.
 
-use crate::patient::{Composition, Ellipse, Nodule, Patient, Plane};
+use crate::patient::{Composition, Echogenicity, Ellipse, Nodule, Patient, Plane};
 use crate::rng::mix;
 
 /// What a script points the probe at.
@@ -126,7 +126,11 @@ impl Cast {
     fn place_neighbour(&self, patient: &mut Patient, subject: Subject) {
         let Some(first) = &patient.nodule else { return };
         let stream = 3 << 32 | u64::from(subject.patient) << 16 | u64::from(subject.nodule);
-        let other = self.search(stream, |_, n| unlike(&n.shape, &first.shape));
+        // One that is seen when the probe comes to it.
+        let other = self.search(stream, |_, n| {
+            let hidden = n.signs.echogenicity == Echogenicity::IsoOrHyperechoic;
+            unlike(&n.shape, &first.shape) + if hidden { 20.0 } else { 0.0 }
+        });
         let Some(mut neighbour) = other.nodule else { return };
         let down = first.shape.z - neighbour.shape.z;
         neighbour.shift(self.neighbour_mm, down);

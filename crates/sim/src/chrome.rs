@@ -22,6 +22,7 @@ pub(crate) use script::{Marks, cover_bar, dialog, marks};
 use words::{LANGUAGES, Words};
 
 /// What one exam's texts say; fixed when the exam is made.
+#[derive(Clone, Copy)]
 pub(crate) struct Caption {
     words: &'static Words,
     start_s: u32,

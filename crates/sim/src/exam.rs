@@ -233,6 +233,16 @@ impl Exam {
         &self.patient
     }
 
+    /// Takes what belongs to the room and not to the mode: language, clock, scale, how echoes become
+    /// grey. To be called before the exam is built.
+    pub(crate) fn share_room(&mut self, other: &Self) {
+        self.caption = other.caption;
+        self.acquisition = other.acquisition;
+        self.max_kpa = other.max_kpa;
+        (self.look, self.tint, self.gamma) = (other.look, other.tint, other.gamma);
+        self.tints = self.tints_at(1.0);
+    }
+
     /// Changes the furniture; what is drawn from now on shows it.
     pub(crate) fn dress(&mut self, dress: Dress) {
         if self.dress == dress {

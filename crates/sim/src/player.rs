@@ -32,7 +32,7 @@ pub struct Play {
     pub rate_hz: Option<f64>,
     /// The scanner.
     pub skin: Option<Skin>,
-    /// Size of all pictures: the scenario's changes of size are left out.
+    /// Size of all pictures: the scenario's changes of size and of rate are left out.
     pub size: Option<[u32; 2]>,
 }
 
@@ -115,7 +115,7 @@ impl Player {
             seed: form.seed,
             places,
             course,
-            signal: Signal::new(scenario, rate_hz),
+            signal: Signal::new(scenario, rate_hz, play.size.is_some()),
             cast: Cast::new(form.seed, form.exam.malignant.clone(), form.exam.neighbour_mm),
             motion: form.exam.motion,
             flow_cover: form.exam.flow_cover,

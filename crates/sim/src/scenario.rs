@@ -149,8 +149,11 @@ impl Scenario {
         for (n, event) in std::mem::take(&mut form.event).into_iter().enumerate() {
             let line = line_of(event.span().start);
             let event = event.into_inner();
-            event.check(form.length_s, before_s).map_err(|(key, problem)| {
-                ScenarioError::Value { line, place: format!("event {}: ", n + 1), key, problem }
+            event.check(&form, before_s).map_err(|(key, problem)| ScenarioError::Value {
+                line,
+                place: format!("event {}: ", n + 1),
+                key,
+                problem,
             })?;
             before_s = event.at_s;
             events.push(event);

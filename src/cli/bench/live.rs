@@ -22,6 +22,9 @@ use crate::scoring::Analyzer;
 
 mod figures;
 mod judge;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 pub use figures::{LiveFigures, Why};
 
@@ -138,7 +141,7 @@ pub(in crate::cli) fn open(name: &str) -> Result<Scenario, CliError> {
         .map_err(|e| CliError::caused(Exit::Data, format!("{name} is no scenario"), &e))
 }
 
-/// Plays scenarios through analyzers that `make` gives for the pinned regions of a preset.
+/// Plays scenarios through analyzers that `make` gives for what a preset pins.
 pub struct LiveBench<M> {
     make: M,
     /// The analyzer that nothing is pinned for: it serves every scenario that tells its palette.
@@ -197,7 +200,7 @@ impl<M: FnMut(Option<Pins>) -> Result<Analyzer, CliError>> LiveBench<M> {
     }
 }
 
-/// What a preset of the scanner pins, as the first picture shows it: the hard end.
+/// What a preset of the scanner pins: the hard end, as the first picture shows it.
 fn pins(player: &mut Player) -> Option<Pins> {
     let hard_end = player.draw(0).truth.hard_end?;
     Some(Pins { hard_end: Some(hard_end), regions: None })

@@ -9,6 +9,9 @@ use super::SimulateArgs;
 /// Pictures of one patient, unless told otherwise: several elastograms, and many patients.
 const PICTURES_A_PATIENT: u64 = 8;
 
+/// Pictures, unless told otherwise.
+const PICTURES: u64 = 100;
+
 /// Which scanners to imitate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skins {
@@ -58,7 +61,9 @@ enum Sampling {
 }
 
 impl Plan {
-    pub(super) fn new(args: &SimulateArgs) -> Self {
+    /// Plans what `args` ask for, of a signal of `fps` pictures a second.
+    pub(super) fn new(args: &SimulateArgs, fps: f64) -> Self {
+        let frames = args.frames.unwrap_or(PICTURES);
         let video = args.video.is_some();
         let default = if video { Skins::One(Skin::AixplorerStacked) } else { Skins::Dual };
         let skins = match args.skin.unwrap_or(default) {
@@ -70,16 +75,16 @@ impl Plan {
             (Some(stride), _) => Sampling::Stride(stride),
             (None, true) => Sampling::Stride(1),
             (None, false) => {
-                let patients = args.patients.unwrap_or(args.frames.div_ceil(PICTURES_A_PATIENT));
-                Sampling::Patients(patients.min(args.frames))
+                let patients = args.patients.unwrap_or(frames.div_ceil(PICTURES_A_PATIENT));
+                Sampling::Patients(patients.min(frames))
             }
         };
         Self {
             skins,
-            frames: args.frames,
+            frames,
             sampling,
             // As the simulator counts; it refuses what makes no sense.
-            frames_per_exam: ((args.fps * args.exam_seconds).round() as u64).max(1),
+            frames_per_exam: ((fps * args.exam_seconds).round() as u64).max(1),
         }
     }
 
@@ -93,29 +98,26 @@ impl Plan {
         &self.skins
     }
 
-    /// The pictures; patients take the skins in turn.
-    pub(super) fn shots(&self) -> impl Iterator<Item = Shot> {
-        (0..self.frames).map(|n| {
-            let index = match self.sampling {
-                Sampling::Stride(stride) => n * stride,
-                Sampling::Patients(patients) => {
-                    // Patient k has the pictures from first(k) to first(k + 1).
-                    let first = |k: u64| {
-                        (u128::from(k) * u128::from(self.frames)).div_ceil(u128::from(patients))
-                            as u64
-                    };
-                    let k = (u128::from(n) * u128::from(patients) / u128::from(self.frames)) as u64;
-                    let (from, to) = (first(k), first(k + 1));
-                    // In the middle of equal parts of the exam: an exam begins without a map.
-                    let part = (n - from) as f64 + 0.5;
-                    let offset =
-                        (self.frames_per_exam as f64 * part / (to - from).max(1) as f64) as u64;
-                    k * self.frames_per_exam + offset.min(self.frames_per_exam - 1)
-                }
-            };
-            let patient = (index / self.frames_per_exam) as usize;
-            Shot { skin: self.skins[patient % self.skins.len()], index }
-        })
+    /// Picture `n`; patients take the skins in turn.
+    pub(super) fn shot(&self, n: u64) -> Shot {
+        let index = match self.sampling {
+            Sampling::Stride(stride) => n * stride,
+            Sampling::Patients(patients) => {
+                // Patient k has the pictures from first(k) to first(k + 1).
+                let first = |k: u64| {
+                    (u128::from(k) * u128::from(self.frames)).div_ceil(u128::from(patients)) as u64
+                };
+                let k = (u128::from(n) * u128::from(patients) / u128::from(self.frames)) as u64;
+                let (from, to) = (first(k), first(k + 1));
+                // In the middle of equal parts of the exam: an exam begins without a map.
+                let part = (n - from) as f64 + 0.5;
+                let offset =
+                    (self.frames_per_exam as f64 * part / (to - from).max(1) as f64) as u64;
+                k * self.frames_per_exam + offset.min(self.frames_per_exam - 1)
+            }
+        };
+        let patient = (index / self.frames_per_exam) as usize;
+        Shot { skin: self.skins[patient % self.skins.len()], index }
     }
 }
 
@@ -129,11 +131,15 @@ mod tests {
         Plan { skins: skins.to_vec(), frames, sampling, frames_per_exam: 1200 }
     }
 
+    fn shots(plan: &Plan) -> Vec<Shot> {
+        (0..plan.len()).map(|n| plan.shot(n)).collect()
+    }
+
     #[test]
     fn pictures_are_spread_over_exactly_the_patients_asked_for() {
         for (frames, patients) in [(1, 1), (7, 3), (100, 13), (13, 13), (1000, 1)] {
             let plan = plan(frames, Sampling::Patients(patients), Skin::all());
-            let shots: Vec<_> = plan.shots().collect();
+            let shots = shots(&plan);
             assert_eq!(shots.len() as u64, frames);
             let seen: BTreeSet<_> = shots.iter().map(|s| s.index / 1200).collect();
             assert_eq!(seen, (0..patients).collect(), "{frames} frames, {patients} patients");
@@ -144,7 +150,8 @@ mod tests {
     #[test]
     fn one_patient_has_one_scanner() {
         let plan = plan(100, Sampling::Patients(10), Skin::all());
-        for (a, b) in plan.shots().zip(plan.shots().skip(1)) {
+        for pair in shots(&plan).windows(2) {
+            let [a, b] = [pair[0], pair[1]];
             assert!(a.skin == b.skin || a.index / 1200 != b.index / 1200);
         }
     }
@@ -152,6 +159,6 @@ mod tests {
     #[test]
     fn a_stride_walks_the_video_signal() {
         let plan = plan(4, Sampling::Stride(500), &[Skin::AixplorerStacked]);
-        assert_eq!(plan.shots().map(|s| s.index).collect::<Vec<_>>(), [0, 500, 1000, 1500]);
+        assert_eq!(shots(&plan).iter().map(|s| s.index).collect::<Vec<_>>(), [0, 500, 1000, 1500]);
     }
 }

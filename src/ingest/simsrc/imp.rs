@@ -10,7 +10,7 @@ use gst_base::prelude::*;
 use gst_base::subclass::base_src::CreateSuccess;
 use gst_base::subclass::prelude::*;
 use gst_video::VideoFormat;
-use sonofuse_sim::{SimConfig, Simulator, Skin, Truth};
+use sonofuse_sim::{Play, Player, Scenario, ScenarioError, SimConfig, Simulator, Skin, Truth};
 
 use super::TRUTH_META;
 
@@ -33,19 +33,64 @@ struct Settings {
     seed: u64,
     skin: Skin,
     exam_s: f64,
+    /// A scripted exam, instead of ordinary ones.
+    scenario: Option<Scenario>,
     live: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let SimConfig { seed, skin, exam_s, .. } = SimConfig::default();
-        Self { seed, skin, exam_s, live: false }
+        Self { seed, skin, exam_s, scenario: None, live: false }
     }
+}
+
+/// What draws the pictures.
+enum Drawing {
+    Exams(Simulator),
+    /// A scripted exam, over and over.
+    Script(Box<Player>),
+}
+
+impl Drawing {
+    /// Draws picture `index` of `width_px` pixels a row into rows of `stride` bytes.
+    fn render(&mut self, index: u64, width_px: u32, bgrx: &mut [u8], stride: usize) -> Truth {
+        match self {
+            Self::Exams(simulator) => simulator.render(index, bgrx, stride),
+            Self::Script(player) => {
+                let picture = player.draw(index % player.frames().max(1));
+                let row = width_px as usize * 4;
+                for (to, from) in bgrx.chunks_mut(stride).zip(player.pixels().chunks_exact(row)) {
+                    // The last row of a buffer may end with its pixels.
+                    to[..row].copy_from_slice(from);
+                }
+                picture.truth
+            }
+        }
+    }
+}
+
+/// The committed scenario of that name, else the one in the file; none for no name.
+fn scenario(name: &str) -> Result<Option<Scenario>, String> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let found = match Scenario::named(name) {
+        Err(unknown @ ScenarioError::Unknown { .. }) => {
+            let text = std::fs::read_to_string(name).map_err(|e| match e.kind() {
+                std::io::ErrorKind::NotFound => unknown.to_string(),
+                _ => format!("cannot read the scenario {name}: {e}"),
+            })?;
+            Scenario::parse_named(name, &text).map_err(|e| format!("{name} is no scenario: {e}"))
+        }
+        known => known.map_err(|e| e.to_string()),
+    };
+    found.map(Some)
 }
 
 /// One stream with fixed caps.
 struct Run {
-    simulator: Simulator,
+    drawing: Drawing,
     info: gst_video::VideoInfo,
     rate: gst::Fraction,
     /// Index of the next picture.
@@ -106,6 +151,12 @@ impl ObjectImpl for SimSrc {
         static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
             let skins: Vec<&str> = Skin::all().iter().map(|skin| skin.as_str()).collect();
             let skins = format!("The scanner's screen: {}", skins.join(", "));
+            let scenarios: Vec<&str> = Scenario::names().collect();
+            let scenarios = format!(
+                "A scripted exam to play over and over instead of the seed's exams (its changes of size \
+                 and rate are left out): a file, or one of {}",
+                scenarios.join(", ")
+            );
             let default = Settings::default();
             vec![
                 glib::ParamSpecUInt64::builder("seed")
@@ -123,6 +174,10 @@ impl ObjectImpl for SimSrc {
                     .minimum(0.1)
                     .maximum(86_400.0)
                     .default_value(default.exam_s)
+                    .mutable_ready()
+                    .build(),
+                glib::ParamSpecString::builder("scenario")
+                    .blurb(&scenarios)
                     .mutable_ready()
                     .build(),
                 glib::ParamSpecBoolean::builder("is-live")
@@ -149,6 +204,13 @@ impl ObjectImpl for SimSrc {
         match spec.name() {
             "seed" => settings.seed = value.get().unwrap_or(settings.seed),
             "exam-seconds" => settings.exam_s = value.get().unwrap_or(settings.exam_s),
+            "scenario" => {
+                let name = value.get::<Option<String>>().ok().flatten().unwrap_or_default();
+                match scenario(&name) {
+                    Ok(scenario) => settings.scenario = scenario,
+                    Err(e) => gst::warning!(CATEGORY, imp = self, "{e}"),
+                }
+            }
             "is-live" => {
                 settings.live = value.get().unwrap_or(settings.live);
                 self.obj().set_live(settings.live);
@@ -170,6 +232,7 @@ impl ObjectImpl for SimSrc {
             "seed" => settings.seed.to_value(),
             "skin" => settings.skin.as_str().to_value(),
             "exam-seconds" => settings.exam_s.to_value(),
+            "scenario" => settings.scenario.as_ref().map_or("", Scenario::name).to_value(),
             "is-live" => settings.live.to_value(),
             "skipped" => lock(&self.run).as_ref().map_or(0, |run| run.skipped).to_value(),
             _ => {
@@ -248,7 +311,7 @@ impl BaseSrcImpl for SimSrc {
 
     fn set_caps(&self, caps: &gst::Caps) -> Result<(), gst::LoggableError> {
         let info = gst_video::VideoInfo::from_caps(caps)?;
-        let Settings { seed, skin, exam_s, .. } = lock(&self.settings).clone();
+        let Settings { seed, skin, exam_s, scenario, .. } = lock(&self.settings).clone();
         let rate = info.fps();
         let config = SimConfig {
             seed,
@@ -258,16 +321,28 @@ impl BaseSrcImpl for SimSrc {
             fps: f64::from(rate.numer()) / f64::from(rate.denom()),
             exam_s,
         };
-        let mut simulator = Simulator::new(config).map_err(|e| {
+        let drawing = match &scenario {
+            None => Simulator::new(config).map(Drawing::Exams),
+            Some(scenario) => {
+                let play = Play {
+                    rate_hz: Some(config.fps),
+                    size: Some([config.width, config.height]),
+                    ..Play::default()
+                };
+                Player::with(scenario, play).map(|player| Drawing::Script(Box::new(player)))
+            }
+        };
+        let mut drawing = drawing.map_err(|e| {
             gst::element_imp_error!(self, gst::StreamError::Format, ("{e}"));
             gst::loggable_error!(CATEGORY, "{e}")
         })?;
         // The first picture prepares the examination; drawn now, it does not become latency.
         let stride = info.stride()[0];
         let mut first = vec![0; info.size()];
-        simulator.render(0, &mut first, usize::try_from(stride).unwrap_or(info.size()));
+        let stride = usize::try_from(stride).unwrap_or(info.size());
+        drawing.render(0, info.width(), &mut first, stride);
         *lock(&self.run) =
-            Some(Run { simulator, info, rate, next: 0, origin: None, skipped: 0, truth: None });
+            Some(Run { drawing, info, rate, next: 0, origin: None, skipped: 0, truth: None });
         Ok(())
     }
 
@@ -333,7 +408,7 @@ impl SimSrc {
         let stride = usize::try_from(stride).map_err(|_| gst::FlowError::Error)?;
         let truth = {
             let mut map = buffer.map_writable().map_err(|_| gst::FlowError::Error)?;
-            run.simulator.render(index, map.as_mut_slice(), stride)
+            run.drawing.render(index, run.info.width(), map.as_mut_slice(), stride)
         };
         run.truth = Some(truth);
         let length = run.at(index + 1).saturating_sub(run.at(index));
@@ -359,7 +434,7 @@ mod tests {
         let config = SimConfig { width: 320, height: 240, ..SimConfig::default() };
         let info = gst_video::VideoInfo::builder(VideoFormat::Bgrx, 320, 240);
         Run {
-            simulator: Simulator::new(config).expect("a valid size"),
+            drawing: Drawing::Exams(Simulator::new(config).expect("a valid size")),
             info: info.build().expect("a valid size"),
             rate: gst::Fraction::new(60, 1),
             next: 0,

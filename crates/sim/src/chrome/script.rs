@@ -79,7 +79,8 @@ fn caliper(s: &mut impl Surface, screen: &Screen, view: Rect, patient: &Patient)
 /// A neck from the front, with the lobes and a bar where the probe stands.
 fn body_mark(s: &mut impl Surface, screen: &Screen, view: Rect) {
     let r = (34.0 * screen.unit).max(14.0);
-    let [x, y] = [view.right() as f32 - r * 1.5, view.bottom() as f32 - r * 1.7];
+    // Above the line of results, on the side where no table stands.
+    let [x, y] = [view.x as f32 + r * 1.4, view.bottom() as f32 - r * 1.6 - cap(screen, 3.0)];
     let colour = [210, 225, 240];
     let width = (1.6 * screen.unit).max(1.1);
     let neck = Rect::new((x - r) as i32, (y - r) as i32, (2.0 * r) as i32, (2.4 * r) as i32);

@@ -19,14 +19,15 @@ pub(crate) struct Signal {
 }
 
 impl Signal {
-    /// The pictures of `scenario` at `rate_hz`, times the factors of its events.
-    pub(crate) fn new(scenario: &Scenario, rate_hz: f64) -> Self {
+    /// The pictures of `scenario` at `rate_hz`, times the factors of its events unless the signal is
+    /// `steady`.
+    pub(crate) fn new(scenario: &Scenario, rate_hz: f64, steady: bool) -> Self {
         let mut segments = vec![Segment { first: 0, start_s: 0.0, rate_hz }];
         let count = |s: &Segment, end_s: f64| {
             ((end_s - s.start_s) * s.rate_hz - 1e-6).ceil().max(0.0) as u64
         };
         for event in &scenario.events {
-            let Some(factor) = event.rate_factor else { continue };
+            let Some(factor) = event.rate_factor.filter(|_| !steady) else { continue };
             let last = segments[segments.len() - 1];
             let n = count(&last, event.at_s);
             let start_s = last.start_s + n as f64 / last.rate_hz;

@@ -5,7 +5,7 @@ use super::{ExamKey, KEPT_EXAMS, Player};
 use crate::cast::Subject;
 use crate::chrome::{self, BarInk, Marks};
 use crate::course::{Now, shows_views};
-use crate::exam::{Dress, Exam, Face, Setting};
+use crate::exam::{Dress, Exam, Face, Memory, Setting};
 use crate::paint::Canvas;
 use crate::rng::mix;
 use crate::scenario::{Bar, Content, ProbeAt, Shows};
@@ -166,6 +166,16 @@ impl Player {
     }
 
     fn build(&mut self, key: &ExamKey) -> Exam {
+        let memory = self.spare.take().unwrap_or_default();
+        let mut exam = self.make(key, memory);
+        if key.shows != Shows::Dual {
+            // The layout draws from the same stream, another number of times.
+            exam.share_room(&self.make(&ExamKey { shows: Shows::Dual, ..*key }, Memory::default()));
+        }
+        exam
+    }
+
+    fn make(&self, key: &ExamKey, memory: Memory) -> Exam {
         let mut style = Setting::installed(self.seed, key.skin);
         style.scene = match key.shows {
             Shows::BModeOnly => Scene::BMode,
@@ -191,7 +201,7 @@ impl Player {
             timeline: self.base.clone(),
             tweak: key.tweak,
         };
-        Exam::new(setting, self.spare.take().unwrap_or_default())
+        Exam::new(setting, memory)
     }
 
     /// On the way from one subject to another: the one that is left, and its share.

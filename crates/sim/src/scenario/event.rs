@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::state::{Bar, Content, Freeze, MapNow, ProbeAt, Shows};
-use super::{Wrong, drawable, within};
+use super::{Form, Wrong, drawable, within};
 use crate::skin::Skin;
 
 /// The keys of an `[[event]]`; each but `at-s` is a change, and holds until it is changed again.
@@ -74,9 +74,9 @@ pub(crate) struct EventForm {
 }
 
 impl EventForm {
-    /// Checks the event of a scenario of `length_s`, after one at `before_s`.
-    pub(super) fn check(&self, length_s: f64, before_s: f64) -> Result<(), Wrong> {
-        within("at-s", self.at_s, 0.0..=length_s)?;
+    /// Checks the event of a scenario, after one at `before_s`.
+    pub(super) fn check(&self, form: &Form, before_s: f64) -> Result<(), Wrong> {
+        within("at-s", self.at_s, 0.0..=form.length_s)?;
         if self.at_s < before_s {
             return Err((
                 "at-s",
@@ -120,6 +120,10 @@ impl EventForm {
         }
         within("patient", self.patient.unwrap_or(0), 0..=99)?;
         within("nodule", self.nodule.unwrap_or(0), 0..=9)?;
+        if self.nodule.is_some() && form.exam.neighbour_mm != 0.0 {
+            let words = "names another plane's nodule beside the one at neighbour-mm: reach that by slide-mm";
+            return Err(("nodule", words.into()));
+        }
         within("cine-maps", self.cine_maps.unwrap_or(2), 0..=20)?;
         if self.cine_maps == Some(1) {
             return Err(("cine-maps", "is 1: a loop has 2 maps or more, 0 ends it".into()));

@@ -23,5 +23,6 @@ pub(super) const SUITE: &[(&str, &str)] = &[
     ("quality-map", include_str!("../../scenarios/quality-map.toml")),
     ("repeated", include_str!("../../scenarios/repeated.toml")),
     ("signal", include_str!("../../scenarios/signal.toml")),
+    ("steady", include_str!("../../scenarios/steady.toml")),
     ("strain-live", include_str!("../../scenarios/strain-live.toml")),
 ];

@@ -7,7 +7,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
 use sonofuse_core::layout::HardEnd;
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
 use sonofuse_sim::{PatientId, Plane, Support, Truth};
@@ -162,7 +161,7 @@ impl Judge {
         if own.is_empty() || evidence > own.len() {
             return Some(Why::OtherPlace);
         }
-        if hard_end(reading) != s.palette {
+        if Some(hard_end(reading)) != s.palette {
             return Some(Why::Palette);
         }
         let distinct: BTreeSet<_> = own.iter().collect();
@@ -214,17 +213,7 @@ impl Judge {
     }
 }
 
-/// The end of the palette that the score took for hard.
-fn hard_end(reading: &Reading) -> Option<HardEnd> {
-    // The reading's own word first; where there is none, what the layout told, else what is assumed.
-    let json = serde_json::to_value(reading).ok()?;
-    let told =
-        [&json["hard_end"], &json["layout"]["hard_end"], &json["layout"]["colour_bar"]["hard_end"]]
-            .into_iter()
-            .find_map(Value::as_str)
-            .unwrap_or("red");
-    match told {
-        "blue" => Some(HardEnd::Blue),
-        _ => Some(HardEnd::Red),
-    }
+/// The end of the palette that the score took for hard; red is what is assumed where nothing tells it.
+fn hard_end(reading: &Reading) -> HardEnd {
+    reading.hard_end.unwrap_or(HardEnd::Red)
 }
