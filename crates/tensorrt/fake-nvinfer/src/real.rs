@@ -1,5 +1,5 @@
 //! Real models: the stand-in runs the networks of the family by `sonofuse-cpu`, so that tests of the
-//! whole path have scores to compare. The name of the output is all that is read off the file here.
+//! whole path have scores to compare. Names and shapes are read off the file here.
 
 use crate::plan::Tensor;
 use sonofuse_cpu::{Network, Options, TensorView};
@@ -18,23 +18,24 @@ impl Real {
         Ok(Self { network })
     }
 
-    /// Inputs and output, as the parser finds them.
-    pub(crate) fn tensors(&mut self, onnx: &[u8]) -> Result<Vec<Tensor>, String> {
-        let open = [-1, -1];
+    /// Inputs and outputs with the file's own shapes, −1 for what it leaves open (a named extent), as
+    /// NVIDIA's parser answers.
+    pub(crate) fn tensors(&self, onnx: &[u8]) -> Result<Vec<Tensor>, String> {
+        let graph = fields(onnx, 7).next().ok_or("it has no graph")?;
+        let weights: Vec<_> = fields(graph, 5).map(|tensor| fields(tensor, 8).next()).collect();
         let mut tensors = Vec::new();
-        let mut pictures = Vec::new();
-        for input in self.network.inputs() {
-            let [height, width] = input.size.map_or(open, |size| size.map(|side| side as i64));
-            let name = CString::new(input.name.as_str()).map_err(|error| error.to_string())?;
-            let shape = vec![1, input.channels as i64, height, width];
-            tensors.push(Tensor { name, input: true, dtype: 0, shape });
-            let [height, width] = input.size.unwrap_or([64, 64]);
-            pictures.push((vec![0.0; input.channels * height * width], [height, width]));
+        for (number, input) in [(11, true), (12, false)] {
+            for value in fields(graph, number) {
+                let name = fields(value, 1).next().ok_or("a value has no name")?;
+                // Old files list weights among the inputs.
+                if weights.contains(&Some(name)) {
+                    continue;
+                }
+                let shape = shape(value).ok_or("a value has no shape")?;
+                let name = CString::new(name).map_err(|error| error.to_string())?;
+                tensors.push(Tensor { name, input, dtype: 0, shape });
+            }
         }
-        let numbers = self.run(&pictures).map_err(|error| format!("a run: {error}"))?;
-        let name = output(onnx).ok_or("the graph has no output")?;
-        let shape = vec![1, numbers.len() as i64];
-        tensors.push(Tensor { name, input: false, dtype: 0, shape });
         Ok(tensors)
     }
 
@@ -56,32 +57,43 @@ impl Real {
     }
 }
 
-/// The name of the graph's first output: `ModelProto.graph` (7) → `GraphProto.output` (12) →
-/// `ValueInfoProto.name` (1).
-fn output(onnx: &[u8]) -> Option<CString> {
-    CString::new(field(field(field(onnx, 7)?, 12)?, 1)?).ok()
+/// `ValueInfoProto.type` (2) → `tensor_type` (1) → `shape` (2) → each `dim` (1) → `dim_value` (1).
+fn shape(value: &[u8]) -> Option<Vec<i64>> {
+    let kind = fields(fields(value, 2).next()?, 1).next()?;
+    let shape = fields(kind, 2).next()?;
+    let extent = |dim: &[u8]| {
+        let mut dim = dim;
+        if varint(&mut dim)? == 1 << 3 {
+            varint(&mut dim).map(|extent| extent as i64)
+        } else {
+            None
+        }
+    };
+    Some(fields(shape, 1).map(|dim| extent(dim).unwrap_or(-1)).collect())
 }
 
-/// The first length-delimited field of a number in a protobuf message.
-fn field(mut message: &[u8], wanted: u64) -> Option<&[u8]> {
-    while !message.is_empty() {
-        let tag = varint(&mut message)?;
-        match tag & 7 {
-            0 => drop(varint(&mut message)?),
-            1 => message = message.get(8..)?,
-            5 => message = message.get(4..)?,
-            2 => {
-                let size = usize::try_from(varint(&mut message)?).ok()?;
-                let (payload, rest) = message.split_at_checked(size)?;
-                if tag >> 3 == wanted {
-                    return Some(payload);
+/// The length-delimited fields of a number in a protobuf message.
+fn fields(mut message: &[u8], wanted: u64) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        while !message.is_empty() {
+            let tag = varint(&mut message)?;
+            match tag & 7 {
+                0 => drop(varint(&mut message)?),
+                1 => message = message.get(8..)?,
+                5 => message = message.get(4..)?,
+                2 => {
+                    let size = usize::try_from(varint(&mut message)?).ok()?;
+                    let (payload, rest) = message.split_at_checked(size)?;
+                    message = rest;
+                    if tag >> 3 == wanted {
+                        return Some(payload);
+                    }
                 }
-                message = rest;
+                _ => return None,
             }
-            _ => return None,
         }
-    }
-    None
+        None
+    })
 }
 
 fn varint(bytes: &mut &[u8]) -> Option<u64> {
