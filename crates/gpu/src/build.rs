@@ -46,7 +46,7 @@ pub struct Built {
 ///
 /// # Errors
 /// [`GpuError::Network`] with TensorRT's words (an ONNX operator it lacks, no memory, cancelled);
-/// [`GpuError::Half`] where fp16 is asked of a model that cannot be converted; [`GpuError::Unfit`] where
+/// [`GpuError::OldDevice`]; [`GpuError::Half`] where fp16 is asked of a model that cannot be converted; [`GpuError::Unfit`] where
 /// the model has other inputs than the manifest says.
 pub fn build(
     order: &Order<'_>,
@@ -54,6 +54,7 @@ pub fn build(
     progress: Option<Box<dyn ProgressMonitor>>,
 ) -> Result<Built, GpuError> {
     let &Order { cuda, device, library, onnx, input, key } = order;
+    cuda.device(device)?.check_age(Some(&library.version()))?;
     // TensorRT builds for the current device.
     let context = Context::new(cuda, device)?;
     context.enter()?;

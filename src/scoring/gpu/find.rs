@@ -29,6 +29,7 @@ impl Gpu {
     pub fn find(settings: &Settings) -> Result<Self, Obstacle> {
         let cuda = Cuda::open().map_err(|error| match error {
             GpuError::NoDriver { tried } => Obstacle::NoDriver { tried: tried.join(", ") },
+            error @ GpuError::Replaced(_) => Obstacle::DriverReplaced(error),
             error => Obstacle::Driver(error),
         })?;
         let version = cuda.version().map_err(Obstacle::Driver)?;
@@ -39,11 +40,14 @@ impl Gpu {
             GpuError::NoDevice { index, count } => Obstacle::NoDevice { index, count },
             error => Obstacle::Driver(error),
         })?;
+        // Said before anybody is told to install something.
+        device.check_age(None).map_err(Obstacle::OldDevice)?;
         let library = Library::open().map_err(|error| match error {
             error @ (sonofuse_tensorrt::Error::NotFound { .. }
             | sonofuse_tensorrt::Error::Load { .. }) => Obstacle::NoTensorRt(error),
             error => Obstacle::TensorRt(error),
         })?;
+        device.check_age(Some(&library.version())).map_err(Obstacle::OldDevice)?;
         Ok(Self { cuda, device, library })
     }
 

@@ -20,6 +20,9 @@ pub enum Obstacle {
     /// The driver does not start, or answers errors.
     #[error("the NVIDIA driver does not work")]
     Driver(#[source] GpuError),
+    /// The driver library is of another version than the kernel module that is loaded.
+    #[error("driver and library differ: reboot")]
+    DriverReplaced(#[source] GpuError),
     /// The driver cannot take our kernels.
     #[error("the NVIDIA driver is too old")]
     OldDriver {
@@ -34,6 +37,9 @@ pub enum Obstacle {
         /// How many there are.
         count: usize,
     },
+    /// The device is too old for our kernels or for this TensorRT.
+    #[error("the GPU is too old")]
+    OldDevice(#[source] GpuError),
     /// TensorRT cannot be loaded.
     #[error("no TensorRT")]
     NoTensorRt(#[source] sonofuse_tensorrt::Error),
@@ -72,7 +78,10 @@ impl Obstacle {
     pub fn detail(&self) -> String {
         match self {
             Self::NoDriver { tried } => format!("tried {tried}"),
-            Self::Driver(error) | Self::Start(error) => error.to_string(),
+            Self::Driver(error)
+            | Self::DriverReplaced(error)
+            | Self::OldDevice(error)
+            | Self::Start(error) => error.to_string(),
             Self::OldDriver { cuda: [major, minor] } => {
                 let [oldest, least] = OLDEST_CUDA;
                 format!("it serves CUDA {major}.{minor}, {oldest}.{least} is needed")
@@ -100,6 +109,10 @@ impl Obstacle {
                 "install NVIDIA's driver, or name its libcuda in SONOFUSE_CUDA_LIB"
             }
             Self::Driver(_) => "look at `nvidia-smi` and `dmesg`, and restart the machine",
+            Self::DriverReplaced(_) => {
+                "reboot: the driver was updated while its kernel module was loaded"
+            }
+            Self::OldDevice(_) => "let the processor score (model.scorer = \"auto\" or \"cpu\")",
             Self::OldDriver { .. } => "update the driver (on a Jetson: JetPack 6 or later)",
             Self::NoDevice { .. } => {
                 "set gpu.device to one that `sonofuse doctor` lists, or look at `dmesg`"
@@ -133,6 +146,7 @@ impl Obstacle {
         matches!(
             self,
             Self::Driver(_)
+                | Self::DriverReplaced(_)
                 | Self::TensorRt(_)
                 | Self::Unreadable(_)
                 | Self::Start(_)
