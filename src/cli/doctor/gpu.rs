@@ -146,7 +146,11 @@ fn engine(loaded: &Loaded) -> Finding {
             );
             Finding::ok(AREA, NAME, said)
         }
-        Err(obstacle @ (Obstacle::NoEngine { .. } | Obstacle::Unreadable(_))) => {
+        Err(
+            obstacle @ (Obstacle::NoEngine { .. }
+            | Obstacle::BuildFailed(_)
+            | Obstacle::Unreadable(_)),
+        ) => {
             let found = format!("{obstacle} ({})", obstacle.detail());
             Finding::optional(AREA, NAME, found, obstacle.todo())
         }

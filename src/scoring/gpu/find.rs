@@ -81,8 +81,8 @@ impl Gpu {
     /// Reads the engine of a key from the first folder that has it.
     ///
     /// # Errors
-    /// [`Obstacle::NoEngine`] with what others of the model there were built for, or
-    /// [`Obstacle::Unreadable`].
+    /// [`Obstacle::NoEngine`] with what others of the model there were built for,
+    /// [`Obstacle::BuildFailed`] or [`Obstacle::Unreadable`].
     pub fn engine(&self, key: &EngineKey, folders: &[PathBuf]) -> Result<Stored, Obstacle> {
         let mut unreadable = None;
         for folder in folders {
@@ -92,9 +92,12 @@ impl Gpu {
                 Err(error) => unreadable = unreadable.or(Some(error)),
             }
         }
-        match unreadable {
-            Some(error) if !is_denied(&error) => Err(Obstacle::Unreadable(error)),
-            _ => Err(Obstacle::NoEngine {
+        if let Some(error) = unreadable.filter(|error| !is_denied(error)) {
+            return Err(Obstacle::Unreadable(error));
+        }
+        match folders.iter().find_map(|folder| Cache::at(folder).failure(key)) {
+            Some(failure) => Err(Obstacle::BuildFailed(Box::new(failure))),
+            None => Err(Obstacle::NoEngine {
                 folders: folders.to_vec(),
                 id: key.id(),
                 nearest: nearest(key, folders),

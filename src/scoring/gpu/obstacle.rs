@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use sonofuse_gpu::cache::CacheError;
+use sonofuse_gpu::cache::{CacheError, Failure};
 use sonofuse_gpu::{GpuError, OLDEST_CUDA};
 use thiserror::Error;
 
@@ -56,6 +56,9 @@ pub enum Obstacle {
         /// What an engine of the same model that is there was built for, now different.
         nearest: Vec<String>,
     },
+    /// The engine of this model for this machine was tried to be built, and failed.
+    #[error("the engine could not be built")]
+    BuildFailed(Box<Failure>),
     /// The engine's file cannot be used.
     #[error("the engine cannot be read")]
     Unreadable(#[source] CacheError),
@@ -96,6 +99,7 @@ impl Obstacle {
                 };
                 format!("looked for {id}.engine in {}{near}", folders.join(" and "))
             }
+            Self::BuildFailed(failure) => failure.words.clone(),
             Self::Unreadable(error) => error.to_string(),
             Self::Wrong(words) | Self::Failed(words) => words.clone(),
             Self::NotAsked => String::new(),
@@ -122,6 +126,9 @@ impl Obstacle {
             }
             Self::TensorRt(_) => "install TensorRT 8.6, 10 or 11",
             Self::NoEngine { .. } => "run `sonofuse engine build`",
+            Self::BuildFailed(_) => {
+                "it is not tried again until GPU, driver, TensorRT, model or settings change; `sonofuse engine build --force` tries now"
+            }
             Self::Unreadable(_) | Self::Start(_) => {
                 "run `sonofuse engine build`, which builds what does not serve again"
             }
@@ -148,6 +155,7 @@ impl Obstacle {
             Self::Driver(_)
                 | Self::DriverReplaced(_)
                 | Self::TensorRt(_)
+                | Self::BuildFailed(_)
                 | Self::Unreadable(_)
                 | Self::Start(_)
                 | Self::Wrong(_)
