@@ -125,6 +125,11 @@ pub(super) enum EngineError {
 impl EngineError {
     /// Whether the same build would fail again, until something changes that an engine depends on.
     fn lasts(&self) -> bool {
+        // TensorRT tells a shortage of memory by words only.
+        let words = self.to_string().to_lowercase().replace(' ', "");
+        if words.contains("outofmemory") {
+            return false;
+        }
         match self {
             Self::Build(GpuError::Network(sonofuse_tensorrt::Error::Cancelled)) => false,
             Self::Build(error) => !error.is_temporary() && !matches!(error, GpuError::Call(_)),

@@ -67,6 +67,10 @@ extern "C" fn build(it: It, network: Ptr, config: Ptr) -> Ptr {
     if network.tensors.is_empty() {
         return logger.refuse("fake: the network is empty");
     }
+    world::add("builds", 1);
+    if is_set("build-fails") {
+        return logger.refuse("fake: this GPU is not supported");
+    }
     // What a profile alone cannot know is validated here.
     for input in network.tensors.iter().filter(|tensor| tensor.input) {
         let name = input.name.to_string_lossy();
