@@ -194,7 +194,7 @@ fn fill(it: It, bytes: &[u8]) -> bool {
     }
     let mut lines = model.lines();
     if lines.next() != Some("fake-onnx") {
-        return match Real::load(bytes).and_then(|real| real.tensors(bytes)) {
+        return match Real::load(bytes).and_then(|_| Real::tensors(bytes)) {
             Ok(tensors) => {
                 network.tensors = tensors;
                 network.layers = (1..=20)
