@@ -613,6 +613,17 @@ fn selftest_writes_a_report_with_and_without_a_gpu() {
     assert_eq!(verdicts(&differs, "binding")[0].1, "failed");
     assert!(ran.out.contains("context.enqueue_v3: table"), "{}", ran.out);
 
+    // With a GPU, nothing of that TensorRT is called: no engine is built, and the report begins with why.
+    let engines = machine.engines("engine").len();
+    let (ran, unfit) = report("unfit", &["--headers", &headers], &[("CXX", &compiler)]);
+    assert_eq!(ran.code, 70, "{}\n{}", ran.out, ran.err);
+    assert!(ran.out.starts_with("FAILED  binding"), "{}", ran.out);
+    let gpu_part = verdicts(&unfit, "GPU");
+    assert_eq!(gpu_part, [("engine".to_owned(), "missing".to_owned())]);
+    assert!(!ran.err.contains("building an engine"), "{}", ran.err);
+    assert_eq!(machine.engines("engine").len(), engines);
+    assert!(ran.out.contains("published: Orin Nano, ncnn in fp16: 280.8 ms"), "{}", ran.out);
+
     let (ran, without) = without("without", &table);
     assert_eq!(ran.code, 69, "{}\n{}", ran.out, ran.err);
     assert_eq!(verdicts(&without, "binding")[0].1, "ok", "{}", ran.out);

@@ -256,6 +256,9 @@ fn fits(tensors: &[TensorInfo], inputs: &[CString; 2], output: &CString) -> Resu
             return unfit(format!("the engine lacks the {role} {name:?}"));
         }
     }
+    if tensors.iter().filter(|tensor| tensor.mode == IoMode::Input).count() != 2 {
+        return unfit("the engine must have two inputs and no other".into());
+    }
     for tensor in tensors {
         let name = &tensor.name;
         let plain = tensor.data_type == DataType::F32 && tensor.linear;
@@ -265,9 +268,6 @@ fn fits(tensors: &[TensorInfo], inputs: &[CString; 2], output: &CString) -> Resu
         if tensor.mode == IoMode::Input && (tensor.shape.len() != 4 || tensor.shape[1] != 3) {
             return unfit(format!("{name:?} must have the shape 1×3×height×width"));
         }
-    }
-    if tensors.iter().filter(|tensor| tensor.mode == IoMode::Input).count() != 2 {
-        return unfit("the engine must have two inputs and no other".into());
     }
     Ok(())
 }
