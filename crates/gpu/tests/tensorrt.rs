@@ -159,11 +159,11 @@ fn an_engine_keeps_the_batch_open_and_the_context_tells_what_comes_out() {
     let shapes = Shapes::of(&manifest.input.size);
     let device = cuda.device(0).unwrap();
     let key = EngineKey::here(cuda, &device, library, &manifest.sha256, shapes).unwrap();
-    let input = &manifest.input;
-    let order = Order { cuda, device: 0, library, onnx: &onnx, input, key: &key };
+    let (input, output) = (&manifest.input, &manifest.output);
+    let order = Order { cuda, device: 0, library, onnx: &onnx, input, output, key: &key };
     let plan = build(&order, &[], None).unwrap().plan;
     let engine = library.create_runtime().unwrap().deserialize(&plan).unwrap();
-    let output = CString::new(manifest.output.name.as_str()).unwrap();
+    let output = CString::new(output.name.as_str()).unwrap();
     assert_eq!(&*engine.tensor(&output).unwrap().shape, &[-1, 2]);
     assert_eq!(engine.tensor(&output).unwrap().shape.elements(), None);
     drop(engine);
@@ -359,7 +359,7 @@ fn an_engine_is_built_stored_loaded_and_scores_in_every_version() {
         {
             let folder = tempfile::tempdir().unwrap();
             let cache = Cache::open(folder.path()).unwrap();
-            let input = input(native(16, 128));
+            let (input, logits) = (input(native(16, 128)), output(OutputKind::BenignMalignant));
             let mut key = key(&nvinfer, &driver, Shapes::of(&input.size));
             if version < 110_000 {
                 key.precision = Precision::Fp16;
@@ -370,6 +370,7 @@ fn an_engine_is_built_stored_loaded_and_scores_in_every_version() {
                 library: nvinfer.library(),
                 onnx: OPEN.as_bytes(),
                 input: &input,
+                output: &logits,
                 key: &key,
             };
             let make = || {
@@ -416,7 +417,7 @@ enum Failed {
 #[test]
 fn a_build_that_cannot_be_says_why() {
     let (driver, nvinfer) = (StandIn::new(), Nvinfer::new(110_100));
-    let input = input(native(16, 128));
+    let (input, logits) = (input(native(16, 128)), output(OutputKind::BenignMalignant));
     let good = key(&nvinfer, &driver, Shapes::of(&input.size));
     let fails = |onnx: &str, key: &EngineKey| {
         let order = Order {
@@ -425,6 +426,7 @@ fn a_build_that_cannot_be_says_why() {
             library: nvinfer.library(),
             onnx: onnx.as_bytes(),
             input: &input,
+            output: &logits,
             key,
         };
         build(&order, &[], None).unwrap_err().to_string()
@@ -434,6 +436,20 @@ fn a_build_that_cannot_be_says_why() {
         error.contains("lacks the input \"elastogram\"") && error.contains("colours"),
         "{error}"
     );
+    // What the scorer could not feed or read is told before anything is built.
+    for (from, to, says) in [
+        ("output logits", "output score", "lacks the output \"logits\""),
+        ("logits f32 -1,2", "logits f32 -1,5", "must hold 2 numbers for one picture"),
+        ("logits f32 -1,2", "logits f32 4,2", "must hold 2 numbers for one picture"),
+        ("bmode f32 -1,3", "bmode f32 8,3", "1×3×height×width"),
+        ("bmode f32 -1,3", "bmode f32 -1,1", "1×3×height×width"),
+        ("output", "input age f32 1,3,8,8\noutput", "two inputs, not 3"),
+        ("layer", "output map f16 -1,4\nlayer", "\"map\" must be 32-bit floats"),
+    ] {
+        let error = fails(&OPEN.replacen(from, to, 1), &good);
+        assert!(error.contains(says), "{says}: {error}");
+    }
+    assert_eq!(nvinfer.get("builds"), 0);
     let error = fails(OPEN, &EngineKey { precision: Precision::Fp16, ..good.clone() });
     assert!(error.contains("fp16: not a whole ONNX file"), "{error}");
     let error = fails(OPEN, &EngineKey { dla_core: Some(0), ..good.clone() });
@@ -454,7 +470,8 @@ fn fp16_on_tensorrt_11_computes_a_converted_model_within_the_manifests_tolerance
     let answers = |precision| -> Vec<f32> {
         let key = EngineKey { precision, ..plain.clone() };
         let input = &manifest.input;
-        let order = Order { cuda, device: 0, library, onnx: &onnx, input, key: &key };
+        let output = &manifest.output;
+        let order = Order { cuda, device: 0, library, onnx: &onnx, input, output, key: &key };
         let plan = build(&order, &[], None).unwrap().plan;
         let source = NetworkSource::TensorRt { library, plan: plan.into(), path: None };
         let mut scorer =

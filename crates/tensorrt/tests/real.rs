@@ -175,6 +175,8 @@ fn rtx_builds_the_models_that_the_environment_names() {
     let library = rtx();
     let named = std::env::var_os("SONOFUSE_TEST_MODELS").unwrap_or_default();
     for model in std::env::split_paths(&named).filter(|path| !path.as_os_str().is_empty()) {
+        // A folder of a model, or an ONNX file.
+        let model = if model.is_dir() { model.join("model.onnx") } else { model };
         let builder = library.create_builder().unwrap();
         let mut network = builder.create_network(Typing::Default).unwrap();
         OnnxParser::open(library).unwrap().parse_file(&mut network, &model).unwrap();

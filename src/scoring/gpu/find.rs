@@ -150,6 +150,7 @@ impl Gpu {
             library: self.library,
             onnx: &files.bytes,
             input: &files.manifest.input,
+            output: &files.manifest.output,
             key,
         };
         build(&order, timings, progress)
