@@ -117,6 +117,20 @@ fn auto_falls_to_the_processor_and_a_named_gpu_is_a_configuration_error_with_wha
             says: &["CUDA 11.8", "12.2 is needed"],
         },
         Case {
+            name: "a driver that was replaced under its kernel module",
+            keys: "init 803",
+            variables: &[],
+            why: "driver and library differ: reboot",
+            says: &["803", "reboot"],
+        },
+        Case {
+            name: "a card before Volta",
+            keys: "compute 61",
+            variables: &[],
+            why: "the GPU is too old",
+            says: &["6.1", "7.0 (Volta) is the oldest"],
+        },
+        Case {
             name: "no device",
             keys: "devices 0",
             variables: &[],
@@ -283,6 +297,77 @@ fn a_failed_build_says_why_and_leaves_nothing() {
     let ran = machine.run(&["engine", "build"]);
     assert_eq!(ran.code, 74, "{}", ran.err);
     assert!(ran.err.contains("file/engines"), "{}", ran.err);
+}
+
+#[test]
+fn a_build_that_failed_is_not_tried_again_until_something_changes_or_it_is_forced() {
+    let machine = Machine::new();
+    machine.set("build-fails 1");
+    let first = machine.run(&["engine", "build", "--if-wanted"]);
+    assert_eq!(first.code, 70, "{}", first.err);
+    assert!(first.err.contains("fake: this GPU is not supported"), "{}", first.err);
+    assert_eq!(machine.engines("failed").len(), 1);
+    // At the next boot: nothing is built, though it would succeed now, and the unit says why.
+    machine.set("");
+    let unit = machine.run(&["engine", "build", "--if-wanted"]);
+    assert_eq!((unit.code, unit.out.as_str()), (0, ""), "{}", unit.err);
+    for says in ["nothing is built", "this GPU is not supported", "engine build --force"] {
+        assert!(unit.err.contains(says), "{says}: {}", unit.err);
+    }
+    assert!(!unit.err.contains("building an engine"), "{}", unit.err);
+    let by_hand = machine.run(&["engine", "build"]);
+    assert_eq!(by_hand.code, 70, "{}", by_hand.err);
+    assert!(by_hand.err.contains("engine build --force"), "{}", by_hand.err);
+    let reading = score(&machine, &[]);
+    assert_eq!(why(&reading), "the engine could not be built", "{reading}");
+    assert!(machine.run(&["doctor"]).out.contains("this GPU is not supported"));
+    // Another driver is another key.
+    machine.set("driver 12060");
+    assert_eq!(machine.run(&["engine", "build", "--if-wanted"]).code, 0);
+    assert_eq!(machine.engines("engine").len(), 1);
+    machine.set("");
+    let forced = machine.run(&["engine", "build", "--force"]);
+    assert_eq!(forced.code, 0, "{}", forced.err);
+    assert!(machine.engines("failed").is_empty());
+    assert_eq!(machine.engines("engine").len(), 2);
+}
+
+#[test]
+fn the_cache_may_hold_anything_and_no_command_waits_for_it() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let machine = Machine::new();
+    build(&machine);
+    let folder = machine.engines("engine")[0].parent().unwrap().to_owned();
+    mknodat(CWD, folder.join("fifo.engine"), FileType::Fifo, Mode::from_raw_mode(0o644), 0)
+        .unwrap();
+    std::os::unix::fs::symlink("/dev/zero", folder.join("zero.engine")).unwrap();
+    fs::create_dir(folder.join("dir.engine")).unwrap();
+    fs::write(folder.join("0.engine"), "").unwrap();
+    fs::write(folder.join("junk.engine"), vec![0xEE; 200_000]).unwrap();
+    fs::write(folder.join("ptrt.engine"), b"ptrt\0\0\0\0").unwrap();
+    let list = machine.run(&["engine", "list"]);
+    assert_eq!(list.code, 0, "{}", list.err);
+    for says in ["a link", "a folder", "no regular file", "left alone", "in use"] {
+        assert!(list.out.contains(says), "{says}: {}", list.out);
+    }
+    let states = machine.run(&["engine", "list", "--json"]).json();
+    let foreign = states.iter().filter(|entry| entry["state"] == "foreign").count();
+    assert_eq!((states.len(), foreign), (7, 6));
+    for name in ["fifo", "zero", "dir", "junk"] {
+        let info = machine.run(&["engine", "info", name]);
+        assert_eq!(info.code, 65, "{name}: {}", info.err);
+        assert!(info.err.contains("left alone"), "{name}: {}", info.err);
+    }
+    let prune = machine.run(&["engine", "prune"]);
+    assert_eq!((prune.code, prune.out.as_str()), (0, ""), "{}", prune.err);
+    assert_eq!(
+        fs::read_dir(&folder)
+            .unwrap()
+            .filter(|e| e.as_ref().unwrap().path().extension().is_some_and(|x| x == "engine"))
+            .count(),
+        7
+    );
+    assert!(backend(&score(&machine, &[])).starts_with("tensorrt-"));
 }
 
 #[test]
@@ -527,6 +612,17 @@ fn selftest_writes_a_report_with_and_without_a_gpu() {
     assert_eq!(ran.code, 70, "{}\n{}", ran.out, ran.err);
     assert_eq!(verdicts(&differs, "binding")[0].1, "failed");
     assert!(ran.out.contains("context.enqueue_v3: table"), "{}", ran.out);
+
+    // With a GPU, nothing of that TensorRT is called: no engine is built, and the report begins with why.
+    let engines = machine.engines("engine").len();
+    let (ran, unfit) = report("unfit", &["--headers", &headers], &[("CXX", &compiler)]);
+    assert_eq!(ran.code, 70, "{}\n{}", ran.out, ran.err);
+    assert!(ran.out.starts_with("FAILED  binding"), "{}", ran.out);
+    let gpu_part = verdicts(&unfit, "GPU");
+    assert_eq!(gpu_part, [("engine".to_owned(), "missing".to_owned())]);
+    assert!(!ran.err.contains("building an engine"), "{}", ran.err);
+    assert_eq!(machine.engines("engine").len(), engines);
+    assert!(ran.out.contains("published: Orin Nano, ncnn in fp16: 280.8 ms"), "{}", ran.out);
 
     let (ran, without) = without("without", &table);
     assert_eq!(ran.code, 69, "{}\n{}", ran.out, ran.err);

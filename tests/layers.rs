@@ -10,16 +10,24 @@ use std::path::{Path, PathBuf};
 /// Crates of the workspace and which others each may depend on, dev-dependencies aside.
 const CRATES: &[(&str, &[&str])] = &[
     ("sonofuse-core", &[]),
+    ("sonofuse-onnx", &[]),
     ("sonofuse-tensorrt", &[]),
     // The stand-in runs real models on the CPU engine; only tests depend on it.
-    ("sonofuse-fake-nvinfer", &["sonofuse-cpu"]),
+    ("sonofuse-fake-nvinfer", &["sonofuse-cpu", "sonofuse-onnx"]),
     ("sonofuse-sim", &["sonofuse-core"]),
-    ("sonofuse-cpu", &["sonofuse-core"]),
-    ("sonofuse-gpu", &["sonofuse-core", "sonofuse-tensorrt"]),
-    ("sonofuse-train", &["sonofuse-core", "sonofuse-sim", "sonofuse-cpu"]),
+    ("sonofuse-cpu", &["sonofuse-core", "sonofuse-onnx"]),
+    ("sonofuse-gpu", &["sonofuse-core", "sonofuse-onnx", "sonofuse-tensorrt"]),
+    ("sonofuse-train", &["sonofuse-core", "sonofuse-onnx", "sonofuse-sim", "sonofuse-cpu"]),
     (
         "sonofuse",
-        &["sonofuse-core", "sonofuse-sim", "sonofuse-cpu", "sonofuse-gpu", "sonofuse-tensorrt"],
+        &[
+            "sonofuse-core",
+            "sonofuse-onnx",
+            "sonofuse-sim",
+            "sonofuse-cpu",
+            "sonofuse-gpu",
+            "sonofuse-tensorrt",
+        ],
     ),
 ];
 

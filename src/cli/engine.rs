@@ -123,13 +123,33 @@ pub(super) enum EngineError {
 }
 
 impl EngineError {
+    /// Whether the same build would fail again, until something changes that an engine depends on.
+    fn lasts(&self) -> bool {
+        // TensorRT tells a shortage of memory by words only.
+        let words = self.to_string().to_lowercase().replace(' ', "");
+        if words.contains("outofmemory") {
+            return false;
+        }
+        match self {
+            Self::Build(GpuError::Network(sonofuse_tensorrt::Error::Cancelled)) => false,
+            Self::Build(error) => !error.is_temporary() && !matches!(error, GpuError::Call(_)),
+            Self::Obstacle(obstacle @ (Obstacle::Start(_) | Obstacle::Wrong(_))) => {
+                !obstacle.passes()
+            }
+            Self::Obstacle(_) | Self::Cache(_) => false,
+        }
+    }
+
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Obstacle(Obstacle::Wrong(_) | Obstacle::Unreadable(_))
-            | Self::Cache(CacheError::Damaged { .. } | CacheError::Untrusted { .. }) => Exit::Data,
-            Self::Obstacle(Obstacle::Start(_) | Obstacle::Failed(_)) | Self::Build(_) => {
-                Exit::Software
-            }
+            | Self::Cache(
+                CacheError::Damaged { .. }
+                | CacheError::Foreign { .. }
+                | CacheError::Untrusted { .. },
+            ) => Exit::Data,
+            Self::Obstacle(Obstacle::Start(_) | Obstacle::Failed(_) | Obstacle::BuildFailed(_))
+            | Self::Build(_) => Exit::Software,
             Self::Obstacle(_) => Exit::Unavailable,
             Self::Cache(_) => Exit::Io,
         }

@@ -16,15 +16,16 @@ use crate::scoring::gpu::Gpu;
 mod gpu;
 mod latency;
 mod processor;
+mod references;
 mod report;
 mod slots;
 mod view;
 
 /// Tests the way from a picture to a score on this machine's GPU and processor, and writes a report.
 ///
-/// Looks for driver, GPU and TensorRT, compares the binding with NVIDIA's headers where they are
-/// installed, checks the kernels, builds the engine if it is not there, compares its answers with the
-/// manifest and the processor, and measures each stage on simulated pictures. Without a GPU it says
+/// Compares the binding with NVIDIA's headers first, where they are installed, and builds nothing where
+/// they differ; looks for driver, GPU and TensorRT, checks the kernels, builds the engine if it is not there, compares its answers with the
+/// manifest and the processor, and measures each stage on simulated pictures, beside published times. Without a GPU it says
 /// what is missing and tests the processor. The report names no patient and no network.
 #[derive(Debug, Args)]
 #[command(
@@ -81,15 +82,23 @@ pub fn run(args: &SelftestArgs) -> Result<(), CliError> {
     let extent = Extent { frames, every, soak, fault: args.fault };
     // Before anything is tried: a report that cannot be written is known now.
     let mut report = Report::start(&place(args.report.as_deref()))?;
+    // First of all: a table that does not fit would have the wrong functions of TensorRT called.
+    let fits = slots::check(&mut report, args.headers.as_deref());
     report.machine(&configured, &files);
-    slots::check(&mut report, args.headers.as_deref());
     let scene = view::scene();
     let cpu = processor::check(&mut report, &configured, &files, scene.as_ref(), extent);
+    references::add(&mut report, "processor");
     match Gpu::find(&configured.settings) {
+        Ok(_) if !fits => {
+            let said = "the binding does not fit this TensorRT (see binding): nothing is built or run \
+                        by it. Send this report, and let the processor score (model.scorer = \"cpu\")";
+            report.row("GPU", "engine", Verdict::Missing, said);
+        }
         Ok(found) => {
             let subject =
                 gpu::Subject { configured: &configured, files: &files, gpu: &found, extent };
             gpu::check(&mut report, &subject, scene, cpu);
+            references::add(&mut report, "GPU");
         }
         Err(obstacle) => {
             report.row("GPU", "driver, device, TensorRT", Verdict::Missing, obstacle.in_full());

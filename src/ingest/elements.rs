@@ -142,11 +142,27 @@ pub(super) fn admitted_inside(element: &gst::Element) -> bool {
             && class.split('/').any(|word| INNER_CLASSES.contains(&word)))
 }
 
-/// Tells whether every picture that comes out of such elements stays in a device's memory
-/// (`memory:NVMM`, `memory:GLMemory`), where only the maker's own elements reach it.
-pub(super) fn keeps_pictures(factory: &gst::ElementFactory) -> bool {
+/// Tells whether a decoder of `caps` must be passed over, because its pictures stay in a device's memory
+/// (`memory:NVMM`, `memory:GLMemory`), where only the maker's own elements reach it. One that can give
+/// either may take the device's before it is asked for the other, so it comes after those that cannot.
+pub(super) fn keeps_pictures(factory: &gst::ElementFactory, caps: &gst::Caps) -> bool {
+    let reachable = reachable(factory);
+    if reachable.is_empty() || reachable.iter().all(|&r| r) {
+        return false;
+    }
+    let only_device = !reachable.contains(&true);
+    let kind = gst::ElementFactoryType::DECODER;
+    only_device
+        || gst::ElementFactory::factories_with_type(kind, gst::Rank::MARGINAL).iter().any(|other| {
+            let memories = self::reachable(other);
+            other.can_sink_any_caps(caps) && !memories.is_empty() && memories.iter().all(|&r| r)
+        })
+}
+
+/// Of each kind of raw picture that an element gives, whether it lies in ordinary memory.
+fn reachable(factory: &gst::ElementFactory) -> Vec<bool> {
     let templates = factory.static_pad_templates();
-    let mut raw = templates
+    templates
         .iter()
         .filter(|template| template.direction() == gst::PadDirection::Src)
         .flat_map(|template| {
@@ -158,8 +174,7 @@ pub(super) fn keeps_pictures(factory: &gst::ElementFactory) -> bool {
                 })
                 .collect::<Vec<bool>>()
         })
-        .peekable();
-    raw.peek().is_some() && !raw.any(|reachable| reachable)
+        .collect()
 }
 
 #[cfg(test)]
@@ -188,7 +203,8 @@ mod tests {
         assert!(gst::init().is_ok());
         for name in ["jpegdec", "pngdec", "vp8dec", "videoconvert", "qtdemux", "filesrc"] {
             let factory = gst::ElementFactory::find(name);
-            assert_eq!(factory.map(|f| keeps_pictures(&f)), Some(false), "{name}");
+            let caps = gst::Caps::new_any();
+            assert_eq!(factory.map(|f| keeps_pictures(&f, &caps)), Some(false), "{name}");
         }
     }
 
@@ -197,7 +213,83 @@ mod tests {
         assert!(gst::init().is_ok());
         // Of the OpenGL plug-in; not every machine has it.
         if let Some(factory) = gst::ElementFactory::find("gltestsrc") {
-            assert!(keeps_pictures(&factory));
+            assert!(keeps_pictures(&factory, &gst::Caps::new_empty()));
+        }
+    }
+
+    /// A decoder as a Jetson's: of JPEG and of something that nobody else decodes, into both memories.
+    mod both {
+        use std::sync::LazyLock;
+
+        use gst::glib;
+        use gst::subclass::prelude::*;
+
+        #[derive(Default)]
+        pub(super) struct Decoder;
+
+        #[glib::object_subclass]
+        impl ObjectSubclass for Decoder {
+            const NAME: &'static str = "SonofuseTestBothMemories";
+            type Type = super::Both;
+            type ParentType = gst::Element;
+        }
+
+        impl ObjectImpl for Decoder {}
+        impl GstObjectImpl for Decoder {}
+
+        impl ElementImpl for Decoder {
+            fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+                static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+                    gst::subclass::ElementMetadata::new("t", "Codec/Decoder/Video", "t", "t")
+                });
+                Some(&METADATA)
+            }
+
+            fn pad_templates() -> &'static [gst::PadTemplate] {
+                static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+                    let template = |name, direction, caps: &str| {
+                        let caps = caps.parse::<gst::Caps>().ok()?;
+                        gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps).ok()
+                    };
+                    [
+                        template(
+                            "sink",
+                            gst::PadDirection::Sink,
+                            "image/jpeg; video/x-sonofuse-test",
+                        ),
+                        template(
+                            "src",
+                            gst::PadDirection::Src,
+                            "video/x-raw(memory:NVMM); video/x-raw",
+                        ),
+                    ]
+                    .into_iter()
+                    .flatten()
+                    .collect()
+                });
+                &TEMPLATES
+            }
+        }
+    }
+
+    gst::glib::wrapper! {
+        struct Both(ObjectSubclass<both::Decoder>) @extends gst::Element, gst::Object;
+    }
+
+    #[test]
+    fn a_decoder_into_both_memories_is_taken_only_where_no_other_decodes() {
+        use gst::glib::types::StaticType;
+        assert!(gst::init().is_ok());
+        let name = "sonofusetestbothmemories";
+        assert!(gst::Element::register(None, name, gst::Rank::NONE, Both::static_type()).is_ok());
+        let factory = gst::ElementFactory::find(name);
+        for (caps, passed_over) in [("image/jpeg", true), ("video/x-sonofuse-test", false)] {
+            let caps = gst::Caps::new_empty_simple(caps);
+            assert_eq!(
+                factory.as_ref().map(|f| keeps_pictures(f, &caps)),
+                Some(passed_over),
+                "{caps}"
+            );
         }
     }
 

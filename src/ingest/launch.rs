@@ -324,8 +324,10 @@ pub(super) fn pictures_only(element: &gst::Element) {
         .and_then(gst::glib::EnumClass::with_type);
     let Some(answers) = answers else { return };
     element.connect("autoplug-select", false, move |args| {
+        let caps = args.get(2)?.get::<gst::Caps>().ok()?;
         let factory = args.get(3)?.get::<gst::ElementFactory>().ok()?;
-        answers.to_value_by_nick(if elements::keeps_pictures(&factory) { "skip" } else { "try" })
+        let skip = elements::keeps_pictures(&factory, &caps);
+        answers.to_value_by_nick(if skip { "skip" } else { "try" })
     });
 }
 

@@ -13,8 +13,6 @@ use sonofuse_core::reading::ModelInfo;
 
 use super::scorer::{Scorer, ScorerError, logit, unwound};
 
-mod wire;
-
 /// A network run by rten.
 pub(super) struct RtenScorer {
     model: rten::Model,
@@ -35,7 +33,8 @@ impl RtenScorer {
         threads: usize,
         why: String,
     ) -> Result<Self, String> {
-        wire::check(&bytes)?;
+        // On garbage, rten's own reader may not return.
+        sonofuse_onnx::check(&bytes).map_err(|e| e.to_string())?;
         let model = unwound(|| ModelOptions::with_all_ops().prepack_weights(true).load(bytes))
             .map_err(|e| e.to_string())?
             .map_err(|e| e.to_string())?;

@@ -1,4 +1,4 @@
-"""Compiles preprocess.cu with an NVRTC library: PTX for compute_80 and machine code for sm_87.
+"""Compiles preprocess.cu with an NVRTC library: PTX for compute_70 and machine code for sm_87.
 
 Usage: compile.py LIBNVRTC SOURCE FOLDER. Called by scripts/gpu-ptx.sh; no GPU is needed.
 """
@@ -9,7 +9,7 @@ import pathlib
 import sys
 
 OPTIONS = ["--fmad=false", "--std=c++14", "--device-as-default-execution-space"]
-IMAGES = [("compute_80", "PTX", "preprocess.ptx"), ("sm_87", "CUBIN", "preprocess.sm_87.cubin")]
+IMAGES = [("compute_70", "PTX", "preprocess.ptx"), ("sm_87", "CUBIN", "preprocess.sm_87.cubin")]
 
 
 def main(library: str, source: str, folder: str) -> None:

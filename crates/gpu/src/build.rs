@@ -3,8 +3,11 @@
 
 use std::ffi::CString;
 
-use sonofuse_core::manifest::Input;
-use sonofuse_tensorrt::{Error, GpuFallback, Library, OnnxParser, ProgressMonitor, Typing};
+use sonofuse_core::manifest::{Input, Output};
+use sonofuse_tensorrt::{
+    DataType, Error, GpuFallback, Library, NetworkDefinition, NetworkTensor, OnnxParser,
+    ProgressMonitor, Typing,
+};
 
 use crate::cache::{EngineKey, Precision};
 use crate::driver::{Context, Cuda};
@@ -24,6 +27,8 @@ pub struct Order<'o> {
     pub onnx: &'o [u8],
     /// What its manifest says of its inputs.
     pub input: &'o Input,
+    /// What its manifest says of its output.
+    pub output: &'o Output,
     /// Precision, limits and sizes.
     pub key: &'o EngineKey,
 }
@@ -46,14 +51,15 @@ pub struct Built {
 ///
 /// # Errors
 /// [`GpuError::Network`] with TensorRT's words (an ONNX operator it lacks, no memory, cancelled);
-/// [`GpuError::Half`] where fp16 is asked of a model that cannot be converted; [`GpuError::Unfit`] where
+/// [`GpuError::OldDevice`]; [`GpuError::Half`] where fp16 is asked of a model that cannot be converted; [`GpuError::Unfit`] where
 /// the model has other inputs than the manifest says.
 pub fn build(
     order: &Order<'_>,
     timings: &[u8],
     progress: Option<Box<dyn ProgressMonitor>>,
 ) -> Result<Built, GpuError> {
-    let &Order { cuda, device, library, onnx, input, key } = order;
+    let &Order { cuda, device, library, onnx, input, output, key } = order;
+    cuda.device(device)?.check_age(Some(&library.version()))?;
     // TensorRT builds for the current device.
     let context = Context::new(cuda, device)?;
     context.enter()?;
@@ -70,6 +76,8 @@ pub fn build(
     let typing = if strong { Typing::Strong } else { Typing::Default };
     let mut network = builder.create_network(typing)?;
     OnnxParser::open(library)?.parse(&mut network, onnx)?;
+    // Known now, not after the minutes of a build.
+    fits(&network, input, output)?;
     let mut config = builder.create_config()?;
     // An inference that stays on one stream is captured whole.
     config.set_max_aux_streams(0);
@@ -102,13 +110,8 @@ pub fn build(
         let name = CString::new(name.as_str())
             .map_err(|_| GpuError::Unfit(format!("the name {name:?} holds a zero byte")))?;
         let inputs = network.inputs();
-        let Some(tensor) = inputs.iter().find(|tensor| tensor.name == name) else {
-            let has: Vec<_> = inputs.iter().map(|tensor| tensor.name.to_string_lossy()).collect();
-            return Err(GpuError::Unfit(format!(
-                "the model lacks the input {name:?}; it has {has:?}"
-            )));
-        };
-        if tensor.shape.is_known() {
+        // That it is there was looked at above.
+        if inputs.iter().any(|tensor| tensor.name == name && tensor.shape.is_known()) {
             continue;
         }
         let shape = |[width, height]: [u32; 2]| [1, 3, i64::from(height), i64::from(width)];
@@ -127,6 +130,59 @@ pub fn build(
     let plan = builder.build(&network, &mut config)?.to_vec();
     let timings = config.timing_cache()?.map(|bytes| bytes.to_vec()).unwrap_or_default();
     Ok(Built { plan, timings, off_dla })
+}
+
+/// Compares the network that the parser made with what the scorer will feed and read: one picture at a
+/// time, three channels, 32-bit floats; the manifest's output, of its count of numbers.
+fn fits(network: &NetworkDefinition<'_>, input: &Input, output: &Output) -> Result<(), GpuError> {
+    let (inputs, outputs) = (network.inputs(), network.outputs());
+    let told = |all: &[NetworkTensor]| {
+        let one = |t: &NetworkTensor| {
+            format!("{:?} {} {}", t.name.to_string_lossy(), t.data_type, t.shape)
+        };
+        all.iter().map(one).collect::<Vec<_>>().join(", ")
+    };
+    let unfit = |why: String| {
+        let (inputs, outputs) = (told(&inputs), told(&outputs));
+        Err(GpuError::Unfit(format!("{why}; the model has inputs {inputs} and outputs {outputs}")))
+    };
+    let named = |all: &[NetworkTensor], name: &str| {
+        all.iter().find(|tensor| tensor.name.to_bytes() == name.as_bytes()).cloned()
+    };
+    // What is left open in the first place is the batch, and there is one picture.
+    let is_one = |extent: i64| matches!(extent, -1 | 1);
+    for name in [&input.bmode.name, &input.elastogram.name] {
+        let Some(tensor) = named(&inputs, name) else {
+            return unfit(format!("the model lacks the input {name:?}"));
+        };
+        if !matches!(*tensor.shape, [batch, 3, _, _] if is_one(batch)) {
+            return unfit(format!("the input {name:?} must have the shape 1×3×height×width"));
+        }
+    }
+    if inputs.len() != 2 {
+        return unfit(format!("the model must have two inputs, not {}", inputs.len()));
+    }
+    let Some(tensor) = named(&outputs, &output.name) else {
+        return unfit(format!("the model lacks the output {:?}", output.name));
+    };
+    let numbers =
+        tensor.shape.iter().skip(1).try_fold(1_usize, |product, extent| {
+            product.checked_mul(usize::try_from(*extent).ok()?)
+        });
+    let first_is_one = tensor.shape.first().is_none_or(|batch| is_one(*batch));
+    // What is open elsewhere is known when it runs, and compared then.
+    if !first_is_one || numbers.is_some_and(|numbers| numbers != output.kind.count()) {
+        return unfit(format!(
+            "the output {:?} must hold {} numbers for one picture",
+            output.name,
+            output.kind.count()
+        ));
+    }
+    match inputs.iter().chain(&outputs).find(|t| t.data_type != DataType::F32 || t.is_shape_tensor)
+    {
+        Some(other) => unfit(format!("{:?} must be 32-bit floats", other.name)),
+        None => Ok(()),
+    }
 }
 
 /// Passes on what TensorRT tells.

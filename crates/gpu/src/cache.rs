@@ -4,6 +4,7 @@
 //! An entry is one file: a line with the form, a line of JSON ([`Header`]), the plan. It is written
 //! beside its place, flushed to the disk and renamed, so a power cut leaves the old entry or the new.
 
+mod failure;
 mod key;
 mod obtain;
 mod prune;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+pub use failure::Failure;
 pub use key::{EngineKey, KEY_SCHEMA, Precision, Shapes};
 pub use obtain::{Lock, Obtained};
 pub use prune::Pruned;
@@ -29,6 +31,9 @@ const FORM: &str = "sonofuse-engine 1\n";
 const HEADER_MAX: u64 = 1 << 16;
 /// Largest plan read, bytes.
 const PLAN_MAX: u64 = 8 << 30;
+/// Largest file of timings read, bytes.
+const TIMINGS_MAX: u64 = 1 << 28;
+
 /// Why the cache did not do what was asked.
 #[derive(Debug, Error)]
 pub enum CacheError {
@@ -57,6 +62,14 @@ pub enum CacheError {
         path: PathBuf,
         /// What is wrong.
         why: String,
+    },
+    /// What lies there was not written by this program.
+    #[error("{path} is no engine of sonofuse ({why}): it is left alone")]
+    Foreign {
+        /// What lies there.
+        path: PathBuf,
+        /// What it is.
+        why: &'static str,
     },
     /// Others may write the file, and a plan can be a program.
     #[error("{path} can be written by everybody and is not used: `chmod o-w` it, and find out why")]
@@ -122,6 +135,38 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// Opens a regular file of the cache to be read. A cache is a folder that others may put things into: a
+/// pipe would wait for its other end for ever, a link may lead to a device.
+fn regular(path: &Path) -> Result<File, CacheError> {
+    use rustix::fs::{Mode, OFlags};
+    let foreign = |why| CacheError::Foreign { path: path.to_owned(), why };
+    let flags =
+        OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(rustix::io::Errno::LOOP) => return Err(foreign("a link")),
+        // A socket, or a device without a driver.
+        Err(rustix::io::Errno::NXIO | rustix::io::Errno::NODEV) => {
+            return Err(foreign("no regular file"));
+        }
+        Err(error) => return Err(io_at(path)(error.into())),
+    };
+    let kind = file.metadata().map_err(io_at(path))?.file_type();
+    if kind.is_dir() {
+        return Err(foreign("a folder"));
+    }
+    if !kind.is_file() {
+        return Err(foreign("no regular file"));
+    }
+    Ok(file)
+}
+
+/// Whether a file's name is one that this program gives: 32 hexadecimal digits and a suffix of ours.
+fn is_ours(path: &Path) -> bool {
+    let digits = |stem: &str| stem.len() == 32 && stem.bytes().all(|b| b.is_ascii_hexdigit());
+    path.file_stem().and_then(|stem| stem.to_str()).is_some_and(digits)
 }
 
 fn checksum(key: &EngineKey, plan: &[u8]) -> String {
@@ -250,7 +295,7 @@ impl Cache {
         Ok(entries)
     }
 
-    /// Every file with its bytes; none where there is no folder.
+    /// Everything that lies there with its bytes; nothing where there is no folder.
     fn files(&self) -> Result<Vec<(PathBuf, u64)>, CacheError> {
         let folder = match fs::read_dir(&self.dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -283,7 +328,10 @@ impl Cache {
     /// The timings that earlier builds for this device and TensorRT left; empty where there are none
     /// or they are damaged, as they are only a short cut.
     pub fn timings(&self, key: &EngineKey) -> Vec<u8> {
-        let bytes = fs::read(self.timing_path(key)).unwrap_or_default();
+        let mut bytes = Vec::new();
+        if let Ok(file) = regular(&self.timing_path(key)) {
+            let _ = file.take(TIMINGS_MAX).read_to_end(&mut bytes);
+        }
         match bytes.split_at_checked(32) {
             Some((sum, timings)) if Sha256::digest(timings).as_slice() == sum => timings.to_vec(),
             _ => Vec::new(),
@@ -304,13 +352,10 @@ impl Cache {
 
 /// Reads an entry's header; the reader stands at the plan.
 fn open(path: &Path) -> Result<(Header, BufReader<File>), CacheError> {
-    let file = File::open(path).map_err(io_at(path))?;
+    let file = regular(path)?;
     let metadata = file.metadata().map_err(io_at(path))?;
     let damaged =
         |why: &dyn ToString| CacheError::Damaged { path: path.to_owned(), why: why.to_string() };
-    if !metadata.is_file() {
-        return Err(damaged(&"it is not a file"));
-    }
     if metadata.permissions().mode() & 0o002 != 0 {
         return Err(CacheError::Untrusted { path: path.to_owned() });
     }
@@ -321,6 +366,10 @@ fn open(path: &Path) -> Result<(Header, BufReader<File>), CacheError> {
         read.map_err(io_at(path)).map(|_| line)
     };
     if line()? != FORM.as_bytes() {
+        if !is_ours(path) {
+            let why = "it does not begin like one, and its name is not ours";
+            return Err(CacheError::Foreign { path: path.to_owned(), why });
+        }
         return Err(damaged(&"it does not begin like an engine of this version"));
     }
     let header: Header = serde_json::from_slice(&line()?).map_err(|error| damaged(&error))?;

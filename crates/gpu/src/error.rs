@@ -37,6 +37,20 @@ pub enum GpuError {
         /// What it lacks.
         symbol: &'static str,
     },
+    /// The driver library was replaced under the kernel module that is loaded, or is of another version
+    /// (`nvidia-smi` then says "Driver/library version mismatch").
+    #[error(
+        "the NVIDIA driver library and the loaded kernel module are of different versions, as after an update: reboot ({0})"
+    )]
+    Replaced(CallError),
+    /// The device is older than what our kernels or the TensorRT that is installed serve.
+    #[error("{device}: {why}")]
+    OldDevice {
+        /// The device.
+        device: String,
+        /// What it lacks, and for whom.
+        why: String,
+    },
     /// The driver works but has no such device.
     #[error("there is no GPU {index}: this machine has {count}")]
     NoDevice {
@@ -107,6 +121,7 @@ impl GpuError {
 pub(crate) enum Kind {
     OutOfMemory,
     Lost,
+    Replaced,
     Other,
 }
 
@@ -121,6 +136,9 @@ pub(crate) const fn kind(code: i32) -> Kind {
         4 | 46 | 214 | 220 | 226 | 700 | 702 | 709 | 710 | 714..=719 | 721..=723 | 802 | 999 => {
             Kind::Lost
         }
+        // The display driver's and CUDA's versions differ; a library of newer CUDA that this GPU's module
+        // cannot go along with.
+        803 | 804 => Kind::Replaced,
         _ => Kind::Other,
     }
 }
@@ -136,6 +154,7 @@ mod tests {
             assert_eq!(kind(lost), Kind::Lost, "{lost}");
         }
         assert_eq!(kind(2), Kind::OutOfMemory);
+        assert_eq!([kind(803), kind(804)], [Kind::Replaced; 2]);
         // Invalid value; a refused capture; a number of a driver that does not exist yet.
         for other in [1, 900, 901, 12345, -3] {
             assert_eq!(kind(other), Kind::Other, "{other}");

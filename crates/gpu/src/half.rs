@@ -9,6 +9,8 @@
 use std::collections::BTreeSet;
 
 use half::f16;
+use sonofuse_onnx::OnnxError;
+use sonofuse_onnx::wire::{Message, Part, Payload, put, put_number};
 
 /// Operators that compute in the type of their inputs, or on shapes.
 const TAKEN: [&str; 27] = [
@@ -52,31 +54,37 @@ const MARK: &str = "/half";
 /// # Errors
 /// A sentence with what cannot be converted.
 pub(crate) fn to_half(onnx: &[u8]) -> Result<Vec<u8>, String> {
+    sonofuse_onnx::check(onnx).map_err(words)?;
     let mut out = Vec::with_capacity(onnx.len() / 2 + 1024);
-    for field in Fields(onnx) {
-        let field = field?;
-        match (field.number, field.bytes) {
-            (7, Some(of_graph)) => put(&mut out, 7, &graph(of_graph)?),
-            _ => out.extend_from_slice(field.whole),
+    for part in Message::whole(onnx).parts() {
+        let part = part.map_err(words)?;
+        match (part.number, part.payload) {
+            (7, Payload::Bytes(of_graph)) => put(&mut out, 7, &graph(of_graph)?),
+            _ => out.extend_from_slice(part.whole),
         }
     }
     Ok(out)
 }
 
-fn graph(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let fields: Vec<Field<'_>> = Fields(bytes).collect::<Result<_, _>>()?;
+fn graph(message: Message<'_>) -> Result<Vec<u8>, String> {
+    let parts: Vec<Part<'_>> = message.parts().collect::<Result<_, _>>().map_err(words)?;
     let messages = |number: u64| {
-        fields.iter().filter(move |f| f.number == number).filter_map(|field| field.bytes)
+        parts.iter().filter(move |part| part.number == number).filter_map(|part| {
+            match part.payload {
+                Payload::Bytes(message) => Some(message),
+                _ => None,
+            }
+        })
     };
     // Old files list weights among the inputs.
     let weights: BTreeSet<&str> = messages(5).map(|t| text(t, 8)).collect::<Result<_, _>>()?;
     let mut inputs = BTreeSet::new();
-    for value in messages(11).filter(|value| value_type(value) == Some(FLOAT)) {
+    for value in messages(11).filter(|value| value_type(*value) == Some(FLOAT)) {
         inputs.insert(text(value, 1)?);
     }
     let inputs: BTreeSet<&str> = inputs.difference(&weights).copied().collect();
     let mut outputs = BTreeSet::new();
-    for value in messages(12).filter(|value| value_type(value) == Some(FLOAT)) {
+    for value in messages(12).filter(|value| value_type(*value) == Some(FLOAT)) {
         outputs.insert(text(value, 1)?);
     }
     let marked = |name: &str| inputs.contains(name) || outputs.contains(name);
@@ -85,13 +93,13 @@ fn graph(bytes: &[u8]) -> Result<Vec<u8>, String> {
     for name in &inputs {
         put(&mut out, 1, &cast(name, &format!("{name}{MARK}"), HALF));
     }
-    for field in &fields {
-        match (field.number, field.bytes) {
-            (1, Some(of_node)) => put(&mut out, 1, &node(of_node, &marked)?),
-            (5, Some(of_tensor)) => put(&mut out, 5, &tensor(of_tensor)?),
+    for part in &parts {
+        match (part.number, part.payload) {
+            (1, Payload::Bytes(of_node)) => put(&mut out, 1, &node(of_node, &marked)?),
+            (5, Payload::Bytes(of_tensor)) => put(&mut out, 5, &tensor(of_tensor)?),
             // Types of what lies between: no longer true.
             (13, _) => {}
-            _ => out.extend_from_slice(field.whole),
+            _ => out.extend_from_slice(part.whole),
         }
     }
     for name in &outputs {
@@ -101,46 +109,48 @@ fn graph(bytes: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 /// A node whose marked inputs (field 1) and outputs (2) have their marked names.
-fn node(bytes: &[u8], marked: &dyn Fn(&str) -> bool) -> Result<Vec<u8>, String> {
-    let operator = text(bytes, 4)?;
+fn node(message: Message<'_>, marked: &dyn Fn(&str) -> bool) -> Result<Vec<u8>, String> {
+    let operator = text(message, 4)?;
     if !TAKEN.contains(&operator) {
         return Err(format!(
             "it has the operator {operator}, whose types are not simply its input's"
         ));
     }
-    let mut out = Vec::with_capacity(bytes.len() + 16);
-    for field in Fields(bytes) {
-        let field = field?;
-        match (field.number, field.bytes) {
-            (number @ (1 | 2), Some(name)) => {
-                let name = utf8(name)?;
+    let mut out = Vec::with_capacity(message.bytes.len() + 16);
+    for part in message.parts() {
+        let part = part.map_err(words)?;
+        match (part.number, part.payload) {
+            (number @ (1 | 2), Payload::Bytes(name)) => {
+                let name = name.text().map_err(words)?;
                 let name = if marked(name) { format!("{name}{MARK}") } else { name.to_owned() };
                 put(&mut out, number, name.as_bytes());
             }
-            _ => out.extend_from_slice(field.whole),
+            _ => out.extend_from_slice(part.whole),
         }
     }
     Ok(out)
 }
 
 /// A weight in 16-bit floats; numbers of other types (shapes) stay as they are.
-fn tensor(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let fields: Vec<Field<'_>> = Fields(bytes).collect::<Result<_, _>>()?;
-    if fields.iter().find(|f| f.number == 2).map(|f| f.varint) != Some(FLOAT) {
-        return Ok(bytes.to_vec());
+fn tensor(message: Message<'_>) -> Result<Vec<u8>, String> {
+    let parts: Vec<Part<'_>> = message.parts().collect::<Result<_, _>>().map_err(words)?;
+    let kind = parts.iter().rev().find(|part| part.number == 2).map(|part| part.payload);
+    if !matches!(kind, Some(Payload::Varint(FLOAT))) {
+        return Ok(message.bytes.to_vec());
     }
-    let name = text(bytes, 8)?;
-    let mut out = Vec::with_capacity(bytes.len() / 2 + 32);
-    let mut halves = Vec::with_capacity(bytes.len() / 2);
-    for field in &fields {
-        match (field.number, field.bytes) {
-            (2, _) => {
-                put_varint(&mut out, 2 << 3);
-                put_varint(&mut out, HALF);
-            }
+    let name = text(message, 8)?;
+    let mut out = Vec::with_capacity(message.bytes.len() / 2 + 32);
+    let mut halves = Vec::with_capacity(message.bytes.len() / 2);
+    for part in &parts {
+        match (part.number, part.payload) {
+            (2, _) => {}
             // Packed floats, or the raw bytes of them.
-            (4 | 9, Some(floats)) => {
-                for float in floats.as_chunks::<4>().0 {
+            (4 | 9, Payload::Bytes(floats)) => {
+                let (floats, rest) = floats.bytes.as_chunks::<4>();
+                if !rest.is_empty() {
+                    return Err(format!("the numbers of {name} end within one"));
+                }
+                for float in floats {
                     let half = f16::from_f32(f32::from_le_bytes(*float));
                     if !half.is_finite() {
                         return Err(format!("a number of {name} is beyond 16-bit floats"));
@@ -151,9 +161,10 @@ fn tensor(bytes: &[u8]) -> Result<Vec<u8>, String> {
             (4 | 13 | 14, _) => {
                 return Err(format!("the numbers of {name} are not stored in a block of the file"));
             }
-            _ => out.extend_from_slice(field.whole),
+            _ => out.extend_from_slice(part.whole),
         }
     }
+    put_number(&mut out, 2, HALF);
     put(&mut out, 9, &halves);
     Ok(out)
 }
@@ -162,11 +173,9 @@ fn tensor(bytes: &[u8]) -> Result<Vec<u8>, String> {
 fn cast(from: &str, to: &str, kind: u64) -> Vec<u8> {
     let mut attribute = Vec::new();
     put(&mut attribute, 1, b"to");
-    put_varint(&mut attribute, 3 << 3);
-    put_varint(&mut attribute, kind);
-    put_varint(&mut attribute, 20 << 3);
+    put_number(&mut attribute, 3, kind);
     // AttributeType INT.
-    put_varint(&mut attribute, 2);
+    put_number(&mut attribute, 20, 2);
     let mut node = Vec::new();
     put(&mut node, 1, from.as_bytes());
     put(&mut node, 2, to.as_bytes());
@@ -177,106 +186,31 @@ fn cast(from: &str, to: &str, kind: u64) -> Vec<u8> {
 }
 
 /// The element type of a ValueInfo: type (2), tensor (1), element (1).
-fn value_type(value: &[u8]) -> Option<u64> {
-    let within = |bytes, number| Fields(bytes).flatten().find(|f: &Field<'_>| f.number == number);
-    let of_tensor = within(within(value, 2)?.bytes?, 1)?.bytes?;
-    Some(within(of_tensor, 1)?.varint)
+fn value_type(value: Message<'_>) -> Option<u64> {
+    fn within(message: Message<'_>, number: u64) -> Option<Payload<'_>> {
+        message.fields().flatten().find(|(found, _)| *found == number).map(|(_, payload)| payload)
+    }
+    let Payload::Bytes(kind) = within(value, 2)? else { return None };
+    let Payload::Bytes(of_tensor) = within(kind, 1)? else { return None };
+    let Payload::Varint(element) = within(of_tensor, 1)? else { return None };
+    Some(element)
 }
 
-fn text(message: &[u8], number: u64) -> Result<&str, String> {
-    for field in Fields(message) {
-        let field = field?;
-        if field.number == number {
-            return utf8(field.bytes.unwrap_or_default());
+/// The first text of a number; empty where there is none.
+fn text(message: Message<'_>, number: u64) -> Result<&str, String> {
+    for field in message.fields() {
+        if let (found, Payload::Bytes(name)) = field.map_err(words)?
+            && found == number
+        {
+            return name.text().map_err(words);
         }
     }
     Ok("")
 }
 
-fn utf8(bytes: &[u8]) -> Result<&str, String> {
-    std::str::from_utf8(bytes).map_err(|_| "a name in it is not UTF-8".to_owned())
-}
-
-fn put(out: &mut Vec<u8>, number: u64, bytes: &[u8]) {
-    put_varint(out, number << 3 | 2);
-    put_varint(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
-}
-
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value > 0x7f {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-/// A field of a protobuf message.
-struct Field<'a> {
-    number: u64,
-    /// The number of a varint field.
-    varint: u64,
-    /// What a length-delimited field holds.
-    bytes: Option<&'a [u8]>,
-    /// The field with its tag.
-    whole: &'a [u8],
-}
-
-/// The fields of a message, in the file's order; ends behind the first that is broken.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Iterator for Fields<'a> {
-    type Item = Result<Field<'a>, String>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let field = self.field();
-        if field.is_none() {
-            self.0 = &[];
-        }
-        Some(field.ok_or_else(|| "it is no ONNX file".to_owned()))
-    }
-}
-
-impl<'a> Fields<'a> {
-    fn field(&mut self) -> Option<Field<'a>> {
-        let begin = self.0;
-        let tag = self.varint()?;
-        let (mut varint, mut bytes) = (0, None);
-        match tag & 7 {
-            0 => varint = self.varint()?,
-            1 => drop(self.take(8)?),
-            2 => {
-                let length = self.varint()?;
-                bytes = Some(self.take(usize::try_from(length).ok()?)?);
-            }
-            5 => drop(self.take(4)?),
-            _ => return None,
-        }
-        let whole = &begin[..begin.len() - self.0.len()];
-        Some(Field { number: tag >> 3, varint, bytes, whole })
-    }
-
-    fn varint(&mut self) -> Option<u64> {
-        let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
-            let (byte, rest) = self.0.split_first()?;
-            self.0 = rest;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-        None
-    }
-
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
-    }
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is mapped")]
+fn words(error: OnnxError) -> String {
+    error.to_string()
 }
 
 #[cfg(test)]
@@ -294,13 +228,21 @@ mod tests {
         let (before, after) = (demo(), to_half(&demo()).unwrap());
         assert!(after.len() < before.len() * 11 / 20, "{} of {}", after.len(), before.len());
         let values = |model: &[u8], number: u64| -> Vec<(String, Option<u64>)> {
-            let of_graph = Fields(model).flatten().find(|f| f.number == 7).unwrap().bytes.unwrap();
-            let values = Fields(of_graph).flatten().filter(|f| f.number == number);
-            values
-                .map(|f| {
-                    (text(f.bytes.unwrap(), 1).unwrap().to_owned(), value_type(f.bytes.unwrap()))
-                })
-                .collect()
+            let within = |message: Message<'_>, number| -> Vec<Vec<u8>> {
+                let fields = message.fields().flatten().filter(|(found, _)| *found == number);
+                fields
+                    .map(|(_, payload)| match payload {
+                        Payload::Bytes(message) => message.bytes.to_vec(),
+                        other => panic!("{other:?}"),
+                    })
+                    .collect()
+            };
+            let graph = within(Message::whole(model), 7).remove(0);
+            let named = |value: &Vec<u8>| {
+                let value = Message::whole(value);
+                (text(value, 1).unwrap().to_owned(), value_type(value))
+            };
+            within(Message::whole(&graph), number).iter().map(named).collect()
         };
         for number in [11, 12] {
             assert!(!values(&before, number).is_empty());
@@ -312,11 +254,10 @@ mod tests {
     #[test]
     fn what_cannot_be_converted_is_told_and_broken_files_never_panic() {
         let mut weight = Vec::new();
-        put_varint(&mut weight, 2 << 3);
-        put_varint(&mut weight, FLOAT);
+        put_number(&mut weight, 2, FLOAT);
         put(&mut weight, 8, b"large");
         put(&mut weight, 9, &1e6f32.to_le_bytes());
-        assert!(tensor(&weight).unwrap_err().contains("large"));
+        assert!(tensor(Message::whole(&weight)).unwrap_err().contains("large"));
         let demo = demo();
         for cut in (0..demo.len()).step_by(4097) {
             let _ = to_half(&demo[..cut]);

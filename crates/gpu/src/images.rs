@@ -7,7 +7,7 @@
 pub const SOURCE: &str = include_str!("../kernels/preprocess.cu");
 /// What the source includes when the host compiles it.
 pub const HOST_HEADER: &str = include_str!("../kernels/host.h");
-/// PTX for compute_80, which every driver of CUDA 12.2 and later compiles for its GPU.
+/// PTX for compute_70 (Volta), which every driver of CUDA 12.2 and later compiles for its GPU.
 pub const PTX: &str = include_str!("../kernels/preprocess.ptx");
 /// Machine code of Orin (sm_87), where the driver's compiler may be missing.
 pub const CUBIN_SM87: &[u8] = include_bytes!("../kernels/preprocess.sm_87.cubin");
@@ -48,8 +48,13 @@ mod tests {
     }
 
     #[test]
-    fn the_ptx_is_for_ampere_and_holds_every_kernel_without_contraction() {
-        assert!(PTX.contains(".version 8.2") && PTX.contains(".target sm_80"));
+    fn the_ptx_is_for_volta_and_later_and_holds_every_kernel_without_contraction() {
+        let [major, minor] = crate::OLDEST_COMPUTE;
+        assert!(
+            PTX.contains(&format!(".target sm_{major}{minor}\n")),
+            "what older devices are refused by"
+        );
+        assert!(PTX.contains(".version 8.2") && PTX.contains(".target sm_70"));
         for name in [names::PREPROCESS, names::STATISTICS, names::CHECK_MEAN, names::CHECK_FAULT] {
             let entry = format!(".visible .entry {}(", name.to_str().unwrap());
             assert!(PTX.contains(&entry), "{entry}");

@@ -36,5 +36,5 @@ pub use build::{Built, Order, build};
 pub use driver::{Cuda, DRIVER_VARIABLE, DeviceInfo};
 pub use error::{CallError, GpuError};
 pub use network::{NetworkSource, size_range};
-pub use probe::{Driver, OLDEST_CUDA, Probe, TensorRt, probe};
-pub use scorer::{Answer, GpuScorer, Options, Stages, UploadWay};
+pub use probe::{Driver, OLDEST_COMPUTE, OLDEST_CUDA, Probe, TensorRt, probe, too_old};
+pub use scorer::{Answer, Further, GpuScorer, Options, Stages, UploadWay};

@@ -64,11 +64,22 @@ pub struct Stages {
     pub total_ms: f32,
 }
 
+/// An output that the manifest does not name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Further {
+    /// Its name.
+    pub name: String,
+    /// Its numbers, as they are.
+    pub numbers: Vec<f32>,
+}
+
 /// What came out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {
-    /// The network's numbers, as they are.
+    /// The numbers of the manifest's output, as they are.
     pub numbers: Vec<f32>,
+    /// The network's other outputs, in the engine's order.
+    pub further: Vec<Further>,
     /// Mean and standard deviation of each channel of B-mode and elastogram, as
     /// [`Planes::statistics`] tells them.
     pub statistics: Option<[[[f32; 2]; 3]; 2]>,
@@ -185,7 +196,7 @@ impl GpuScorer {
         self.session.as_ref().and_then(Session::graph_refused)
     }
 
-    /// Which image of the kernels runs: `compute_80` (PTX) or `sm_87`.
+    /// Which image of the kernels runs: `compute_70` (PTX) or `sm_87`.
     pub fn kernels(&self) -> &'static str {
         self.session.as_ref().map_or("none", Session::image)
     }

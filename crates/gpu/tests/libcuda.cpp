@@ -10,6 +10,9 @@
 //   lost-for-good   the reset does not help
 //   no-capture, capture-breaks, graph-forgets   ways in which graphs fail
 //   no-ptx, no-cubin   images are refused
+//   init            what cuInit answers (803: driver and kernel module differ)
+//   set-flags       what setting the primary context's flags answers (708: it exists already)
+//   context-flags   how the primary context waits (4: asleep)
 //   live            objects that were made and not destroyed
 //   violations      copies outside of allocations, destroyed twice, reads of freed memory
 //   calls, launches, graph-launches, uploaded
@@ -50,6 +53,9 @@ extern "C" long long fake_get(const char* key) {
     return keys.count(key) ? keys[key] : 0;
 }
 
+// Whether this thread has a context: asked by the stand-in of TensorRT.
+extern "C" int fake_current() { return current; }
+
 static long long get(const char* key) { auto it = keys.find(key); return it == keys.end() ? 0 : it->second; }
 static void violation(const char* what) {
     ++keys["violations"];
@@ -87,6 +93,8 @@ static int enter(bool needs_context = true) {
     if (needs_context && !current) return 201;
     return 0;
 }
+static bool initialised = false;
+#define NEEDS_INIT if (!initialised) return 3
 #define ENTER(...) Lock lock(mutex); if (int code = enter(__VA_ARGS__)) return code
 
 static bool inside(u64 address, size_t bytes) {
@@ -109,7 +117,12 @@ static int drain() {
 }
 
 extern "C" {
-int cuInit(unsigned) { ENTER(false); return 0; }
+int cuInit(unsigned) {
+    ENTER(false);
+    if (get("init")) return (int)get("init");
+    initialised = true;
+    return 0;
+}
 int cuDriverGetVersion(int* v) { ENTER(false); *v = keys.count("driver") ? (int)get("driver") : 12020; return 0; }
 int cuGetErrorName(int code, const char** text) {
     *text = code == 700 ? "CUDA_ERROR_ILLEGAL_ADDRESS" : code == 719 ? "CUDA_ERROR_LAUNCH_FAILED" : nullptr;
@@ -119,8 +132,8 @@ int cuGetErrorString(int code, const char** text) {
     *text = code == 700 ? "an illegal memory access was encountered" : nullptr;
     return *text ? 0 : 1;
 }
-int cuDeviceGetCount(int* n) { ENTER(false); *n = keys.count("devices") ? (int)get("devices") : 1; return 0; }
-int cuDeviceGet(int* device, int index) { ENTER(false); *device = index; return 0; }
+int cuDeviceGetCount(int* n) { ENTER(false); NEEDS_INIT; *n = keys.count("devices") ? (int)get("devices") : 1; return 0; }
+int cuDeviceGet(int* device, int index) { ENTER(false); NEEDS_INIT; *device = index; return 0; }
 int cuDeviceGetName(char* name, int size, int) { ENTER(false); snprintf(name, size, "Stand-in of the tests"); return 0; }
 int cuDeviceTotalMem_v2(size_t* bytes, int) { ENTER(false); *bytes = (size_t)8 << 30; return 0; }
 int cuDeviceGetAttribute(int* value, int attribute, int) {
@@ -135,7 +148,13 @@ int cuDeviceGetAttribute(int* value, int attribute, int) {
     }
     return 1;
 }
-int cuDevicePrimaryCtxRetain(Handle* context, int) { ENTER(false); ++retained; *context = &retained; return 0; }
+int cuDevicePrimaryCtxSetFlags_v2(int, unsigned flags) {
+    ENTER(false);
+    if (get("set-flags")) return (int)get("set-flags");
+    keys["context-flags"] = flags;
+    return 0;
+}
+int cuDevicePrimaryCtxRetain(Handle* context, int) { ENTER(false); NEEDS_INIT; ++retained; *context = &retained; return 0; }
 int cuDevicePrimaryCtxRelease_v2(int) {
     Lock lock(mutex);
     if (retained-- <= 0) violation("a context was released twice");
@@ -300,7 +319,11 @@ int cuGraphLaunch(Handle executable, Handle) {
 }
 int cuGraphExecDestroy(Handle executable) { Lock lock(mutex); graphs.erase(executable); return destroy(executable); }
 int cuGraphDestroy(Handle graph) { Lock lock(mutex); graphs.erase(graph); return destroy(graph); }
-int cuEventCreate(Handle* event, unsigned) { ENTER(); return make(event); }
+int cuEventCreate(Handle* event, unsigned flags) {
+    ENTER();
+    if (flags != 1) violation("who waits for an event must sleep, and it must take times");
+    return make(event);
+}
 int cuEventDestroy_v2(Handle event) { Lock lock(mutex); return destroy(event); }
 int cuEventRecord(Handle, Handle) { ENTER(); if (recording) violation("an event was recorded in a graph"); return 0; }
 int cuEventSynchronize(Handle) { ENTER(); return drain(); }
@@ -311,6 +334,11 @@ int cuModuleLoadData(Handle* module, const void* image) {
     bool elf = !memcmp(image, "\177ELF", 4);
     if (elf && get("no-cubin")) return 209;
     if (!elf && (get("no-ptx") || !strstr((const char*)image, ".version 8.2"))) return 218;
+    // PTX for a newer architecture than the device's is no PTX for it; machine code fits its own only.
+    int compute = keys.count("compute") ? (int)get("compute") : 80;
+    const char* target = elf ? nullptr : strstr((const char*)image, ".target sm_");
+    if (!elf && (!target || atoi(target + 11) > compute)) return 218;
+    if (elf && ((const unsigned char*)image)[48] != compute) return 209;
     ++keys[elf ? "cubins" : "ptxs"];
     return make(module);
 }

@@ -17,9 +17,9 @@ use sonofuse_gpu::{GpuError, GpuScorer, NetworkSource, Options, Order, build, ch
 use sonofuse_tensorrt::{Library, OnnxParser, Typing};
 
 const OPEN: &str = "fake-onnx
-input bmode f32 1,3,-1,-1
-input elastogram f32 1,3,-1,-1
-output logits f32 1,2
+input bmode f32 -1,3,-1,-1
+input elastogram f32 -1,3,-1,-1
+output logits f32 -1,2
 layer conv gpu";
 
 /// The model that ships, with its manifest.
@@ -151,6 +151,79 @@ fn tensorrt_is_fed_what_the_device_preprocessed_at_every_size() {
 }
 
 #[test]
+fn an_engine_keeps_the_batch_open_and_the_context_tells_what_comes_out() {
+    // What the shipped models are: a free batch, which the engine's own shape of the output keeps.
+    let (manifest, onnx) = demo();
+    let (driver, nvinfer) = (StandIn::new(), Nvinfer::new(100_300));
+    let (cuda, library) = (driver.open(), nvinfer.library());
+    let shapes = Shapes::of(&manifest.input.size);
+    let device = cuda.device(0).unwrap();
+    let key = EngineKey::here(cuda, &device, library, &manifest.sha256, shapes).unwrap();
+    let (input, output) = (&manifest.input, &manifest.output);
+    let order = Order { cuda, device: 0, library, onnx: &onnx, input, output, key: &key };
+    let plan = build(&order, &[], None).unwrap().plan;
+    let engine = library.create_runtime().unwrap().deserialize(&plan).unwrap();
+    let output = CString::new(output.name.as_str()).unwrap();
+    assert_eq!(&*engine.tensor(&output).unwrap().shape, &[-1, 2]);
+    assert_eq!(engine.tensor(&output).unwrap().shape.elements(), None);
+    drop(engine);
+    let source = NetworkSource::TensorRt { library, plan: plan.into(), path: None };
+    let scorer = GpuScorer::load_on(cuda, input, &manifest.output, source, Options::default());
+    assert_eq!(scorer.unwrap().score_input(&FusionInput::golden(64, 64)).unwrap().numbers.len(), 2);
+    assert_eq!((nvinfer.get("live"), nvinfer.get("violations")), (0, 0));
+}
+
+#[test]
+fn further_outputs_are_given_room_and_read_by_name() {
+    for version in [8601, 100_300, 110_100] {
+        let (driver, nvinfer) = (StandIn::new(), Nvinfer::new(version));
+        {
+            // One before and two behind the manifest's, one of them as large as the input.
+            let model = OPEN
+                .replace("output", "output spread f32 -1,1\noutput")
+                .replace("layer", "output signs f32 -1,100\noutput map f32 -1,1,-1,-1\nlayer");
+            let source = nvinfer.source(&nvinfer.plan(&model));
+            let input = input(native(16, 128));
+            let options = Options { statistics: true, ..Options::default() };
+            let kind = OutputKind::BenignMalignant;
+            let mut scorer =
+                GpuScorer::load_on(driver.open(), &input, &output(kind), source, options).unwrap();
+            for (width, height) in [(40, 30), (128, 100), (16, 16)] {
+                let golden = FusionInput::golden(width, height);
+                let want = sum_and_count(&golden);
+                let answer = scorer.score_input(&golden).unwrap();
+                // The stand-in adds 1 to each further output, in the engine's order.
+                assert_eq!(answer.numbers, want.map(|n| n + 1.0), "{version}");
+                let further: Vec<_> =
+                    answer.further.iter().map(|f| (&*f.name, f.numbers.len())).collect();
+                assert_eq!(further, [("spread", 1), ("signs", 100), ("map", width * height)]);
+                assert_eq!(answer.further[0].numbers, [want[0]]);
+                assert_eq!(answer.further[1].numbers[..2], want.map(|n| n + 2.0));
+                assert_eq!(answer.further[2].numbers[..2], want.map(|n| n + 3.0));
+                let [bmode, _] = answer.statistics.unwrap();
+                let wanted = golden.bmode.statistics();
+                assert!((bmode[0][0] - wanted[0][0]).abs() < 1e-4, "{bmode:?} {wanted:?}");
+            }
+        }
+        driver.assert_clean();
+        assert_eq!((nvinfer.get("live"), nvinfer.get("violations")), (0, 0), "{version}");
+    }
+}
+
+#[test]
+fn tensorrts_objects_end_with_the_context_current_on_whichever_thread_that_is() {
+    let (driver, nvinfer) = (StandIn::new(), Nvinfer::new(100_300));
+    nvinfer.set("context-is-current", driver.current());
+    let source = nvinfer.source(&nvinfer.plan(OPEN));
+    let input = input(native(16, 128));
+    let scorer = load(&driver, &input, OutputKind::BenignMalignant, source).unwrap();
+    // A thread that never touched the GPU.
+    std::thread::spawn(move || drop(scorer)).join().unwrap();
+    assert_eq!((nvinfer.get("live"), nvinfer.get("violations")), (0, 0));
+    driver.assert_clean();
+}
+
+#[test]
 fn a_network_that_does_not_join_the_capture_is_recognised_and_runs_without_a_graph() {
     // The stand-in computes at once instead of being captured: a graph would answer old numbers.
     let (driver, nvinfer) = (StandIn::new(), Nvinfer::new(100_300));
@@ -219,19 +292,40 @@ fn a_failed_inference_is_an_error_and_a_lost_device_is_told_from_it() {
 fn an_engine_that_does_not_fit_the_manifest_is_refused_with_what_it_has() {
     let (driver, nvinfer) = (StandIn::new(), Nvinfer::new(100_300));
     for (from, to, kind, says) in [
-        ("input bmode", "input greys", OutputKind::BenignMalignant, "lacks \"bmode\""),
-        ("output logits", "output y", OutputKind::BenignMalignant, "lacks \"logits\""),
+        ("input bmode", "input greys", OutputKind::BenignMalignant, "lacks the input \"bmode\""),
+        ("output logits", "output y", OutputKind::BenignMalignant, "lacks the output \"logits\""),
         ("bmode f32", "bmode f16", OutputKind::BenignMalignant, "32-bit float"),
-        ("bmode f32 1,3", "bmode f32 1,1", OutputKind::BenignMalignant, "1×3"),
+        ("bmode f32 -1,3", "bmode f32 -1,1", OutputKind::BenignMalignant, "1×3"),
         ("output", "input age f32 1,1\noutput", OutputKind::BenignMalignant, "two inputs"),
         ("output", "output", OutputKind::Logit, "holds 2 numbers"),
+        ("output", "output map f16 1,4\noutput", OutputKind::BenignMalignant, "\"map\" must be"),
+        ("logits f32 -1,2", "logits f32 -1,4", OutputKind::BenignMalignant, "holds 4 numbers"),
+        ("output", "output m f32 1,99999999\noutput", OutputKind::BenignMalignant, "64 MiB"),
     ] {
         let model = OPEN.replacen(from, to, 1);
         // A closed extent of its own keeps the profile in order.
-        let plan = nvinfer.plan(&model.replace("-1", "32"));
+        let plan = nvinfer.plan(&model.replace("-1,-1", "32,32").replace(" -1", " 1"));
         let error = load(&driver, &input(fixed(32, 32)), kind, nvinfer.source(&plan)).unwrap_err();
         assert!(error.to_string().contains(says), "{says}: {error}");
     }
+    // Memory that only TensorRT's host side can reach, and elements that do not lie in a row.
+    for key in ["host-tensors", "blocked-tensors"] {
+        nvinfer.set(key, 1);
+        let source = nvinfer.source(&nvinfer.plan(OPEN));
+        let kind = OutputKind::BenignMalignant;
+        let error = load(&driver, &input(native(16, 128)), kind, source).unwrap_err();
+        assert!(
+            error.to_string().contains("plain 32-bit floats in the device's memory"),
+            "{error}"
+        );
+        nvinfer.set(key, 0);
+    }
+    // A size that only the values tell.
+    let model = OPEN.replace("layer", "output found f32 -1,-1\nlayer");
+    let source = nvinfer.source(&nvinfer.plan(&model));
+    let kind = OutputKind::BenignMalignant;
+    let error = load(&driver, &input(native(16, 128)), kind, source).unwrap_err();
+    assert!(error.to_string().contains("\"found\" is 1×? when"), "{error}");
     let error =
         load(&driver, &input(fixed(32, 32)), OutputKind::Logit, nvinfer.source(b"not a plan"))
             .unwrap_err();
@@ -248,7 +342,7 @@ fn the_sizes_that_an_engine_takes_are_read_from_it() {
     };
     let input = input(fixed(1, 1));
     assert_eq!(size_range(&engine(OPEN), &input).unwrap(), [[16, 16], [160, 128]]);
-    let closed = OPEN.replace("-1,-1", "20,30");
+    let closed = OPEN.replace("-1,-1", "20,30").replace("f32 -1", "f32 1");
     assert_eq!(size_range(&engine(&closed), &input).unwrap(), [[30, 20], [30, 20]]);
 }
 
@@ -265,7 +359,7 @@ fn an_engine_is_built_stored_loaded_and_scores_in_every_version() {
         {
             let folder = tempfile::tempdir().unwrap();
             let cache = Cache::open(folder.path()).unwrap();
-            let input = input(native(16, 128));
+            let (input, logits) = (input(native(16, 128)), output(OutputKind::BenignMalignant));
             let mut key = key(&nvinfer, &driver, Shapes::of(&input.size));
             if version < 110_000 {
                 key.precision = Precision::Fp16;
@@ -276,6 +370,7 @@ fn an_engine_is_built_stored_loaded_and_scores_in_every_version() {
                 library: nvinfer.library(),
                 onnx: OPEN.as_bytes(),
                 input: &input,
+                output: &logits,
                 key: &key,
             };
             let make = || {
@@ -322,7 +417,7 @@ enum Failed {
 #[test]
 fn a_build_that_cannot_be_says_why() {
     let (driver, nvinfer) = (StandIn::new(), Nvinfer::new(110_100));
-    let input = input(native(16, 128));
+    let (input, logits) = (input(native(16, 128)), output(OutputKind::BenignMalignant));
     let good = key(&nvinfer, &driver, Shapes::of(&input.size));
     let fails = |onnx: &str, key: &EngineKey| {
         let order = Order {
@@ -331,6 +426,7 @@ fn a_build_that_cannot_be_says_why() {
             library: nvinfer.library(),
             onnx: onnx.as_bytes(),
             input: &input,
+            output: &logits,
             key,
         };
         build(&order, &[], None).unwrap_err().to_string()
@@ -340,8 +436,22 @@ fn a_build_that_cannot_be_says_why() {
         error.contains("lacks the input \"elastogram\"") && error.contains("colours"),
         "{error}"
     );
+    // What the scorer could not feed or read is told before anything is built.
+    for (from, to, says) in [
+        ("output logits", "output score", "lacks the output \"logits\""),
+        ("logits f32 -1,2", "logits f32 -1,5", "must hold 2 numbers for one picture"),
+        ("logits f32 -1,2", "logits f32 4,2", "must hold 2 numbers for one picture"),
+        ("bmode f32 -1,3", "bmode f32 8,3", "1×3×height×width"),
+        ("bmode f32 -1,3", "bmode f32 -1,1", "1×3×height×width"),
+        ("output", "input age f32 1,3,8,8\noutput", "two inputs, not 3"),
+        ("layer", "output map f16 -1,4\nlayer", "\"map\" must be 32-bit floats"),
+    ] {
+        let error = fails(&OPEN.replacen(from, to, 1), &good);
+        assert!(error.contains(says), "{says}: {error}");
+    }
+    assert_eq!(nvinfer.get("builds"), 0);
     let error = fails(OPEN, &EngineKey { precision: Precision::Fp16, ..good.clone() });
-    assert!(error.contains("fp16: it is no ONNX file; set gpu.precision"), "{error}");
+    assert!(error.contains("fp16: not a whole ONNX file"), "{error}");
     let error = fails(OPEN, &EngineKey { dla_core: Some(0), ..good.clone() });
     assert!(error.contains("DLA core"), "{error}");
     assert!(!fails("no model", &good).is_empty());
@@ -360,7 +470,8 @@ fn fp16_on_tensorrt_11_computes_a_converted_model_within_the_manifests_tolerance
     let answers = |precision| -> Vec<f32> {
         let key = EngineKey { precision, ..plain.clone() };
         let input = &manifest.input;
-        let order = Order { cuda, device: 0, library, onnx: &onnx, input, key: &key };
+        let output = &manifest.output;
+        let order = Order { cuda, device: 0, library, onnx: &onnx, input, output, key: &key };
         let plan = build(&order, &[], None).unwrap().plan;
         let source = NetworkSource::TensorRt { library, plan: plan.into(), path: None };
         let mut scorer =

@@ -172,8 +172,6 @@ int main()
     SLOT("context.set_optimization_profile_async", apiv::VExecutionContext, bool, setOptimizationProfileAsync,
         (std::int32_t, cudaStream_t));
     SLOT("context.get_optimization_profile", apiv::VExecutionContext, std::int32_t, getOptimizationProfile, () const);
-    SLOT("context.all_input_dimensions_specified", apiv::VExecutionContext, bool, allInputDimensionsSpecified,
-        () const);
     SLOT("context.set_input_shape", apiv::VExecutionContext, bool, setInputShape, (char const*, Dims const&));
     SLOT("context.tensor_shape", apiv::VExecutionContext, Dims, getTensorShape, (char const*) const);
     SLOT("context.set_tensor_address", apiv::VExecutionContext, bool, setTensorAddress, (char const*, void*));

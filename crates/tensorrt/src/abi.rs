@@ -75,9 +75,8 @@ table! {
 table! {
     /// `apiv::VExecutionContext`.
     ContextSlots {
-        set_name, set_optimization_profile_async, get_optimization_profile,
-        all_input_dimensions_specified, set_input_shape, tensor_shape, set_tensor_address,
-        get_tensor_address, infer_shapes, enqueue_v3,
+        set_name, set_optimization_profile_async, get_optimization_profile, set_input_shape,
+        tensor_shape, set_tensor_address, get_tensor_address, infer_shapes, enqueue_v3,
     }
 }
 table! {

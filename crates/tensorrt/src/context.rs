@@ -77,8 +77,10 @@ impl ExecutionContext {
     pub fn infer_shapes(&mut self) -> Result<(), Error> {
         let heard = self.engine.library().call();
         let mut names: [*const c_char; REPORTED] = [std::ptr::null(); REPORTED];
+        // The header says of `allInputDimensionsSpecified` that it does not work with shapes that were
+        // set by name: this count is the only answer there is.
         let missing = self.raw.infer_shapes(&mut names);
-        if missing == 0 && self.raw.all_input_dimensions_specified() {
+        if missing == 0 {
             return Ok(());
         }
         if missing < 0 {

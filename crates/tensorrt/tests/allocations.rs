@@ -6,7 +6,7 @@
 #[path = "common/stand_in.rs"]
 mod common;
 
-use common::{StandIn, VERSIONS, plan};
+use common::{Aligned, StandIn, VERSIONS, plan};
 use sonofuse_tensorrt::{DevicePtr, Stream};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -41,9 +41,11 @@ fn an_inference_with_new_shapes_and_addresses_allocates_nothing() {
         let library = stand_in.open();
         let engine = library.create_runtime().unwrap().deserialize(&plan(library)).unwrap();
         let mut context = engine.create_context().unwrap();
-        let (x, mut y) = ([1.0_f32; 3 * 8 * 8], [0.0_f32; 2]);
-        let x_at = DevicePtr(x.as_ptr().expose_provenance() as u64);
-        let y_at = DevicePtr(y.as_mut_ptr().expose_provenance() as u64);
+        let (x, mut y) = (Aligned([1.0; 3 * 8 * 8]), Aligned([0.0; 2]));
+        let x_at = DevicePtr(x.0.as_ptr().expose_provenance() as u64);
+        let y_at = DevicePtr(y.0.as_mut_ptr().expose_provenance() as u64);
+        // Not the default stream, which TensorRT warns of; the stand-in reads no more of it.
+        let stream = Stream::from_raw(std::ptr::without_provenance_mut::<u8>(0x1000));
         let mut frame = |side: i64| {
             context.set_input_shape(c"x", &[1, 3, side, side]).unwrap();
             context.infer_shapes().unwrap();
@@ -53,7 +55,7 @@ fn an_inference_with_new_shapes_and_addresses_allocates_nothing() {
             unsafe {
                 context.set_tensor_address(c"x", x_at).unwrap();
                 context.set_tensor_address(c"y", y_at).unwrap();
-                context.enqueue_v3(Stream::DEFAULT).unwrap();
+                context.enqueue_v3(stream).unwrap();
             }
         };
         frame(2);

@@ -6,19 +6,20 @@
 #[path = "common/stand_in.rs"]
 mod common;
 
-use common::{StandIn, VERSIONS, plan};
+use common::{Aligned, StandIn, VERSIONS, plan};
 use sonofuse_tensorrt::{
     Builder, DataType, DevicePtr, Engine, Error, ExecutionContext, HostMemory, IoMode, Library,
     Location, OnnxParser, ProfilePoint, Runtime, Severity, Stream,
 };
 
 /// Gives the context host buffers for `x` of the shape and for `y`.
-fn bind(context: &mut ExecutionContext, x: &[f32], y: &mut [f32; 2]) {
+fn bind<const N: usize>(context: &mut ExecutionContext, x: &Aligned<N>, y: &mut Aligned<2>) {
     // SAFETY: the stand-in's device memory is the host's, and the buffers outlive the call of
     // `enqueue`, which ends its work before it returns.
     unsafe {
-        context.set_tensor_address(c"x", DevicePtr(x.as_ptr().expose_provenance() as u64)).unwrap();
-        let y = y.as_mut_ptr().expose_provenance() as u64;
+        let x = x.0.as_ptr().expose_provenance() as u64;
+        context.set_tensor_address(c"x", DevicePtr(x)).unwrap();
+        let y = y.0.as_mut_ptr().expose_provenance() as u64;
         context.set_tensor_address(c"y", DevicePtr(y)).unwrap();
     }
 }
@@ -62,12 +63,12 @@ fn every_supported_version_builds_loads_and_runs_a_network_with_open_extents() {
             assert_eq!(context.tensor_shape(c"x").unwrap().elements(), Some(30));
             context.infer_shapes().unwrap();
             assert_eq!(context.tensor_address(c"x").unwrap(), None);
-            let (input, mut output) = ([0.5; 30], [0.0; 2]);
+            let (input, mut output) = (Aligned([0.5; 30]), Aligned([0.0; 2]));
             bind(&mut context, &input, &mut output);
             let at = context.tensor_address(c"x").unwrap();
-            assert_eq!(at, Some(DevicePtr(input.as_ptr().expose_provenance() as u64)));
+            assert_eq!(at, Some(DevicePtr(input.0.as_ptr().expose_provenance() as u64)));
             enqueue(&mut context).unwrap();
-            assert_eq!(output, [15.0, 30.0], "version {version}");
+            assert_eq!(output.0, [15.0, 30.0], "version {version}");
         }
         stand_in.assert_clean();
     }
@@ -224,7 +225,7 @@ fn a_failing_inference_tells_why_and_the_context_can_go_on() {
         let mut context = engine.create_context().unwrap();
         let text = enqueue(&mut context).unwrap_err().to_string();
         assert!(text.contains("enqueueV3 failed: fake: no address for \"x\""), "{text}");
-        let (input, mut output) = ([1.0; 12], [0.0; 2]);
+        let (input, mut output) = (Aligned([1.0; 12]), Aligned([0.0; 2]));
         bind(&mut context, &input, &mut output);
         let text = enqueue(&mut context).unwrap_err().to_string();
         assert!(text.contains("an input has no shape"), "{text}");
@@ -236,7 +237,7 @@ fn a_failing_inference_tells_why_and_the_context_can_go_on() {
         assert_eq!(error.said().unwrap().0[0].severity, Severity::InternalError);
         stand_in.set("enqueue-fails", 0);
         enqueue(&mut context).unwrap();
-        assert_eq!(output, [12.0, 12.0]);
+        assert_eq!(output.0, [12.0, 12.0]);
     }
 }
 
@@ -366,10 +367,10 @@ fn threads_share_an_engine_and_each_runs_its_own_context() {
             .map(|(mut context, index)| {
                 scope.spawn(move || {
                     context.set_input_shape(c"x", &[1, 3, 2, 2]).unwrap();
-                    let (input, mut output) = ([f32::from(index); 12], [0.0; 2]);
+                    let (input, mut output) = (Aligned([f32::from(index); 12]), Aligned([0.0; 2]));
                     bind(&mut context, &input, &mut output);
                     enqueue(&mut context).unwrap();
-                    output[0]
+                    output.0[0]
                 })
             })
             .collect();

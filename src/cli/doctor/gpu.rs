@@ -2,7 +2,7 @@
 //! lies ready. The kernel's driver is told by its files; driver library and TensorRT are loaded, as the
 //! service would, and asked.
 
-use sonofuse_gpu::{Driver, OLDEST_CUDA, Probe, TensorRt, probe};
+use sonofuse_gpu::{Driver, OLDEST_CUDA, Probe, TensorRt, probe, too_old};
 
 use super::probe::Machine;
 use super::{Finding, State};
@@ -33,12 +33,19 @@ pub(super) fn findings(machine: &Machine, loaded: &Loaded) -> Vec<Finding> {
 
 const KERNEL: &str = "NVIDIA driver";
 
+/// Device nodes of a Jetson's GPU: JetPack 5's, then those of JetPack 6, whose kernel may lack the first.
+const TEGRA: [&str; 3] = ["/dev/nvhost-gpu", "/dev/nvgpu/igpu0/ctrl", "/dev/nvmap"];
+
+fn tegra(node: &&str) -> String {
+    format!("Tegra kernel driver ({node})")
+}
+
 fn kernel_driver(machine: &Machine) -> Finding {
     let driver = machine
         .text("/proc/driver/nvidia/version")
         .and_then(|t| t.lines().next().map(str::to_owned))
         .or_else(|| machine.text("/sys/module/nvidia/version"))
-        .or_else(|| machine.path("/dev/nvhost-gpu").exists().then(|| "Tegra kernel driver".into()));
+        .or_else(|| TEGRA.iter().find(|n| machine.path(n).exists()).map(tegra));
     match driver {
         Some(version) => Finding::ok(AREA, KERNEL, version),
         None => Finding::optional(AREA, KERNEL, "not loaded", NOT_NEEDED),
@@ -58,6 +65,7 @@ fn probed(found: &Probe) -> Vec<Finding> {
                 Finding::ok(AREA, LIBRARY, said)
             }
         }
+        Driver::Replaced { why } => Finding::optional(AREA, LIBRARY, why, "reboot"),
         Driver::Broken { why } => Finding::optional(
             AREA,
             LIBRARY,
@@ -78,7 +86,16 @@ fn probed(found: &Probe) -> Vec<Finding> {
             device.compute[1],
             device.architecture()
         );
-        Finding::ok(AREA, format!("GPU {}", device.index), said)
+        let name = format!("GPU {}", device.index);
+        match too_old(device.compute, found.tensorrt.numbers()) {
+            Some(why) => Finding::optional(
+                AREA,
+                name,
+                format!("{said}; {why}"),
+                "the processor scores without it",
+            ),
+            None => Finding::ok(AREA, name, said),
+        }
     }));
     if found.devices.is_empty() && matches!(found.driver, Driver::Ready { .. }) {
         all.push(Finding::optional(AREA, "GPU", "the driver knows none", "look at `dmesg`"));
@@ -129,7 +146,11 @@ fn engine(loaded: &Loaded) -> Finding {
             );
             Finding::ok(AREA, NAME, said)
         }
-        Err(obstacle @ (Obstacle::NoEngine { .. } | Obstacle::Unreadable(_))) => {
+        Err(
+            obstacle @ (Obstacle::NoEngine { .. }
+            | Obstacle::BuildFailed(_)
+            | Obstacle::Unreadable(_)),
+        ) => {
             let found = format!("{obstacle} ({})", obstacle.detail());
             Finding::optional(AREA, NAME, found, obstacle.todo())
         }
@@ -194,6 +215,28 @@ mod tests {
                 probe: Probe { driver: ready([12, 2]), devices: vec![], tensorrt: absent() },
                 states: &[("CUDA driver library", Ok), ("GPU", Optional), ("TensorRT", Optional)],
                 says: &["knows none", "no libnvinfer"],
+            },
+            Case {
+                probe: Probe {
+                    driver: ready([12, 2]),
+                    devices: vec![DeviceInfo {
+                        name: "Tesla P4".into(),
+                        compute: [6, 1],
+                        ..device()
+                    }],
+                    tensorrt: rt(true),
+                },
+                states: &[("CUDA driver library", Ok), ("GPU 0", Optional), ("TensorRT", Ok)],
+                says: &["Tesla P4, compute capability 6.1", "7.0 (Volta) is the oldest"],
+            },
+            Case {
+                probe: Probe {
+                    driver: Driver::Replaced { why: "different versions".into() },
+                    devices: vec![],
+                    tensorrt: rt(true),
+                },
+                states: &[("CUDA driver library", Optional), ("TensorRT", Ok)],
+                says: &["different versions", "reboot"],
             },
             Case {
                 probe: Probe {

@@ -4,13 +4,13 @@ use clap::Args;
 use serde_json::json;
 use sonofuse_gpu::cache::Obtained;
 
-use super::obtain::{Ready, obtain, say};
+use super::obtain::{Effort, Ready, obtain, say};
 use super::{Configured, EngineError, Which, mib};
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 use crate::log;
 use crate::scoring::Backend;
-use crate::scoring::gpu::Gpu;
+use crate::scoring::gpu::{Gpu, Obstacle};
 
 /// Compiles the model for this machine's GPU, if that was not done yet.
 ///
@@ -20,11 +20,11 @@ use crate::scoring::gpu::Gpu;
 pub struct BuildArgs {
     #[command(flatten)]
     which: Which,
-    /// Build also where an engine is there already.
+    /// Build also where an engine is there already, or where its build failed before.
     #[arg(long)]
     force: bool,
     /// Do nothing, and succeed, where the configuration does not want the GPU, or leaves the choice
-    /// and there is none: for the unit that runs at boot.
+    /// and there is none, or where this very build failed before: for the unit that runs at boot.
     #[arg(long)]
     if_wanted: bool,
     /// Print one JSON object instead of text.
@@ -54,8 +54,16 @@ pub fn run(args: &BuildArgs) -> Result<(), CliError> {
         }
         Err(obstacle) => return Err(super::no_gpu(obstacle)),
     };
-    let ready = obtain(&files, &configured.settings, &gpu, args.force)
-        .map_err(|error: EngineError| error.report())?;
+    let effort = if args.force { Effort::Anew } else { Effort::Needed };
+    let ready = match obtain(&files, &configured.settings, &gpu, effort) {
+        Err(EngineError::Obstacle(Obstacle::BuildFailed(failure))) if args.if_wanted => {
+            let when = super::utc(failure.failed_unix_s);
+            let obstacle = Obstacle::BuildFailed(failure);
+            say(&format!("nothing is built: it failed on {when}: {}", obstacle.in_full()));
+            return Ok(());
+        }
+        result => result.map_err(|error| error.report())?,
+    };
     tell(&ready, &files.manifest.name, &gpu, args.json)
 }
 

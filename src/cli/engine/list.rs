@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use sonofuse_gpu::cache::{Cache, Entry};
+use sonofuse_gpu::cache::{Cache, CacheError, Entry};
 
 use super::obtain::say;
 use super::standing::Here;
@@ -123,7 +123,7 @@ fn as_json(entry: &Entry, here: &Here) -> serde_json::Value {
             "engine": stem(entry),
             "path": entry.path,
             "bytes": entry.bytes,
-            "state": "damaged",
+            "state": if matches!(error, CacheError::Foreign { .. }) { "foreign" } else { "damaged" },
             "words": error.to_string(),
         }),
     }

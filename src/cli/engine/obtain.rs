@@ -9,7 +9,7 @@ use sonofuse_gpu::cache::{Cache, EngineKey, Obtained};
 
 use super::progress::Progress;
 use super::{EngineError, room};
-use crate::scoring::gpu::{Gpu, Settings, TensorRtScorer};
+use crate::scoring::gpu::{Gpu, Obstacle, Settings, TensorRtScorer};
 use crate::scoring::{ModelFiles, prove_gpu};
 
 /// An engine that runs.
@@ -21,13 +21,24 @@ pub(in crate::cli) struct Ready {
     pub(in crate::cli) seconds: f64,
 }
 
-/// Gives the engine of a model for this GPU, in the first of the configured folders. With `anew` it is
-/// built whatever is there.
+/// How much is done for an engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Effort {
+    /// It is built where there is none, unless that failed before.
+    Needed,
+    /// It is built where there is none, also where that failed before.
+    Again,
+    /// It is built whatever is there.
+    Anew,
+}
+
+/// Gives the engine of a model for this GPU, in the first of the configured folders. A build that fails
+/// for a reason that lasts is remembered.
 pub(in crate::cli) fn obtain(
     files: &ModelFiles,
     settings: &Settings,
     gpu: &Gpu,
-    anew: bool,
+    effort: Effort,
 ) -> Result<Ready, EngineError> {
     let key = gpu.key(&files.manifest, settings)?;
     // `folders` never answers none.
@@ -36,10 +47,14 @@ pub(in crate::cli) fn obtain(
     let _owner = room::OwnedByService(&folder);
     let _lock = cache.lock(|| say("another process builds engines here: waiting for it"))?;
     let begun = Instant::now();
-    if anew {
+    if effort == Effort::Anew {
         cache.remove(&key)?;
     }
+    let failed_before = cache.failure(&key).filter(|_| effort == Effort::Needed);
     let build = || -> Result<Vec<u8>, EngineError> {
+        if let Some(failure) = &failed_before {
+            return Err(Obstacle::BuildFailed(Box::new(failure.clone())).into());
+        }
         room::check(&folder, files.bytes.len() as u64)?;
         say(&format!(
             "building an engine of {} for {} by TensorRT {}: this takes seconds to many minutes",
@@ -63,7 +78,15 @@ pub(in crate::cli) fn obtain(
         Ok(scorer)
     };
     let passes = |error: &EngineError| matches!(error, EngineError::Obstacle(o) if o.passes());
-    let (scorer, how) = cache.obtain(&key, &files.manifest.name, build, start, passes)?;
+    let (scorer, how) =
+        cache.obtain(&key, &files.manifest.name, build, start, passes).inspect_err(|error| {
+            if error.lasts()
+                && let Err(error) = cache.remember_failure(&key, &error.to_string())
+            {
+                say(&format!("the failure is not remembered: {error}"));
+            }
+        })?;
+    cache.forget_failure(&key)?;
     let path = cache.path_of(&key);
     Ok(Ready { scorer, key, how, path, seconds: begun.elapsed().as_secs_f64() })
 }

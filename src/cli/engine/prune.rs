@@ -15,8 +15,9 @@ use crate::cli::output::Output;
 /// Removes engines that nothing uses any more.
 ///
 /// Goes: engines for another GPU, driver or TensorRT than this machine's, engines whose model is not
-/// installed, damaged ones, timings for other machines, and rests of builds that were cut off. Where
-/// there is no GPU to compare with, engines of installed models stay.
+/// installed, damaged ones, timings and failed builds of other machines, and rests of builds that were
+/// cut off. Where there is no GPU to compare with, engines of installed models stay. What was not
+/// written by sonofuse (a link, a pipe, a folder, a file under another kind of name) stays.
 #[derive(Debug, Args)]
 pub struct PruneArgs {
     /// Configuration file [default: /etc/sonofuse/sonofuse.toml if it is there].

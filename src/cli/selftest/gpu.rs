@@ -10,7 +10,7 @@ use super::report::{Report, Verdict};
 use super::view::Scene;
 use super::{Configured, Extent};
 use crate::cli::engine::EngineError;
-use crate::cli::engine::obtain::{Ready, obtain};
+use crate::cli::engine::obtain::{Effort, Ready, obtain};
 use crate::cli::engine::verify::{HALF_TOLERANCE, compare};
 use crate::scoring::gpu::{Gpu, TensorRtScorer};
 use crate::scoring::{Model, ModelFiles, Scorer};
@@ -106,7 +106,7 @@ fn add(report: &mut Report, row: check::Row) {
 fn engine(report: &mut Report, subject: &Subject<'_>) -> Option<Ready> {
     const CHECK: &str = "engine";
     let &Subject { configured, files, gpu, .. } = subject;
-    match obtain(files, &configured.settings, gpu, false) {
+    match obtain(files, &configured.settings, gpu, Effort::Again) {
         Ok(ready) => {
             let how = match &ready.how {
                 Obtained::Stored => "was there".to_owned(),

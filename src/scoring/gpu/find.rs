@@ -29,6 +29,7 @@ impl Gpu {
     pub fn find(settings: &Settings) -> Result<Self, Obstacle> {
         let cuda = Cuda::open().map_err(|error| match error {
             GpuError::NoDriver { tried } => Obstacle::NoDriver { tried: tried.join(", ") },
+            error @ GpuError::Replaced(_) => Obstacle::DriverReplaced(error),
             error => Obstacle::Driver(error),
         })?;
         let version = cuda.version().map_err(Obstacle::Driver)?;
@@ -39,11 +40,14 @@ impl Gpu {
             GpuError::NoDevice { index, count } => Obstacle::NoDevice { index, count },
             error => Obstacle::Driver(error),
         })?;
+        // Said before anybody is told to install something.
+        device.check_age(None).map_err(Obstacle::OldDevice)?;
         let library = Library::open().map_err(|error| match error {
             error @ (sonofuse_tensorrt::Error::NotFound { .. }
             | sonofuse_tensorrt::Error::Load { .. }) => Obstacle::NoTensorRt(error),
             error => Obstacle::TensorRt(error),
         })?;
+        device.check_age(Some(&library.version())).map_err(Obstacle::OldDevice)?;
         Ok(Self { cuda, device, library })
     }
 
@@ -77,8 +81,8 @@ impl Gpu {
     /// Reads the engine of a key from the first folder that has it.
     ///
     /// # Errors
-    /// [`Obstacle::NoEngine`] with what others of the model there were built for, or
-    /// [`Obstacle::Unreadable`].
+    /// [`Obstacle::NoEngine`] with what others of the model there were built for,
+    /// [`Obstacle::BuildFailed`] or [`Obstacle::Unreadable`].
     pub fn engine(&self, key: &EngineKey, folders: &[PathBuf]) -> Result<Stored, Obstacle> {
         let mut unreadable = None;
         for folder in folders {
@@ -88,9 +92,12 @@ impl Gpu {
                 Err(error) => unreadable = unreadable.or(Some(error)),
             }
         }
-        match unreadable {
-            Some(error) if !is_denied(&error) => Err(Obstacle::Unreadable(error)),
-            _ => Err(Obstacle::NoEngine {
+        if let Some(error) = unreadable.filter(|error| !is_denied(error)) {
+            return Err(Obstacle::Unreadable(error));
+        }
+        match folders.iter().find_map(|folder| Cache::at(folder).failure(key)) {
+            Some(failure) => Err(Obstacle::BuildFailed(Box::new(failure))),
+            None => Err(Obstacle::NoEngine {
                 folders: folders.to_vec(),
                 id: key.id(),
                 nearest: nearest(key, folders),
@@ -143,6 +150,7 @@ impl Gpu {
             library: self.library,
             onnx: &files.bytes,
             input: &files.manifest.input,
+            output: &files.manifest.output,
             key,
         };
         build(&order, timings, progress)

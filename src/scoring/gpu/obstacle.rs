@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use sonofuse_gpu::cache::CacheError;
+use sonofuse_gpu::cache::{CacheError, Failure};
 use sonofuse_gpu::{GpuError, OLDEST_CUDA};
 use thiserror::Error;
 
@@ -20,6 +20,9 @@ pub enum Obstacle {
     /// The driver does not start, or answers errors.
     #[error("the NVIDIA driver does not work")]
     Driver(#[source] GpuError),
+    /// The driver library is of another version than the kernel module that is loaded.
+    #[error("driver and library differ: reboot")]
+    DriverReplaced(#[source] GpuError),
     /// The driver cannot take our kernels.
     #[error("the NVIDIA driver is too old")]
     OldDriver {
@@ -34,6 +37,9 @@ pub enum Obstacle {
         /// How many there are.
         count: usize,
     },
+    /// The device is too old for our kernels or for this TensorRT.
+    #[error("the GPU is too old")]
+    OldDevice(#[source] GpuError),
     /// TensorRT cannot be loaded.
     #[error("no TensorRT")]
     NoTensorRt(#[source] sonofuse_tensorrt::Error),
@@ -50,6 +56,9 @@ pub enum Obstacle {
         /// What an engine of the same model that is there was built for, now different.
         nearest: Vec<String>,
     },
+    /// The engine of this model for this machine was tried to be built, and failed.
+    #[error("the engine could not be built")]
+    BuildFailed(Box<Failure>),
     /// The engine's file cannot be used.
     #[error("the engine cannot be read")]
     Unreadable(#[source] CacheError),
@@ -72,7 +81,10 @@ impl Obstacle {
     pub fn detail(&self) -> String {
         match self {
             Self::NoDriver { tried } => format!("tried {tried}"),
-            Self::Driver(error) | Self::Start(error) => error.to_string(),
+            Self::Driver(error)
+            | Self::DriverReplaced(error)
+            | Self::OldDevice(error)
+            | Self::Start(error) => error.to_string(),
             Self::OldDriver { cuda: [major, minor] } => {
                 let [oldest, least] = OLDEST_CUDA;
                 format!("it serves CUDA {major}.{minor}, {oldest}.{least} is needed")
@@ -87,6 +99,7 @@ impl Obstacle {
                 };
                 format!("looked for {id}.engine in {}{near}", folders.join(" and "))
             }
+            Self::BuildFailed(failure) => failure.words.clone(),
             Self::Unreadable(error) => error.to_string(),
             Self::Wrong(words) | Self::Failed(words) => words.clone(),
             Self::NotAsked => String::new(),
@@ -100,6 +113,10 @@ impl Obstacle {
                 "install NVIDIA's driver, or name its libcuda in SONOFUSE_CUDA_LIB"
             }
             Self::Driver(_) => "look at `nvidia-smi` and `dmesg`, and restart the machine",
+            Self::DriverReplaced(_) => {
+                "reboot: the driver was updated while its kernel module was loaded"
+            }
+            Self::OldDevice(_) => "let the processor score (model.scorer = \"auto\" or \"cpu\")",
             Self::OldDriver { .. } => "update the driver (on a Jetson: JetPack 6 or later)",
             Self::NoDevice { .. } => {
                 "set gpu.device to one that `sonofuse doctor` lists, or look at `dmesg`"
@@ -109,6 +126,9 @@ impl Obstacle {
             }
             Self::TensorRt(_) => "install TensorRT 8.6, 10 or 11",
             Self::NoEngine { .. } => "run `sonofuse engine build`",
+            Self::BuildFailed(_) => {
+                "it is not tried again until GPU, driver, TensorRT, model or settings change; `sonofuse engine build --force` tries now"
+            }
             Self::Unreadable(_) | Self::Start(_) => {
                 "run `sonofuse engine build`, which builds what does not serve again"
             }
@@ -133,7 +153,9 @@ impl Obstacle {
         matches!(
             self,
             Self::Driver(_)
+                | Self::DriverReplaced(_)
                 | Self::TensorRt(_)
+                | Self::BuildFailed(_)
                 | Self::Unreadable(_)
                 | Self::Start(_)
                 | Self::Wrong(_)

@@ -58,11 +58,11 @@ pub(super) fn follow<'a>(model: &Model<'a>) -> Result<Architecture<'a>, OnnxErro
             return Err(node.error("its output has the name of another value"));
         }
     }
-    let [output] = model.outputs[..] else {
+    let [output] = &model.outputs[..] else {
         let count = model.outputs.len();
         return Err(OnnxError::Model(format!("{count} outputs; networks of the family have one")));
     };
-    match graph.values.remove(output) {
+    match graph.values.remove(output.name) {
         Some(Value::Vector(vector)) if vector.flat => graph.resolve(inputs, vector),
         Some(other) => {
             let kind = other.kind();
@@ -114,6 +114,24 @@ impl<'a, 'm> Graph<'a, 'm> {
             .ok_or_else(|| node.error(format!("its input {index} is made by no node before it")))
     }
 
+    /// A change of type that changes no number: floats to any type of floats (everything is computed in 32
+    /// bits here, at least as exactly as the file asks for), whole numbers of sizes to whole numbers.
+    fn cast(&self, node: &Node<'a>) -> Result<Value<'a>, OnnxError> {
+        const FLOATS: [i64; 4] = [1, 10, 11, 16];
+        const WHOLE: [i64; 2] = [6, 7];
+        let value = self.value(node, 0)?;
+        let kinds: &[i64] = match value {
+            Value::Ints(_) | Value::Shape | Value::Size(..) => &WHOLE,
+            Value::Weights(_) | Value::Maps(_) | Value::Pooled(..) | Value::Vector(_) => &FLOATS,
+        };
+        let to = node.int("to", 0);
+        if kinds.contains(&to) {
+            return Ok(value.clone());
+        }
+        Err(node
+            .error(format!("of {} to ONNX's type {to}, which changes its numbers", value.kind())))
+    }
+
     fn optional(&self, node: &Node<'a>, index: usize) -> Result<Option<&Value<'a>>, OnnxError> {
         match node.inputs.get(index) {
             None | Some(&"") => Ok(None),
@@ -134,7 +152,8 @@ impl<'a, 'm> Graph<'a, 'm> {
         }
         match node.op {
             "Constant" => constant_node(node),
-            "Identity" | "Dropout" | "Cast" => Ok(self.value(node, 0)?.clone()),
+            "Identity" | "Dropout" => Ok(self.value(node, 0)?.clone()),
+            "Cast" => self.cast(node),
             "Conv" => self.conv(node),
             "Relu" => self.relu(node),
             "MaxPool" => self.max_pool(node),

@@ -5,6 +5,8 @@ use std::fmt;
 use std::fs::{File, TryLockError};
 use std::time::Instant;
 
+use rustix::fs::{Mode, OFlags};
+
 use super::{Cache, CacheError, EngineKey, io_at};
 
 /// Where [`Cache::obtain`] got an engine.
@@ -30,9 +32,19 @@ impl Cache {
     /// [`CacheError::Io`].
     pub fn lock(&self, wait: impl FnOnce()) -> Result<Lock, CacheError> {
         let path = self.dir.join(".lock");
-        let options =
-            File::options().read(true).write(true).create(true).truncate(false).open(&path);
-        let file = options.map_err(io_at(&path))?;
+        // As for everything in the folder: what is there is not waited for, nor followed.
+        let flags = OFlags::RDWR
+            | OFlags::CREATE
+            | OFlags::NONBLOCK
+            | OFlags::NOFOLLOW
+            | OFlags::NOCTTY
+            | OFlags::CLOEXEC;
+        let file = rustix::fs::open(&path, flags, Mode::from_raw_mode(0o644))
+            .map_err(|error| io_at(&path)(error.into()))?;
+        let file = File::from(file);
+        if !file.metadata().map_err(io_at(&path))?.is_file() {
+            return Err(CacheError::Foreign { path, why: "no regular file" });
+        }
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

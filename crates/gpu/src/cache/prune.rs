@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Cache, CacheError, Header};
+use super::{Cache, CacheError, Failure, Header, failure, is_ours};
 
 /// A half-written file is a leftover when it is older than any build's last write can take.
 const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
@@ -17,6 +17,20 @@ pub struct Pruned {
     pub paths: Vec<PathBuf>,
     /// Their bytes.
     pub bytes: u64,
+}
+
+impl Header {
+    /// What is said of an engine that was to be built, to be judged as one that was.
+    fn of(failure: &Failure) -> Self {
+        Self {
+            key: failure.key.clone(),
+            model: String::new(),
+            built_unix_s: failure.failed_unix_s,
+            build_s: 0,
+            bytes: 0,
+            sha256: String::new(),
+        }
+    }
 }
 
 impl Cache {
@@ -36,18 +50,27 @@ impl Cache {
         for entry in self.list()? {
             match &entry.header {
                 Ok(header) if keep(header) => timings.push(self.timing_path(&header.key)),
+                // Not ours to remove, or not readable just now.
+                Err(CacheError::Foreign { .. } | CacheError::Io { .. }) => {}
                 _ => add(entry.path, entry.bytes),
             }
         }
         for (path, bytes) in self.files()? {
             let old = || {
-                let changed = fs::metadata(&path).and_then(|metadata| metadata.modified());
+                let changed = fs::symlink_metadata(&path).and_then(|metadata| metadata.modified());
                 let age = changed.ok().and_then(|changed| changed.elapsed().ok());
                 age.is_some_and(|age| age > LEFTOVER_AGE)
             };
+            if !fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
+                continue;
+            }
             let unwanted = match path.extension().and_then(|extension| extension.to_str()) {
                 Some("part") => old(),
-                Some("timings") => !timings.contains(&path),
+                Some("timings") => is_ours(&path) && !timings.contains(&path),
+                Some("failed") => {
+                    is_ours(&path)
+                        && failure::read(&path).is_none_or(|failure| !keep(&Header::of(&failure)))
+                }
                 _ => false,
             };
             if unwanted {

@@ -163,7 +163,7 @@ fn the_list_shows_damaged_files_too_and_pruning_keeps_what_is_wanted() {
     let unwanted = store(&cache, &other, b"plan of another");
     cache.store_timings(&key(), b"t").unwrap();
     cache.store_timings(&foreign, b"t").unwrap();
-    let broken = cache.dir().join("0.engine");
+    let broken = cache.dir().join(format!("{}.engine", "0".repeat(32)));
     fs::write(&broken, b"?").unwrap();
     let part = |name: &str, age: Duration| {
         let path = cache.dir().join(name);
@@ -189,6 +189,83 @@ fn the_list_shows_damaged_files_too_and_pruning_keeps_what_is_wanted() {
     assert!(pruned.bytes > 15);
     assert!(wanted.exists() && under_way.exists() && cache.timing_path(&key()).exists());
     assert_eq!(cache.prune(|header| header.key == key()).unwrap(), Pruned::default());
+}
+
+#[test]
+fn what_was_not_written_by_this_program_is_named_and_neither_opened_nor_removed() {
+    use std::os::unix::fs::symlink;
+    let (folder, cache) = cache();
+    let at = |name: &str| cache.dir().join(name);
+    let ours = format!("{}.engine", "a".repeat(32));
+    let name = rustix::fs::CWD;
+    let pipe = |name_of: &str| {
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(name, at(name_of), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    };
+    pipe("pipe.engine");
+    pipe(&ours);
+    pipe(&format!("{}.timings", key().timing_id()));
+    pipe(&format!("{}.failed", key().id()));
+    symlink("/dev/zero", at("zero.engine")).unwrap();
+    symlink("/nowhere", at("nowhere.engine")).unwrap();
+    let other = folder.path().join("other");
+    fs::write(&other, b"sonofuse-engine 1\n").unwrap();
+    symlink(&other, at("link.engine")).unwrap();
+    fs::create_dir(at("folder.engine")).unwrap();
+    fs::write(at("empty.engine"), b"").unwrap();
+    fs::write(at("junk.engine"), vec![0x7f; 200_000]).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(at("socket.engine")).unwrap();
+    for entry in cache.list().unwrap() {
+        let text = entry.header.unwrap_err().to_string();
+        let name = entry.path.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(text.contains("is left alone") && text.contains(&name), "{text}");
+        let text = verify(&entry.path).unwrap_err().to_string();
+        assert!(text.contains("is left alone"), "{text}");
+    }
+    assert_eq!(cache.list().unwrap().len(), 9);
+    assert!(cache.timings(&key()).is_empty());
+    assert_eq!(cache.failure(&key()), None);
+    let before = files(&cache);
+    assert_eq!(cache.prune(|_| false).unwrap(), Pruned::default());
+    assert_eq!(files(&cache), before);
+    // The place of an engine is taken by something else: told, never waited for.
+    pipe(&format!("{}.engine", key().id()));
+    assert!(matches!(cache.load(&key()), Err(CacheError::Foreign { .. })));
+    // The lock too.
+    pipe(".lock");
+    assert!(matches!(cache.lock(|| ()), Err(CacheError::Foreign { .. })));
+    fs::remove_file(at(".lock")).unwrap();
+    symlink("/dev/zero", at(".lock")).unwrap();
+    assert!(cache.lock(|| ()).is_err());
+}
+
+#[test]
+fn a_failed_build_is_remembered_for_its_key_until_it_is_forgotten_or_nobody_wants_it() {
+    let (_folder, cache) = cache();
+    assert_eq!(cache.failure(&key()), None);
+    cache.remember_failure(&key(), "no tactic").unwrap();
+    let failure = cache.failure(&key()).unwrap();
+    assert_eq!((failure.words.as_str(), &failure.key), ("no tactic", &key()));
+    assert!(failure.failed_unix_s > 1_700_000_000);
+    let other = EngineKey { driver: [12, 6], ..key() };
+    assert_eq!(cache.failure(&other), None);
+    // Of another version of the program, of another key under this name, damaged: none.
+    let path = cache.dir().join(format!("{}.failed", key().id()));
+    let text = fs::read_to_string(&path).unwrap();
+    for changed in
+        [text.replace(&failure.version, "0.0.1"), text.replace("Orin", "Nano"), "{".into()]
+    {
+        fs::write(&path, &changed).unwrap();
+        assert_eq!(cache.failure(&key()), None, "{changed}");
+    }
+    fs::write(&path, text).unwrap();
+    assert_eq!(cache.prune(|header| header.key == key()).unwrap(), Pruned::default());
+    assert_eq!(cache.prune(|header| header.key == other).unwrap().paths, [path]);
+    cache.forget_failure(&key()).unwrap();
+    cache.remember_failure(&key(), "x").unwrap();
+    cache.forget_failure(&key()).unwrap();
+    assert_eq!(cache.failure(&key()), None);
+    assert!(files(&cache).is_empty());
 }
 
 #[test]

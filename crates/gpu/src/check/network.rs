@@ -72,7 +72,8 @@ fn plan(
     let shapes = Shapes::of(&manifest.input.size);
     let key = EngineKey::here(cuda, &device, library, &manifest.sha256, shapes)?;
     let input = &manifest.input;
-    let order = Order { cuda, device: settings.device, library, onnx, input, key: &key };
+    let output = &manifest.output;
+    let order = Order { cuda, device: settings.device, library, onnx, input, output, key: &key };
     build(&order, &[], None).map(|built| built.plan)
 }
 

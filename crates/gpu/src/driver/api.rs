@@ -2,14 +2,17 @@
 //! thread.
 #![allow(unsafe_code, reason = "looks functions of the driver up and calls them")]
 
-use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uchar, c_uint, c_ulonglong, c_void};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use cudarc::driver::sys;
 use serde::Serialize;
+use sonofuse_tensorrt::Version;
 
 use crate::error::{CallError, GpuError, Kind, kind};
+use crate::probe::too_old;
 
 /// Environment variable that names the driver library; where it is set, nothing else is tried.
 pub const DRIVER_VARIABLE: &str = "SONOFUSE_CUDA_LIB";
@@ -23,98 +26,114 @@ const NAMES: [&str; 4] = [
 ];
 
 /// An address of device memory.
-pub(crate) type DevicePtr = u64;
-/// An object of the driver.
-pub(crate) type Handle = *mut c_void;
+pub(crate) type DevicePtr = sys::CUdeviceptr;
+/// What the driver answers. An integer: `CUresult` is closed in Rust, and a newer driver's number in it
+/// would be undefined behaviour.
+pub(crate) type Code = c_int;
 
 macro_rules! functions {
-    ($($name:ident = $symbol:literal ($($argument:ty),*);)*) => {
-        /// The functions in use. Their types are those of `cuda.h` (each answers a `CUresult`, an
-        /// `int` in C's eyes), under the names that `cuda.h` gives them by macro.
+    ($($name:ident($($argument:ident: $type:ty $(as $theirs:ty)?),*);)*) => {
+        /// The functions in use, by their names in the library.
+        #[allow(non_snake_case, reason = "the driver's names")]
         pub(crate) struct Functions {
-            $(pub(crate) $name: unsafe extern "C" fn($($argument),*) -> c_int,)*
+            $($name: unsafe extern "C" fn($($type),*) -> Code,)*
         }
 
+        // cudarc's bindings are made from NVIDIA's header: a type that differs from theirs does not
+        // compile. Where theirs is the closed enum (`as`), the integer has its size.
+        const _: () = {
+            $(
+                let _: unsafe fn($(theirs!($type $(as $theirs)?)),*) -> sys::CUresult = sys::$name;
+                $($(assert!(size_of::<$type>() == size_of::<$theirs>());)?)*
+            )*
+            assert!(size_of::<Code>() == size_of::<sys::CUresult>());
+        };
+
         impl Functions {
+            /// The name of the first function that the library lacks is the error.
             fn load(library: &libloading::Library) -> Result<Self, &'static str> {
                 Ok(Self {
                     $($name: {
-                        // SAFETY: the type is the function's in `cuda.h`; the library is never
-                        // unloaded.
+                        // SAFETY: the type is NVIDIA's, compared above; the library is never unloaded.
                         let found = unsafe {
-                            library.get::<unsafe extern "C" fn($($argument),*) -> c_int>($symbol.as_bytes())
+                            library.get::<unsafe extern "C" fn($($type),*) -> Code>(stringify!($name))
                         };
-                        *found.map_err(|_| $symbol)?
+                        *found.map_err(|_| stringify!($name))?
                     },)*
                 })
             }
+
+            $(
+                /// # Safety
+                /// As NVIDIA's documentation of the function demands.
+                #[allow(non_snake_case, reason = "the driver's name")]
+                #[allow(clippy::too_many_arguments, reason = "the driver's")]
+                #[inline]
+                pub(crate) unsafe fn $name(&self, $($argument: $type),*) -> Code {
+                    // SAFETY: the caller's promise, passed on.
+                    unsafe { (self.$name)($($argument),*) }
+                }
+            )*
         }
     };
 }
 
-functions! {
-    init = "cuInit"(c_uint);
-    driver_version = "cuDriverGetVersion"(*mut c_int);
-    error_name = "cuGetErrorName"(c_int, *mut *const c_char);
-    error_string = "cuGetErrorString"(c_int, *mut *const c_char);
-    device_count = "cuDeviceGetCount"(*mut c_int);
-    device_get = "cuDeviceGet"(*mut c_int, c_int);
-    device_name = "cuDeviceGetName"(*mut c_char, c_int, c_int);
-    device_attribute = "cuDeviceGetAttribute"(*mut c_int, c_int, c_int);
-    device_memory = "cuDeviceTotalMem_v2"(*mut usize, c_int);
-    context_retain = "cuDevicePrimaryCtxRetain"(*mut Handle, c_int);
-    context_release = "cuDevicePrimaryCtxRelease_v2"(c_int);
-    context_reset = "cuDevicePrimaryCtxReset_v2"(c_int);
-    context_set_current = "cuCtxSetCurrent"(Handle);
-    memory_info = "cuMemGetInfo_v2"(*mut usize, *mut usize);
-    memory_alloc = "cuMemAlloc_v2"(*mut DevicePtr, usize);
-    memory_free = "cuMemFree_v2"(DevicePtr);
-    host_alloc = "cuMemHostAlloc"(*mut Handle, usize, c_uint);
-    host_free = "cuMemFreeHost"(Handle);
-    host_device_pointer = "cuMemHostGetDevicePointer_v2"(*mut DevicePtr, Handle, c_uint);
-    copy_to_device = "cuMemcpyHtoDAsync_v2"(DevicePtr, *const c_void, usize, Handle);
-    copy_to_host = "cuMemcpyDtoHAsync_v2"(Handle, DevicePtr, usize, Handle);
-    copy_2d = "cuMemcpy2DAsync_v2"(*const Copy2d, Handle);
-    fill = "cuMemsetD8Async"(DevicePtr, u8, usize, Handle);
-    stream_create = "cuStreamCreate"(*mut Handle, c_uint);
-    stream_destroy = "cuStreamDestroy_v2"(Handle);
-    stream_synchronize = "cuStreamSynchronize"(Handle);
-    stream_begin_capture = "cuStreamBeginCapture_v2"(Handle, c_uint);
-    stream_end_capture = "cuStreamEndCapture"(Handle, *mut Handle);
-    graph_instantiate = "cuGraphInstantiateWithFlags"(*mut Handle, Handle, u64);
-    graph_launch = "cuGraphLaunch"(Handle, Handle);
-    graph_exec_destroy = "cuGraphExecDestroy"(Handle);
-    graph_destroy = "cuGraphDestroy"(Handle);
-    event_create = "cuEventCreate"(*mut Handle, c_uint);
-    event_destroy = "cuEventDestroy_v2"(Handle);
-    event_record = "cuEventRecord"(Handle, Handle);
-    event_synchronize = "cuEventSynchronize"(Handle);
-    event_elapsed = "cuEventElapsedTime"(*mut f32, Handle, Handle);
-    module_load = "cuModuleLoadData"(*mut Handle, *const c_void);
-    module_unload = "cuModuleUnload"(Handle);
-    module_function = "cuModuleGetFunction"(*mut Handle, Handle, *const c_char);
-    launch = "cuLaunchKernel"(Handle, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, Handle, *mut Handle, *mut Handle);
+macro_rules! theirs {
+    ($ours:ty) => {
+        $ours
+    };
+    ($ours:ty as $theirs:ty) => {
+        $theirs
+    };
 }
 
-/// `CUDA_MEMCPY2D` of `cuda.h`.
-#[repr(C)]
-pub(crate) struct Copy2d {
-    pub(crate) src_x: usize,
-    pub(crate) src_y: usize,
-    pub(crate) src_type: c_uint,
-    pub(crate) src_host: *const c_void,
-    pub(crate) src_device: DevicePtr,
-    pub(crate) src_array: Handle,
-    pub(crate) src_pitch: usize,
-    pub(crate) dst_x: usize,
-    pub(crate) dst_y: usize,
-    pub(crate) dst_type: c_uint,
-    pub(crate) dst_host: Handle,
-    pub(crate) dst_device: DevicePtr,
-    pub(crate) dst_array: Handle,
-    pub(crate) dst_pitch: usize,
-    pub(crate) width: usize,
-    pub(crate) height: usize,
+functions! {
+    cuInit(flags: c_uint);
+    cuDriverGetVersion(version: *mut c_int);
+    cuGetErrorName(code: Code as sys::CUresult, text: *mut *const c_char);
+    cuGetErrorString(code: Code as sys::CUresult, text: *mut *const c_char);
+    cuDeviceGetCount(count: *mut c_int);
+    cuDeviceGet(device: *mut sys::CUdevice, index: c_int);
+    cuDeviceGetName(name: *mut c_char, length: c_int, device: sys::CUdevice);
+    cuDeviceGetAttribute(value: *mut c_int, attribute: sys::CUdevice_attribute, device: sys::CUdevice);
+    cuDeviceTotalMem_v2(bytes: *mut usize, device: sys::CUdevice);
+    cuDevicePrimaryCtxSetFlags_v2(device: sys::CUdevice, flags: c_uint);
+    cuDevicePrimaryCtxRetain(context: *mut sys::CUcontext, device: sys::CUdevice);
+    cuDevicePrimaryCtxRelease_v2(device: sys::CUdevice);
+    cuDevicePrimaryCtxReset_v2(device: sys::CUdevice);
+    cuCtxSetCurrent(context: sys::CUcontext);
+    cuMemGetInfo_v2(free: *mut usize, total: *mut usize);
+    cuMemAlloc_v2(address: *mut sys::CUdeviceptr, bytes: usize);
+    cuMemFree_v2(address: sys::CUdeviceptr);
+    cuMemHostAlloc(memory: *mut *mut c_void, bytes: usize, flags: c_uint);
+    cuMemFreeHost(memory: *mut c_void);
+    cuMemHostGetDevicePointer_v2(address: *mut sys::CUdeviceptr, memory: *mut c_void, flags: c_uint);
+    cuMemcpyHtoDAsync_v2(to: sys::CUdeviceptr, from: *const c_void, bytes: usize, stream: sys::CUstream);
+    cuMemcpyDtoHAsync_v2(to: *mut c_void, from: sys::CUdeviceptr, bytes: usize, stream: sys::CUstream);
+    cuMemcpy2DAsync_v2(copy: *const sys::CUDA_MEMCPY2D, stream: sys::CUstream);
+    cuMemsetD8Async(to: sys::CUdeviceptr, byte: c_uchar, bytes: usize, stream: sys::CUstream);
+    cuStreamCreate(stream: *mut sys::CUstream, flags: c_uint);
+    cuStreamDestroy_v2(stream: sys::CUstream);
+    cuStreamSynchronize(stream: sys::CUstream);
+    cuStreamBeginCapture_v2(stream: sys::CUstream, mode: sys::CUstreamCaptureMode);
+    cuStreamEndCapture(stream: sys::CUstream, graph: *mut sys::CUgraph);
+    cuGraphInstantiateWithFlags(executable: *mut sys::CUgraphExec, graph: sys::CUgraph, flags: c_ulonglong);
+    cuGraphLaunch(executable: sys::CUgraphExec, stream: sys::CUstream);
+    cuGraphExecDestroy(executable: sys::CUgraphExec);
+    cuGraphDestroy(graph: sys::CUgraph);
+    cuEventCreate(event: *mut sys::CUevent, flags: c_uint);
+    cuEventDestroy_v2(event: sys::CUevent);
+    cuEventRecord(event: sys::CUevent, stream: sys::CUstream);
+    cuEventSynchronize(event: sys::CUevent);
+    cuEventElapsedTime(ms: *mut f32, from: sys::CUevent, to: sys::CUevent);
+    cuModuleLoadData(module: *mut sys::CUmodule, image: *const c_void);
+    cuModuleUnload(module: sys::CUmodule);
+    cuModuleGetFunction(function: *mut sys::CUfunction, module: sys::CUmodule, name: *const c_char);
+    cuLaunchKernel(
+        function: sys::CUfunction, grid_x: c_uint, grid_y: c_uint, grid_z: c_uint, block_x: c_uint,
+        block_y: c_uint, block_z: c_uint, shared: c_uint, stream: sys::CUstream,
+        arguments: *mut *mut c_void, extra: *mut *mut c_void
+    );
 }
 
 /// A loaded driver library, for the life of the process.
@@ -156,6 +175,18 @@ pub struct DeviceInfo {
 }
 
 impl DeviceInfo {
+    /// Refuses a device that is too old for our kernels, or for the TensorRT of this version.
+    ///
+    /// # Errors
+    /// [`GpuError::OldDevice`].
+    pub fn check_age(&self, tensorrt: Option<&Version>) -> Result<(), GpuError> {
+        let numbers = tensorrt.filter(|v| !v.is_rtx()).map(|v| [v.major(), v.minor()]);
+        match too_old(self.compute, numbers) {
+            Some(why) => Err(GpuError::OldDevice { device: self.to_string(), why }),
+            None => Ok(()),
+        }
+    }
+
     /// The architecture as NVIDIA's tools write it: `sm_87`.
     pub fn architecture(&self) -> String {
         let [major, minor] = self.compute;
@@ -237,7 +268,7 @@ impl Cuda {
 
     pub(crate) fn start(self) -> Result<(), GpuError> {
         // SAFETY: 0 is the only flag there is; may be called again and from any thread.
-        self.check("cuInit", unsafe { (self.api().init)(0) })
+        self.check("cuInit", unsafe { self.api().cuInit(0) })
     }
 
     pub(crate) fn api(self) -> &'static Functions {
@@ -256,7 +287,7 @@ impl Cuda {
     pub fn version(self) -> Result<[u32; 2], GpuError> {
         let mut code = 0;
         // SAFETY: writes one `int`.
-        let status = unsafe { (self.api().driver_version)(&raw mut code) };
+        let status = unsafe { self.api().cuDriverGetVersion(&raw mut code) };
         self.check("cuDriverGetVersion", status)?;
         let code = code.max(0).unsigned_abs();
         Ok([code / 1000, code % 1000 / 10])
@@ -269,9 +300,9 @@ impl Cuda {
     pub fn device_count(self) -> Result<usize, GpuError> {
         let mut count = 0;
         // SAFETY: writes one `int`.
-        let status = unsafe { (self.api().device_count)(&raw mut count) };
-        // 100, "no device", is an answer.
-        if status == 100 {
+        let status = unsafe { self.api().cuDeviceGetCount(&raw mut count) };
+        // "No device" is an answer.
+        if status == sys::CUresult::CUDA_ERROR_NO_DEVICE as Code {
             return Ok(0);
         }
         self.check("cuDeviceGetCount", status)?;
@@ -283,80 +314,86 @@ impl Cuda {
     /// # Errors
     /// [`GpuError::NoDevice`]; [`GpuError::Call`].
     pub fn device(self, index: usize) -> Result<DeviceInfo, GpuError> {
+        use sys::CUdevice_attribute as A;
         let device = self.device_number(index)?;
         let mut name = [0 as c_char; 256];
         // SAFETY: writes at most 255 characters and a zero into the array.
-        let status = unsafe { (self.api().device_name)(name.as_mut_ptr(), 256, device) };
+        let status = unsafe { self.api().cuDeviceGetName(name.as_mut_ptr(), 256, device) };
         self.check("cuDeviceGetName", status)?;
         // SAFETY: the array ends in a zero: the last element was never written.
         let name = unsafe { CStr::from_ptr(name.as_ptr()) }.to_string_lossy().into_owned();
         let mut memory = 0;
         // SAFETY: writes one `size_t`.
-        let status = unsafe { (self.api().device_memory)(&raw mut memory, device) };
+        let status = unsafe { self.api().cuDeviceTotalMem_v2(&raw mut memory, device) };
         self.check("cuDeviceTotalMem", status)?;
-        let attribute = |number: c_int| {
+        let attribute = |which| {
             let mut value = 0;
             // SAFETY: writes one `int`.
-            let status = unsafe { (self.api().device_attribute)(&raw mut value, number, device) };
+            let status = unsafe { self.api().cuDeviceGetAttribute(&raw mut value, which, device) };
             self.check("cuDeviceGetAttribute", status).map(|()| value.max(0).unsigned_abs())
         };
         Ok(DeviceInfo {
             index,
             name,
-            compute: [attribute(75)?, attribute(76)?],
+            compute: [
+                attribute(A::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
+                attribute(A::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
+            ],
             memory,
-            multiprocessors: attribute(16)?,
-            integrated: attribute(18)? != 0,
-            maps_host_memory: attribute(19)? != 0,
+            multiprocessors: attribute(A::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?,
+            integrated: attribute(A::CU_DEVICE_ATTRIBUTE_INTEGRATED)? != 0,
+            maps_host_memory: attribute(A::CU_DEVICE_ATTRIBUTE_CAN_MAP_HOST_MEMORY)? != 0,
         })
     }
 
-    pub(crate) fn device_number(self, index: usize) -> Result<c_int, GpuError> {
+    pub(crate) fn device_number(self, index: usize) -> Result<sys::CUdevice, GpuError> {
         let count = self.device_count()?;
         if index >= count {
             return Err(GpuError::NoDevice { index, count });
         }
         let mut device = 0;
         // SAFETY: writes one `int`.
-        let status = unsafe { (self.api().device_get)(&raw mut device, index as c_int) };
+        let status = unsafe { self.api().cuDeviceGet(&raw mut device, index as c_int) };
         self.check("cuDeviceGet", status)?;
         Ok(device)
     }
 
     /// Makes an error of a number other than 0.
-    pub(crate) fn check(self, call: &'static str, code: c_int) -> Result<(), GpuError> {
+    pub(crate) fn check(self, call: &'static str, code: Code) -> Result<(), GpuError> {
         self.check_memory(call, code, "a driver call", 0)
     }
 
     pub(crate) fn check_memory(
         self,
         call: &'static str,
-        code: c_int,
+        code: Code,
         what: &'static str,
         bytes: usize,
     ) -> Result<(), GpuError> {
         if code == 0 {
             return Ok(());
         }
-        let text = |function: unsafe extern "C" fn(c_int, *mut *const c_char) -> c_int| {
+        let text = |ask: &dyn Fn(*mut *const c_char) -> Code| {
             let mut text: *const c_char = std::ptr::null();
-            // SAFETY: writes one pointer: null, or a text that is part of the library.
-            let known = unsafe { function(code, &raw mut text) } == 0 && !text.is_null();
-            if !known {
+            if ask(&raw mut text) != 0 || text.is_null() {
                 return "unknown to this driver".to_owned();
             }
-            // SAFETY: checked above; such texts end in a zero and live as long as the library.
+            // SAFETY: the driver answered a text: it ends in a zero and is part of the library, which is
+            // never unloaded.
             unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
         };
         let error = || CallError {
             call,
             code,
-            name: text(self.api().error_name),
-            words: text(self.api().error_string),
+            // SAFETY: writes one pointer, null or a text; any number may be asked for.
+            name: text(&|to| unsafe { self.api().cuGetErrorName(code, to) }),
+            // SAFETY: as above.
+            words: text(&|to| unsafe { self.api().cuGetErrorString(code, to) }),
         };
         Err(match kind(code) {
             Kind::OutOfMemory => GpuError::OutOfMemory { what, bytes },
             Kind::Lost => GpuError::Lost(error()),
+            Kind::Replaced => GpuError::Replaced(error()),
             Kind::Other => GpuError::Call(error()),
         })
     }

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use super::api::{Cuda, Handle};
+use cudarc::driver::sys;
+
+use super::api::{Code, Cuda};
 use crate::error::GpuError;
 
 /// The primary context of a device. Clones share it; the last gives it back.
@@ -15,8 +17,8 @@ pub(crate) struct Context {
 #[derive(Debug)]
 struct Inner {
     cuda: Cuda,
-    device: i32,
-    handle: Handle,
+    device: sys::CUdevice,
+    handle: sys::CUcontext,
 }
 
 // SAFETY: a context may be used by any thread that makes it current; the driver locks.
@@ -28,9 +30,10 @@ impl Context {
     /// Takes the primary context of a device and makes it current.
     pub(crate) fn new(cuda: Cuda, index: usize) -> Result<Self, GpuError> {
         let device = cuda.device_number(index)?;
+        wait_without_spinning(cuda, device)?;
         let mut handle = std::ptr::null_mut();
         // SAFETY: writes one handle; `device` was answered by the driver.
-        let status = unsafe { (cuda.api().context_retain)(&raw mut handle, device) };
+        let status = unsafe { cuda.api().cuDevicePrimaryCtxRetain(&raw mut handle, device) };
         cuda.check_memory("cuDevicePrimaryCtxRetain", status, "the context", 0)?;
         let context = Self { inner: Arc::new(Inner { cuda, device, handle }) };
         context.enter()?;
@@ -41,10 +44,12 @@ impl Context {
     /// to get a usable one after a loss.
     ///
     /// `device` is the driver's number, asked for while it was well.
-    pub(crate) fn reset(cuda: Cuda, device: i32) -> Result<(), GpuError> {
+    pub(crate) fn reset(cuda: Cuda, device: sys::CUdevice) -> Result<(), GpuError> {
         // SAFETY: `device` was answered by the driver. What was in the context has been dropped by
         // the caller; handles of others become invalid, which the driver answers with an error.
-        cuda.check("cuDevicePrimaryCtxReset", unsafe { (cuda.api().context_reset)(device) })
+        cuda.check("cuDevicePrimaryCtxReset", unsafe {
+            cuda.api().cuDevicePrimaryCtxReset_v2(device)
+        })
     }
 
     pub(crate) fn cuda(&self) -> Cuda {
@@ -54,7 +59,7 @@ impl Context {
     /// Makes the context current on this thread.
     pub(crate) fn enter(&self) -> Result<(), GpuError> {
         // SAFETY: the handle is retained.
-        let status = unsafe { (self.cuda().api().context_set_current)(self.inner.handle) };
+        let status = unsafe { self.cuda().api().cuCtxSetCurrent(self.inner.handle) };
         self.cuda().check("cuCtxSetCurrent", status)
     }
 
@@ -63,7 +68,7 @@ impl Context {
         self.enter()?;
         let [mut free, mut total] = [0; 2];
         // SAFETY: writes two `size_t`.
-        let status = unsafe { (self.cuda().api().memory_info)(&raw mut free, &raw mut total) };
+        let status = unsafe { self.cuda().api().cuMemGetInfo_v2(&raw mut free, &raw mut total) };
         self.cuda().check("cuMemGetInfo", status)?;
         Ok([free, total])
     }
@@ -71,9 +76,10 @@ impl Context {
     pub(crate) fn stream(&self) -> Result<Stream, GpuError> {
         self.enter()?;
         let mut handle = std::ptr::null_mut();
-        // 1: does not wait for the default stream.
+        // Does not wait for the default stream.
+        let flags = sys::CUstream_flags::CU_STREAM_NON_BLOCKING as u32;
         // SAFETY: writes one handle.
-        let status = unsafe { (self.cuda().api().stream_create)(&raw mut handle, 1) };
+        let status = unsafe { self.cuda().api().cuStreamCreate(&raw mut handle, flags) };
         self.cuda().check("cuStreamCreate", status)?;
         Ok(Stream { inner: Arc::new(StreamInner { context: self.clone(), handle }) })
     }
@@ -81,17 +87,41 @@ impl Context {
     pub(crate) fn event(&self) -> Result<Event, GpuError> {
         self.enter()?;
         let mut handle = std::ptr::null_mut();
+        // With times; who waits for it sleeps, as for a stream.
+        let flags = sys::CUevent_flags::CU_EVENT_BLOCKING_SYNC as u32;
         // SAFETY: writes one handle.
-        let status = unsafe { (self.cuda().api().event_create)(&raw mut handle, 0) };
+        let status = unsafe { self.cuda().api().cuEventCreate(&raw mut handle, flags) };
         self.cuda().check("cuEventCreate", status)?;
         Ok(Event { context: self.clone(), handle })
+    }
+}
+
+/// Has the device's primary context, which is made next, put waiting threads to sleep: by default the
+/// driver spins where there are more processors than contexts, and the inference thread waits for
+/// nearly all of its time.
+///
+/// A driver that refuses (an older one does where the context exists already) costs a core and no more.
+fn wait_without_spinning(cuda: Cuda, device: sys::CUdevice) -> Result<(), GpuError> {
+    let flags = sys::CUctx_flags::CU_CTX_SCHED_BLOCKING_SYNC as u32;
+    // SAFETY: `device` was answered by the driver.
+    let status = unsafe { cuda.api().cuDevicePrimaryCtxSetFlags_v2(device, flags) };
+    if status == sys::CUresult::CUDA_ERROR_PRIMARY_CONTEXT_ACTIVE as Code {
+        tracing::debug!("the GPU's context exists already: how it waits stays as it is");
+        return Ok(());
+    }
+    match cuda.check("cuDevicePrimaryCtxSetFlags", status) {
+        Err(error) if !error.is_lost() => {
+            tracing::warn!(%error, "waiting for the GPU may take a whole processor");
+            Ok(())
+        }
+        result => result,
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         // SAFETY: retained once by `Context::new`; an error (lost device) leaves nothing to do.
-        unsafe { (self.cuda.api().context_release)(self.device) };
+        unsafe { self.cuda.api().cuDevicePrimaryCtxRelease_v2(self.device) };
     }
 }
 
@@ -104,7 +134,7 @@ pub(crate) struct Stream {
 #[derive(Debug)]
 struct StreamInner {
     context: Context,
-    handle: Handle,
+    handle: sys::CUstream,
 }
 
 // SAFETY: a stream may be used by any thread whose current context is its own.
@@ -117,7 +147,7 @@ impl Stream {
         &self.inner.context
     }
 
-    pub(crate) fn handle(&self) -> Handle {
+    pub(crate) fn handle(&self) -> sys::CUstream {
         self.inner.handle
     }
 
@@ -125,7 +155,7 @@ impl Stream {
     pub(crate) fn synchronize(&self) -> Result<(), GpuError> {
         let cuda = self.context().cuda();
         // SAFETY: the handle lives as long as `self`.
-        let status = unsafe { (cuda.api().stream_synchronize)(self.handle()) };
+        let status = unsafe { cuda.api().cuStreamSynchronize(self.handle()) };
         cuda.check("cuStreamSynchronize", status)
     }
 }
@@ -134,7 +164,7 @@ impl Drop for StreamInner {
     fn drop(&mut self) {
         let _ = self.context.enter();
         // SAFETY: created by `Context::stream`, destroyed once.
-        unsafe { (self.context.cuda().api().stream_destroy)(self.handle) };
+        unsafe { self.context.cuda().api().cuStreamDestroy_v2(self.handle) };
     }
 }
 
@@ -142,7 +172,7 @@ impl Drop for StreamInner {
 #[derive(Debug)]
 pub(crate) struct Event {
     context: Context,
-    handle: Handle,
+    handle: sys::CUevent,
 }
 
 // SAFETY: as for streams.
@@ -152,7 +182,7 @@ impl Event {
     pub(crate) fn record(&self, stream: &Stream) -> Result<(), GpuError> {
         let cuda = self.context.cuda();
         // SAFETY: both handles are alive and of one context.
-        let status = unsafe { (cuda.api().event_record)(self.handle, stream.handle()) };
+        let status = unsafe { cuda.api().cuEventRecord(self.handle, stream.handle()) };
         cuda.check("cuEventRecord", status)
     }
 
@@ -160,7 +190,7 @@ impl Event {
     pub(crate) fn synchronize(&self) -> Result<(), GpuError> {
         let cuda = self.context.cuda();
         // SAFETY: the handle lives as long as `self`.
-        cuda.check("cuEventSynchronize", unsafe { (cuda.api().event_synchronize)(self.handle) })
+        cuda.check("cuEventSynchronize", unsafe { cuda.api().cuEventSynchronize(self.handle) })
     }
 
     /// Milliseconds of the device's clock from `earlier` to this one, both done.
@@ -169,7 +199,7 @@ impl Event {
         let mut ms = 0.0;
         // SAFETY: writes one float; both handles are alive.
         let status =
-            unsafe { (cuda.api().event_elapsed)(&raw mut ms, earlier.handle, self.handle) };
+            unsafe { cuda.api().cuEventElapsedTime(&raw mut ms, earlier.handle, self.handle) };
         cuda.check("cuEventElapsedTime", status)?;
         Ok(ms)
     }
@@ -179,6 +209,6 @@ impl Drop for Event {
     fn drop(&mut self) {
         let _ = self.context.enter();
         // SAFETY: created by `Context::event`, destroyed once.
-        unsafe { (self.context.cuda().api().event_destroy)(self.handle) };
+        unsafe { self.context.cuda().api().cuEventDestroy_v2(self.handle) };
     }
 }

@@ -7,7 +7,9 @@
 
 use std::ffi::c_void;
 
-use super::api::{Copy2d, DevicePtr, Handle};
+use cudarc::driver::sys;
+
+use super::api::DevicePtr;
 use super::context::{Context, Stream};
 use crate::error::GpuError;
 
@@ -29,7 +31,7 @@ impl DeviceBuffer {
         let cuda = context.cuda();
         let mut address = 0;
         // SAFETY: writes one address.
-        let status = unsafe { (cuda.api().memory_alloc)(&raw mut address, bytes.max(1)) };
+        let status = unsafe { cuda.api().cuMemAlloc_v2(&raw mut address, bytes.max(1)) };
         cuda.check_memory("cuMemAlloc", status, what, bytes)?;
         Ok(Self { context: context.clone(), address, bytes })
     }
@@ -56,7 +58,7 @@ impl DeviceBuffer {
         // SAFETY: both hold the bytes; see the module for how long they live.
         let status = unsafe {
             let from = from.memory.byte_add(from_at);
-            (cuda.api().copy_to_device)(self.address + at as u64, from, bytes, stream.handle())
+            cuda.api().cuMemcpyHtoDAsync_v2(self.address + at as u64, from, bytes, stream.handle())
         };
         cuda.check("cuMemcpyHtoDAsync", status)
     }
@@ -75,7 +77,7 @@ impl DeviceBuffer {
         // SAFETY: both hold the bytes; see the module for how long they live.
         let status = unsafe {
             let to = to.memory.byte_add(to_at);
-            (cuda.api().copy_to_host)(to, self.address + at as u64, bytes, stream.handle())
+            cuda.api().cuMemcpyDtoHAsync_v2(to, self.address + at as u64, bytes, stream.handle())
         };
         cuda.check("cuMemcpyDtoHAsync", status)
     }
@@ -93,28 +95,28 @@ impl DeviceBuffer {
         let Rectangle { data, stride, row, rows } = *from;
         assert!(rows > 0 && (rows - 1) * stride + row <= data.len(), "the rows lie in the data");
         assert!(to + row * rows <= self.bytes, "planned within the buffer");
-        let copy = Copy2d {
-            src_x: 0,
-            src_y: 0,
-            src_type: 1, // host
-            src_host: data.as_ptr().cast(),
-            src_device: 0,
-            src_array: std::ptr::null_mut(),
-            src_pitch: stride,
-            dst_x: 0,
-            dst_y: 0,
-            dst_type: 2, // device
-            dst_host: std::ptr::null_mut(),
-            dst_device: self.address + to as u64,
-            dst_array: std::ptr::null_mut(),
-            dst_pitch: row,
-            width: row,
-            height: rows,
+        let copy = sys::CUDA_MEMCPY2D {
+            srcXInBytes: 0,
+            srcY: 0,
+            srcMemoryType: sys::CUmemorytype::CU_MEMORYTYPE_HOST,
+            srcHost: data.as_ptr().cast(),
+            srcDevice: 0,
+            srcArray: std::ptr::null_mut(),
+            srcPitch: stride,
+            dstXInBytes: 0,
+            dstY: 0,
+            dstMemoryType: sys::CUmemorytype::CU_MEMORYTYPE_DEVICE,
+            dstHost: std::ptr::null_mut(),
+            dstDevice: self.address + to as u64,
+            dstArray: std::ptr::null_mut(),
+            dstPitch: row,
+            WidthInBytes: row,
+            Height: rows,
         };
         let cuda = self.context.cuda();
         // SAFETY: the source was checked above and lives by the caller's promise; the target holds
         // the rows.
-        let status = unsafe { (cuda.api().copy_2d)(&raw const copy, stream.handle()) };
+        let status = unsafe { cuda.api().cuMemcpy2DAsync_v2(&raw const copy, stream.handle()) };
         cuda.check("cuMemcpy2DAsync", status)
     }
 
@@ -122,7 +124,8 @@ impl DeviceBuffer {
     pub(crate) fn fill(&self, byte: u8, stream: &Stream) -> Result<(), GpuError> {
         let cuda = self.context.cuda();
         // SAFETY: the buffer holds the bytes.
-        let status = unsafe { (cuda.api().fill)(self.address, byte, self.bytes, stream.handle()) };
+        let status =
+            unsafe { cuda.api().cuMemsetD8Async(self.address, byte, self.bytes, stream.handle()) };
         cuda.check("cuMemsetD8Async", status)
     }
 }
@@ -131,7 +134,7 @@ impl Drop for DeviceBuffer {
     fn drop(&mut self) {
         let _ = self.context.enter();
         // SAFETY: allocated by `new`, freed once; the driver waits for work that uses it.
-        unsafe { (self.context.cuda().api().memory_free)(self.address) };
+        unsafe { self.context.cuda().api().cuMemFree_v2(self.address) };
     }
 }
 
@@ -152,7 +155,7 @@ pub(crate) struct Rectangle<'d> {
 #[derive(Debug)]
 pub(crate) struct PinnedBuffer {
     context: Context,
-    memory: Handle,
+    memory: *mut c_void,
     bytes: usize,
     mapped: Option<DevicePtr>,
 }
@@ -169,15 +172,17 @@ impl PinnedBuffer {
         context.enter()?;
         let cuda = context.cuda();
         let mut memory = std::ptr::null_mut();
-        // 3: usable by all contexts, mapped into the device's addresses.
+        // Usable by all contexts, mapped into the device's addresses.
+        let flags = sys::CU_MEMHOSTALLOC_PORTABLE | sys::CU_MEMHOSTALLOC_DEVICEMAP;
         // SAFETY: writes one pointer.
-        let status = unsafe { (cuda.api().host_alloc)(&raw mut memory, bytes.max(1), 3) };
+        let status = unsafe { cuda.api().cuMemHostAlloc(&raw mut memory, bytes.max(1), flags) };
         cuda.check_memory("cuMemHostAlloc", status, what, bytes)?;
         // SAFETY: allocated above with that size; zeroed because a slice must be initialised.
         unsafe { std::ptr::write_bytes(memory.cast::<u8>(), 0, bytes) };
         let mut address = 0;
         // SAFETY: writes one address; an error means that this device does not map.
-        let status = unsafe { (cuda.api().host_device_pointer)(&raw mut address, memory, 0) };
+        let status =
+            unsafe { cuda.api().cuMemHostGetDevicePointer_v2(&raw mut address, memory, 0) };
         let mapped = (status == 0).then_some(address);
         Ok(Self { context: context.clone(), memory, bytes, mapped })
     }
@@ -208,6 +213,6 @@ impl Drop for PinnedBuffer {
     fn drop(&mut self) {
         let _ = self.context.enter();
         // SAFETY: allocated by `new`, freed once.
-        unsafe { (self.context.cuda().api().host_free)(self.memory.cast::<c_void>()) };
+        unsafe { self.context.cuda().api().cuMemFreeHost(self.memory) };
     }
 }

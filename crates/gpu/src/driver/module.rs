@@ -4,7 +4,9 @@
 use std::ffi::{CStr, CString, c_void};
 use std::sync::Arc;
 
-use super::api::{DevicePtr, Handle};
+use cudarc::driver::sys;
+
+use super::api::DevicePtr;
 use super::context::{Context, Stream};
 use crate::error::GpuError;
 use crate::images;
@@ -20,7 +22,7 @@ pub(crate) struct Module {
 #[derive(Debug)]
 struct Inner {
     context: Context,
-    handle: Handle,
+    handle: sys::CUmodule,
 }
 
 // SAFETY: a module may be used by any thread whose current context is its own.
@@ -41,7 +43,7 @@ impl Module {
         }
         let ptx = CString::new(images::PTX)
             .map_err(|_| GpuError::Unfit("the embedded PTX holds a zero byte".into()))?;
-        Self::load_image(context, ptx.as_bytes_with_nul(), "compute_80")
+        Self::load_image(context, ptx.as_bytes_with_nul(), "compute_70")
     }
 
     fn load_image(context: &Context, image: &[u8], name: &'static str) -> Result<Self, GpuError> {
@@ -49,7 +51,7 @@ impl Module {
         let cuda = context.cuda();
         let mut handle = std::ptr::null_mut();
         // SAFETY: a whole ELF image, or PTX that ends in a zero; copied by the call.
-        let status = unsafe { (cuda.api().module_load)(&raw mut handle, image.as_ptr().cast()) };
+        let status = unsafe { cuda.api().cuModuleLoadData(&raw mut handle, image.as_ptr().cast()) };
         cuda.check_memory("cuModuleLoadData", status, "the kernels", image.len())?;
         Ok(Self { inner: Arc::new(Inner { context: context.clone(), handle }), image: name })
     }
@@ -59,7 +61,7 @@ impl Module {
         let mut handle = std::ptr::null_mut();
         // SAFETY: writes one handle; the module is loaded.
         let status = unsafe {
-            (cuda.api().module_function)(&raw mut handle, self.inner.handle, name.as_ptr())
+            cuda.api().cuModuleGetFunction(&raw mut handle, self.inner.handle, name.as_ptr())
         };
         cuda.check("cuModuleGetFunction", status)?;
         Ok(Kernel { module: Arc::clone(&self.inner), handle })
@@ -70,7 +72,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         let _ = self.context.enter();
         // SAFETY: loaded once, unloaded once; kernels keep it alive.
-        unsafe { (self.context.cuda().api().module_unload)(self.handle) };
+        unsafe { self.context.cuda().api().cuModuleUnload(self.handle) };
     }
 }
 
@@ -78,7 +80,7 @@ impl Drop for Inner {
 #[derive(Clone, Debug)]
 pub(crate) struct Kernel {
     module: Arc<Inner>,
-    handle: Handle,
+    handle: sys::CUfunction,
 }
 
 // SAFETY: as for its module.
@@ -106,7 +108,7 @@ impl Kernel {
         // SAFETY: the handles are alive; the arguments are read before the call returns; the rest is
         // the caller's promise.
         let status = unsafe {
-            (cuda.api().launch)(
+            cuda.api().cuLaunchKernel(
                 self.handle,
                 grid[0],
                 grid[1],

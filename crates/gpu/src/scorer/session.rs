@@ -24,9 +24,6 @@ use answer::Clocks;
 use upload::{SLOTS, Slot, slots};
 use work::GraphState;
 
-/// Where the row sums begin in the answer, after the network's numbers.
-const SUMS_AT: usize = ALIGN;
-
 /// The device's side of a scorer. The order of the fields is the order of the end.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -39,6 +36,8 @@ pub(crate) struct Session {
     inputs: DeviceBuffer,
     answer_device: DeviceBuffer,
     answer_host: PinnedBuffer,
+    /// Where the row sums begin in the answer, after the network's outputs.
+    sums_at: usize,
     preprocess: Kernel,
     statistics: Kernel,
     fault: Kernel,
@@ -48,6 +47,14 @@ pub(crate) struct Session {
     context: Context,
     upload: Upload,
     answer: Answer,
+}
+
+impl Drop for Session {
+    /// TensorRT's objects free device memory, and go first: the context must be current for them on
+    /// whichever thread this is. Where the device is lost nothing can be, and nothing needs to be.
+    fn drop(&mut self) {
+        let _ = self.context.enter();
+    }
 }
 
 /// Memory that a check took.
@@ -67,15 +74,14 @@ impl Session {
         if plan.options.upload == UploadWay::Mapped && !device.maps_host_memory {
             return Err(GpuError::Unfit(format!("{device} cannot map host memory")));
         }
+        device.check_age(None)?;
         let context = Context::new(cuda, device.index)?;
         let stream = context.stream()?;
         let module = Module::load(&context, device.compute)?;
         let network = Network::load(source, &plan.input, &plan.output, &module)?;
-        if network.outputs() * 4 > SUMS_AT {
-            return Err(GpuError::Unfit(format!("{} outputs are too many", network.outputs())));
-        }
+        let sums_at = network.answer_bytes().max(ALIGN);
         let inputs = DeviceBuffer::new(&context, 2 * half(plan.pixels), "the network's inputs")?;
-        let answer_bytes = SUMS_AT + sums_bytes(plan.rows);
+        let answer_bytes = sums_at + sums_bytes(plan.rows);
         // Enough for many crops; the first frame that needs more says how much.
         let slot_bytes = aligned(1 << 20);
         let clocks = if plan.options.stages { Some(Clocks::new(&context)?) } else { None };
@@ -88,6 +94,7 @@ impl Session {
             inputs,
             answer_device: DeviceBuffer::new(&context, answer_bytes, "the answer")?,
             answer_host: PinnedBuffer::new(&context, answer_bytes, "the answer")?,
+            sums_at,
             preprocess: module.kernel(names::PREPROCESS)?,
             statistics: module.kernel(names::STATISTICS)?,
             fault: module.kernel(names::CHECK_FAULT)?,
@@ -190,7 +197,7 @@ impl Session {
 
     /// Where the row sums go; 0: not wanted.
     fn sums_address(&self, plan: &Plan) -> u64 {
-        if plan.options.statistics { self.answer_device.address() + SUMS_AT as u64 } else { 0 }
+        if plan.options.statistics { self.answer_device.address() + self.sums_at as u64 } else { 0 }
     }
 }
 

@@ -131,6 +131,14 @@ impl StandIn {
         }
     }
 
+    /// The address of the function that tells whether the calling thread has a context.
+    pub fn current(&self) -> i64 {
+        // SAFETY: only its address is taken.
+        let function: libloading::Symbol<extern "C" fn() -> i32> =
+            unsafe { self.handle.get(b"fake_current\0") }.unwrap();
+        (*function as *const ()).expose_provenance() as i64
+    }
+
     /// Everything was given back, and nothing was done that a driver would not forgive.
     pub fn assert_clean(&self) {
         assert_eq!(self.get("violations"), 0);

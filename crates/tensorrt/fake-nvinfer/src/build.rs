@@ -6,7 +6,7 @@ use crate::config::{Config, create_config};
 use crate::engine::{memory, nb_dla_cores};
 use crate::model::{Network, create_network};
 use crate::object::{It, Ptr, make, opened, state};
-use crate::plan::{Dims, Plan, Points, Profile, Tensor, width};
+use crate::plan::{Dims, Plan, Points, Profile, width};
 use crate::world::{self, Logger, is_set, place, text};
 use std::ffi::c_char;
 
@@ -67,11 +67,33 @@ extern "C" fn build(it: It, network: Ptr, config: Ptr) -> Ptr {
     if network.tensors.is_empty() {
         return logger.refuse("fake: the network is empty");
     }
-    let open = |t: &&Tensor| t.input && t.shape.iter().any(|extent| *extent < 0);
-    for tensor in network.tensors.iter().filter(open) {
-        let name = tensor.name.to_string_lossy();
-        if !config.profiles.iter().any(|profile| profile.contains_key(name.as_ref())) {
+    world::add("builds", 1);
+    if is_set("build-fails") {
+        return logger.refuse("fake: this GPU is not supported");
+    }
+    // What a profile alone cannot know is validated here.
+    for input in network.tensors.iter().filter(|tensor| tensor.input) {
+        let name = input.name.to_string_lossy();
+        let open = input.shape.iter().any(|extent| *extent < 0);
+        if open && config.profiles.is_empty() {
             return logger.refuse(&format!("fake: {name} has open extents and no profile"));
+        }
+        for profile in &config.profiles {
+            let Some(points) = profile.get(name.as_ref()) else {
+                if open {
+                    return logger.refuse(&format!("fake: a profile lacks {name}"));
+                }
+                continue;
+            };
+            let fits = |shape: &Vec<i64>| {
+                let agrees = |(has, asked): (&i64, &i64)| *has < 0 || has == asked;
+                shape.len() == input.shape.len() && input.shape.iter().zip(shape).all(agrees)
+            };
+            if !points.iter().flatten().all(fits) {
+                let shape = &input.shape;
+                return logger
+                    .refuse(&format!("fake: the profile of {name} contradicts {shape:?}"));
+            }
         }
     }
     let mut notes = Vec::new();
@@ -156,8 +178,18 @@ fn set_point(it: It, name: *const c_char, point: i32, shape: Vec<i64>) -> bool {
         return false;
     }
     let points: &mut Points = state::<Profile>(it).entry(text(name)).or_default();
+    // NVIDIA's takes what contradicts what was set before, and tells when the profile is added.
     points[point as usize] = Some(shape);
     true
+}
+
+/// Whether what is set so far can be min, opt and max: of one rank, none negative, none falling.
+fn is_ordered(points: &Points) -> bool {
+    let set: Vec<&Vec<i64>> = points.iter().flatten().collect();
+    let rises = |pair: &[&Vec<i64>]| {
+        pair[0].len() == pair[1].len() && pair[0].iter().zip(pair[1]).all(|(a, b)| a <= b)
+    };
+    set.iter().all(|shape| shape.iter().all(|extent| *extent >= 0)) && set.windows(2).all(rises)
 }
 
 extern "C" fn get_dimensions<T: Copy + TryFrom<i64> + Into<i64> + Default>(
@@ -171,5 +203,5 @@ extern "C" fn get_dimensions<T: Copy + TryFrom<i64> + Into<i64> + Default>(
 
 pub(crate) extern "C" fn profile_is_valid(it: It) -> bool {
     let profile = state::<Profile>(it);
-    !profile.is_empty() && profile.values().flatten().all(Option::is_some)
+    profile.values().all(|points| points.iter().all(Option::is_some) && is_ordered(points))
 }

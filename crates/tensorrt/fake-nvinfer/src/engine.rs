@@ -106,9 +106,9 @@ extern "C" fn deserialize(it: It, data: *const c_void, size: usize) -> Ptr {
             width(engine_shape::<i32> as *const (), engine_shape::<i64> as *const ()),
         ),
         ("engine.tensor_dtype", tensor_dtype as *const () as usize),
-        ("engine.tensor_location", zero_of_name as *const () as usize),
+        ("engine.tensor_location", tensor_location as *const () as usize),
         ("engine.tensor_io_mode", tensor_io_mode as *const () as usize),
-        ("engine.tensor_format", zero_of_name as *const () as usize),
+        ("engine.tensor_format", tensor_format as *const () as usize),
         (
             "engine.profile_shape",
             width(profile_shape::<i32> as *const (), profile_shape::<i64> as *const ()),
@@ -161,16 +161,24 @@ extern "C" fn engine_shape<T: Copy + TryFrom<i64> + Into<i64> + Default>(
 }
 
 extern "C" fn tensor_dtype(it: It, name: *const c_char) -> i32 {
-    state::<Engine>(it).tensor(name).map_or(-1, |tensor| tensor.dtype)
+    // The header answers "float" for a name that is none.
+    state::<Engine>(it).tensor(name).map_or(0, |tensor| tensor.dtype)
 }
 
 extern "C" fn tensor_io_mode(it: It, name: *const c_char) -> i32 {
     state::<Engine>(it).tensor(name).map_or(0, |tensor| if tensor.input { 1 } else { 2 })
 }
 
-extern "C" fn zero_of_name(it: It, name: *const c_char) -> i32 {
-    assert!(state::<Engine>(it).tensor(name).is_some());
-    0
+extern "C" fn tensor_location(it: It, name: *const c_char) -> i32 {
+    i32::from(state::<Engine>(it).tensor(name).is_some() && is_set("host-tensors"))
+}
+
+extern "C" fn tensor_format(it: It, name: *const c_char) -> i32 {
+    let engine = state::<Engine>(it);
+    if engine.plan.profiles.len() > 1 {
+        engine.logger.say(2, "fake: this is the format in the first profile only");
+    }
+    i32::from(engine.tensor(name).is_some() && is_set("blocked-tensors"))
 }
 
 extern "C" fn profile_shape<T: Copy + TryFrom<i64> + Into<i64> + Default>(
@@ -180,9 +188,14 @@ extern "C" fn profile_shape<T: Copy + TryFrom<i64> + Into<i64> + Default>(
     point: i32,
 ) -> Dims<T> {
     let engine = state::<Engine>(it);
-    let profile = engine.plan.profiles.get(profile as usize);
-    let points = profile.and_then(|profile| profile.get(&text(name)));
-    let shape = points.and_then(|points| points[point as usize].as_deref());
+    let input = engine.tensor(name).filter(|tensor| tensor.input);
+    let given = engine.plan.profiles.get(profile as usize);
+    let points = given.and_then(|profile| profile.get(&text(name)));
+    let set = points.and_then(|points| points[point as usize].as_deref());
+    // What is closed needs no profile; there is always one, of number 0.
+    let closed = input.filter(|input| input.shape.iter().all(|extent| *extent >= 0));
+    let exists = (profile as usize) < engine.plan.profiles.len().max(1);
+    let shape = set.or(closed.map(|input| input.shape.as_slice())).filter(|_| exists);
     if shape.is_none() {
         engine.logger.say(1, "fake: the profile has no such input");
     }
@@ -198,7 +211,7 @@ extern "C" fn nb_layers(_: It) -> i32 {
 }
 
 extern "C" fn nb_profiles(it: It) -> i32 {
-    state::<Engine>(it).plan.profiles.len() as i32
+    state::<Engine>(it).plan.profiles.len().max(1) as i32
 }
 
 extern "C" fn device_memory_size(_: It) -> usize {

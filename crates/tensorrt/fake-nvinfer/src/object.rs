@@ -45,7 +45,22 @@ extern "C" fn destroy(public: *mut Public) {
     gone(&implementation);
 }
 
+/// What of an engine and a context lies on the device is freed in the current context: the test names
+/// the driver's function that tells whether there is one.
+fn context_is_current() -> bool {
+    let Some(address) = world::get("context-is-current").filter(|address| *address != 0) else {
+        return true;
+    };
+    let ask: *const () = std::ptr::with_exposed_provenance(address as usize);
+    // SAFETY: the test gave the address of such a function, in a library that is loaded until it ends.
+    unsafe { std::mem::transmute::<*const (), extern "C" fn() -> i32>(ask)() != 0 }
+}
+
 fn gone(implementation: &Implementation) {
+    if matches!(implementation.class, "engine" | "context") && !context_is_current() {
+        eprintln!("fake-nvinfer: {} destroyed without a CUDA context", implementation.class);
+        world::add("violations", 1);
+    }
     if implementation.children > 0 {
         eprintln!("fake-nvinfer: {} destroyed before what depends on it", implementation.class);
         world::add("violations", 1);
@@ -133,6 +148,12 @@ pub(crate) fn end_plain(it: It) {
     // SAFETY: `make_plain` leaked the box, and the caller destroys an object once.
     let implementation = unsafe { Box::from_raw(it) };
     gone(&implementation);
+}
+
+/// How many objects that depend on this one are alive.
+pub(crate) fn children(it: It) -> usize {
+    // SAFETY: a function of the object is running.
+    unsafe { (*it).children }
 }
 
 /// The state of an object, from its implementation.

@@ -46,7 +46,6 @@ pub(super) static TABLE: Abi = Abi {
         set_name: 8,
         set_optimization_profile_async: 16,
         get_optimization_profile: 11,
-        all_input_dimensions_specified: 12,
         set_input_shape: 20,
         tensor_shape: 21,
         set_tensor_address: 23,

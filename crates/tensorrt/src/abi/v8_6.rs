@@ -46,7 +46,6 @@ pub(super) static TABLE: Abi = Abi {
         set_name: 9,
         set_optimization_profile_async: 25,
         get_optimization_profile: 14,
-        all_input_dimensions_specified: 19,
         set_input_shape: 29,
         tensor_shape: 30,
         set_tensor_address: 32,

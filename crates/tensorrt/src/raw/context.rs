@@ -76,12 +76,6 @@ impl RawContext {
         }
     }
 
-    pub(crate) fn all_input_dimensions_specified(&self) -> bool {
-        let slot = self.abi.context.all_input_dimensions_specified;
-        // SAFETY: the tables.
-        unsafe { call!(self.owned.it(), slot, fn() -> bool) }
-    }
-
     /// Resolves the output shapes. Answers TensorRT's count of inputs that are not specified enough
     /// (negative for another failure) and puts the first of their names into `names`.
     pub(crate) fn infer_shapes(&mut self, names: &mut [*const c_char; REPORTED]) -> i32 {

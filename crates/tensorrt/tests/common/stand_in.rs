@@ -23,6 +23,10 @@ layer conv dla
 layer relu dla
 layer topk gpu";
 
+/// Numbers that lie as TensorRT wants a tensor's address.
+#[repr(align(256))]
+pub struct Aligned<const N: usize>(pub [f32; N]);
+
 pub struct StandIn {
     pub folder: tempfile::TempDir,
     pub path: PathBuf,

@@ -1,9 +1,10 @@
 //! From device memory to the answer: numbers, statistics of the inputs, times. One thread at a time.
 
-use super::{SUMS_AT, Session};
+use super::Session;
 use crate::driver::{Context, Event};
 use crate::error::GpuError;
-use crate::scorer::{Plan, Stages, UploadWay};
+use crate::network::Place;
+use crate::scorer::{Further, Plan, Stages, UploadWay};
 
 /// The stages' times.
 #[derive(Debug)]
@@ -35,13 +36,30 @@ impl Session {
         let bytes = self.answer_host.bytes();
         let answer = &mut self.answer;
         (answer.size, answer.graph) = (size, graph);
+        let outputs = self.network.outputs();
         answer.numbers.clear();
-        let numbers = bytes.chunks_exact(4).take(self.network.outputs());
-        answer.numbers.extend(numbers.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
-        answer.statistics = plan.options.statistics.then(|| statistics(&bytes[SUMS_AT..], size));
+        answer.numbers.extend(outputs.first().into_iter().flat_map(|place| floats(bytes, place)));
+        let further = outputs.get(1..).unwrap_or_default();
+        if answer.further.len() != further.len() {
+            let named = |place: &Place| place.name.to_string_lossy().into_owned();
+            let empty = further.iter().map(|p| Further { name: named(p), numbers: Vec::new() });
+            answer.further = empty.collect();
+        }
+        for (to, place) in answer.further.iter_mut().zip(further) {
+            to.numbers.clear();
+            to.numbers.extend(floats(bytes, place));
+        }
+        answer.statistics =
+            plan.options.statistics.then(|| statistics(&bytes[self.sums_at..], size));
         answer.stages = self.clocks.as_ref().map(|clocks| clocks.read(graph)).transpose()?;
         Ok(())
     }
+}
+
+/// The numbers of an output in the answer's bytes.
+pub(super) fn floats<'b>(bytes: &'b [u8], place: &Place) -> impl Iterator<Item = f32> + 'b {
+    let bytes = bytes[place.at..].as_chunks::<4>().0.iter();
+    bytes.take(place.numbers).map(|bytes| f32::from_le_bytes(*bytes))
 }
 
 /// Mean and standard deviation from the row sums of both inputs.

@@ -2,7 +2,8 @@
 //! stream one by one or, for a size that stays, as a captured graph. One thread at a time.
 #![allow(unsafe_code, reason = "launches kernels and graphs on buffers of the session")]
 
-use super::{SUMS_AT, Session, sums_bytes};
+use super::answer::floats;
+use super::{Session, sums_bytes};
 use crate::driver::Graph;
 use crate::error::GpuError;
 use crate::scorer::Plan;
@@ -71,14 +72,13 @@ impl Session {
         if !capturing {
             self.tick(|clocks| &clocks.inferred)?;
         }
-        let bytes = self.network.outputs() * 4;
+        let bytes = self.network.answer_bytes();
         if bytes > 0 {
             self.answer_device.download(0, bytes, &self.answer_host, 0, &self.stream)?;
         }
         if plan.options.statistics {
-            let bytes = sums_bytes(height as usize);
-            let host = &self.answer_host;
-            self.answer_device.download(SUMS_AT, bytes, host, SUMS_AT, &self.stream)?;
+            let (at, bytes) = (self.sums_at, sums_bytes(height as usize));
+            self.answer_device.download(at, bytes, &self.answer_host, at, &self.stream)?;
         }
         Ok(())
     }
@@ -118,11 +118,14 @@ impl Session {
         // SAFETY: as in `run`; the last upload is still in place.
         unsafe { graph.launch(&self.stream)? };
         self.stream.synchronize()?;
-        for (bytes, want) in self.answer_host.bytes().chunks_exact(4).zip(&self.answer.numbers) {
-            let got = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-            let same = (got - want).abs() <= GRAPH_TOLERANCE * (1.0 + want.abs());
-            if !same && want.is_finite() {
-                return Err(GpuError::Graph { graph: got, stream: *want });
+        let answers = std::iter::once(&self.answer.numbers)
+            .chain(self.answer.further.iter().map(|further| &further.numbers));
+        for (place, wanted) in self.network.outputs().iter().zip(answers) {
+            for (got, want) in floats(self.answer_host.bytes(), place).zip(wanted) {
+                let same = (got - want).abs() <= GRAPH_TOLERANCE * (1.0 + want.abs());
+                if !same && want.is_finite() {
+                    return Err(GpuError::Graph { graph: got, stream: *want });
+                }
             }
         }
         Ok(graph)
