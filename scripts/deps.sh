@@ -21,7 +21,7 @@ case "${1:-run}" in
 esac
 
 if ! command -v cargo >/dev/null 2>&1; then
-    echo "cargo is not on the PATH. Install Rust 1.89 or newer (https://rustup.rs), open a new shell, and run this again." >&2
+    echo "cargo is not on the PATH. Install Rust 1.94 or newer (https://rustup.rs), open a new shell, and run this again." >&2
     exit 69
 fi
 

@@ -51,6 +51,7 @@ enum Command {
 
 /// Runs the command named on the command line.
 pub fn main() -> ExitCode {
+    crate::panics::end_the_process();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {

@@ -18,6 +18,7 @@ pub mod gpu;
 mod infer;
 mod model;
 mod onnx;
+mod reload;
 mod scorer;
 mod select;
 mod settings;

@@ -13,6 +13,7 @@ use super::error::{CliError, Exit};
 use crate::log;
 use crate::scoring::gpu::Gpu;
 
+mod fault;
 mod gpu;
 mod latency;
 mod processor;
@@ -53,9 +54,12 @@ pub struct SelftestArgs {
     /// Frames of the long run of the kernels [default: 2000, or 10 with --quick].
     #[arg(long, value_name = "N")]
     soak: Option<usize>,
-    /// Also lose the GPU on purpose, at the end, and see whether it comes back.
+    /// Also let the network panic and lose the GPU on purpose, and see whether they come back.
     #[arg(long)]
     fault: bool,
+    /// Panic there, and nothing else: what --fault starts a process for.
+    #[arg(long, hide = true, value_name = "PLACE")]
+    die: Option<fault::Die>,
 }
 
 /// How much is done.
@@ -75,6 +79,9 @@ struct Extent {
 /// [`CliError`] with 70 where something failed, 69 where the GPU's part could not run.
 pub fn run(args: &SelftestArgs) -> Result<(), CliError> {
     let _ = log::init(log::Target::Auto);
+    if let Some(place) = args.die {
+        fault::die(place);
+    }
     let configured = Configured::read(args.config.as_deref())?;
     let files = configured.files(args.model.as_deref())?;
     let (frames, every, soak) = if args.quick { (5, 21, 10) } else { (200, 1, 2000) };
@@ -88,6 +95,7 @@ pub fn run(args: &SelftestArgs) -> Result<(), CliError> {
     let scene = view::scene();
     let cpu = processor::check(&mut report, &configured, &files, scene.as_ref(), extent);
     references::add(&mut report, "processor");
+    fault::check(&mut report, &configured, &files, scene.as_ref(), extent);
     match Gpu::find(&configured.settings) {
         Ok(_) if !fits => {
             let said = "the binding does not fit this TensorRT (see binding): nothing is built or run \

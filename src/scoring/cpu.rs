@@ -1,7 +1,7 @@
 //! The VGG fusion family on the CPU, by our own engine (`crates/cpu`).
 
 use sonofuse_core::calibrate::Logit;
-use sonofuse_core::manifest::{Manifest, OutputKind};
+use sonofuse_core::manifest::{InputSize, Manifest, OutputKind};
 use sonofuse_core::preprocess::{FusionInput, Planes};
 use sonofuse_core::reading::ModelInfo;
 use sonofuse_cpu::{Activation, LoadError, Network, Options, TensorView};
@@ -42,7 +42,14 @@ impl CpuScorer {
         threads: usize,
         why: String,
     ) -> Result<Self, Refusal> {
-        let options = Options { threads, ..Options::default() };
+        let max_side = match manifest.input.size {
+            InputSize::Fixed { width_px, height_px } => width_px.max(height_px),
+            InputSize::Native { max_side_px, .. } => max_side_px,
+        };
+        // A known answer may be of a larger picture than any that is scored.
+        let golden = manifest.golden.iter().map(|g| g.width_px.max(g.height_px));
+        let max_side = golden.fold(max_side, u32::max) as usize;
+        let options = Options { threads, max_side, ..Options::default() };
         let network = Network::load(bytes, &options).map_err(|e| match e {
             LoadError::Onnx(_) => Refusal::NotOurs(e.to_string()),
             _ => Refusal::Unusable(e.to_string()),
@@ -92,5 +99,9 @@ impl Scorer for CpuScorer {
         let inputs = if self.swapped { [elastogram, bmode] } else { [bmode, elastogram] };
         let output = self.network.run(&inputs).map_err(|e| ScorerError::Run(e.to_string()))?.logits;
         logit(self.kind, output)
+    }
+
+    fn fail_next(&mut self, thread: usize) -> bool {
+        self.network.fail_next(thread)
     }
 }

@@ -3,7 +3,6 @@
 //! It takes the newest frame, makes a reading, hands it on, and says by a counter that it got on. It
 //! never waits for a publisher: `out` must not block. It ends when the mailbox is closed and empty.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -16,8 +15,8 @@ use tokio::sync::watch;
 
 use super::analyzer::Analyzer;
 use super::clock::{Clock, MonotonicClock};
-use super::scorer::words;
 use crate::mailbox::{Mailbox, Taken};
+use crate::panics::{guarded, words};
 use crate::state::SourceState;
 
 /// Longest wait for a frame before the source's state is looked at: how late a change is published.
@@ -136,12 +135,11 @@ impl<C: Clock> Turn<C> {
     }
 
     /// Analyses a frame; a panic in our own code is a fault that is published and logged, once for
-    /// each frame that causes it, where panics unwind.
+    /// each frame that causes it.
     fn guarded(&mut self, frame: &Frame) -> Reading {
         let (analyzer, clock) = (&mut self.analyzer, &self.clock);
-        let result = catch_unwind(AssertUnwindSafe(|| analyzer.analyze(frame, clock)));
-        result.unwrap_or_else(|panic| {
-            let detail = format!("the analysis panicked: {}", words(&*panic));
+        guarded(|| analyzer.analyze(frame, clock)).unwrap_or_else(|panic| {
+            let detail = format!("the analysis panicked: {panic}");
             tracing::error!(
                 sequence = frame.meta().sequence,
                 width = frame.width(),

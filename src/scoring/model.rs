@@ -81,11 +81,14 @@ impl Model {
     /// Runs the network.
     ///
     /// # Errors
-    /// [`ScorerError`], also for a panic inside the backend where panics unwind.
+    /// [`ScorerError`], also for a panic inside the backend.
     pub fn score(&mut self, input: &FusionInput) -> Result<Logit, ScorerError> {
-        // In release a panic aborts the process (and systemd restarts it, with the panic's words in
-        // the journal); where it unwinds, a broken backend is a withheld reading.
         unwound(|| self.scorer.score(input)).and_then(|r| r)
+    }
+
+    /// Makes the next run panic, as [`Scorer::fail_next`].
+    pub fn fail_next(&mut self, thread: usize) -> bool {
+        self.scorer.fail_next(thread)
     }
 
     /// Preprocesses a dual view and runs the network on it; both times go to `latency`. Where a

@@ -1,13 +1,13 @@
 //! The hardware seam: a [`Scorer`] runs a network, whatever it runs on. Owned by the infer thread.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use sonofuse_core::calibrate::Logit;
 use sonofuse_core::gate::InputStatistics;
 use sonofuse_core::manifest::OutputKind;
 use sonofuse_core::preprocess::{DualView, FusionInput, PreprocessError};
 use sonofuse_core::reading::ModelInfo;
 use thiserror::Error;
+
+use crate::panics::guarded;
 
 /// Why a network gave no score.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -62,6 +62,12 @@ pub trait Scorer: Send {
     fn score_view(&mut self, _view: &DualView<'_>) -> Option<Result<ViewScore, ScorerError>> {
         None
     }
+
+    /// Makes the next run panic on a thread of the engine, 0 being the caller's: a self-test sees
+    /// what happens then. Returns whether the engine can do that.
+    fn fail_next(&mut self, _thread: usize) -> bool {
+        false
+    }
 }
 
 /// Reads the logit of malignancy off a network's output.
@@ -74,16 +80,7 @@ pub(super) fn logit(kind: OutputKind, numbers: &[f32]) -> Result<Logit, ScorerEr
     Logit::new(logit).ok_or_else(|| ScorerError::NotFinite(format!("{numbers:?}")))
 }
 
-/// Makes an error of a panic, where panics unwind.
+/// Makes an error of a panic.
 pub(super) fn unwound<T>(f: impl FnOnce() -> T) -> Result<T, ScorerError> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|panic| ScorerError::Panicked(words(&*panic)))
-}
-
-/// A panic's words.
-pub(super) fn words(panic: &(dyn std::any::Any + Send)) -> String {
-    panic
-        .downcast_ref::<&str>()
-        .map(ToString::to_string)
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no words".into())
+    guarded(f).map_err(ScorerError::Panicked)
 }

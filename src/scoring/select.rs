@@ -8,6 +8,7 @@ use sonofuse_core::preprocess::FusionInput;
 
 use super::clock::MonotonicClock;
 use super::gpu::{self, Gpu, Obstacle, OnFault, TensorRtScorer};
+use super::reload::Reload;
 use super::scorer::{Scorer, unwound};
 use super::standby::Standby;
 use super::{Backend, Hardware, ModelFiles, ScoringError, cpu, onnx};
@@ -23,7 +24,14 @@ pub(super) fn choose(
         (Backend::Auto, None) => Obstacle::NotAsked.to_string(),
         (Backend::Tensorrt, None) => return Err(ScoringError::Gpu(Obstacle::NotAsked)),
         (asked, Some(settings)) => match tensorrt(files, settings, asked) {
-            Ok(scorer) => return Ok(with_spare(Box::new(scorer), files, hardware, settings)),
+            Ok(scorer) => {
+                let settings_again = settings.clone();
+                let main = Reload::from_files(Box::new(scorer), files, move |files| {
+                    let scorer = tensorrt(files, &settings_again, asked);
+                    scorer.map(|s| Box::new(s) as Box<dyn Scorer>).map_err(|o| o.in_full())
+                });
+                return Ok(with_spare(Box::new(main), files, hardware, settings));
+            }
             Err(obstacle) if asked == Backend::Tensorrt => return Err(ScoringError::Gpu(obstacle)),
             Err(obstacle) => {
                 if obstacle.is_a_fault() {
@@ -115,9 +123,22 @@ fn with_spare(
     }
 }
 
+/// Loads the model on the processor, and again whenever it panics.
+fn processor(
+    files: &mut ModelFiles,
+    asked: Backend,
+    threads: usize,
+    why: String,
+) -> Result<Box<dyn Scorer>, ScoringError> {
+    let scorer = engine(files, asked, threads, why.clone())?;
+    Ok(Box::new(Reload::from_files(scorer, files, move |files| {
+        engine(files, asked, threads, why.clone()).map_err(|e| e.to_string())
+    })))
+}
+
 /// Loads the model on the processor: by our own engine, or by rten where that is named or `auto`
 /// meets a network of another family.
-fn processor(
+fn engine(
     files: &mut ModelFiles,
     asked: Backend,
     threads: usize,

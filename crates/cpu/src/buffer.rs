@@ -139,10 +139,24 @@ impl<'a> Shared<'a> {
         unsafe { std::slice::from_raw_parts(self.start, self.len) }
     }
 
-    /// Returns the pointer to number `at`, of which `count` follow inside the view (checked in
-    /// builds with debug assertions).
+    /// Returns the pointer to number `at`, of which `count` follow inside the view.
+    ///
+    /// # Panics
+    /// Where they are not inside.
     #[inline(always)]
     pub(crate) fn at(self, at: usize, count: usize) -> *mut f32 {
+        assert!(
+            at <= self.len && count <= self.len - at,
+            "{count} numbers at {at} are not inside {}",
+            self.len
+        );
+        self.start.wrapping_add(at)
+    }
+
+    /// Returns what [`Shared::at`] does, for the innermost loops, whose kernel has checked the
+    /// largest place at its head; checked again in builds with debug assertions.
+    #[inline(always)]
+    pub(crate) fn within(self, at: usize, count: usize) -> *mut f32 {
         debug_assert!(at + count <= self.len, "{count} numbers at {at} of {}", self.len);
         self.start.wrapping_add(at)
     }
@@ -166,5 +180,11 @@ mod tests {
     #[should_panic(expected = "is not inside")]
     fn a_part_outside_is_refused() {
         Buffer::zeroed(16).share().part(10, 7);
+    }
+
+    #[test]
+    #[should_panic(expected = "are not inside")]
+    fn a_place_outside_is_refused_also_where_the_sum_would_wrap() {
+        Buffer::zeroed(16).share().at(usize::MAX - 2, 4);
     }
 }

@@ -36,6 +36,12 @@ impl Kernel for Direct<'_> {
         let panels = to.shape.channels / PANEL;
         assert!(filters.len() == panels * 3 * span * PANEL && bias.len() == panels * PANEL);
         assert!(rows.end <= from.shape.height && to.shape.width == width);
+        assert!(from.top == 0 && from.data.len() >= from.shape.len());
+        // The rows are inside the target: its first is the picture's `top - 1`.
+        if !rows.is_empty() {
+            assert!(rows.start + 1 >= to.top, "row {} is above the strip", rows.start);
+            assert!(to.framed(rows.end + 1 - to.top, 0) <= to.data.len());
+        }
         let mut finite = 0.0;
         for y in rows {
             let mut x = 0;
@@ -86,7 +92,7 @@ fn pixels_at<S: Simd, const R: usize>(
     // SAFETY: the bias holds a panel.
     let mut sums = [unsafe { s.panel_load(bias.as_ptr()) }; R];
     for r in 0..3 {
-        let pixels = from.data.at(from.framed(y + r, x), (R - 1) * channels + span);
+        let pixels = from.data.within(from.framed(y + r, x), (R - 1) * channels + span);
         let filters = filters[r * span * PANEL..][..span * PANEL].as_ptr();
         for p in 0..span {
             // SAFETY: `filters` holds `span` panels; a row of the map goes on for two pixels
@@ -102,7 +108,7 @@ fn pixels_at<S: Simd, const R: usize>(
     let mut finite = s.panel_zero();
     for (pixel, sum) in sums.into_iter().enumerate() {
         finite = s.panel_fma(0.0, sum, finite);
-        let at = to.map.data.at(to.at + pixel * to.map.shape.channels, PANEL);
+        let at = to.map.data.within(to.at + pixel * to.map.shape.channels, PANEL);
         // SAFETY: inside the map (`at`); these rows are this thread's.
         unsafe { s.panel_store(at, s.panel_relu(sum)) };
     }

@@ -110,7 +110,7 @@ impl Memory {
         weights: &Weights,
         pool: &mut Pool,
         features: &(impl Iterator<Item = Features<'a>> + Clone),
-    ) -> Result<&[f32], RunError> {
+    ) -> Result<(), RunError> {
         let mut finite = 0.0;
         let vector = self.vectors.first_mut().map_or(&mut [][..], Buffer::as_mut_slice);
         let pixel = self.pixel.as_mut_slice();
@@ -132,7 +132,12 @@ impl Memory {
         if finite != 0.0 || self.logits.iter().any(|x| !x.is_finite()) {
             return Err(RunError::Overflow);
         }
-        Ok(&self.logits)
+        Ok(())
+    }
+
+    /// Returns what [`Memory::run`] computed last.
+    pub(crate) fn logits(&self) -> &[f32] {
+        &self.logits
     }
 }
 

@@ -218,7 +218,8 @@ impl Layer {
     /// Chooses the form and the blocks for a size.
     fn tiling(&self, from: MapShape, strip: bool) -> Tiling {
         let kept = self.kept.bytes() > 0;
-        let form = if kept { Form::F4 } else { cheapest(from) };
+        // Kept weights were transformed for F(4×4), and a strip holds the rows of its tiles.
+        let form = if kept || strip { Form::F4 } else { cheapest(from) };
         let (across, down) = (from.width.div_ceil(form.out()), from.height.div_ceil(form.out()));
         let numbers = if kept { BLOCK_NUMBERS } else { FRESH_NUMBERS };
         let room = (numbers / (form.points() * self.inputs)).max(6);
@@ -422,6 +423,7 @@ impl<'a> Strip<'a> {
     unsafe fn advance(&mut self, isa: Isa, row: usize) -> f32 {
         let stride = self.map.shape.row();
         let data = self.map.data;
+        assert!(row * 4 < self.from.shape.height, "row {row} of tiles is below the picture");
         let kept = match self.row {
             Some(before) if before + 1 == row => {
                 let (to, from) = (data.at(0, 2 * stride), data.at(4 * stride, 2 * stride));

@@ -34,6 +34,7 @@ pub use network::{LoadError, Network, Options, Output, RunError, TensorView};
 pub use onnx::OnnxError;
 pub use project::{Activations, Peak, Projection, Projector};
 pub use simd::{ISA_VARIABLE, Isa};
+pub use team::on_worker;
 
 #[cfg(test)]
 #[path = "../tests/support/model.rs"]

@@ -17,7 +17,7 @@ use crate::{
     explain::Explanation,
     measure::StepTime,
     onnx::{self, OnnxError},
-    run::Work,
+    run::{Watch, Work},
     simd::{ISA_VARIABLE, Isa},
     team::Pool,
     weights::Weights,
@@ -128,6 +128,9 @@ pub enum RunError {
         /// How many logits the network has.
         expected: usize,
     },
+    /// A run of this network panicked before.
+    #[error("an earlier run of this network panicked: load it again")]
+    Broken,
     /// A number became infinite on the way: the input is far outside what a picture gives.
     #[error("the network's numbers overflowed: the input is far outside the range of a picture")]
     Overflow,
@@ -161,6 +164,8 @@ pub struct Network {
     pool: Pool,
     work: Work,
     max_side: usize,
+    /// A run began and did not end: it panicked, and the memory is half written.
+    broken: bool,
 }
 
 impl Network {
@@ -199,7 +204,7 @@ impl Network {
         .min(MOST_THREADS);
         let pool = Pool::new(threads).map_err(|source| LoadError::Threads { threads, source })?;
         let work = Work::new(&weights, threads);
-        Ok(Network { weights, pool, work, max_side: options.max_side })
+        Ok(Network { weights, pool, work, max_side: options.max_side, broken: false })
     }
 
     /// Returns another instance that shares this one's weights and has threads and memory of its
@@ -251,9 +256,13 @@ impl Network {
     /// # Errors
     /// Where a shape does not fit the network, an input is not finite, or numbers overflow on the
     /// way: never a score from such.
+    ///
+    /// # Panics
+    /// Only where this crate is wrong. What panics on one of its threads panics here, when all threads
+    /// have ended; the network then answers [`RunError::Broken`] and must be loaded again.
     pub fn run(&mut self, inputs: &[TensorView<'_>]) -> Result<Output<'_>, RunError> {
-        self.check(inputs)?;
-        let logits = self.work.run(&self.weights, &mut self.pool, inputs, None)?;
+        self.logits(inputs, None)?;
+        let logits = self.work.logits();
         Ok(Output { logits, activation: self.weights.activation })
     }
 
@@ -275,8 +284,8 @@ impl Network {
         inputs: &[TensorView<'_>],
         of: &[f32],
     ) -> Result<Explanation, RunError> {
-        self.check(inputs)?;
-        let logits = self.work.run(&self.weights, &mut self.pool, inputs, None)?.to_vec();
+        self.logits(inputs, None)?;
+        let logits = self.work.logits().to_vec();
         if of.len() != logits.len() {
             return Err(RunError::Logits { given: of.len(), expected: logits.len() });
         }
@@ -296,14 +305,13 @@ impl Network {
         inputs: &[TensorView<'_>],
         clock: &(dyn Fn() -> u64 + Sync),
     ) -> Result<Vec<StepTime>, RunError> {
-        self.check(inputs)?;
         let steps = Mutex::new(Vec::new());
         let start = clock();
         let watch = |step| {
             let now = clock();
             steps.lock().unwrap_or_else(PoisonError::into_inner).push((step, now));
         };
-        self.work.run(&self.weights, &mut self.pool, inputs, Some(&watch))?;
+        self.logits(inputs, Some(&watch))?;
         let steps = steps.into_inner().unwrap_or_else(PoisonError::into_inner);
         // A step begins where the same branch's one before ended, the first where a branch that
         // the same team ran before did.
@@ -322,6 +330,26 @@ impl Network {
             times.push(StepTime { step: name, operations, time_ns: end.saturating_sub(begin) });
         }
         Ok(times)
+    }
+
+    /// Makes thread `index` of the next run panic, 0 being the caller's own: for a test of what
+    /// happens then. Returns whether that thread has a part in a run.
+    pub fn fail_next(&mut self, index: usize) -> bool {
+        let takes_part = index < self.threads();
+        self.work.failing = takes_part.then_some(index);
+        takes_part
+    }
+
+    /// Checks the inputs and runs.
+    fn logits(&mut self, inputs: &[TensorView<'_>], watch: Watch<'_>) -> Result<(), RunError> {
+        if self.broken {
+            return Err(RunError::Broken);
+        }
+        self.check(inputs)?;
+        self.broken = true;
+        let result = self.work.run(&self.weights, &mut self.pool, inputs, watch);
+        self.broken = false;
+        result
     }
 
     fn check(&self, inputs: &[TensorView<'_>]) -> Result<(), RunError> {

@@ -23,6 +23,8 @@ pub(crate) struct Work {
     teams: Vec<Team>,
     features: Vec<Buffer>,
     head: head::Memory,
+    /// The thread that shall panic in the next run.
+    pub(crate) failing: Option<usize>,
 }
 
 /// The memory of a team, which runs one branch at a time.
@@ -82,6 +84,7 @@ impl Work {
             teams: teams.collect(),
             features: weights.branches.iter().map(|_| Buffer::empty()).collect(),
             head: head::Memory::new(weights),
+            failing: None,
         }
     }
 
@@ -115,32 +118,36 @@ impl Work {
         }
     }
 
-    /// Runs the network on checked inputs and returns the logits.
+    /// Runs the network on checked inputs.
     pub(crate) fn run(
         &mut self,
         weights: &Weights,
         pool: &mut Pool,
         inputs: &[TensorView<'_>],
         watch: Watch<'_>,
-    ) -> Result<&[f32], RunError> {
+    ) -> Result<(), RunError> {
         self.reserve(weights, inputs);
+        let failing = self.failing.take();
         let overflow = AtomicBool::new(false);
         let (teams, features) = (&self.teams, &self.features);
         pool.run(&|thread| {
             let (team, rank) = (thread % teams.len(), thread / teams.len());
             let memory = &teams[team];
             let member = Member::new(rank, memory.scratch.len(), &memory.barrier);
-            for index in (team..weights.branches.len()).step_by(teams.len()) {
-                let (stack, to) = (&weights.branches[index], features[index].share());
-                let task = Task { isa: weights.isa, stack, inputs, index, watch };
-                // SAFETY: a branch is run by one team, a team's memory is its own, and every
-                // member of the team makes this call.
-                let finite = unsafe { memory.run(&task, member, to) };
-                // A sum of zeros; anything else is NaN.
-                if finite != 0.0 {
-                    overflow.store(true, Ordering::Relaxed);
+            member.work(|member| {
+                for index in (team..weights.branches.len()).step_by(teams.len()) {
+                    let (stack, to) = (&weights.branches[index], features[index].share());
+                    let task = Task { isa: weights.isa, stack, inputs, index, watch };
+                    assert!(failing != Some(thread), "a self-test asked thread {thread} to fail");
+                    // SAFETY: a branch is run by one team, a team's memory is its own, and every
+                    // member of the team makes this call.
+                    let finite = unsafe { memory.run(&task, member, to) };
+                    // A sum of zeros; anything else is NaN.
+                    if finite != 0.0 {
+                        overflow.store(true, Ordering::Relaxed);
+                    }
                 }
-            }
+            });
         });
         if overflow.load(Ordering::Relaxed) {
             return Err(RunError::Overflow);
@@ -151,6 +158,11 @@ impl Work {
             watch(None);
         }
         head
+    }
+
+    /// Returns the logits of the last run.
+    pub(crate) fn logits(&self) -> &[f32] {
+        self.head.logits()
     }
 }
 

@@ -1,19 +1,38 @@
 //! A fixed pool of threads and the barrier by which the threads of one branch keep step.
 //!
 //! [`Pool::run`] calls one closure on every thread, the caller's own included, and returns when all
-//! have. Nothing is allocated after `new`. A thread that panics ends the process: its memory may be
-//! half written, and the others would wait for it for ever.
+//! have. Nothing is allocated after `new`. Where a thread panics, the others of its team leave at
+//! their next barrier, and the panic goes on in the caller of `run` when all have ended: nobody
+//! touches the memory of the run any more, but what it holds is half written.
 #![allow(unsafe_code)]
 
 use std::{
+    any::Any,
+    cell::Cell,
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
 };
+
+thread_local! {
+    static WORKER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Tells whether the calling thread is a worker of a network's pool, whose panics end in the thread
+/// that called [`Network::run`](crate::Network::run): for a panic hook that ends the process.
+pub fn on_worker() -> bool {
+    WORKER.get()
+}
+
+/// What a panic carries.
+type Words = Box<dyn Any + Send>;
+
+/// What a member leaves with where another one panicked.
+struct Left;
 
 type Job = *const (dyn Fn(usize) + Sync);
 
@@ -23,6 +42,17 @@ struct Slot {
     round: u64,
     running: usize,
     stop: bool,
+    /// Of the first thread that panicked in this round.
+    panic: Option<Words>,
+}
+
+impl Slot {
+    /// Keeps the panic that was the cause: a member that only left says nothing.
+    fn keep(&mut self, words: Words) {
+        if self.panic.as_ref().is_none_or(|kept| kept.is::<Left>()) {
+            self.panic = Some(words);
+        }
+    }
 }
 
 // SAFETY: the pointer is used only between `Pool::run`'s publication of it and its wait for all
@@ -51,7 +81,7 @@ pub(crate) struct Pool {
 impl Pool {
     /// Starts `threads - 1` workers; the caller of [`Pool::run`] is the other thread.
     pub(crate) fn new(threads: usize) -> io::Result<Pool> {
-        let slot = Slot { job: None, round: 0, running: 0, stop: false };
+        let slot = Slot { job: None, round: 0, running: 0, stop: false, panic: None };
         let board =
             Arc::new(Board { slot: Mutex::new(slot), start: Condvar::new(), done: Condvar::new() });
         let mut pool = Pool { board, workers: Vec::new() };
@@ -71,12 +101,15 @@ impl Pool {
     }
 
     /// Calls `job` with each thread's index, 0 on the caller's own thread, and waits for all.
+    ///
+    /// # Panics
+    /// Where `job` does on any thread, with that panic's words, after all threads have ended.
     pub(crate) fn run(&mut self, job: &(dyn Fn(usize) + Sync)) {
         if self.workers.is_empty() {
             return job(0);
         }
         // SAFETY: only the lifetime is erased. The pointer is used by workers that this call waits
-        // for below, and no way out of this function skips that wait (a panic aborts).
+        // for below, and no way out of this function skips that wait (a panic is held until then).
         let erased: Job = unsafe {
             std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(job)
         };
@@ -87,12 +120,20 @@ impl Pool {
             slot.running = self.workers.len();
         }
         self.board.start.notify_all();
-        or_abort(|| job(0));
+        let own = catch_unwind(AssertUnwindSafe(|| job(0)));
         let mut slot = self.board.lock();
         while slot.running > 0 {
             slot = self.board.done.wait(slot).unwrap_or_else(PoisonError::into_inner);
         }
         slot.job = None;
+        if let Err(words) = own {
+            slot.keep(words);
+        }
+        let panic = slot.panic.take();
+        drop(slot);
+        if let Some(words) = panic {
+            resume_unwind(words);
+        }
     }
 }
 
@@ -101,13 +142,14 @@ impl Drop for Pool {
         self.board.lock().stop = true;
         self.board.start.notify_all();
         for worker in self.workers.drain(..) {
-            // A worker cannot have panicked: `or_abort`.
+            // A worker catches its panics.
             let _ = worker.join();
         }
     }
 }
 
 fn work(board: &Board, index: usize) {
+    WORKER.set(true);
     let mut seen = 0;
     loop {
         let job = {
@@ -127,8 +169,11 @@ fn work(board: &Board, index: usize) {
         };
         // SAFETY: `run` keeps the closure alive until `running` is 0, which this thread lowers
         // only after the call.
-        or_abort(|| unsafe { (*job)(index) });
+        let ended = catch_unwind(AssertUnwindSafe(|| unsafe { (*job)(index) }));
         let mut slot = board.lock();
+        if let Err(words) = ended {
+            slot.keep(words);
+        }
         slot.running -= 1;
         if slot.running == 0 {
             board.done.notify_one();
@@ -136,22 +181,32 @@ fn work(board: &Board, index: usize) {
     }
 }
 
-fn or_abort(job: impl FnOnce()) {
-    if catch_unwind(AssertUnwindSafe(job)).is_err() {
-        // The panic's message is printed already.
-        std::process::abort();
-    }
-}
-
 /// Where the threads of a team meet.
 pub(crate) struct Barrier {
     arrived: AtomicUsize,
     round: AtomicUsize,
+    /// A member panicked: nobody may wait for it.
+    broken: AtomicBool,
 }
 
 impl Barrier {
     pub(crate) fn new() -> Barrier {
-        Barrier { arrived: AtomicUsize::new(0), round: AtomicUsize::new(0) }
+        Barrier {
+            arrived: AtomicUsize::new(0),
+            round: AtomicUsize::new(0),
+            broken: AtomicBool::new(false),
+        }
+    }
+}
+
+/// Breaks a team's barrier where its thread unwinds.
+struct Breaker<'a>(&'a Barrier);
+
+impl Drop for Breaker<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.broken.store(true, Ordering::Release);
+        }
     }
 }
 
@@ -168,7 +223,17 @@ impl<'a> Member<'a> {
         Member { rank, size, barrier }
     }
 
+    /// Does this member's part of the work. Where it panics, the others leave at their next barrier
+    /// instead of waiting for it for ever.
+    pub(crate) fn work<T>(self, part: impl FnOnce(Member<'a>) -> T) -> T {
+        let _breaker = Breaker(self.barrier);
+        part(self)
+    }
+
     /// Waits until every member has come here; what they wrote before is then seen by all.
+    ///
+    /// # Panics
+    /// Where another member panicked, without a word of its own.
     pub(crate) fn wait(self) {
         if self.size == 1 {
             return;
@@ -182,6 +247,10 @@ impl<'a> Member<'a> {
         // Layers last a millisecond or so: spin a little, then leave the core to whoever is late.
         let mut spins = 0_u32;
         while self.barrier.round.load(Ordering::Acquire) == round {
+            if self.barrier.broken.load(Ordering::Acquire) {
+                // Not a second panic: the hook has told of the first.
+                resume_unwind(Box::new(Left));
+            }
             if spins < 2_000 {
                 spins += 1;
                 std::hint::spin_loop();
@@ -228,6 +297,48 @@ mod tests {
                 member.wait();
             }
         });
+    }
+
+    /// Runs a team of three for two rounds, of whom `who` panics between them; returns the panic.
+    fn one_panics(pool: &mut Pool, who: usize) -> Words {
+        let barrier = Barrier::new();
+        let after = AtomicUsize::new(0);
+        let run = catch_unwind(AssertUnwindSafe(|| {
+            pool.run(&|index| {
+                Member::new(index, 3, &barrier).work(|member| {
+                    member.wait();
+                    assert!(index != who, "member {index} fell");
+                    member.wait();
+                    after.fetch_add(1, Ordering::Relaxed);
+                });
+            });
+        }));
+        assert_eq!(after.into_inner(), 0, "nobody passes a barrier that is one member short");
+        run.unwrap_err()
+    }
+
+    #[test]
+    fn a_panic_of_any_member_ends_the_run_with_its_words_and_the_pool_works_on() {
+        let mut pool = Pool::new(3).unwrap();
+        for round in 0..30 {
+            let who = round % 3;
+            let words = one_panics(&mut pool, who);
+            assert_eq!(words.downcast_ref::<String>(), Some(&format!("member {who} fell")));
+            let count = AtomicUsize::new(0);
+            pool.run(&|_| {
+                count.fetch_add(1, Ordering::Relaxed);
+            });
+            assert_eq!(count.into_inner(), 3);
+        }
+    }
+
+    #[test]
+    fn two_panics_at_once_are_one() {
+        let mut pool = Pool::new(3).unwrap();
+        let run = catch_unwind(AssertUnwindSafe(|| pool.run(&|index| panic!("member {index}"))));
+        let words = run.unwrap_err();
+        assert!(words.downcast_ref::<String>().is_some_and(|words| words.starts_with("member")));
+        assert!(!on_worker());
     }
 
     #[test]

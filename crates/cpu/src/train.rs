@@ -65,12 +65,25 @@ impl ConvShape {
     }
 
     /// # Panics
-    /// When the lengths are not those of the shape.
+    /// When the lengths are not those of the shape, or the shape's numbers cannot be counted.
     fn check(&self, x: &[f32], weights: &[f32], y: &[f32]) {
         assert!(self.rows > 0 && self.columns > 0, "an empty picture");
-        assert_eq!(x.len(), self.pictures * self.inputs * self.plane(), "the input's length");
-        assert_eq!(weights.len(), self.outputs * self.inputs * 9, "the filters' length");
-        assert_eq!(y.len(), self.pictures * self.outputs * self.plane(), "the output's length");
+        let product = |factors: &[usize]| {
+            let all = factors.iter().try_fold(1_usize, |all, factor| all.checked_mul(*factor));
+            all.unwrap_or_else(|| panic!("{self:?} has more numbers than can be counted"))
+        };
+        // With its rim a plane is at most this large; the kernels' places are counted in these.
+        let (rows, columns) = (self.rows.checked_add(2), self.columns.checked_add(2 * WIDEST));
+        let rim = rows.zip(columns).unwrap_or_else(|| panic!("{self:?} is too large"));
+        let pictures = self.pictures.max(1);
+        for channels in [self.inputs, self.outputs] {
+            product(&[size_of::<f32>(), pictures, channels.max(1), rim.0, rim.1]);
+        }
+        let of = |channels| product(&[self.pictures, channels, self.rows, self.columns]);
+        assert_eq!(x.len(), of(self.inputs), "the input's length");
+        let filters = product(&[self.outputs, self.inputs, 9]);
+        assert_eq!(weights.len(), filters, "the filters' length");
+        assert_eq!(y.len(), of(self.outputs), "the output's length");
     }
 
     /// Copies planes into the middle of padded ones; the rims stay as they are. With `gate`, numbers
@@ -113,7 +126,9 @@ pub fn conv(
     relu: bool,
     threads: usize,
 ) -> Vec<f32> {
-    let mut y = vec![0.0; shape.pictures * shape.outputs * shape.plane()];
+    let numbers = shape.pictures.checked_mul(shape.outputs);
+    let numbers = numbers.and_then(|n| n.checked_mul(shape.rows)?.checked_mul(shape.columns));
+    let mut y = vec![0.0; numbers.unwrap_or_else(|| panic!("{shape:?} is too large"))];
     shape.check(x, weights, &y);
     assert_eq!(bias.len(), shape.outputs, "the bias's length");
     let isa = Isa::detect();

@@ -26,6 +26,9 @@ path = "$crate/tests/exact.rs"
 [[test]]
 name = "loader"
 path = "$crate/tests/loader.rs"
+[[test]]
+name = "sizes"
+path = "$crate/tests/sizes.rs"
 [workspace]
 [profile.dev]
 opt-level = 1

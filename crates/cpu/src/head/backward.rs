@@ -175,8 +175,8 @@ mod tests {
             let mut memory = Memory::new(&self.weights);
             let mut pool = Pool::new(1).unwrap();
             let features = self.features(maps);
-            let logits = memory.run(&self.weights, &mut pool, &features.iter().copied()).unwrap();
-            logits.iter().zip(of).map(|(z, w)| f64::from(*z) * f64::from(*w)).sum()
+            memory.run(&self.weights, &mut pool, &features.iter().copied()).unwrap();
+            memory.logits().iter().zip(of).map(|(z, w)| f64::from(*z) * f64::from(*w)).sum()
         }
 
         fn gradients(&self, of: &[f32]) -> Vec<Vec<f32>> {

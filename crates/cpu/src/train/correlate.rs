@@ -71,26 +71,31 @@ fn taps<S: Simd, const F: usize>(
     let (pitch, padded) = (shape.pitch(), shape.padded());
     let vectors = shape.columns.div_ceil(S::LANES);
     let mut sums = [[s.splat(0.0); 3]; F];
+    let mut planes = [0; F];
+    for f in 0..F {
+        planes[f] = f * padded;
+    }
     for p in pictures {
         let x = x[(p * shape.inputs + i) * padded..][..padded].as_ptr();
         let g = g[(p * shape.outputs + o) * padded..][..F * padded].as_ptr();
         for row in rows.clone() {
-            let (mut at, mut own) = ((row + ky) * pitch, (row + 1) * pitch + 1);
-            for _ in 0..vectors {
+            let mut x = x.wrapping_add((row + ky) * pitch);
+            let mut g = g.wrapping_add((row + 1) * pitch + 1);
+            let end = x.wrapping_add(vectors * S::LANES);
+            while x != end {
                 // SAFETY: as in `patch`; the gradient's own number stands at row `r + 1`, column
                 // `c + 1` of its plane, and its vector ends before `c + 1 + WIDEST <= pitch`.
                 unsafe {
-                    let x = x.add(at);
-                    let xs = [s.load(x), s.load(x.add(1)), s.load(x.add(2))];
+                    let xs = [s.load(x), s.load(x.wrapping_add(1)), s.load(x.wrapping_add(2))];
                     for f in 0..F {
-                        let g = s.load(g.add(f * padded + own));
+                        let g = s.load(g.wrapping_add(planes[f]));
                         for kx in 0..3 {
                             sums[f][kx] = s.fma(g, xs[kx], sums[f][kx]);
                         }
                     }
                 }
-                at += S::LANES;
-                own += S::LANES;
+                x = x.wrapping_add(S::LANES);
+                g = g.wrapping_add(S::LANES);
             }
         }
     }

@@ -99,3 +99,17 @@ fn a_gate_stops_the_gradient() {
     assert_eq!(of.input, Some(vec![0.0, 1.0]));
     assert_eq!((of.weights[4], of.weights[3], of.bias[0]), (5.0, 3.0, 1.0));
 }
+
+#[test]
+#[should_panic(expected = "more numbers than can be counted")]
+fn a_shape_whose_size_would_wrap_is_refused() {
+    // Wrapped, each length is 0.
+    let side = 1 << 32;
+    conv(shape([0, 0, 0, side, side]), &[], &[], &[], false, 1);
+}
+
+#[test]
+#[should_panic(expected = "the input's length")]
+fn an_input_of_another_length_is_refused() {
+    conv(shape([1, 1, 1, 2, 2]), &[0.0; 3], &[0.0; 9], &[0.0], false, 1);
+}

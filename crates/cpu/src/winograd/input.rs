@@ -7,7 +7,7 @@ use super::{Block, Form, to_input};
 use crate::{
     buffer::Shared,
     map::Map,
-    simd::{Kernel, Simd},
+    simd::{Kernel, PANEL, Simd},
 };
 
 /// Transforms some tiles of a block.
@@ -42,9 +42,16 @@ impl Transform<'_> {
         let (channels, row) = (from.shape.channels, from.shape.row());
         let stride = block.input_stride();
         assert!(channels == block.channels && tiles.end <= block.tiles);
-        assert!(to.len() >= block.input_len());
+        assert!(channels.is_multiple_of(PANEL) && block.depth.is_multiple_of(PANEL));
+        assert!(to.len() >= block.input_len() && from.data.len() >= from.shape.len());
         for tile in tiles {
-            let (y, x) = ((first + tile) / across * O - from.top, (first + tile) % across * O);
+            let (y, x) = ((first + tile) / across * O, (first + tile) % across * O);
+            assert!(
+                y >= from.top,
+                "a tile of row {y} above the strip, which begins at {}",
+                from.top
+            );
+            let y = y - from.top;
             let corner = from.framed(y, x);
             assert!(corner + (A - 1) * row + A * channels <= from.data.len());
             for slice in 0..block.slices() {
@@ -58,7 +65,7 @@ impl Transform<'_> {
                             let at = base + r * row + p * channels + c;
                             // SAFETY: inside the map, asserted above for the tile's last pixel;
                             // channels are a multiple of every set's lanes. Nobody writes the map.
-                            *d = unsafe { s.load(from.data.at(at, S::LANES)) };
+                            *d = unsafe { s.load(from.data.within(at, S::LANES)) };
                         }
                         *transformed = to_input(s, line);
                     }
@@ -72,7 +79,7 @@ impl Transform<'_> {
                             let at = slice_to + (r * A + p) * stride + c;
                             // SAFETY: inside `input_len`, asserted above; this tile is this
                             // thread's own.
-                            unsafe { s.store(to.at(at, S::LANES), v) };
+                            unsafe { s.store(to.within(at, S::LANES), v) };
                         }
                     }
                 }

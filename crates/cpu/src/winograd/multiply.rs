@@ -7,6 +7,9 @@ use crate::{
     simd::{Kernel, PANEL, Simd},
 };
 
+/// Rows of the micro-kernel at most, of any instruction set.
+const MOST_ROWS: usize = 14;
+
 /// Multiplies one slice of the input channels by one slice of some panels.
 pub(crate) struct Multiply<'a> {
     pub(crate) block: Block,
@@ -27,6 +30,7 @@ impl Kernel for Multiply<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let block = self.block;
+        assert!(self.slice < block.slices() && self.panels > 0 && S::ROWS <= MOST_ROWS);
         let depth = block.slice_depth(self.slice);
         let points = block.form.points();
         assert!(self.inputs.len() >= block.input_len());

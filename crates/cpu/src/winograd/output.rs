@@ -43,6 +43,7 @@ impl Transform<'_> {
         let stride = block.product_stride();
         assert!(products.len() >= block.product_len() && bias.len() == PANEL);
         assert!((panel + 1) * PANEL <= to.shape.channels);
+        assert!(to.top == 0 && to.data.len() >= to.shape.len());
         let zero = s.splat(0.0);
         let mut finite = zero;
         for tile in 0..block.tiles {
@@ -57,7 +58,7 @@ impl Transform<'_> {
                     for (p, m) in line.iter_mut().enumerate() {
                         let at = (r * A + p) * stride + tile * PANEL + lane;
                         // SAFETY: inside `product_len`, asserted above.
-                        *m = unsafe { s.load(products.at(at, S::LANES)) };
+                        *m = unsafe { s.load(products.within(at, S::LANES)) };
                     }
                     *row = to_output::<S, A, O>(s, line);
                 }
@@ -105,6 +106,6 @@ fn store<S: Simd>(s: S, to: Map<'_>, y: usize, x: usize, channel: usize, v: S::V
         let at = to.framed(y + 1, x + 1) + channel;
         // SAFETY: a pixel of the picture is inside the map, its channels are inside the pixel
         // (asserted by `transform`), and this panel of it is this thread's.
-        unsafe { s.store(to.data.at(at, S::LANES), s.max(s.splat(0.0), v)) };
+        unsafe { s.store(to.data.within(at, S::LANES), s.max(s.splat(0.0), v)) };
     }
 }

@@ -42,7 +42,8 @@ impl Transform<'_> {
     fn transform<S: Simd, const A: usize>(self, s: S) {
         let stride = weight_stride(self.depth);
         let channels = self.filters.len() / FILTERS;
-        assert!(channels <= self.depth && self.to.len() >= weight_len(self.form, self.depth));
+        assert!(channels <= self.depth && channels * FILTERS == self.filters.len());
+        assert!(self.to.len() >= weight_len(self.form, self.depth));
         for (channel, filters) in self.filters.chunks_exact(FILTERS).enumerate() {
             for lane in (0..PANEL).step_by(S::LANES) {
                 let mut columns = [[s.splat(0.0); A]; 3];
@@ -60,7 +61,7 @@ impl Transform<'_> {
                     for (p, u) in u.into_iter().enumerate() {
                         let at = (r * A + p) * stride + channel * PANEL + lane;
                         // SAFETY: inside `weight_len`, asserted above; the room is this thread's.
-                        unsafe { s.store(self.to.at(at, S::LANES), u) };
+                        unsafe { s.store(self.to.within(at, S::LANES), u) };
                     }
                 }
             }
