@@ -213,6 +213,7 @@ fn one_client_too_many_is_told_so() {
     let served = serve();
     let mut kept: Vec<_> = (0..socket::MAX_CLIENTS).map(|_| served.client()).collect();
     let mut extra = BufReader::new(UnixStream::connect(&served.path).unwrap());
+    assert_eq!(line(&mut extra).unwrap()["hello"], "sonofuse", "first and once, to everybody");
     let refusal = line(&mut extra).unwrap();
     assert_eq!(refusal["limit"], socket::MAX_CLIENTS);
     assert!(line(&mut extra).is_none());

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use serde::Serialize;
 use sonofuse_core::reading::Reading;
 use thiserror::Error;
 use tokio::io::AsyncWriteExt;
@@ -30,7 +31,7 @@ use super::lines;
 pub const QUEUE_READINGS: usize = 256;
 /// A client that does not take a line for this long is cut off.
 pub const CUT_OFF: Duration = Duration::from_secs(5);
-/// Clients at a time; one more is told so and closed.
+/// Clients at a time; one more gets its hello, is told so and closed.
 pub const MAX_CLIENTS: usize = 64;
 /// How long clients have to take what is left when the daemon stops.
 pub const DRAIN: Duration = Duration::from_millis(100);
@@ -318,9 +319,9 @@ async fn accept(
             }
             Ok((stream, _)) => {
                 counts.refused.fetch_add(1, Ordering::Relaxed);
-                let line = format!("{{\"error\":\"too many clients\",\"limit\":{MAX_CLIENTS}}}\n");
-                // A fresh connection's buffer takes the line; if not, closing says enough.
-                let _ = stream.try_write(line.as_bytes());
+                let lines = hello() + &refusal();
+                // A fresh connection's buffer takes both lines; if not, closing says enough.
+                let _ = stream.try_write(lines.as_bytes());
             }
             // Out of descriptors, or the client left again: a pause, so that this cannot spin.
             Err(error) => {
@@ -346,14 +347,39 @@ async fn raised(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|&stop| stop).await;
 }
 
+/// The first line to every client.
+#[derive(Serialize)]
+struct Hello {
+    hello: &'static str,
+    schema: u32,
+    version: &'static str,
+    notice: &'static str,
+}
+
 fn hello() -> String {
-    let hello = serde_json::json!({
-        "hello": "sonofuse",
-        "schema": SCHEMA,
-        "version": env!("CARGO_PKG_VERSION"),
-        "notice": sonofuse_core::NOTICE,
-    });
-    format!("{hello}\n")
+    line(&Hello {
+        hello: "sonofuse",
+        schema: SCHEMA,
+        version: env!("CARGO_PKG_VERSION"),
+        notice: sonofuse_core::NOTICE,
+    })
+}
+
+/// The line to a client that finds no place, after its hello.
+#[derive(Serialize)]
+struct Refusal {
+    error: &'static str,
+    limit: usize,
+}
+
+fn refusal() -> String {
+    line(&Refusal { error: "too many clients", limit: MAX_CLIENTS })
+}
+
+fn line(said: &impl Serialize) -> String {
+    let mut line = serde_json::to_string(said).expect("plain keys and values");
+    line.push('\n');
+    line
 }
 
 /// Why a client is not served any longer.
