@@ -12,7 +12,7 @@ use crate::log;
 
 /// Watch a scanner's video and publish a reading for what it shows.
 ///
-/// Prints one line a reading until Ctrl-C: a score, or why there is none. Readings also go to the
+/// Prints a line until Ctrl-C whenever something changed: a score, or why there is none. Readings also go to the
 /// readings socket, the journal and, with a display, to the overlay.
 #[derive(Debug, Args)]
 pub struct RunArgs {
