@@ -17,6 +17,8 @@ use sonofuse_core::reading::{Outcome, Reading, Withheld};
 
 #[path = "common/reading.rs"]
 mod common;
+#[path = "common/schema.rs"]
+mod schema;
 use common::scored;
 
 fn reading(sequence: u64) -> Reading {
@@ -88,7 +90,11 @@ impl Served {
 fn line(client: &mut BufReader<UnixStream>) -> Option<Value> {
     let mut text = String::new();
     let n = client.read_line(&mut text).unwrap();
-    (n > 0).then(|| serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text:?}")))
+    (n > 0).then(|| {
+        let line = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text:?}"));
+        schema::check(&line);
+        line
+    })
 }
 
 #[test]

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
+use sonofuse_core::published::{Hello, Lost, Refusal};
 use sonofuse_core::reading::Reading;
 use thiserror::Error;
 use tokio::io::AsyncWriteExt;
@@ -347,15 +348,6 @@ async fn raised(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|&stop| stop).await;
 }
 
-/// The first line to every client.
-#[derive(Serialize)]
-struct Hello {
-    hello: &'static str,
-    schema: u32,
-    version: &'static str,
-    notice: &'static str,
-}
-
 fn hello() -> String {
     line(&Hello {
         hello: "sonofuse",
@@ -363,13 +355,6 @@ fn hello() -> String {
         version: env!("CARGO_PKG_VERSION"),
         notice: sonofuse_core::NOTICE,
     })
-}
-
-/// The line to a client that finds no place, after its hello.
-#[derive(Serialize)]
-struct Refusal {
-    error: &'static str,
-    limit: usize,
 }
 
 fn refusal() -> String {
@@ -407,7 +392,7 @@ async fn client(
             Ok(line) => write(&mut stream, line.as_bytes(), &mut stopped).await,
             Err(broadcast::error::RecvError::Lagged(n)) => {
                 counts.lost.fetch_add(n, Ordering::Relaxed);
-                let line = format!("{{\"lost\":{n}}}\n");
+                let line = line(&Lost { lost: n });
                 write(&mut stream, line.as_bytes(), &mut stopped).await
             }
             Err(broadcast::error::RecvError::Closed) => break,

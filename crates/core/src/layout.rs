@@ -28,6 +28,7 @@ use crate::region::Region;
 
 /// How the two views stand to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Orientation {
     /// One above the other.
@@ -38,6 +39,7 @@ pub enum Orientation {
 
 /// Which colour of the bar means hard tissue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum HardEnd {
     /// Red is hard (shear-wave scanners, mostly).
@@ -48,6 +50,7 @@ pub enum HardEnd {
 
 /// The colour bar beside the views.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ColourBar {
     /// The coloured part of the bar, without its labels.
     pub region: Region,
@@ -57,6 +60,7 @@ pub struct ColourBar {
 
 /// Where the two views, the colour box and its twin are.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScreenLayout {
     /// How the views stand to each other.
     pub orientation: Orientation,
@@ -76,6 +80,7 @@ pub struct ScreenLayout {
 
 /// Why a picture is not a dual view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Error)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum NoDualView {
     /// The picture is smaller than any view.
