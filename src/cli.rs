@@ -16,6 +16,7 @@ pub mod error;
 mod inputs;
 pub mod locate;
 mod output;
+mod progress;
 pub mod replay;
 pub mod run;
 pub mod selftest;

@@ -25,8 +25,8 @@ use crate::config::{ConfigError, Loaded};
 use crate::ingest::{self, Ingest, Preset};
 use crate::mailbox::Mailbox;
 use crate::notify::{Notifier, Watchdog};
+use crate::panel::{LastSeen, SnapshotError};
 use crate::publish::display::{Display, DisplaySink};
-use crate::publish::overlay::{self, LastSeen};
 use crate::publish::socket::{self, Listener, Readings};
 use crate::scoring::{self, Analyzer, Clock, InferThread, MonotonicClock};
 use crate::state::SourceState;
@@ -86,7 +86,7 @@ pub enum DaemonError {
     Display(#[from] crate::publish::display::DisplayError),
     /// The snapshot.
     #[error(transparent)]
-    Snapshot(#[from] overlay::SnapshotError),
+    Snapshot(#[from] SnapshotError),
     /// Something that only a restart mends.
     #[error("{0}")]
     Fatal(String),
@@ -226,6 +226,8 @@ async fn live(
     let outcome =
         watch_over(options, &mut parts, &mut signals, &mut state_changes, &notifier, &summary)
             .await;
+    // What the snapshot shows is what is seen now, not what the stop below makes of it.
+    last_seen.keep(MonotonicClock.now_ns());
 
     notifier.stopping();
     let stopped = tokio::select! {
@@ -340,17 +342,14 @@ fn listen(path: &std::path::Path) -> Result<Listener, DaemonError> {
     Ok(Listener::bind(path)?)
 }
 
-/// Writes what the sonographer saw last, if that was asked for.
+/// Writes what the sonographer saw at the end, if that was asked for.
 fn write_snapshot(
     options: &Options,
     last_seen: &LastSeen,
     max_age_ms: u64,
 ) -> Result<(), DaemonError> {
     let Some(path) = &options.snapshot else { return Ok(()) };
-    if !last_seen.write(path, max_age_ms)? {
-        warn!(EVENT = "snapshot", "no frame was seen: no snapshot");
-    }
-    Ok(())
+    Ok(last_seen.write(path, max_age_ms)?)
 }
 
 /// SIGINT and SIGTERM.

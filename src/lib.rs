@@ -11,6 +11,7 @@ pub mod ingest;
 pub mod log;
 pub mod mailbox;
 pub mod notify;
+pub mod panel;
 pub mod panics;
 pub mod publish;
 pub mod scoring;

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use gst::prelude::*;
+use sonofuse::panel::{self, Canvas, PanelState};
 use sonofuse::publish::display::{Display, DisplayError, DisplaySink};
-use sonofuse::publish::overlay::Canvas;
-use sonofuse_core::reading::Reading;
+use sonofuse_core::reading::{Outcome, Reading, Withheld};
 
 #[path = "common/reading.rs"]
 mod reading;
@@ -356,6 +356,105 @@ fn a_frame_that_cannot_be_shown_ends_nothing() {
     tap(&sample("NV12", 320, 240, 60));
     until("the good frame", || display.counts().shown() == 1);
     assert_eq!(display.counts().restarts(), 0);
+    drop(display);
+}
+
+/// Samples that a source can send and that cannot be put on a canvas.
+fn unshowable() -> Vec<(&'static str, gst::Sample)> {
+    let whole = sample("BGRx", 320, 240, 200);
+    let caps = whole.caps_owned().unwrap();
+    let with = |buffer: gst::Buffer, caps: &gst::Caps| {
+        gst::Sample::builder().buffer(&buffer).caps(caps).build()
+    };
+    let device = gst::Caps::builder("video/x-raw")
+        .features(["memory:DMABuf"])
+        .field("format", "DMA_DRM")
+        .field("width", 320)
+        .field("height", 240)
+        .build();
+    vec![
+        ("a format that is not ingested", sample("v210", 320, 240, 0)),
+        ("no caps", gst::Sample::builder().build()),
+        ("half a picture", with(gst::Buffer::from_mut_slice(vec![200u8; 1000]), &caps)),
+        ("no memory at all", with(gst::Buffer::new(), &caps)),
+        ("memory of a device", with(gst::Buffer::from_mut_slice(vec![0u8; 16]), &device)),
+    ]
+}
+
+#[test]
+fn pictures_that_cannot_be_shown_bring_the_card_and_not_the_last_one_with_its_number() {
+    for (what, bad) in unshowable() {
+        let latest = Arc::new(ArcSwapOption::empty());
+        let seen = Seen::default();
+        let display = start(&seen, &latest);
+        let tap = display.tap();
+        latest.store(Some(Arc::new(scored(now_ns()))));
+        tap(&sample("BGRx", 320, 240, 200));
+        until("the good picture", || display.counts().shown() == 1 && seen.len() > 0);
+        let cards = display.counts().cards();
+        // The source goes on, at its rate; the network goes on scoring.
+        until("the card", || {
+            latest.store(Some(Arc::new(scored(now_ns()))));
+            tap(&bad);
+            std::thread::sleep(Duration::from_millis(10));
+            display.counts().cards() >= cards + 2
+        });
+        let shown = seen.last();
+        let picture = shown.part(0..320, 0..240, 4);
+        let left = picture.chunks(4).filter(|p| p[..3] == [200; 3]).count();
+        assert!(left < 320 * 240 / 100, "{what}: the last picture is gone, {left} px are left");
+        // And the panel beside it gives no number, though a fresh one is there.
+        let strip = Canvas::new(320, 240).strip;
+        let state = PanelState::not_shown(latest.load_full().as_deref());
+        let words = panel::draw(&state, strip.width(), strip.height());
+        let there = shown.part(strip.x0()..strip.x1(), strip.y0()..strip.y1(), 4);
+        let same =
+            words.rgba().chunks(4).zip(there.chunks(4)).all(|(w, t)| w[..3] == [t[2], t[1], t[0]]);
+        assert!(same, "{what}: the panel says NOT SHOWN");
+
+        // It comes back by itself.
+        let before = display.counts().shown();
+        tap(&sample("BGRx", 320, 240, 60));
+        until("the next good picture", || display.counts().shown() > before);
+        assert_eq!(display.counts().restarts(), 0, "{what}");
+        drop(display);
+    }
+}
+
+#[test]
+fn a_device_that_lost_its_signal_shows_the_card_though_it_repeats_its_last_picture() {
+    let latest = Arc::new(ArcSwapOption::empty());
+    let seen = Seen::default();
+    let display = start(&seen, &latest);
+    let tap = display.tap();
+    latest.store(Some(Arc::new(scored(now_ns()))));
+    tap(&sample("NV12", 320, 240, 200));
+    until("the picture", || display.counts().shown() == 1);
+    let lost = |size| Reading {
+        outcome: Outcome::Withheld,
+        malignancy: None,
+        interval: None,
+        reason: Some(Withheld::NoSignal),
+        detail: Some("Signal lost".into()),
+        size,
+        ..scored(now_ns())
+    };
+    // Said of the picture itself (black, a blue card): the picture is what the scanner sends.
+    latest.store(Some(Arc::new(lost(Some([320, 240])))));
+    let cards = display.counts().cards();
+    tap(&sample("NV12", 320, 240, 200));
+    until("the picture again", || display.counts().shown() == 2);
+    assert_eq!(display.counts().cards(), cards);
+    // Said by the device, which goes on repeating.
+    until("the card", || {
+        latest.store(Some(Arc::new(lost(None))));
+        tap(&sample("NV12", 320, 240, 200));
+        std::thread::sleep(Duration::from_millis(10));
+        display.counts().cards() > cards + 2
+    });
+    let picture = seen.last().part(0..320, 0..240, 1);
+    let light = picture.iter().filter(|&&b| b == 200).count();
+    assert!(light < 320 * 240 / 100, "{light} px of the last picture are left");
     drop(display);
 }
 

@@ -38,12 +38,17 @@ const UNSAFE: &[&str] = &["crates/cpu", "crates/tensorrt", "crates/gpu"];
 const MODULES: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     ("cli", &["*"]),
-    ("daemon", &["config", "ingest", "log", "mailbox", "notify", "publish", "scoring", "state"]),
+    (
+        "daemon",
+        &["config", "ingest", "log", "mailbox", "notify", "panel", "publish", "scoring", "state"],
+    ),
     // The configuration holds the settings of those that it configures.
     ("config", &["ingest", "publish", "scoring", "state"]),
     ("ingest", &["mailbox", "state"]),
     ("scoring", &["mailbox", "state"]),
-    ("publish", &["mailbox", "state"]),
+    ("publish", &["mailbox", "panel", "state"]),
+    // What draws is below the rooms that show, keep or send it.
+    ("panel", &[]),
     // Log lines and readings lines show time and colour alike.
     ("log", &["publish"]),
     ("mailbox", &[]),

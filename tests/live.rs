@@ -10,6 +10,8 @@ use sonofuse_core::region::Region;
 
 #[path = "common/rtsp.rs"]
 mod rtsp;
+#[path = "common/schema.rs"]
+mod schema;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -35,7 +37,12 @@ fn run(args: &[&str]) -> (Live, impl Iterator<Item = Value> + use<>) {
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    (Live(child), lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()))
+    let read = |line: std::io::Result<String>| {
+        let line = serde_json::from_str(&line.unwrap()).unwrap();
+        schema::check(&line);
+        line
+    };
+    (Live(child), lines.map(read))
 }
 
 fn region(value: &Value) -> Region {

@@ -6,11 +6,11 @@
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
-use sonofuse::publish::overlay::{self, Canvas, PanelState};
-use sonofuse::publish::trend::Trend;
-use sonofuse_core::frame::Frame;
+use sonofuse::panel::trend::Trend;
+use sonofuse::panel::{self, Canvas, Card, PanelState, Places};
+use sonofuse_core::frame::{Frame, FrameMeta};
 use sonofuse_core::layout::{HardEnd, Orientation, ScreenLayout};
-use sonofuse_core::reading::{Latency, ModelInfo, Outcome, Reading, Withheld};
+use sonofuse_core::reading::{Latency, ModelInfo, OperatingPoint, Outcome, Reading, Withheld};
 use sonofuse_core::region::Region;
 
 #[path = "common/reading.rs"]
@@ -61,6 +61,12 @@ fn reading(size: [u32; 2], layout: ScreenLayout) -> Reading {
         malignancy: Some(0.634),
         interval: Some([0.51, 0.74]),
         evidence: 5,
+        age_ms: Some(1400),
+        operating_point: Some(OperatingPoint {
+            malignancy: 0.45,
+            sensitivity: Some(0.871),
+            specificity: Some(0.842),
+        }),
         layout: Some(layout),
         latency_ms: Latency { total: 41.0, ..Latency::default() },
         model: ModelInfo { digest: "3fa9c1d200".into(), ..scored.model.clone() },
@@ -93,6 +99,7 @@ fn history(last: &Reading) -> Trend {
         let captured_ns = NOW_NS - (57 - i) * 500_000_000;
         trend.observe(&Reading {
             captured_ns,
+            pts_ns: Some(captured_ns),
             malignancy: Some(score),
             interval: Some([score - 0.16 + 0.04 * t, score + 0.15 - 0.04 * t]),
             ..last.clone()
@@ -119,7 +126,7 @@ fn golden(name: &str, shown: &RgbImage) {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.png"));
     if std::env::var_os("SONOFUSE_BLESS").is_some_and(|v| v == "1") {
-        overlay::write_png(shown, &path).unwrap();
+        panel::write_png(shown, &path).unwrap();
         return;
     }
     let expected = image::open(&path)
@@ -133,7 +140,7 @@ fn golden(name: &str, shown: &RgbImage) {
         .count();
     if expected.dimensions() != shown.dimensions() || differ > 0 {
         let left = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.png"));
-        overlay::write_png(shown, &left).unwrap();
+        panel::write_png(shown, &left).unwrap();
         panic!("{name}: {differ} pixels differ from {}; see {}", path.display(), left.display());
     }
 }
@@ -141,7 +148,7 @@ fn golden(name: &str, shown: &RgbImage) {
 /// The strip alone: that is what is ours.
 fn strip(state: &PanelState, [width, height]: [u32; 2]) -> RgbImage {
     let strip = Canvas::new(width, height).strip;
-    let tile = overlay::panel(state, strip.width(), strip.height());
+    let tile = panel::draw(state, strip.width(), strip.height());
     RgbImage::from_fn(tile.width(), tile.height(), |x, y| {
         let at = (y as usize * tile.width() as usize + x as usize) * 4;
         image::Rgb([tile.rgba()[at], tile.rgba()[at + 1], tile.rgba()[at + 2]])
@@ -160,13 +167,25 @@ fn each_state_looks_as_agreed_beside_a_4_3_screen() {
     let mut frozen = reading(SVGA_LIKE, stacked());
     frozen.frozen = true;
     frozen.palette_assumed = true;
+    frozen.settled = Some(false);
+    frozen.age_ms = Some(190_000);
     frozen.model.trained = true;
+    let mut plain = reading(SVGA_LIKE, stacked());
+    plain.model.trained = true;
+    plain.hard_end = Some(HardEnd::Blue);
+    // The score and the cut are the same: the tick stays visible beside the pointer.
+    plain.operating_point =
+        Some(OperatingPoint { malignancy: 0.634, sensitivity: None, specificity: None });
+    let palette = withheld(SVGA_LIKE, Withheld::PaletteUnknown, "");
     let no_view = withheld(SVGA_LIKE, Withheld::NoDualView, "the colour box has no B-mode twin");
     let no_signal = withheld(SVGA_LIKE, Withheld::NoSignal, "the picture is blank");
     let cases = [
         ("scored", PanelState::at(Some(&scored), &trend, NOW_NS, MAX_AGE_MS)),
         ("frozen", PanelState::at(Some(&frozen), &trend, NOW_NS, MAX_AGE_MS)),
+        ("trained", PanelState::at(Some(&plain), &trend, NOW_NS, MAX_AGE_MS)),
         ("withheld", PanelState::at(Some(&no_view), &trend, NOW_NS, MAX_AGE_MS)),
+        ("palette-unknown", PanelState::at(Some(&palette), &trend, NOW_NS, MAX_AGE_MS)),
+        ("not-shown", PanelState::not_shown(Some(&scored))),
         ("no-signal", PanelState::at(Some(&no_signal), &trend, NOW_NS, MAX_AGE_MS)),
         ("stale", PanelState::at(Some(&scored), &trend, NOW_NS + 7_200_000_000, MAX_AGE_MS)),
         ("starting", PanelState::at(None, &Trend::default(), NOW_NS, MAX_AGE_MS)),
@@ -184,9 +203,18 @@ fn each_state_looks_as_agreed_below_a_wide_screen() {
         withheld(FULL_HD, Withheld::UnstableElastogram, "the map changed by 31 % since the last");
     let mut assumed = reading(FULL_HD, side_by_side());
     assumed.palette_assumed = true;
+    assumed.settled = Some(false);
+    let mut frozen = reading(FULL_HD, side_by_side());
+    frozen.frozen = true;
+    frozen.malignancy = Some(0.996);
+    frozen.age_ms = Some(43_000);
+    frozen.model.trained = true;
+    let palette = withheld(FULL_HD, Withheld::PaletteUnknown, "");
     let cases = [
         ("scored", PanelState::at(Some(&scored), &trend, NOW_NS, MAX_AGE_MS)),
         ("palette-assumed", PanelState::at(Some(&assumed), &trend, NOW_NS, MAX_AGE_MS)),
+        ("frozen", PanelState::at(Some(&frozen), &trend, NOW_NS, MAX_AGE_MS)),
+        ("palette-unknown", PanelState::at(Some(&palette), &trend, NOW_NS, MAX_AGE_MS)),
         ("withheld", PanelState::at(Some(&unstable), &trend, NOW_NS, MAX_AGE_MS)),
         ("stale", PanelState::at(Some(&scored), &trend, NOW_NS + 7_200_000_000, MAX_AGE_MS)),
     ];
@@ -197,7 +225,7 @@ fn each_state_looks_as_agreed_below_a_wide_screen() {
 
 #[test]
 fn small_screens_keep_all_of_the_panel() {
-    for (name, size) in [("vga", VGA), ("720p", HD)] {
+    for (name, size) in [("vga", VGA), ("720p", HD), ("sxga", [1280, 1024]), ("360p", [640, 360])] {
         let scale = |v: u32| v * size[1] / 1080;
         let shrink =
             |r: Region| region([scale(r.x0()), scale(r.y0()), scale(r.x1()), scale(r.y1())]);
@@ -214,18 +242,22 @@ fn small_screens_keep_all_of_the_panel() {
         let scored = reading(size, layout);
         let state = PanelState::at(Some(&scored), &history(&scored), NOW_NS, MAX_AGE_MS);
         golden(&format!("{name}-scored"), &strip(&state, size));
+        let palette = withheld(size, Withheld::PaletteUnknown, "");
+        let state = PanelState::at(Some(&palette), &Trend::default(), NOW_NS, MAX_AGE_MS);
+        golden(&format!("{name}-palette-unknown"), &strip(&state, size));
     }
 }
 
 #[test]
 fn the_card_in_the_picture_s_place_looks_as_agreed() {
-    let card =
-        overlay::card(640, 360, "NO SIGNAL", "Check the scanner's video output and the cable.");
-    let image = RgbImage::from_fn(640, 360, |x, y| {
-        let at = (y as usize * 640 + x as usize) * 4;
-        image::Rgb([card.rgba()[at], card.rgba()[at + 1], card.rgba()[at + 2]])
-    });
-    golden("card-no-signal", &image);
+    for (name, card) in [("no-signal", Card::NoSignal), ("not-shown", Card::NotShown)] {
+        let card = panel::card(640, 360, card);
+        let image = RgbImage::from_fn(640, 360, |x, y| {
+            let at = (y as usize * 640 + x as usize) * 4;
+            image::Rgb([card.rgba()[at], card.rgba()[at + 1], card.rgba()[at + 2]])
+        });
+        golden(&format!("card-{name}"), &image);
+    }
 }
 
 #[test]
@@ -233,7 +265,7 @@ fn the_scanner_s_pixels_are_bit_identical_on_the_snapshot_and_outside_of_the_str
     for size in [SVGA_LIKE, FULL_HD, VGA, HD, [1437, 1079], [1, 1], [321, 2000]] {
         let frame = screen(size);
         let scored = reading(size, stacked());
-        let shown = overlay::snapshot(&frame, Some(&scored), NOW_NS, MAX_AGE_MS);
+        let shown = panel::snapshot(&frame, Some(&scored), NOW_NS, MAX_AGE_MS);
         let canvas = Canvas::new(size[0], size[1]);
         assert_eq!(shown.dimensions(), (canvas.width, canvas.height), "{size:?}");
         assert!(canvas.strip.intersect(&canvas.image).is_none(), "{size:?}");
@@ -284,44 +316,186 @@ fn every_reason_is_said_in_words_and_without_a_number() {
 fn the_panel_is_drawn_only_when_it_says_something_else() {
     let scored = reading(SVGA_LIKE, stacked());
     let trend = history(&scored);
-    let mut panel = overlay::Panel::default();
+    let mut drawn = panel::Panel::default();
     for ms in 0..100u64 {
         let state = PanelState::at(Some(&scored), &trend, NOW_NS + ms * 1_000_000, MAX_AGE_MS);
-        panel.tile(state, 480, 1080);
+        drawn.tile(state, 480, 1080);
     }
-    assert_eq!(panel.renders(), 1);
+    assert_eq!(drawn.renders(), 1);
     let state = PanelState::at(Some(&scored), &trend, NOW_NS + 9_000_000_000, MAX_AGE_MS);
-    assert!(panel.tile(state, 480, 1080).1);
+    assert!(drawn.tile(state, 480, 1080).1);
 }
 
 #[test]
 fn a_picture_that_cannot_be_written_leaves_nothing_behind_and_says_where() {
     let dir = tempfile::tempdir().unwrap();
     let image = RgbImage::new(4, 4);
-    let error = overlay::write_png(&image, &dir.path().join("none/x.png")).unwrap_err();
+    let error = panel::write_png(&image, &dir.path().join("none/x.png")).unwrap_err();
     assert!(error.to_string().contains("none/x.png"), "{error}");
     // A folder in the file's place: the rename fails after the writing.
     std::fs::create_dir(dir.path().join("taken.png")).unwrap();
-    overlay::write_png(&image, &dir.path().join("taken.png")).unwrap_err();
+    panel::write_png(&image, &dir.path().join("taken.png")).unwrap_err();
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
 }
 
+/// A frame of [`screen`] that reached the daemon at `captured_ns`.
+fn screen_at(size: [u32; 2], captured_ns: u64) -> Frame {
+    let frame = screen(size);
+    let meta = FrameMeta { captured_ns, ..*frame.meta() };
+    frame.with_meta(meta)
+}
+
 #[test]
-fn the_last_frame_seen_is_kept_with_the_curve_that_led_there() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("seen.png");
-    let seen = overlay::LastSeen::default();
-    assert!(!seen.write(&path, MAX_AGE_MS).unwrap(), "nothing seen, nothing written");
-    assert!(!path.exists());
+fn the_snapshot_is_the_fresh_frame_with_the_curve_that_led_there() {
+    let seen = panel::LastSeen::default();
     let last = reading(VGA, stacked());
     for i in 0..20u64 {
         let captured_ns = NOW_NS - (20 - i) * 1_000_000_000;
-        seen.observe(None, &Reading { captured_ns, malignancy: Some(0.2), ..last.clone() });
+        seen.observe(
+            None,
+            &Reading {
+                captured_ns,
+                pts_ns: Some(captured_ns),
+                malignancy: Some(0.2),
+                ..last.clone()
+            },
+        );
     }
-    seen.observe(Some(&screen(VGA)), &last);
-    assert!(seen.write(&path, MAX_AGE_MS).unwrap());
-    let with_curve = image::open(&path).unwrap().into_rgb8();
-    let without = overlay::snapshot(&screen(VGA), Some(&last), NOW_NS, MAX_AGE_MS);
+    let frame = screen_at(VGA, NOW_NS);
+    seen.observe(Some(&frame), &last);
+    seen.keep(NOW_NS + 100_000_000);
+    let with_curve = seen.picture(MAX_AGE_MS);
+    let without = panel::snapshot(&frame, Some(&last), NOW_NS, MAX_AGE_MS);
     assert_eq!(with_curve.dimensions(), without.dimensions());
     assert!(with_curve != without, "the curve is drawn");
+    assert_eq!(with_curve.get_pixel(7, 7), without.get_pixel(7, 7), "the frame is there");
+}
+
+#[test]
+fn the_snapshot_shows_what_is_true_at_its_moment_and_not_before() {
+    let last = reading(VGA, stacked());
+    let card = |state: &PanelState, size| panel::compose_card(size, Card::NoSignal, state);
+    let no_signal = card(&PanelState::no_signal(Some(&last)), VGA);
+
+    // The last frame was scored, then nothing came for three seconds: the screen says NO SIGNAL.
+    let seen = panel::LastSeen::default();
+    seen.observe(Some(&screen_at(VGA, NOW_NS)), &last);
+    seen.keep(NOW_NS + 3_000_000_000);
+    assert!(seen.picture(MAX_AGE_MS) == no_signal);
+
+    // Half a second ago the source fell silent: the frame is fresh, the reading gives no number.
+    let seen = panel::LastSeen::default();
+    let frame = screen_at(VGA, NOW_NS);
+    seen.observe(Some(&frame), &last);
+    let stalled = Reading {
+        captured_ns: NOW_NS + 500_000_000,
+        size: None,
+        ..withheld(VGA, Withheld::Stalled, "no picture for 0.5 s")
+    };
+    seen.observe(None, &stalled);
+    seen.keep(NOW_NS + 600_000_000);
+    let state = PanelState::at(Some(&stalled), &history(&last), NOW_NS + 600_000_000, MAX_AGE_MS);
+    assert!(!state.shows_score());
+    let words = strip(&PanelState { curve: vec![], ..state }, VGA);
+    let shown = seen.picture(MAX_AGE_MS);
+    assert_eq!(shown.get_pixel(7, 7), &image::Rgb(frame_pixel(&frame, 7, 7)));
+    let at = Places::new(words.width(), words.height()).words;
+    let x0 = Canvas::new(VGA[0], VGA[1]).strip.x0();
+    for y in at.y as u32..at.bottom() as u32 {
+        for x in at.x as u32..at.right() as u32 {
+            assert_eq!(shown.get_pixel(x0 + x, y), words.get_pixel(x, y), "{x}, {y}");
+        }
+    }
+
+    // The device lost its signal and goes on repeating its last picture.
+    let seen = panel::LastSeen::default();
+    let lost = Reading { size: None, ..withheld(VGA, Withheld::NoSignal, "Signal lost") };
+    seen.observe(Some(&screen_at(VGA, NOW_NS)), &lost);
+    assert!(seen.picture(MAX_AGE_MS) == card(&PanelState::no_signal(Some(&lost)), VGA));
+
+    // The network hangs on a live source: the picture is there, the number is too old.
+    let seen = panel::LastSeen::default();
+    seen.observe(None, &Reading { captured_ns: NOW_NS - 2_900_000_000, ..last.clone() });
+    let frame = screen_at(VGA, NOW_NS);
+    seen.observe(Some(&frame), &Reading { captured_ns: NOW_NS - 2_900_000_000, ..last.clone() });
+    seen.keep(NOW_NS);
+    let shown = seen.picture(MAX_AGE_MS);
+    assert_eq!(shown.get_pixel(7, 7), &image::Rgb(frame_pixel(&frame, 7, 7)));
+
+    // Nothing ever came.
+    let seen = panel::LastSeen::default();
+    seen.keep(NOW_NS);
+    assert!(seen.picture(MAX_AGE_MS) == card(&PanelState::no_signal(None), [1280, 720]));
+}
+
+#[test]
+fn what_the_stop_says_is_not_on_the_snapshot() {
+    let seen = panel::LastSeen::default();
+    let last = reading(VGA, stacked());
+    seen.observe(Some(&screen_at(VGA, NOW_NS)), &last);
+    seen.keep(NOW_NS + 20_000_000);
+    let before = seen.picture(MAX_AGE_MS);
+    let ended = Reading { size: None, ..withheld(VGA, Withheld::NoSignal, "the source has ended") };
+    seen.observe(None, &ended);
+    seen.keep(NOW_NS + 5_000_000_000);
+    assert!(seen.picture(MAX_AGE_MS) == before);
+}
+
+fn frame_pixel(frame: &Frame, x: u32, y: u32) -> [u8; 3] {
+    let mut row = vec![[0; 3]; frame.width() as usize];
+    frame.rgb_span(y, 0, &mut row);
+    row[x as usize]
+}
+
+/// Tells whether a part of the panel is empty.
+fn is_blank(shown: &RgbImage, area: panel::Area) -> bool {
+    let ground = shown.get_pixel(shown.width() - 1, shown.height() - 1);
+    (area.y as u32..area.bottom() as u32)
+        .all(|y| (area.x as u32..area.right() as u32).all(|x| shown.get_pixel(x, y) == ground))
+}
+
+#[test]
+fn the_places_of_what_is_not_known_yet_stay_empty() {
+    for size in [SVGA_LIKE, FULL_HD, VGA, HD, [1280, 1024], [640, 360]] {
+        let mut scored = reading(size, stacked());
+        scored.settled = Some(false);
+        scored.palette_assumed = true;
+        let state = PanelState::at(Some(&scored), &history(&scored), NOW_NS, MAX_AGE_MS);
+        let shown = strip(&state, size);
+        let at = Places::new(shown.width(), shown.height());
+        for (name, area) in
+            [("nodule", at.nodule), ("assessment", at.assessment), ("stiffness", at.stiffness)]
+        {
+            assert!(is_blank(&shown, area), "{name} of {size:?}");
+        }
+        for (name, area) in [("notes", at.notes), ("evidence", at.evidence), ("gauge", at.gauge)] {
+            assert!(!is_blank(&shown, area), "{name} of {size:?}");
+        }
+    }
+}
+
+#[test]
+fn each_fact_about_a_score_changes_the_picture() {
+    let shown = |change: &dyn Fn(&mut Reading)| {
+        let mut reading = reading(FULL_HD, side_by_side());
+        change(&mut reading);
+        let state = PanelState::at(Some(&reading), &Trend::default(), NOW_NS, MAX_AGE_MS);
+        strip(&state, FULL_HD)
+    };
+    let mut seen = vec![shown(&|_| {})];
+    let changes: [&dyn Fn(&mut Reading); 8] = [
+        &|r| r.settled = Some(false),
+        &|r| r.palette_assumed = true,
+        &|r| r.hard_end = Some(HardEnd::Blue),
+        &|r| r.hard_end = None,
+        &|r| r.operating_point = None,
+        &|r| r.operating_point.as_mut().unwrap().malignancy = 0.5,
+        &|r| r.operating_point.as_mut().unwrap().specificity = None,
+        &|r| r.age_ms = Some(9000),
+    ];
+    for (n, change) in changes.iter().enumerate() {
+        let picture = shown(change);
+        assert!(!seen.contains(&picture), "change {n} is not seen");
+        seen.push(picture);
+    }
 }

@@ -158,6 +158,100 @@ fn each_bad_file_is_told_and_the_good_one_is_read() {
     assert_eq!(gone.code, 66, "{}", gone.err);
 }
 
+/// The pictures of a video: size, and mean brightness of the picture's part.
+fn pictures(video: &Path) -> Vec<(u32, u32, Option<u64>)> {
+    let frames = sonofuse::ingest::open_file(video).unwrap();
+    frames.map(|f| f.unwrap()).map(|f| (f.width(), f.height(), f.meta().pts_ns)).collect()
+}
+
+#[test]
+fn a_recording_gets_a_copy_with_its_panel() {
+    let folder = tempfile::tempdir().unwrap();
+    let video = recording(folder.path(), "exam.mkv", 60);
+    for (name, stride) in [("a.mkv", "--stride=1"), ("b.mp4", "--stride=30")] {
+        let out = folder.path().join(name);
+        let replay = |out: &Path| {
+            sonofuse([
+                "replay".as_ref(),
+                "--json".as_ref(),
+                stride.as_ref(),
+                "--overlay".as_ref(),
+                out.as_os_str(),
+                video.as_os_str(),
+            ])
+        };
+        let ran = replay(&out);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(ran.err.contains(name), "{}", ran.err);
+        // Every picture, at its own time, on the display's canvas.
+        let canvas = sonofuse::panel::Canvas::new(640, 480);
+        let (before, after) = (pictures(&video), pictures(&out));
+        assert_eq!(after.len(), 60, "{name}");
+        for (b, a) in before.iter().zip(&after) {
+            assert_eq!([a.0, a.1], [canvas.width, canvas.height]);
+            let [b, a] = [b.2.unwrap(), a.2.unwrap()].map(|ns| ns as f64 / 1e6);
+            assert!((b - a).abs() < 2.0, "{name}: {b} ms became {a} ms");
+        }
+        // What is there is not written over.
+        let again = replay(&out);
+        assert_eq!(again.code, 73, "{}", again.err);
+        assert!(!folder.path().join(format!("{name}.part")).exists());
+    }
+}
+
+#[test]
+fn the_copy_shows_the_scanner_s_picture_and_the_panel_of_that_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let video = recording(folder.path(), "exam.mkv", 20);
+    let out = folder.path().join("panel.mkv");
+    let ran = sonofuse([
+        "replay".as_ref(),
+        "--json".as_ref(),
+        "--overlay".as_ref(),
+        out.as_os_str(),
+        video.as_os_str(),
+    ]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let last = |path: &Path| sonofuse::ingest::open_file(path).unwrap().last().unwrap().unwrap();
+    let (original, shown) = (last(&video), last(&out));
+    let reading: sonofuse_core::reading::Reading =
+        serde_json::from_str(ran.out.lines().last().unwrap()).unwrap();
+    // The panel of that reading, drawn by itself; the curve has a few points more.
+    let canvas = sonofuse::panel::Canvas::new(640, 480);
+    let expected = sonofuse::panel::snapshot(&original, Some(&reading), reading.captured_ns, 1500);
+    let mut row = vec![[0u8; 3]; canvas.width as usize];
+    let (mut off, mut count) = (0u64, 0u64);
+    for y in 0..canvas.height {
+        shown.rgb_span(y, 0, &mut row);
+        for (x, pixel) in row.iter().enumerate() {
+            let wanted = expected.get_pixel(x as u32, y).0;
+            off += pixel.iter().zip(wanted).map(|(a, b)| u64::from(a.abs_diff(b))).sum::<u64>();
+            count += 3;
+        }
+    }
+    let mean = off as f64 / count as f64;
+    assert!(mean < 4.0, "{mean} code values away from what the display would show");
+}
+
+#[test]
+fn an_overlay_takes_one_recording_and_a_video_s_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let screen = fixture("screens/mindray-dc70/screen.png");
+    let with = |out: &str, times: usize| {
+        let out = folder.path().join(out);
+        let mut args = vec!["replay".as_ref(), "--overlay".as_ref(), out.as_os_str()];
+        args.extend(std::iter::repeat_n(screen.as_os_str(), times));
+        sonofuse(args)
+    };
+    assert_eq!(with("two.mkv", 2).code, 64);
+    assert_eq!(with("picture.png", 1).code, 64);
+    assert_eq!(with("no/such/folder.mkv", 1).code, 73);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    // A still is a video of one picture.
+    assert_eq!(with("still.mkv", 1).code, 0);
+    assert_eq!(pictures(&folder.path().join("still.mkv")).len(), 1);
+}
+
 #[test]
 fn a_model_that_is_not_there_is_a_matter_of_configuration() {
     let screen = fixture("screens/mindray-dc70/screen.png");

@@ -17,6 +17,8 @@ use sonofuse_core::reading::{Outcome, Reading, Withheld};
 
 #[path = "common/reading.rs"]
 mod common;
+#[path = "common/schema.rs"]
+mod schema;
 use common::scored;
 
 fn reading(sequence: u64) -> Reading {
@@ -88,7 +90,11 @@ impl Served {
 fn line(client: &mut BufReader<UnixStream>) -> Option<Value> {
     let mut text = String::new();
     let n = client.read_line(&mut text).unwrap();
-    (n > 0).then(|| serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text:?}")))
+    (n > 0).then(|| {
+        let line = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text:?}"));
+        schema::check(&line);
+        line
+    })
 }
 
 #[test]
@@ -213,6 +219,7 @@ fn one_client_too_many_is_told_so() {
     let served = serve();
     let mut kept: Vec<_> = (0..socket::MAX_CLIENTS).map(|_| served.client()).collect();
     let mut extra = BufReader::new(UnixStream::connect(&served.path).unwrap());
+    assert_eq!(line(&mut extra).unwrap()["hello"], "sonofuse", "first and once, to everybody");
     let refusal = line(&mut extra).unwrap();
     assert_eq!(refusal["limit"], socket::MAX_CLIENTS);
     assert!(line(&mut extra).is_none());

@@ -97,7 +97,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     let machine = Machine::this();
     let mut out = Output::new();
     if args.json {
-        out.json(&figures.json(&machine))
+        out.json(&figures.published(&machine))
     } else {
         figures.text(&machine).iter().try_for_each(|line| out.line(line))
     }

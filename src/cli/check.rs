@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use clap::Args;
-use serde::Serialize;
+use sonofuse_core::published::{Checked, Verdict};
 
 use super::error::{CliError, Exit};
 use super::inputs::check_unset;
@@ -35,25 +35,6 @@ pub struct CheckArgs {
     /// Print one line of JSON for each thing checked.
     #[arg(long)]
     pub json: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Verdict {
-    Ok,
-    /// Not for this machine, or not installed on it.
-    Missing,
-    Fail,
-}
-
-#[derive(Debug, Serialize)]
-struct Line {
-    what: &'static str,
-    name: String,
-    verdict: Verdict,
-    says: String,
-    /// Whether the daemon needs it as configured.
-    in_use: bool,
 }
 
 /// Checks everything, prints a line each, and fails at the end.
@@ -105,7 +86,7 @@ impl Report {
     ) -> Result<(), CliError> {
         self.fails += usize::from(verdict == Verdict::Fail);
         self.missing += usize::from(verdict == Verdict::Missing && in_use);
-        let line = Line { what, name: name.into(), verdict, says: says.into(), in_use };
+        let line = Checked { what, name: name.into(), verdict, says: says.into(), in_use };
         if self.json {
             return self.out.json(&line);
         }

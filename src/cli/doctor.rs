@@ -7,7 +7,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::Serialize;
+use sonofuse_core::published::Diagnosis;
+pub(super) use sonofuse_core::published::{Finding, State};
 
 pub(super) use self::probe::Machine;
 use super::error::{CliError, Exit};
@@ -38,77 +39,6 @@ pub struct DoctorArgs {
     pub json: bool,
 }
 
-/// How a finding bears on the live path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum State {
-    /// Present.
-    Ok,
-    /// Absent, and only some set-ups need it.
-    Optional,
-    /// Absent, and nothing runs without it.
-    Missing,
-}
-
-/// One thing that was looked for.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Finding {
-    /// Group of findings (`machine`, `capture`, …).
-    pub area: &'static str,
-    /// What was looked for.
-    pub name: String,
-    /// Whether it is there.
-    pub state: State,
-    /// What was found.
-    pub found: String,
-    /// What to do, when something is to be done.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub todo: Option<String>,
-}
-
-impl Finding {
-    pub(super) fn ok(
-        area: &'static str,
-        name: impl Into<String>,
-        found: impl Into<String>,
-    ) -> Self {
-        Self { area, name: name.into(), state: State::Ok, found: found.into(), todo: None }
-    }
-
-    pub(super) fn optional(
-        area: &'static str,
-        name: impl Into<String>,
-        found: impl Into<String>,
-        todo: impl Into<String>,
-    ) -> Self {
-        let todo = Some(todo.into()).filter(|t: &String| !t.is_empty());
-        Self { area, name: name.into(), state: State::Optional, found: found.into(), todo }
-    }
-
-    pub(super) fn missing(
-        area: &'static str,
-        name: impl Into<String>,
-        found: impl Into<String>,
-        todo: impl Into<String>,
-    ) -> Self {
-        Self {
-            area,
-            name: name.into(),
-            state: State::Missing,
-            found: found.into(),
-            todo: Some(todo.into()),
-        }
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct Report<'a> {
-    version: &'static str,
-    live_path_can_run: bool,
-    findings: &'a [Finding],
-    notice: &'static str,
-}
-
 /// Prints the findings.
 ///
 /// # Errors
@@ -121,7 +51,7 @@ pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
     let missing = findings.iter().filter(|f| f.state == State::Missing).count();
     let mut out = Output::new();
     if args.json {
-        out.json(&Report {
+        out.json(&Diagnosis {
             version: env!("CARGO_PKG_VERSION"),
             live_path_can_run: missing == 0,
             findings: &findings,

@@ -104,6 +104,16 @@ impl Input {
     pub(super) fn is_still(&self) -> bool {
         matches!(&self.frames, Frames::Still(still) if still.frame_count() == 1)
     }
+
+    /// What part of the file lies behind once its picture `n` (from 0), shown at `pts_ns`, was
+    /// given: 0..=1; `None` where the file does not say how long it is.
+    pub(super) fn part_done(&self, n: u64, pts_ns: Option<u64>) -> Option<f64> {
+        let part = match &self.frames {
+            Frames::Still(still) => (n + 1) as f64 / f64::from(still.frame_count()),
+            Frames::Video(video) => pts_ns? as f64 / video.length_ns()? as f64,
+        };
+        Some(part.clamp(0.0, 1.0))
+    }
 }
 
 impl Iterator for Input {

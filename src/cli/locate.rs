@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use image::{Rgb, RgbImage};
-use serde::Serialize;
 use sonofuse_core::frame::Frame;
 use sonofuse_core::layout::{Finder, HardEnd, NoDualView, Orientation, ScreenLayout};
+use sonofuse_core::published::Located;
 use sonofuse_core::region::Region;
 
 use super::error::{CliError, Exit, Failures, unreadable};
@@ -40,40 +40,26 @@ pub struct LocateArgs {
 /// What a preset needs where the picture does not tell the palette's direction.
 const PIN_HARD_END: &str = "in the preset: [layout] hard-end = \"red\", or \"blue\"";
 
-/// One image's line; the names are a published contract.
-#[derive(Debug, Serialize)]
-struct Located<'a> {
+/// One image's line.
+fn located<'a>(
     path: &'a str,
-    size: [u32; 2],
-    found: bool,
-    reason: Option<NoDualView>,
-    orientation: Option<Orientation>,
-    bmode_view: Option<Region>,
-    elastogram_view: Option<Region>,
-    bmode_box: Option<Region>,
-    elastogram_box: Option<Region>,
-    colour_bar: Option<Region>,
-    hard_end: Option<HardEnd>,
-    confidence: Option<f32>,
-}
-
-impl<'a> Located<'a> {
-    fn new(path: &'a str, frame: &Frame, result: &Result<ScreenLayout, NoDualView>) -> Self {
-        let layout = result.as_ref().ok();
-        Self {
-            path,
-            size: [frame.width(), frame.height()],
-            found: layout.is_some(),
-            reason: result.as_ref().err().copied(),
-            orientation: layout.map(|l| l.orientation),
-            bmode_view: layout.map(|l| l.bmode_view),
-            elastogram_view: layout.map(|l| l.elastogram_view),
-            bmode_box: layout.map(|l| l.bmode_box),
-            elastogram_box: layout.map(|l| l.elastogram_box),
-            colour_bar: layout.and_then(|l| l.colour_bar),
-            hard_end: layout.and_then(|l| l.hard_end),
-            confidence: layout.map(|l| l.confidence),
-        }
+    frame: &Frame,
+    result: &Result<ScreenLayout, NoDualView>,
+) -> Located<'a> {
+    let layout = result.as_ref().ok();
+    Located {
+        path,
+        size: [frame.width(), frame.height()],
+        found: layout.is_some(),
+        reason: result.as_ref().err().copied(),
+        orientation: layout.map(|l| l.orientation),
+        bmode_view: layout.map(|l| l.bmode_view),
+        elastogram_view: layout.map(|l| l.elastogram_view),
+        bmode_box: layout.map(|l| l.bmode_box),
+        elastogram_box: layout.map(|l| l.elastogram_box),
+        colour_bar: layout.and_then(|l| l.colour_bar),
+        hard_end: layout.and_then(|l| l.hard_end),
+        confidence: layout.map(|l| l.confidence),
     }
 }
 
@@ -108,7 +94,7 @@ pub fn run(args: &LocateArgs) -> Result<(), CliError> {
         let result = finder.find(&frame);
         let name = path.to_string_lossy();
         if args.json {
-            out.json(&Located::new(&name, &frame, &result))?;
+            out.json(&located(&name, &frame, &result))?;
         } else {
             for line in table(&name, &frame, &result) {
                 out.line(&line)?;

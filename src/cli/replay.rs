@@ -13,10 +13,15 @@ use sonofuse_core::reading::{Outcome, Reading};
 use super::error::{CliError, Exit, Failures};
 use super::inputs::{self, Input, Wanted};
 use super::output::Output;
+use super::progress::Progress;
 use crate::config::Loaded;
 use crate::ingest::Preset;
 use crate::publish::lines::{self, Cadence, Lines, Style};
 use crate::scoring::{self, Analyzer, Model, MonotonicClock, ScoringError};
+
+mod overlay;
+
+use overlay::Overlay;
 
 /// Scores recordings and images.
 ///
@@ -27,7 +32,8 @@ use crate::scoring::{self, Analyzer, Model, MonotonicClock, ScoringError};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  sonofuse replay exam.mkv\n  sonofuse replay --json --stride 10 \
-    exam.mkv > readings.jsonl\n  sonofuse replay --json screenshots/"
+    exam.mkv > readings.jsonl\n  sonofuse replay --json screenshots/\n  sonofuse replay \
+    --overlay with-panel.mkv exam.mkv"
 )]
 pub struct ReplayArgs {
     /// Video or image files, or folders of them.
@@ -47,6 +53,10 @@ pub struct ReplayArgs {
     /// it they are found in each picture.
     #[arg(long, value_name = "NAME|FILE")]
     pub preset: Option<String>,
+    /// Write the recording with its panel, as the display shows it, into this video file (.mkv or
+    /// .mp4); takes one recording.
+    #[arg(long, value_name = "OUT")]
+    pub overlay: Option<PathBuf>,
     /// Configuration file.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -62,35 +72,51 @@ pub fn run(args: &ReplayArgs) -> Result<(), CliError> {
     let pins = args.preset.as_deref().map(|name| pins(&loaded, name)).transpose()?;
     let mut analyzer = Analyzer::new(String::new(), model, loaded.config.scoring.clone(), pins);
     let mut report = Report::new(args.json);
+    if let Some(path) = &args.overlay {
+        report.overlay = Some(Overlay::new(path, loaded.config.publish.max_age_ms)?);
+    }
     let mut failures = Failures::default();
     let paths = inputs::expand(&args.paths, Wanted::ImagesAndVideos);
     let of = paths.len();
+    if args.overlay.is_some() && of != 1 {
+        let what = format!("--overlay takes one recording, not {of}: give one file");
+        return Err(CliError::new(Exit::Usage, what));
+    }
     let started = Instant::now();
-    for path in paths {
+    for (file, path) in paths.into_iter().enumerate() {
         let opened = path.and_then(|p| Input::open(&p).map(|input| (p, input)));
-        let (path, input) = match opened {
+        let (path, mut input) = match opened {
             Ok(opened) => opened,
             Err(e) => {
+                report.progress.clear();
                 failures.add(&e);
                 continue;
             }
         };
+        let name = path.to_string_lossy().into_owned();
         analyzer.reset();
-        analyzer.set_source(path.to_string_lossy().into_owned());
+        analyzer.set_source(name.clone());
         analyzer.set_still(input.is_still());
         report.begin();
-        for (n, frame) in (0u64..).zip(input) {
-            match frame {
-                Ok(_) if n % args.stride != 0 => {}
-                Ok(frame) => report.reading(&mut analyzer, &frame)?,
-                Err(e) => {
+        for n in 0u64.. {
+            let frame = match input.next() {
+                None => break,
+                Some(Ok(frame)) => frame,
+                Some(Err(e)) => {
+                    report.progress.clear();
                     failures.add(&e);
                     break;
                 }
+            };
+            if n % args.stride == 0 {
+                report.reading(&mut analyzer, &frame)?;
             }
+            report.show(&frame)?;
+            let part = input.part_done(n, frame.meta().pts_ns);
+            report.progress.tell(part.map(|part| (file as f64 + part) / of as f64), &name);
         }
     }
-    report.end(started.elapsed());
+    report.end(started.elapsed())?;
     failures.finish(of, "files")
 }
 
@@ -135,6 +161,8 @@ struct Report {
     lines: Option<Lines>,
     style: Style,
     cadence: Cadence,
+    progress: Progress,
+    overlay: Option<Overlay>,
     pictures: u64,
     scored: u64,
 }
@@ -147,6 +175,8 @@ impl Report {
             lines: (!json).then(|| Lines::new(style)),
             style,
             cadence: Cadence::new(Cadence::CALM),
+            progress: Progress::new(),
+            overlay: None,
             pictures: 0,
             scored: 0,
         }
@@ -164,6 +194,9 @@ impl Report {
         let reading = analyzer.analyze(frame, &MonotonicClock);
         self.pictures += 1;
         self.scored += u64::from(reading.outcome == Outcome::Scored);
+        if let Some(overlay) = &mut self.overlay {
+            overlay.observe(&reading);
+        }
         let Some(lines) = &mut self.lines else {
             return self.out.line(&lines::json(&reading));
         };
@@ -176,12 +209,23 @@ impl Report {
                 place(&reading),
                 strip_time(&lines.human(&reading, SystemTime::UNIX_EPOCH))
             );
+            self.progress.clear();
             self.out.line(&line)?;
         }
         Ok(())
     }
 
-    fn end(&self, took: Duration) {
+    /// Every picture, also one that was not looked at.
+    fn show(&mut self, frame: &Frame) -> Result<(), CliError> {
+        self.overlay.as_mut().map_or(Ok(()), |overlay| overlay.picture(frame))
+    }
+
+    fn end(&mut self, took: Duration) -> Result<(), CliError> {
+        self.progress.clear();
+        let overlay = self.overlay.take().map(Overlay::finish).transpose()?.flatten();
+        if let Some(written) = overlay {
+            let _ = writeln!(io::stderr(), "sonofuse: the recording with its panel: {written}");
+        }
         let seconds = took.as_secs_f64().max(1e-9);
         let _ = writeln!(
             io::stderr(),
@@ -192,6 +236,7 @@ impl Report {
             self.pictures - self.scored,
             sonofuse_core::NOTICE
         );
+        Ok(())
     }
 }
 

@@ -12,8 +12,8 @@ use crate::log;
 
 /// Watch a scanner's video and publish a reading for what it shows.
 ///
-/// Prints one line a reading until Ctrl-C: a score, or why there is none. Readings also go to the
-/// readings socket, the journal and, with a display, to the overlay.
+/// Prints a line whenever something changed, until Ctrl-C: a score, or why there is none. Readings go
+/// to the readings socket, the journal and, with a display, to the overlay too.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// Configuration file (default: /etc/sonofuse/sonofuse.toml if it is there)

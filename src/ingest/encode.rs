@@ -71,12 +71,7 @@ impl Encoder {
     /// [`EncodeError`] when the name, the encoder or the folder does not serve.
     pub fn create(path: &Path, width: u32, height: u32, fps: f64) -> Result<Self, EncodeError> {
         super::init().map_err(|e| EncodeError::Init(e.to_string()))?;
-        let suffix = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-        let muxer = match suffix.as_deref() {
-            Some("mkv") => "matroskamux",
-            Some("mp4" | "m4v" | "mov") => "mp4mux",
-            _ => return Err(EncodeError::Name(path.to_owned())),
-        };
+        let muxer = muxer(path)?;
         let installed = |name: &str| gst::ElementFactory::find(name).is_some();
         if !installed(muxer) {
             return Err(EncodeError::Missing(format!("the GStreamer element {muxer}")));
@@ -122,6 +117,14 @@ impl Encoder {
         Ok(this)
     }
 
+    /// Tells whether a file of this name can be written: the container is known by it.
+    ///
+    /// # Errors
+    /// [`EncodeError::Name`].
+    pub fn check_name(path: &Path) -> Result<(), EncodeError> {
+        muxer(path).map(|_| ())
+    }
+
     /// The codec's name.
     pub fn codec(&self) -> &'static str {
         self.codec
@@ -132,21 +135,45 @@ impl Encoder {
     /// # Errors
     /// [`EncodeError::Failed`] when the frame has another size or the pipeline has failed.
     pub fn push(&mut self, bgrx: &[u8]) -> Result<u64, EncodeError> {
+        let at = |n: u64| gst::ClockTime::from_nseconds((n as f64 * 1e9 / self.fps) as u64);
+        let (pts, next) = (at(self.count), at(self.count + 1));
+        self.add(bgrx, pts, next.saturating_sub(pts))?;
+        Ok(pts.nseconds())
+    }
+
+    /// Adds a frame that is shown from `pts_ns` on for `duration_ns`; times must rise, at about the
+    /// rate that the file was begun with.
+    ///
+    /// # Errors
+    /// As [`Encoder::push`].
+    pub fn push_at(
+        &mut self,
+        pts_ns: u64,
+        duration_ns: u64,
+        bgrx: &[u8],
+    ) -> Result<(), EncodeError> {
+        let [pts, duration] = [pts_ns, duration_ns].map(gst::ClockTime::from_nseconds);
+        self.add(bgrx, pts, duration)
+    }
+
+    fn add(
+        &mut self,
+        bgrx: &[u8],
+        pts: gst::ClockTime,
+        duration: gst::ClockTime,
+    ) -> Result<(), EncodeError> {
         if bgrx.len() != self.frame_len {
             let words = format!("a frame of {} bytes instead of {}", bgrx.len(), self.frame_len);
             return Err(self.failure(&words));
         }
-        let at = |n: u64| gst::ClockTime::from_nseconds((n as f64 * 1e9 / self.fps) as u64);
-        let pts = at(self.count);
         let mut buffer = gst::Buffer::from_slice(bgrx.to_vec());
         {
             let buffer = buffer.make_mut();
             buffer.set_pts(pts);
-            buffer.set_duration(at(self.count + 1).saturating_sub(pts));
+            buffer.set_duration(duration);
         }
         self.count += 1;
-        self.source.push_buffer(buffer).map_err(|e| self.failure(&e.to_string()))?;
-        Ok(pts.nseconds())
+        self.source.push_buffer(buffer).map(|_| ()).map_err(|e| self.failure(&e.to_string()))
     }
 
     /// Completes the file and gives it its name.
@@ -183,6 +210,16 @@ impl Encoder {
             path: self.path.clone(),
             problem: posted.unwrap_or_else(|| words.to_owned()),
         }
+    }
+}
+
+/// The element that makes the container that the name tells.
+fn muxer(path: &Path) -> Result<&'static str, EncodeError> {
+    let suffix = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+    match suffix.as_deref() {
+        Some("mkv") => Ok("matroskamux"),
+        Some("mp4" | "m4v" | "mov") => Ok("mp4mux"),
+        _ => Err(EncodeError::Name(path.to_owned())),
     }
 }
 

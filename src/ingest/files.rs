@@ -206,6 +206,11 @@ impl FileFrames {
         self.truth.as_deref()
     }
 
+    /// How long the container says that it is, once a picture was given; `None` where it does not say.
+    pub fn length_ns(&self) -> Option<u64> {
+        self.duration.map(gst::ClockTime::nseconds).filter(|&ns| ns > 0)
+    }
+
     fn error(&self, problem: String) -> IngestError {
         IngestError::File { path: self.what.clone(), problem }
     }

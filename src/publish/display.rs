@@ -5,8 +5,8 @@
 //! in a mailbox, where the newest wins. The display thread copies it into a larger pooled buffer, puts
 //! the panel into the added strip and hands it to `appsrc`. What the panel says expires on this
 //! thread, by the reading's age: a network that hangs cannot leave a number on the screen. When
-//! frames stop, a NO SIGNAL card takes the picture's place; a sink that fails is rebuilt, with a
-//! growing pause.
+//! frames stop, or come in a form that cannot be composed, a card takes the picture's place after
+//! [`QUIET`]; a sink that fails is rebuilt, with a growing pause.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -19,16 +19,15 @@ use sonofuse_core::reading::Reading;
 use tracing::{info, warn};
 
 use crate::mailbox::{Mailbox, Taken};
+use crate::panel::Card;
+pub use crate::panel::QUIET;
 
 mod compose;
 mod sink;
-mod strip;
 
-use compose::Composer;
+use compose::{ComposeError, Composer};
 pub use sink::{DisplayError, DisplaySink};
 
-/// The picture counts as gone after this long without a frame.
-pub const QUIET: Duration = Duration::from_secs(1);
 /// How often the card is shown while there is no picture.
 const CARD_EVERY: Duration = Duration::from_millis(500);
 /// First and longest pause before a failed sink is tried again.
@@ -50,7 +49,7 @@ impl Counts {
     pub fn shown(&self) -> u64 {
         self.shown.load(Ordering::Relaxed)
     }
-    /// NO SIGNAL cards handed to the sink.
+    /// Cards handed to the sink in a picture's place.
     pub fn cards(&self) -> u64 {
         self.cards.load(Ordering::Relaxed)
     }
@@ -353,9 +352,9 @@ impl<M: Fn() -> Result<gst::Element, DisplayError>> Loop<'_, M> {
 
     fn feed(&mut self, output: &Output) -> Option<String> {
         self.composer.caps_unknown_downstream();
-        let mut last_frame: Option<Instant> = None;
+        let mut last_composed: Option<Instant> = None;
         let mut last_card: Option<Instant> = None;
-        let mut refused = None;
+        let mut refused: Option<(Instant, ComposeError)> = None;
         loop {
             let taken = self.shared.frames.take(Duration::from_millis(100));
             if let Some(why) = output.fault() {
@@ -366,36 +365,45 @@ impl<M: Fn() -> Result<gst::Element, DisplayError>> Loop<'_, M> {
                 Taken::Closed => return None,
                 Taken::Item(sample) => match self.composer.frame(&sample) {
                     Ok(composed) => {
-                        (last_frame, last_card, refused) = (Some(now), None, None);
-                        self.shared.counts.shown.fetch_add(1, Ordering::Relaxed);
-                        composed
+                        (last_composed, refused) = (Some(now), None);
+                        Some(composed)
                     }
                     Err(error) => {
-                        if refused.as_ref() != Some(&error) {
+                        if refused.as_ref().is_none_or(|(_, before)| *before != error) {
                             warn!(EVENT = "display", ERROR = %error, "a frame cannot be shown");
-                            refused = Some(error);
                         }
-                        continue;
+                        refused = Some((now, error));
+                        None
                     }
                 },
-                Taken::Timeout => {
-                    let quiet = last_frame.is_none_or(|at| now - at >= QUIET);
-                    let due = last_card.is_none_or(|at| now - at >= CARD_EVERY);
-                    if !(quiet && due) {
-                        continue;
-                    }
-                    last_card = Some(now);
-                    match self.composer.card() {
-                        Ok(composed) => {
-                            if self.shared.counts.cards.fetch_add(1, Ordering::Relaxed) == 0 {
-                                info!(EVENT = "display", "no picture yet: the card is shown");
-                            }
-                            composed
-                        }
-                        Err(error) => return Some(error.to_string()),
-                    }
+                Taken::Timeout => None,
+            };
+            let composed = if let Some(composed) = composed {
+                composed
+            } else {
+                // Whether frames do not come or cannot be composed: what is on the screen is old.
+                let quiet = last_composed.is_none_or(|at| now - at >= QUIET);
+                let due = last_card.is_none_or(|at| now - at >= CARD_EVERY);
+                if !(quiet && due) {
+                    continue;
+                }
+                let refused_now = refused.as_ref().is_some_and(|(at, _)| now - *at < QUIET);
+                let what = if refused_now { Card::NotShown } else { Card::NoSignal };
+                match self.composer.card(what) {
+                    Ok(composed) => composed,
+                    Err(error) => return Some(error.to_string()),
                 }
             };
+            let counts = &self.shared.counts;
+            if composed.is_card {
+                last_card = Some(now);
+                if counts.cards.fetch_add(1, Ordering::Relaxed) == 0 {
+                    info!(EVENT = "display", "no picture to show: a card takes its place");
+                }
+            } else {
+                last_card = None;
+                counts.shown.fetch_add(1, Ordering::Relaxed);
+            }
             self.shared.counts.renders.store(self.composer.renders(), Ordering::Relaxed);
             if let Some(caps) = composed.caps {
                 output.source.set_caps(Some(&caps));

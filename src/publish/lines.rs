@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
 
-use super::trend::Trend;
-use super::words;
+use crate::panel::trend::{Direction, Trend};
+use crate::panel::words;
 
 /// Whether lines carry terminal colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,18 +69,12 @@ impl Lines {
 
     /// Writes a reading as one line without its line end. `at` is the time on the wall.
     pub fn human(&self, reading: &Reading, at: SystemTime) -> String {
-        let mut line = String::with_capacity(128);
+        let mut line = String::with_capacity(160);
         let (dim, end) = self.style.paint(FAINT);
         // Writing to a String cannot fail.
         let _ = write!(line, "{dim}{}{end}  ", utc_time(at));
         if let (Outcome::Scored, Some(score)) = (reading.outcome, reading.malignancy) {
-            let (on, off) = self.style.paint(SCORED);
-            let _ = write!(line, "{on}SCORED    {:5.1} %{off}", score * 100.0);
-            if let Some([low, high]) = reading.interval {
-                let _ = write!(line, "  [{:3.0}–{:3.0}]", low * 100.0, high * 100.0);
-            }
-            let arrow = self.trend.direction().map_or(" ", super::trend::Direction::arrow);
-            let _ = write!(line, "  {arrow}  n={:<3}", reading.evidence);
+            self.score(&mut line, reading, score);
         } else {
             let (on, off) = self.style.paint(WITHHELD);
             let what = reading.reason.map_or("no score", |r| words::plain(r).what);
@@ -93,8 +87,13 @@ impl Lines {
         if reading.frozen {
             line.push_str("  FROZEN");
         }
-        if reading.palette_assumed && reading.outcome == Outcome::Scored {
-            line.push_str("  palette assumed red = hard");
+        if reading.outcome == Outcome::Scored {
+            if reading.settled == Some(false) {
+                line.push_str("  map not settled");
+            }
+            if reading.palette_assumed {
+                line.push_str("  palette assumed red = hard");
+            }
         }
         let _ = write!(line, "  {dim}{}{end}", one_line(&reading.model.name));
         if !reading.model.trained {
@@ -102,6 +101,23 @@ impl Lines {
             let _ = write!(line, " {on}UNTRAINED{off}");
         }
         line
+    }
+
+    /// The score, how sure it is, on which side of the model's cut it lies, and what it rests on.
+    fn score(&self, line: &mut String, reading: &Reading, score: f32) {
+        let (on, off) = self.style.paint(SCORED);
+        let (dim, end) = self.style.paint(FAINT);
+        let _ = write!(line, "{on}SCORED    {:5.1} %{off}", score * 100.0);
+        if let Some([low, high]) = reading.interval {
+            let _ = write!(line, "  [{:3.0}–{:3.0}]", low * 100.0, high * 100.0);
+        }
+        if let Some(point) = &reading.operating_point {
+            let side = if score >= point.malignancy { '≥' } else { '<' };
+            let _ = write!(line, "  {dim}{side} cut {:.0} %{end}", point.malignancy * 100.0);
+        }
+        let arrow = self.trend.direction().map_or(" ", Direction::arrow);
+        let _ =
+            write!(line, "  {arrow}  n={:<3}{dim}place {}{end}", reading.evidence, reading.place);
     }
 }
 
@@ -113,45 +129,65 @@ pub fn json(reading: &Reading) -> String {
     serde_json::to_string(reading).expect("a Reading has string keys and plain values")
 }
 
-/// Decides which readings are worth a line for people: a change of state at once, otherwise at a
-/// calm rate.
+/// Decides which readings are worth a line for people: what changed at once, otherwise one every
+/// few seconds, as a sign of life.
 #[derive(Clone, Debug)]
 pub struct Cadence {
     every: Duration,
-    last: Option<(Duration, State)>,
+    last: Option<(Duration, Said)>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct State {
+/// What a line says that a person would read again if it changed; the values that fill a sentence
+/// (seconds of silence) count on without being news.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Said {
     outcome: Outcome,
     reason: Option<Withheld>,
-    frozen: bool,
+    detail_id: Option<String>,
+    place: u64,
     evidence: u32,
+    percent: Option<u8>,
+    frozen: bool,
+    settled: Option<bool>,
+    palette_assumed: bool,
+    backend: String,
+}
+
+impl Said {
+    fn of(reading: &Reading) -> Self {
+        Self {
+            outcome: reading.outcome,
+            reason: reading.reason,
+            detail_id: reading.detail_id.as_deref().map(str::to_owned),
+            place: reading.place,
+            evidence: reading.evidence,
+            percent: reading.malignancy.map(|p| (p.clamp(0.0, 1.0) * 100.0).round() as u8),
+            frozen: reading.frozen,
+            settled: reading.settled,
+            palette_assumed: reading.palette_assumed,
+            backend: reading.model.backend.clone(),
+        }
+    }
 }
 
 impl Cadence {
-    /// Two lines a second.
-    pub const CALM: Duration = Duration::from_millis(500);
+    /// One line every five seconds.
+    pub const CALM: Duration = Duration::from_secs(5);
 
     /// Lets one line through per `every` while nothing changes.
     pub const fn new(every: Duration) -> Self {
         Self { every, last: None }
     }
 
-    /// Tells whether `reading` deserves a line at `now`, a time on any steady clock. New evidence is
-    /// a change too: the score is another one.
+    /// Tells whether `reading` deserves a line at `now`, a time on any steady clock.
     pub fn due(&mut self, reading: &Reading, now: Duration) -> bool {
-        let state = State {
-            outcome: reading.outcome,
-            reason: reading.reason,
-            frozen: reading.frozen,
-            evidence: reading.evidence,
-        };
+        let said = Said::of(reading);
         let due = self
             .last
-            .is_none_or(|(at, before)| before != state || now.saturating_sub(at) >= self.every);
+            .as_ref()
+            .is_none_or(|(at, before)| *before != said || now.saturating_sub(*at) >= self.every);
         if due {
-            self.last = Some((now, state));
+            self.last = Some((now, said));
         }
         due
     }
@@ -180,8 +216,10 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use sonofuse_core::reading::OperatingPoint;
+
     use super::*;
-    use crate::publish::sample;
+    use crate::panel::sample;
 
     fn at() -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(1_700_000_123_456)
@@ -192,7 +230,7 @@ mod tests {
         let line = Lines::default().human(&sample::scored(0.634), at());
         assert_eq!(
             line,
-            "22:15:23.4Z  SCORED     63.4 %  [ 51– 74]     n=5    41 ms  demo UNTRAINED"
+            "22:15:23.4Z  SCORED     63.4 %  [ 51– 74]     n=5  place 1  41 ms  demo UNTRAINED"
         );
     }
 
@@ -244,15 +282,60 @@ mod tests {
     }
 
     #[test]
-    fn a_change_gets_a_line_at_once_and_sameness_a_calm_rate() {
+    fn a_change_gets_a_line_at_once_and_sameness_one_every_few_seconds() {
         let mut cadence = Cadence::new(Cadence::CALM);
         let ms = Duration::from_millis;
         let scored = sample::scored(0.5);
         assert!(cadence.due(&scored, ms(0)));
-        assert!(!cadence.due(&scored, ms(16)));
-        assert!(cadence.due(&sample::withheld(Withheld::NoSignal), ms(33)));
-        assert!(!cadence.due(&sample::withheld(Withheld::NoSignal), ms(500)));
-        assert!(cadence.due(&sample::withheld(Withheld::Stalled), ms(501)));
-        assert!(cadence.due(&sample::withheld(Withheld::Stalled), ms(1001)));
+        for at in (16..5000).step_by(16) {
+            let mut again = scored.clone();
+            again.latency_ms.total += at as f32;
+            again.age_ms = Some(at);
+            assert!(!cadence.due(&again, ms(at)), "{at} ms");
+        }
+        assert!(cadence.due(&scored, ms(5000)), "a sign of life");
+        let changes: [fn(&mut Reading); 5] = [
+            |r| r.place += 1,
+            |r| r.malignancy = Some(0.52),
+            |r| r.settled = Some(false),
+            |r| r.frozen = true,
+            |r| r.evidence += 1,
+        ];
+        for (n, change) in (0u64..).zip(changes) {
+            let mut cadence = Cadence::new(Cadence::CALM);
+            assert!(cadence.due(&scored, ms(0)));
+            let mut other = scored.clone();
+            change(&mut other);
+            assert!(cadence.due(&other, ms(16)), "change {n}");
+        }
+    }
+
+    #[test]
+    fn a_silence_that_goes_on_is_no_news() {
+        let mut cadence = Cadence::new(Cadence::CALM);
+        let silent = |for_ms: u64| Reading {
+            detail: Some(format!("no picture for {:.1} s", for_ms as f64 / 1e3)),
+            detail_id: Some("no-picture-for".into()),
+            ..sample::withheld(Withheld::Stalled)
+        };
+        let said = (0..20_000)
+            .step_by(500)
+            .filter(|&at| cadence.due(&silent(at), Duration::from_millis(at)))
+            .count();
+        assert_eq!(said, 4);
+    }
+
+    #[test]
+    fn a_score_names_its_place_its_side_of_the_cut_and_a_map_in_motion() {
+        let mut reading = sample::scored(0.634);
+        reading.operating_point =
+            Some(OperatingPoint { malignancy: 0.6, sensitivity: Some(0.87), specificity: None });
+        reading.settled = Some(false);
+        reading.place = 3;
+        let line = Lines::default().human(&reading, at());
+        assert!(line.contains("≥ cut 60 %") && line.contains("place 3"), "{line}");
+        assert!(line.contains("map not settled"), "{line}");
+        reading.malignancy = Some(0.59);
+        assert!(Lines::default().human(&reading, at()).contains("< cut 60 %"));
     }
 }

@@ -17,6 +17,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use serde::Serialize;
+use sonofuse_core::published::{Hello, Lost, Refusal};
 use sonofuse_core::reading::Reading;
 use thiserror::Error;
 use tokio::io::AsyncWriteExt;
@@ -30,7 +32,7 @@ use super::lines;
 pub const QUEUE_READINGS: usize = 256;
 /// A client that does not take a line for this long is cut off.
 pub const CUT_OFF: Duration = Duration::from_secs(5);
-/// Clients at a time; one more is told so and closed.
+/// Clients at a time; one more gets its hello, is told so and closed.
 pub const MAX_CLIENTS: usize = 64;
 /// How long clients have to take what is left when the daemon stops.
 pub const DRAIN: Duration = Duration::from_millis(100);
@@ -318,9 +320,9 @@ async fn accept(
             }
             Ok((stream, _)) => {
                 counts.refused.fetch_add(1, Ordering::Relaxed);
-                let line = format!("{{\"error\":\"too many clients\",\"limit\":{MAX_CLIENTS}}}\n");
-                // A fresh connection's buffer takes the line; if not, closing says enough.
-                let _ = stream.try_write(line.as_bytes());
+                let lines = hello() + &refusal();
+                // A fresh connection's buffer takes both lines; if not, closing says enough.
+                let _ = stream.try_write(lines.as_bytes());
             }
             // Out of descriptors, or the client left again: a pause, so that this cannot spin.
             Err(error) => {
@@ -347,13 +349,22 @@ async fn raised(stopped: &mut watch::Receiver<bool>) {
 }
 
 fn hello() -> String {
-    let hello = serde_json::json!({
-        "hello": "sonofuse",
-        "schema": SCHEMA,
-        "version": env!("CARGO_PKG_VERSION"),
-        "notice": sonofuse_core::NOTICE,
-    });
-    format!("{hello}\n")
+    line(&Hello {
+        hello: "sonofuse",
+        schema: SCHEMA,
+        version: env!("CARGO_PKG_VERSION"),
+        notice: sonofuse_core::NOTICE,
+    })
+}
+
+fn refusal() -> String {
+    line(&Refusal { error: "too many clients", limit: MAX_CLIENTS })
+}
+
+fn line(said: &impl Serialize) -> String {
+    let mut line = serde_json::to_string(said).expect("plain keys and values");
+    line.push('\n');
+    line
 }
 
 /// Why a client is not served any longer.
@@ -381,7 +392,7 @@ async fn client(
             Ok(line) => write(&mut stream, line.as_bytes(), &mut stopped).await,
             Err(broadcast::error::RecvError::Lagged(n)) => {
                 counts.lost.fetch_add(n, Ordering::Relaxed);
-                let line = format!("{{\"lost\":{n}}}\n");
+                let line = line(&Lost { lost: n });
                 write(&mut stream, line.as_bytes(), &mut stopped).await
             }
             Err(broadcast::error::RecvError::Closed) => break,

@@ -1,5 +1,8 @@
 //! Runs the real binary, as a person or a script would.
 
+#[path = "schema.rs"]
+pub(crate) mod schema;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -13,12 +16,12 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// Each line of standard output as JSON.
+    /// Each line of standard output as JSON, held against its schema.
     pub(crate) fn json(&self) -> Vec<serde_json::Value> {
-        self.out
-            .lines()
-            .map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l}")))
-            .collect()
+        let read = |l: &str| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l}"));
+        let lines: Vec<serde_json::Value> = self.out.lines().map(read).collect();
+        lines.iter().for_each(schema::check);
+        lines
     }
 }
 

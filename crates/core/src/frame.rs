@@ -13,6 +13,7 @@ use crate::region::Region;
 
 /// Raw pixel formats that the daemon ingests, by GStreamer's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum PixelFormat {
     /// 4:2:0, a Y plane and an interleaved `CbCr` plane.

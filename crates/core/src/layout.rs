@@ -31,6 +31,7 @@ use crate::region::Region;
 
 /// How the two views stand to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Orientation {
     /// One above the other.
@@ -41,6 +42,7 @@ pub enum Orientation {
 
 /// Which colour of the bar means hard tissue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum HardEnd {
     /// Red is hard (shear-wave scanners, mostly).
@@ -51,6 +53,7 @@ pub enum HardEnd {
 
 /// Where the two views, the colour box and its twin are, and which way round the palette is.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "wire::Layout", into = "wire::Layout")]
 pub struct ScreenLayout {
     /// How the views stand to each other.
@@ -74,6 +77,7 @@ pub struct ScreenLayout {
 
 /// Why a picture is not a dual view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Error)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum NoDualView {
     /// The picture is smaller than any view.

@@ -15,6 +15,7 @@ pub mod layout;
 pub mod manifest;
 pub mod picture;
 pub mod preprocess;
+pub mod published;
 pub mod reading;
 pub mod region;
 pub mod words;

@@ -12,6 +12,7 @@ use crate::words::Values;
 
 /// Why there is no score. Absence of a score is a published value: nobody has to guess from silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Withheld {
     /// The model is being loaded or too few elastograms were seen yet.
@@ -59,6 +60,7 @@ impl Withheld {
 
 /// Whether there is a score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// `malignancy` and `interval` are set.
@@ -69,6 +71,7 @@ pub enum Outcome {
 
 /// The model behind a score.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelInfo {
     /// Name in the manifest.
     pub name: String,
@@ -85,6 +88,7 @@ pub struct ModelInfo {
 
 /// The cut that the model's manifest states, and what was measured of it on the model's own test set.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OperatingPoint {
     /// At or above: malignant, by the manifest. 0..=1.
     pub malignancy: f32,
@@ -103,6 +107,7 @@ impl From<Threshold> for OperatingPoint {
 
 /// Time spent on a frame, by stage, in milliseconds. A stage that did not run is absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Latency {
     /// From capture to the start of work (mailbox).
@@ -121,6 +126,7 @@ pub struct Latency {
 
 /// What is published for a frame, or for the lack of one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reading {
     /// Where the frame comes from: the preset's name or the file's path.
     pub source: String,
@@ -136,6 +142,7 @@ pub struct Reading {
     /// Whether there is a score.
     pub outcome: Outcome,
     /// Calibrated probability that the nodule is malignant, 0..=1; null when withheld.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0.0, max = 1.0)))]
     pub malignancy: Option<f32>,
     /// Interval around `malignancy`, `[low, high]`, 0..=1; null when withheld.
     pub interval: Option<[f32; 2]>,

@@ -112,6 +112,20 @@ impl<'de> Deserialize<'de> for Region {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Region {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Region".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let mut schema = <[u32; 4]>::json_schema(generator);
+        let words = "[x0, y0, x1, y1] in pixels, half-open: x1 and y1 are the first outside.";
+        schema.insert("description".into(), words.into());
+        schema
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -117,6 +117,7 @@ sentences! {
 /// What fills a gap of a sentence: a number, or words that nobody can translate (a device's, a
 /// library's).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Value {
     /// A number, rounded to what is worth saying.

@@ -2,8 +2,8 @@
 
 use hdrhistogram::Histogram;
 use rustix::time::{ClockId, clock_gettime};
-use serde_json::{Value, json};
 use sonofuse_core::frame::{Frame, PixelFormat};
+use sonofuse_core::published::{Bench, Comparison, StageTimes};
 use sonofuse_core::reading::ModelInfo;
 
 use super::super::doctor::Machine;
@@ -59,16 +59,16 @@ impl Meter {
         Some(self.cpu_ns? as f64 / 1e6 / self.times.len().max(1) as f64)
     }
 
-    fn json(&self) -> Value {
-        json!({
-            "stage": self.name,
-            "count": self.times.len(),
-            "p50_ms": self.ms(0.5),
-            "p90_ms": self.ms(0.9),
-            "p99_ms": self.ms(0.99),
-            "max_ms": self.times.max() as f64 / 1e6,
-            "cpu_ms": self.cpu_ms(),
-        })
+    fn times(&self) -> StageTimes {
+        StageTimes {
+            stage: self.name,
+            count: self.times.len(),
+            p50_ms: self.ms(0.5),
+            p90_ms: self.ms(0.9),
+            p99_ms: self.ms(0.99),
+            max_ms: self.times.max() as f64 / 1e6,
+            cpu_ms: self.cpu_ms(),
+        }
     }
 
     fn text(&self) -> String {
@@ -159,28 +159,29 @@ impl Figures {
         self.frames() as f64 * 1e9 / self.wall_ns.max(1) as f64
     }
 
-    /// One JSON object.
-    pub(super) fn json(&self, machine: &Machine) -> Value {
-        json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "build": if cfg!(debug_assertions) { "debug" } else { "release" },
-            "machine": machine.json(),
-            "model": self.model,
-            "source": self.name,
-            "size": self.shape.map(|(w, h, _)| [w, h]),
-            "format": self.shape.map(|(_, _, f)| f),
-            "frames": self.frames(),
-            "scored": self.scored,
-            "withheld": self.frames() - self.scored,
-            "frames_per_second": self.per_second(),
-            "cpu_ms_per_frame": self.cpu_ms_per_frame(),
-            "stages": self.stages().map(Meter::json),
-            "comparisons": self.comparisons().map(|(taken, instead)| json!({
-                "taken": taken.json(),
-                "instead_of": instead.json(),
-            })),
-            "notice": sonofuse_core::NOTICE,
-        })
+    /// What `--json` prints.
+    pub(super) fn published(&self, machine: &Machine) -> Bench<'_> {
+        let frames = self.frames();
+        Bench {
+            version: env!("CARGO_PKG_VERSION"),
+            build: if cfg!(debug_assertions) { "debug" } else { "release" },
+            machine: machine.info(),
+            model: &self.model,
+            source: &self.name,
+            size: self.shape.map(|(w, h, _)| [w, h]),
+            format: self.shape.map(|(_, _, f)| f),
+            frames,
+            scored: self.scored,
+            withheld: frames - self.scored,
+            frames_per_second: self.per_second(),
+            cpu_ms_per_frame: self.cpu_ms_per_frame(),
+            stages: self.stages().map(Meter::times),
+            comparisons: self.comparisons().map(|(taken, instead)| Comparison {
+                taken: taken.times(),
+                instead_of: instead.times(),
+            }),
+            notice: sonofuse_core::NOTICE,
+        }
     }
 
     /// A table for people.

@@ -8,9 +8,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::{Value, json};
 use sonofuse_core::manifest::{InputSize, Manifest};
 use sonofuse_core::preprocess::FusionInput;
+use sonofuse_core::published::{EngineTimes, LayerTime, MinMedian, NetworkBench, Ratio};
 use sonofuse_core::reading::ModelInfo;
 use sonofuse_cpu::{Network, Options, StepTime, TensorView, peak};
 
@@ -83,7 +83,7 @@ pub fn run(args: &NetworkArgs) -> Result<(), CliError> {
     let machine = Machine::this();
     let mut out = Output::new();
     if args.json {
-        out.json(&report.json(&machine))
+        out.json(&report.published(&machine, &report.layers.total()))
     } else {
         report.text(&machine).iter().try_for_each(|line| out.line(line))
     }
@@ -197,8 +197,8 @@ impl Spread {
         Self { min_ms: at(0), median_ms }
     }
 
-    fn json(self) -> Value {
-        json!({ "min": self.min_ms, "median": self.median_ms })
+    fn published(self) -> MinMedian {
+        MinMedian { min: self.min_ms, median: self.median_ms }
     }
 
     /// What part of `other` this is.
@@ -263,14 +263,14 @@ impl Layers {
         }
     }
 
-    fn json(&self, step: &StepTime) -> Value {
-        json!({
-            "layer": step.step,
-            "operations": step.operations,
-            "cpu_ms": step.time_ns as f64 / 1e6,
-            "gflops": step.speed(),
-            "of_peak": step.speed() / self.peak_gflops,
-        })
+    fn published<'a>(&self, step: &'a StepTime) -> LayerTime<'a> {
+        LayerTime {
+            layer: &step.step,
+            operations: step.operations,
+            cpu_ms: step.time_ns as f64 / 1e6,
+            gflops: step.speed(),
+            of_peak: step.speed() / self.peak_gflops,
+        }
     }
 
     fn text(&self, step: &StepTime) -> String {
@@ -300,31 +300,31 @@ impl Report {
         [ours.wall.of_other(rten.wall), ours.cpu.of_other(rten.cpu)]
     }
 
-    /// One JSON object.
-    fn json(&self, machine: &Machine) -> Value {
-        let [wall, cpu] = self.ratios();
+    /// What `--json` prints; `total` is [`Layers::total`].
+    fn published<'a>(&'a self, machine: &Machine, total: &'a StepTime) -> NetworkBench<'a> {
+        let [wall, cpu] = self.ratios().map(Spread::published);
         let layers = &self.layers;
-        json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "build": if cfg!(debug_assertions) { "debug" } else { "release" },
-            "machine": machine.json(),
-            "model": self.engines[0].info,
-            "size": [self.size.0, self.size.1],
-            "threads": self.threads,
-            "rounds": self.rounds,
-            "isa": layers.isa,
-            "peak_gflops": layers.peak_gflops,
-            "layers": layers.steps.iter().map(|step| layers.json(step)).collect::<Vec<_>>(),
-            "all_layers": layers.json(&layers.total()),
-            "engines": self.engines.each_ref().map(|engine| json!({
-                "engine": engine.info.backend,
-                "wall_ms": engine.wall.json(),
-                "cpu_ms": engine.cpu.json(),
-                "logit": engine.logit,
-            })),
-            "ratio_to_rten": { "wall": wall.json(), "cpu": cpu.json() },
-            "notice": sonofuse_core::NOTICE,
-        })
+        NetworkBench {
+            version: env!("CARGO_PKG_VERSION"),
+            build: if cfg!(debug_assertions) { "debug" } else { "release" },
+            machine: machine.info(),
+            model: &self.engines[0].info,
+            size: [self.size.0, self.size.1],
+            threads: self.threads,
+            rounds: self.rounds,
+            isa: &layers.isa,
+            peak_gflops: layers.peak_gflops,
+            layers: layers.steps.iter().map(|step| layers.published(step)).collect(),
+            all_layers: layers.published(total),
+            engines: self.engines.each_ref().map(|engine| EngineTimes {
+                engine: &engine.info.backend,
+                wall_ms: engine.wall.published(),
+                cpu_ms: engine.cpu.published(),
+                logit: engine.logit,
+            }),
+            ratio_to_rten: Ratio { wall, cpu },
+            notice: sonofuse_core::NOTICE,
+        }
     }
 
     /// Tables for people.

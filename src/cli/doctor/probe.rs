@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
-use serde_json::{Value, json};
+use sonofuse_core::published::MachineInfo;
 
 use super::Finding;
 
@@ -77,12 +77,8 @@ impl Machine {
     }
 
     /// Processor, cores and architecture, as reports carry them.
-    pub(in crate::cli) fn json(&self) -> Value {
-        json!({
-            "cpu": self.cpu_model(),
-            "cores": Self::cores(),
-            "arch": std::env::consts::ARCH,
-        })
+    pub(in crate::cli) fn info(&self) -> MachineInfo {
+        MachineInfo { cpu: self.cpu_model(), cores: Self::cores(), arch: std::env::consts::ARCH }
     }
 
     /// System, processor, memory, disk.

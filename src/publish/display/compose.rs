@@ -1,5 +1,6 @@
 //! One buffer from a sample and the panel: finds the format, keeps the pool and the encoded panel,
-//! and decides what the panel may say now. Runs on the display thread.
+//! and decides what the panel may say now, and whether a card stands in the picture's place. Runs on
+//! the display thread.
 
 use std::sync::Arc;
 
@@ -7,14 +8,13 @@ use arc_swap::ArcSwapOption;
 use gst::prelude::*;
 use gst_video::prelude::*;
 use sonofuse_core::frame::PixelFormat;
-use sonofuse_core::reading::{Reading, Withheld};
+use sonofuse_core::reading::Reading;
 use sonofuse_core::region::Region;
 use thiserror::Error;
 
-use super::strip::{Encoded, Matrix, Rows, RowsMut, blacken, blit, copy_picture};
-use crate::publish::overlay::{Canvas, Panel, PanelState, card};
-use crate::publish::trend::Trend;
-use crate::publish::words;
+use crate::panel::strip::{Encoded, Matrix, Rows, RowsMut, blacken, blit, copy_picture};
+use crate::panel::trend::Trend;
+use crate::panel::{CARD_SIZE, Canvas, Card, Panel, PanelState, card, is_fresh, is_gone};
 
 /// Why a sample cannot be shown.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub(super) enum ComposeError {
 pub(super) struct Composed {
     pub(super) buffer: gst::Buffer,
     pub(super) caps: Option<gst::Caps>,
+    /// A card stands in the picture's place.
+    pub(super) is_card: bool,
 }
 
 /// What belongs to one format of the source.
@@ -52,7 +54,7 @@ struct Target {
     pool: Pool,
     /// The strip as it is now, in the video's format.
     strip: Encoded,
-    card: Option<Encoded>,
+    card: Option<(Card, Encoded)>,
     announced: bool,
 }
 
@@ -128,24 +130,40 @@ impl Composer {
             self.seen = Some(Arc::clone(reading));
         }
         let state = PanelState::at(reading.as_deref(), &self.trend, now_ns, self.max_age_ms);
+        let gone = reading.is_some_and(|r| is_gone(&r) && is_fresh(&r, now_ns, self.max_age_ms));
         let target = self.target.as_mut().expect("set above");
         target.draw(&mut self.panel, state);
-        target.compose(Some(input))
+        // A device that lost its signal may repeat its last picture: that is not shown.
+        target.compose(if gone { Err(Card::NoSignal) } else { Ok(input) })
     }
 
-    /// Composes the card for a picture that does not come.
-    pub(super) fn card(&mut self) -> Result<Composed, ComposeError> {
+    /// Composes a card for a picture that does not come or cannot be shown.
+    pub(super) fn card(&mut self, what: Card) -> Result<Composed, ComposeError> {
+        let first = self.card_on_target(what);
+        if first.is_ok() {
+            return first;
+        }
+        // What cannot be had at the picture's size may be had at the card's own.
+        self.target = None;
+        self.card_on_target(what)
+    }
+
+    fn card_on_target(&mut self, what: Card) -> Result<Composed, ComposeError> {
         if self.target.is_none() {
-            let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::Bgrx, 1280, 720)
+            let [width, height] = CARD_SIZE;
+            let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::Bgrx, width, height)
                 .build()
-                .map_err(|_| ComposeError::Memory { what: "describe", width: 1280, height: 720 })?;
+                .map_err(|_| ComposeError::Memory { what: "describe", width, height })?;
             self.target = Some(Target::new(&info)?);
         }
         let reading = self.latest.load_full();
-        let state = PanelState::no_signal(reading.as_deref());
+        let state = match what {
+            Card::NoSignal => PanelState::no_signal(reading.as_deref()),
+            Card::NotShown => PanelState::not_shown(reading.as_deref()),
+        };
         let target = self.target.as_mut().expect("set above");
         target.draw(&mut self.panel, state);
-        target.compose(None)
+        target.compose(Err(what))
     }
 }
 
@@ -195,8 +213,8 @@ impl Target {
         }
     }
 
-    /// Copies the picture (or the card) and the strip into a pooled buffer.
-    fn compose(&mut self, input: Option<&gst::BufferRef>) -> Result<Composed, ComposeError> {
+    /// Copies the picture, or a card in its place, and the strip into a pooled buffer.
+    fn compose(&mut self, input: Result<&gst::BufferRef, Card>) -> Result<Composed, ComposeError> {
         let Canvas { width, height, .. } = self.canvas;
         let failed = |what| ComposeError::Memory { what, width, height };
         let mut buffer = self.pool.0.acquire_buffer(None).map_err(|_| failed("allocate"))?;
@@ -215,28 +233,32 @@ impl Target {
         {
             blacken(self.pixel, rows, self.matrix.full_range);
         }
-        if let Some(input) = input {
-            let picture = gst_video::VideoFrameRef::from_buffer_ref_readable(input, &self.in_info)
-                .map_err(|_| failed("read"))?;
-            let from = picture_rows(&picture);
-            copy_picture(self.pixel, &from[..planes], rows, image.width(), image.height());
-        } else {
-            // An odd picture's card is a pixel wider; the strip comes after it.
-            let even = |n: u32| n.div_ceil(2) * 2;
-            let (w, h) = (even(image.width()), even(image.height()));
-            let card = self.card.get_or_insert_with(|| {
-                let tile = card(w, h, "NO SIGNAL", words::plain(Withheld::NoSignal).hint);
-                Encoded::new(&tile, self.pixel, self.matrix)
-            });
-            if let Some(place) = Region::new(0, 0, w, h) {
-                blit(self.pixel, card, rows, &place);
+        match input {
+            Ok(input) => {
+                let picture =
+                    gst_video::VideoFrameRef::from_buffer_ref_readable(input, &self.in_info)
+                        .map_err(|_| failed("read"))?;
+                let from = picture_rows(&picture);
+                copy_picture(self.pixel, &from[..planes], rows, image.width(), image.height());
+            }
+            Err(what) => {
+                // An odd picture's card is a pixel wider; the strip comes after it.
+                let even = |n: u32| n.div_ceil(2) * 2;
+                let (w, h) = (even(image.width()), even(image.height()));
+                if self.card.as_ref().is_none_or(|(kept, _)| *kept != what) {
+                    let tile = Encoded::new(&card(w, h, what), self.pixel, self.matrix);
+                    self.card = Some((what, tile));
+                }
+                if let (Some((_, tile)), Some(place)) = (&self.card, Region::new(0, 0, w, h)) {
+                    blit(self.pixel, tile, rows, &place);
+                }
             }
         }
         // After the picture: an odd width's last chroma group ends where the strip begins.
         blit(self.pixel, &self.strip, rows, &self.canvas.strip);
         drop(out);
         let caps = (!std::mem::replace(&mut self.announced, true)).then(|| self.out_caps.clone());
-        Ok(Composed { buffer, caps })
+        Ok(Composed { buffer, caps, is_card: input.is_err() })
     }
 }
 

@@ -7,6 +7,7 @@ use super::{HardEnd, Orientation, ScreenLayout};
 use crate::region::Region;
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(super) struct Layout {
     orientation: Orientation,
     bmode_view: Region,
@@ -20,6 +21,7 @@ pub(super) struct Layout {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Bar {
     region: Region,
     hard_end: Option<HardEnd>,

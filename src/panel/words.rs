@@ -12,6 +12,15 @@ pub struct Plain {
     pub hint: &'static str,
 }
 
+/// Pictures come that the display cannot show.
+pub const NOT_SHOWN: Plain = Plain {
+    what: "Picture not shown",
+    hint: "The video cannot be shown in this form: see the journal.",
+};
+
+/// Why an old number is not shown.
+pub const STALE: &str = "The last score is too old to be shown.";
+
 /// Says `reason` in plain language.
 pub const fn plain(reason: Withheld) -> Plain {
     let (what, hint) = match reason {
@@ -29,9 +38,10 @@ pub const fn plain(reason: Withheld) -> Plain {
         }
         Withheld::BoxTooSmall => ("Colour box too small", "Enlarge the box or the image."),
         Withheld::OutOfFocus => ("B-mode not sharp", "Improve focus or contact in the colour box."),
-        Withheld::PaletteUnknown => {
-            ("Palette unknown", "It cannot be told which colour means hard: show the colour bar.")
-        }
+        Withheld::PaletteUnknown => (
+            "Palette unknown",
+            "Show the colour bar, or pin it: hard-end = \"red\" or \"blue\" in the preset's [layout].",
+        ),
         Withheld::OutOfDistribution => {
             ("Unfamiliar picture", "The model was not made for pictures like this one.")
         }

@@ -4,7 +4,7 @@
 use sonofuse_core::frame::PixelFormat;
 use sonofuse_core::region::Region;
 
-use crate::publish::overlay::Tile;
+use super::Tile;
 
 /// How one plane of a format lies: `bytes` for a group of `1 << x_shift` pixels, and a row for
 /// `1 << y_shift` lines.
@@ -41,13 +41,13 @@ const fn shapes(format: PixelFormat) -> &'static [PlaneShape] {
 
 /// From R'G'B' to the code values of the video: what [`sonofuse_core::frame::Colorimetry`] undoes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Matrix {
+pub(crate) struct Matrix {
     /// Weight of red in luma.
-    pub(super) kr: f32,
+    pub(crate) kr: f32,
     /// Weight of blue in luma.
-    pub(super) kb: f32,
+    pub(crate) kb: f32,
     /// 0..=255 instead of 16..=235.
-    pub(super) full_range: bool,
+    pub(crate) full_range: bool,
 }
 
 impl Matrix {
@@ -64,14 +64,14 @@ impl Matrix {
 
 /// A tile in a video's pixel format, rows without padding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Encoded {
+pub(crate) struct Encoded {
     planes: Vec<Vec<u8>>,
 }
 
 impl Encoded {
     /// Encodes `tile`, whose sides are even. A panel is mostly flat: a colour that was just
     /// converted is not converted again.
-    pub(super) fn new(tile: &Tile, format: PixelFormat, matrix: Matrix) -> Self {
+    pub(crate) fn new(tile: &Tile, format: PixelFormat, matrix: Matrix) -> Self {
         let w = tile.width() as usize;
         let pixels = tile.rgba().as_chunks::<4>().0;
         // Grey has no chroma and no reserved codes: it is full range, as the core reads it.
@@ -149,20 +149,20 @@ fn chroma(pixels: &[Rgba], width: usize, rows: usize, matrix: Matrix) -> Vec<[u8
 
 /// One plane of a mapped buffer.
 #[derive(Debug)]
-pub(super) struct Rows<'a> {
-    pub(super) data: &'a [u8],
-    pub(super) stride: usize,
+pub(crate) struct Rows<'a> {
+    pub(crate) data: &'a [u8],
+    pub(crate) stride: usize,
 }
 
 /// One plane of a buffer to write.
 #[derive(Debug)]
-pub(super) struct RowsMut<'a> {
-    pub(super) data: &'a mut [u8],
-    pub(super) stride: usize,
+pub(crate) struct RowsMut<'a> {
+    pub(crate) data: &'a mut [u8],
+    pub(crate) stride: usize,
 }
 
 /// Copies the first `width` × `height` pixels of `from` to the top left of `to`, byte for byte.
-pub(super) fn copy_picture(
+pub(crate) fn copy_picture(
     format: PixelFormat,
     from: &[Rows<'_>],
     to: &mut [RowsMut<'_>],
@@ -182,7 +182,7 @@ pub(super) fn copy_picture(
 }
 
 /// Puts `tile` at `place`, whose origin is even.
-pub(super) fn blit(format: PixelFormat, tile: &Encoded, to: &mut [RowsMut<'_>], place: &Region) {
+pub(crate) fn blit(format: PixelFormat, tile: &Encoded, to: &mut [RowsMut<'_>], place: &Region) {
     for ((shape, tile), to) in shapes(format).iter().zip(&tile.planes).zip(to) {
         let n = shape.offset(place.width());
         let x = shape.offset(place.x0());
@@ -196,7 +196,7 @@ pub(super) fn blit(format: PixelFormat, tile: &Encoded, to: &mut [RowsMut<'_>], 
 }
 
 /// Blackens every row; for canvases that picture and strip do not fill.
-pub(super) fn blacken(format: PixelFormat, to: &mut [RowsMut<'_>], full_range: bool) {
+pub(crate) fn blacken(format: PixelFormat, to: &mut [RowsMut<'_>], full_range: bool) {
     let black = if full_range { 0 } else { 16 };
     for (i, plane) in to.iter_mut().enumerate() {
         match (format, i) {
@@ -224,7 +224,7 @@ mod tests {
     use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta};
 
     use super::*;
-    use crate::publish::overlay::{Canvas, Headline, PanelState, panel};
+    use crate::panel::{self, Canvas, Headline, PanelState};
 
     const BT709: Matrix = Matrix { kr: 0.2126, kb: 0.0722, full_range: false };
 
@@ -259,7 +259,7 @@ mod tests {
                 let to_format = FrameFormat::packed(pixel, canvas.width, canvas.height);
                 let mut to = buffer(&to_format, |_| 0xAA);
                 let strip = &canvas.strip;
-                let tile = panel(&PanelState::no_signal(None), strip.width(), strip.height());
+                let tile = panel::draw(&PanelState::no_signal(None), strip.width(), strip.height());
                 let tile = Encoded::new(&tile, pixel, BT709);
                 {
                     let mut rows = split_mut(&to_format, &mut to);
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn the_tile_looks_the_same_in_every_format() {
         let state = PanelState { headline: Headline::Starting, ..PanelState::no_signal(None) };
-        let tile = panel(&state, 200, 360);
+        let tile = panel::draw(&state, 200, 360);
         for pixel in PixelFormat::ALL {
             let format = FrameFormat::packed(pixel, 200, 720);
             let mut data = buffer(&format, |_| 0);

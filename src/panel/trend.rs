@@ -1,15 +1,16 @@
-//! The scores of the last half minute, thinned and bounded: what the trend line draws and what the
-//! arrow says. Pure; times are handed in.
+//! The scores of the last half minute at one place, thinned and bounded: what the trend line draws
+//! and what the arrow says. Times are the source's own where it has them, so that a recording that
+//! is read fast goes as it went. Pure; times are handed in.
 
 use std::collections::VecDeque;
 
-use sonofuse_core::reading::{Outcome, Reading, Withheld};
+use sonofuse_core::reading::{Outcome, Reading};
 
 /// One remembered score.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// Capture time, ns of the monotonic clock.
-    pub captured_ns: u64,
+    /// Time in the source, ns.
+    pub at_ns: u64,
     /// Probability, 0..=1.
     pub score: f32,
     /// Interval, 0..=1.
@@ -42,6 +43,15 @@ impl Direction {
 #[derive(Clone, Debug, Default)]
 pub struct Trend {
     points: VecDeque<Point>,
+    place: u64,
+    tie: Option<Tie>,
+}
+
+/// The newest reading's time on both clocks.
+#[derive(Clone, Copy, Debug)]
+struct Tie {
+    media_ns: u64,
+    captured_ns: u64,
 }
 
 impl Trend {
@@ -58,42 +68,47 @@ impl Trend {
     /// A change smaller than this, as a probability, is no direction.
     pub const STEADY: f32 = 0.05;
 
-    /// Takes note of a reading. Withheld ones leave a gap. Collecting evidence anew means another
-    /// place or another patient: the old curve has nothing to do with it and is forgotten; so it is
+    /// Takes note of a reading. Withheld ones leave a gap. The curve of another place (nodule, plane
+    /// or palette: [`Reading::place`]) has nothing to do with this one and is forgotten; so it is
     /// when the source's clock goes back.
     pub fn observe(&mut self, reading: &Reading) {
-        let at = reading.captured_ns;
-        if self.points.back().is_some_and(|last| at < last.captured_ns) {
+        let at = reading.pts_ns.unwrap_or_else(|| self.media_ns(reading.captured_ns));
+        self.tie = Some(Tie { media_ns: at, captured_ns: reading.captured_ns });
+        let went_back = self.points.back().is_some_and(|last| at < last.at_ns);
+        if went_back || reading.place != self.place {
             self.points.clear();
         }
-        let (Outcome::Scored, Some(score)) = (reading.outcome, reading.malignancy) else {
-            if reading.reason == Some(Withheld::WarmingUp) {
-                self.points.clear();
-            }
-            return;
-        };
+        self.place = reading.place;
+        let (Outcome::Scored, Some(score)) = (reading.outcome, reading.malignancy) else { return };
         if !score.is_finite() {
             return;
         }
         let score = score.clamp(0.0, 1.0);
         let interval = reading.interval.unwrap_or([score; 2]).map(|v| v.clamp(0.0, 1.0));
-        let point = Point { captured_ns: at, score, interval };
+        let point = Point { at_ns: at, score, interval };
         // The newest point follows the score until it is SPACING away from the one before it.
         let crowded = self
             .points
             .len()
             .checked_sub(2)
             .and_then(|i| self.points.get(i))
-            .is_some_and(|before| at - before.captured_ns < Self::SPACING_NS);
+            .is_some_and(|before| at - before.at_ns < Self::SPACING_NS);
         if crowded {
             self.points.pop_back();
         }
         self.points.push_back(point);
         while self.points.len() > Self::MAX_POINTS
-            || self.points.front().is_some_and(|p| at - p.captured_ns > Self::WINDOW_NS)
+            || self.points.front().is_some_and(|p| at - p.at_ns > Self::WINDOW_NS)
         {
             self.points.pop_front();
         }
+    }
+
+    /// The source's time at `now_ns` of the monotonic clock, by the newest reading's two times.
+    pub fn media_ns(&self, now_ns: u64) -> u64 {
+        self.tie.map_or(now_ns, |tie| {
+            tie.media_ns.saturating_add(now_ns.saturating_sub(tie.captured_ns))
+        })
     }
 
     /// The points, oldest first.
@@ -113,8 +128,8 @@ impl Trend {
         let then = self
             .points
             .iter()
-            .find(|p| newest.captured_ns - p.captured_ns <= Self::ARROW_NS)
-            .filter(|p| newest.captured_ns - p.captured_ns >= Self::ARROW_NS / 2)?;
+            .find(|p| newest.at_ns - p.at_ns <= Self::ARROW_NS)
+            .filter(|p| newest.at_ns - p.at_ns >= Self::ARROW_NS / 2)?;
         let change = newest.score - then.score;
         Some(if change > Self::STEADY {
             Direction::Rising
@@ -130,11 +145,13 @@ impl Trend {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::publish::sample;
+    use sonofuse_core::reading::Withheld;
+
+    use crate::panel::sample;
 
     fn scored(at_ms: u64, score: f32) -> Reading {
         let mut reading = sample::scored(score);
-        reading.captured_ns = at_ms * 1_000_000;
+        reading.pts_ns = Some(at_ms * 1_000_000);
         reading
     }
 
@@ -145,7 +162,7 @@ mod tests {
             trend.observe(&scored(frame * 17, 0.5));
             assert!(trend.points.len() <= Trend::MAX_POINTS);
         }
-        let span = trend.points.back().unwrap().captured_ns - trend.points[0].captured_ns;
+        let span = trend.points.back().unwrap().at_ns - trend.points[0].at_ns;
         assert!(span > Trend::WINDOW_NS - 2 * Trend::SPACING_NS, "{span}");
     }
 
@@ -184,13 +201,52 @@ mod tests {
     }
 
     #[test]
-    fn another_patient_s_curve_is_not_carried_on() {
+    fn curve_and_arrow_belong_to_one_place() {
         let mut trend = Trend::default();
-        trend.observe(&scored(0, 0.8));
-        trend.observe(&sample::withheld(Withheld::NoDualView));
-        assert_eq!(trend.points().len(), 1, "a gap");
-        trend.observe(&sample::withheld(Withheld::WarmingUp));
-        assert_eq!(trend.points().len(), 0);
+        for s in 0..=6 {
+            trend.observe(&scored(s * 1000, 0.8));
+        }
+        let mut withheld = sample::withheld(Withheld::NoDualView);
+        withheld.pts_ns = Some(6_500_000_000);
+        trend.observe(&withheld);
+        assert_eq!(trend.points().len(), 7, "a gap at the same place");
+        // The next patient is scored from the first map on: nothing but the place tells.
+        let mut next = scored(7000, 0.1);
+        next.place += 1;
+        trend.observe(&next);
+        assert_eq!(trend.points().len(), 1);
+        assert_eq!(trend.direction(), None);
+    }
+
+    #[test]
+    fn a_recording_that_is_read_fast_has_the_arrow_of_the_one_in_real_time() {
+        let directions = |captured_step_ns: u64| {
+            let mut trend = Trend::default();
+            let mut all = Vec::new();
+            for n in 0..40u64 {
+                let mut reading = scored(n * 250, 0.2 + 0.02 * n as f32);
+                reading.captured_ns = 1_000_000_000 + n * captured_step_ns;
+                trend.observe(&reading);
+                all.push(trend.direction());
+            }
+            all
+        };
+        let fast = directions(1_000_000);
+        assert_eq!(fast, directions(250_000_000));
+        assert_eq!(fast.last(), Some(&Some(Direction::Rising)));
+    }
+
+    #[test]
+    fn a_source_without_times_is_timed_by_its_capture() {
+        let mut trend = Trend::default();
+        for s in 0..=6u64 {
+            let mut reading = scored(0, 0.2 + 0.1 * s as f32);
+            reading.pts_ns = None;
+            reading.captured_ns = 50_000_000_000 + s * 1_000_000_000;
+            trend.observe(&reading);
+        }
+        assert_eq!(trend.direction(), Some(Direction::Rising));
+        assert_eq!(trend.media_ns(57_000_000_000), 57_000_000_000);
     }
 
     #[test]

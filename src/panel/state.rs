@@ -4,7 +4,7 @@
 use sonofuse_core::layout::{HardEnd, ScreenLayout};
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
 
-use crate::publish::trend::{Direction, Trend};
+use super::trend::{Direction, Trend};
 
 /// The panel's first words.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,8 +21,12 @@ pub enum Headline {
         direction: Option<Direction>,
         /// The screen is frozen.
         frozen: bool,
+        /// The newest map has come to rest.
+        settled: bool,
         /// The palette's direction was assumed.
         palette_assumed: bool,
+        /// Age of the newest map behind the number, in whole seconds, rounded up.
+        map_age_s: Option<u64>,
     },
     /// A fresh reading without a score.
     Withheld {
@@ -40,6 +44,8 @@ pub enum Headline {
     },
     /// No frame arrives at the display.
     NoSignal,
+    /// Frames arrive that cannot be shown.
+    NotShown,
     /// No reading yet.
     Starting,
 }
@@ -66,6 +72,28 @@ pub struct Map {
     pub layout: ScreenLayout,
 }
 
+/// Which colour of the map means hard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Palette {
+    /// Red is hard.
+    RedHard,
+    /// Blue is hard.
+    BlueHard,
+    /// It could not be told, and red was assumed.
+    RedAssumed,
+}
+
+/// Where the model's manifest cuts, in whole percent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OperatingPoint {
+    /// Malignancy from which on a nodule counts as suspicious.
+    pub percent: u8,
+    /// Sensitivity that was measured there.
+    pub sensitivity: Option<u8>,
+    /// Specificity that was measured there.
+    pub specificity: Option<u8>,
+}
+
 /// One vertex of the trend line, in steps that the eye can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vertex {
@@ -82,12 +110,14 @@ pub struct Vertex {
 pub struct PanelState {
     /// The state and its number or its words.
     pub headline: Headline,
-    /// Age of the reading in whole seconds.
-    pub age_s: u64,
+    /// Where the model cuts.
+    pub operating_point: Option<OperatingPoint>,
     /// The scores of the last half minute, oldest first.
     pub curve: Vec<Vertex>,
     /// Where the views are.
     pub map: Option<Map>,
+    /// Which colour of the map means hard.
+    pub palette: Option<Palette>,
     /// What scored.
     pub model: Option<Model>,
 }
@@ -100,19 +130,17 @@ impl PanelState {
         let age_ns = age_ns(reading, now_ns);
         let fresh = is_fresh(reading, now_ns, max_age_ms);
         let headline = if fresh {
-            Self::headline(reading, trend)
+            Self::headline(reading, trend, age_ns)
         } else {
-            Headline::Stale { seconds: age_ns / 1_000_000_000 }
+            Headline::Stale { seconds: age_ns / SECOND_NS }
         };
+        let map = reading.layout.filter(|_| fresh).zip(reading.size);
         Self {
             headline,
-            age_s: if fresh { age_ns / 1_000_000_000 } else { 0 },
+            operating_point: operating_point(reading),
             curve: curve(trend, now_ns),
-            map: reading
-                .layout
-                .filter(|_| fresh)
-                .zip(reading.size)
-                .map(|(layout, size)| Map { size, layout }),
+            map: map.map(|(layout, size)| Map { size, layout }),
+            palette: map.and_then(|_| palette(reading)),
             model: Some(Model {
                 name: reading.model.name.clone(),
                 digest: reading.model.digest.chars().take(8).collect(),
@@ -124,15 +152,32 @@ impl PanelState {
 
     /// What to say when no frame arrives at the display, whatever the last reading was.
     pub fn no_signal(last: Option<&Reading>) -> Self {
+        Self::without_picture(Headline::NoSignal, last)
+    }
+
+    /// What to say when frames arrive that cannot be shown: no number stands beside a picture that
+    /// nobody sees.
+    pub fn not_shown(last: Option<&Reading>) -> Self {
+        Self::without_picture(Headline::NotShown, last)
+    }
+
+    fn without_picture(headline: Headline, last: Option<&Reading>) -> Self {
         let model = Self::at(last, &Trend::default(), 0, 0).model;
-        Self { model, ..Self::bare(Headline::NoSignal) }
+        Self { model, ..Self::bare(headline) }
     }
 
     fn bare(headline: Headline) -> Self {
-        Self { headline, age_s: 0, curve: Vec::new(), map: None, model: None }
+        Self {
+            headline,
+            operating_point: None,
+            curve: Vec::new(),
+            map: None,
+            palette: None,
+            model: None,
+        }
     }
 
-    fn headline(reading: &Reading, trend: &Trend) -> Headline {
+    fn headline(reading: &Reading, trend: &Trend, age_ns: u64) -> Headline {
         let score = reading.malignancy.filter(|p| p.is_finite());
         match (reading.outcome, score) {
             (Outcome::Scored, Some(score)) => Headline::Scored {
@@ -141,7 +186,9 @@ impl PanelState {
                 evidence: reading.evidence,
                 direction: trend.direction(),
                 frozen: reading.frozen,
+                settled: reading.settled != Some(false),
                 palette_assumed: reading.palette_assumed,
+                map_age_s: reading.age_ms.map(|ms| calm(ms.saturating_add(age_ns / 1_000_000))),
             },
             // A scored reading without a number is a fault upstream; it must not look like a score.
             _ => Headline::Withheld {
@@ -165,11 +212,61 @@ impl PanelState {
             Headline::Withheld { reason: Withheld::NoSignal, .. } | Headline::NoSignal => {
                 "NO SIGNAL"
             }
+            Headline::NotShown => "NOT SHOWN",
             Headline::Withheld { .. } => "WITHHELD",
             Headline::Stale { .. } => "STALE",
             Headline::Starting => "STARTING",
         }
     }
+}
+
+/// Says an age in seconds, or in whole minutes from [`MINUTES_FROM_S`] on.
+pub(super) fn minutes_or_seconds(seconds: u64) -> String {
+    if seconds < MINUTES_FROM_S {
+        format!("{seconds}\u{a0}s")
+    } else {
+        format!("{}\u{a0}min", seconds / 60)
+    }
+}
+
+/// An age as the panel says it, in seconds: rounded up, because a map of this second is a second
+/// old before the next one comes; whole minutes once it is long.
+const fn calm(age_ms: u64) -> u64 {
+    let seconds = age_ms.div_ceil(1000);
+    match seconds {
+        0 => 1,
+        s if s < MINUTES_FROM_S => s,
+        s => s / 60 * 60,
+    }
+}
+
+/// Ages from here on are said in minutes.
+const MINUTES_FROM_S: u64 = 120;
+const SECOND_NS: u64 = 1_000_000_000;
+
+fn palette(reading: &Reading) -> Option<Palette> {
+    if reading.palette_assumed {
+        return Some(Palette::RedAssumed);
+    }
+    Some(match reading.hard_end? {
+        HardEnd::Red => Palette::RedHard,
+        HardEnd::Blue => Palette::BlueHard,
+    })
+}
+
+fn operating_point(reading: &Reading) -> Option<OperatingPoint> {
+    let point = reading.operating_point?;
+    Some(OperatingPoint {
+        percent: percent(point.malignancy),
+        sensitivity: point.sensitivity.map(percent),
+        specificity: point.specificity.map(percent),
+    })
+}
+
+/// Tells whether a reading says, without a picture, that there is none: a device that lost its
+/// signal may go on repeating the last picture, which would pass for a live one.
+pub(crate) fn is_gone(reading: &Reading) -> bool {
+    reading.reason == Some(Withheld::NoSignal) && reading.size.is_none()
 }
 
 /// Tells whether a reading may be shown at `now_ns`.
@@ -192,29 +289,22 @@ fn curve(trend: &Trend, now_ns: u64) -> Vec<Vertex> {
     const STEP_NS: u64 = 500_000_000;
     const QUARTER_NS: u64 = 250_000_000;
     let half = |p: f32| (p * 200.0).round() as u8;
-    let end_ns = (now_ns / STEP_NS + 1) * STEP_NS;
+    let end_ns = (trend.media_ns(now_ns) / STEP_NS + 1) * STEP_NS;
     trend
         .points()
         .filter_map(|p| {
-            let age_ns = end_ns.checked_sub(p.captured_ns).filter(|&a| a <= Trend::WINDOW_NS)?;
+            let age_ns = end_ns.checked_sub(p.at_ns).filter(|&a| a <= Trend::WINDOW_NS)?;
             let age_qs = (age_ns / QUARTER_NS) as u8;
             Some(Vertex { age_qs, score: half(p.score), interval: p.interval.map(half) })
         })
         .collect()
 }
 
-impl Map {
-    /// Tells which end of the colour bar is hard, if that is known.
-    pub fn hard_end(&self) -> Option<HardEnd> {
-        self.layout.hard_end
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::publish::sample;
+    use crate::panel::sample;
 
     const MS: u64 = 1_000_000;
 
@@ -252,6 +342,7 @@ mod tests {
         for frame in 0..600u64 {
             let mut reading = sample::scored(0.5);
             reading.captured_ns = 5_000_000_000 + frame * 16_666_667;
+            reading.pts_ns = Some(frame * 16_666_667);
             trend.observe(&reading);
             let state = PanelState::at(Some(&reading), &trend, reading.captured_ns + 40 * MS, 1500);
             if states.last() != Some(&state) {

@@ -1,32 +1,16 @@
-//! What the sonographer sees: the scanner's picture, and a panel in a strip that is added beside or
-//! below it.
-//!
-//! The strip is new canvas: no pixel of the scanner's picture is covered or changed. The panel shows
-//! a number only while there is a fresh score; everything else is said in words. Each state has its
-//! own word and its own mark, so that no colour has to be told from another. Pure; drawn on whatever
-//! thread asks.
+//! Picture and panel on one canvas, as a still: for snapshots and recordings. Pure but for
+//! [`write_png`]. The display does the same in the video's own format (`strip`).
 
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 use sonofuse_core::frame::Frame;
 use sonofuse_core::reading::Reading;
+use sonofuse_core::region::Region;
 use thiserror::Error;
 
 use super::trend::Trend;
-
-mod blocks;
-mod canvas;
-mod draw;
-mod last;
-mod panel;
-mod state;
-
-pub use canvas::{Canvas, Placement};
-pub use draw::Tile;
-pub use last::LastSeen;
-pub use panel::{card, panel};
-pub use state::{Headline, Map, Model, PanelState};
+use super::{Canvas, Card, PanelState, Tile, card, draw};
 
 /// Why a picture could not be kept.
 #[derive(Debug, Error)]
@@ -41,55 +25,47 @@ pub enum SnapshotError {
     },
 }
 
-/// Draws the panel anew only when what it says has changed.
-#[derive(Debug, Default)]
-pub struct Panel {
-    drawn: Option<(PanelState, [u32; 2], Tile)>,
-    renders: u64,
-}
-
-impl Panel {
-    /// Returns the tile for `state`, and whether it is another one than last time.
-    pub fn tile(&mut self, state: PanelState, width: u32, height: u32) -> (&Tile, bool) {
-        let same =
-            self.drawn.as_ref().is_some_and(|(s, size, _)| *s == state && *size == [width, height]);
-        if !same {
-            self.renders += 1;
-            let tile = panel(&state, width, height);
-            self.drawn = Some((state, [width, height], tile));
-        }
-        let Some((_, _, tile)) = &self.drawn else { unreachable!("drawn above") };
-        (tile, !same)
-    }
-
-    /// How often it was drawn.
-    pub const fn renders(&self) -> u64 {
-        self.renders
-    }
-}
-
 /// Puts `frame` and the panel for `state` on one canvas.
 pub fn compose(frame: &Frame, state: &PanelState) -> RgbImage {
-    let format = frame.format();
-    let canvas = Canvas::new(format.width, format.height);
+    let Canvas { strip, .. } = Canvas::new(frame.width(), frame.height());
+    put(frame, &draw(state, strip.width(), strip.height()))
+}
+
+/// Puts `frame` and a panel that was drawn for its canvas together.
+pub fn put(frame: &Frame, panel: &Tile) -> RgbImage {
+    let canvas = Canvas::new(frame.width(), frame.height());
     let mut image = RgbImage::new(canvas.width, canvas.height);
-    let width = format.width as usize;
+    let width = frame.width() as usize;
     let mut row = vec![[0u8; 3]; width];
     let stride = canvas.width as usize * 3;
-    for (y, out) in (0..format.height).zip(image.chunks_exact_mut(stride)) {
+    for (y, out) in (0..frame.height()).zip(image.chunks_exact_mut(stride)) {
         frame.rgb_span(y, 0, &mut row);
         out[..width * 3].copy_from_slice(row.as_flattened());
     }
-    let strip = canvas.strip;
-    let tile = panel(state, strip.width(), strip.height());
-    let rows = image.chunks_exact_mut(stride).skip(strip.y0() as usize);
+    lay(&mut image, panel, &canvas.strip);
+    image
+}
+
+/// Puts a card in the place of a picture of `size`, and the panel for `state` beside it.
+pub fn compose_card([width, height]: [u32; 2], what: Card, state: &PanelState) -> RgbImage {
+    let canvas = Canvas::new(width, height);
+    let mut image = RgbImage::new(canvas.width, canvas.height);
+    lay(&mut image, &card(canvas.image.width(), canvas.image.height(), what), &canvas.image);
+    let strip = &canvas.strip;
+    lay(&mut image, &draw(state, strip.width(), strip.height()), strip);
+    image
+}
+
+/// Lays a tile of the region's size onto the picture.
+fn lay(image: &mut RgbImage, tile: &Tile, place: &Region) {
+    let stride = image.width() as usize * 3;
+    let rows = image.chunks_exact_mut(stride).skip(place.y0() as usize);
     for (out, from) in rows.zip(tile.rgba().chunks_exact(tile.width() as usize * 4)) {
-        let out = out[strip.x0() as usize * 3..].chunks_exact_mut(3);
+        let out = out[place.x0() as usize * 3..].chunks_exact_mut(3);
         for (o, p) in out.zip(from.chunks_exact(4)) {
             o.copy_from_slice(&p[..3]);
         }
     }
-    image
 }
 
 /// Draws what the sonographer sees at `now_ns` (the monotonic clock of [`Reading::captured_ns`]):

@@ -32,8 +32,8 @@ pub(super) enum Weight {
     Bold,
 }
 
-static REGULAR: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSansCondensed.ttf");
-static BOLD: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSansCondensed-Bold.ttf");
+static REGULAR: &[u8] = include_bytes!("../../assets/fonts/DejaVuSansCondensed.ttf");
+static BOLD: &[u8] = include_bytes!("../../assets/fonts/DejaVuSansCondensed-Bold.ttf");
 
 fn font(weight: Weight) -> &'static FontRef<'static> {
     static FONTS: OnceLock<[FontRef<'static>; 2]> = OnceLock::new();
@@ -71,21 +71,27 @@ impl Tile {
 
 /// An area on the tile, in pixels: where a block draws.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Area {
-    pub(super) x: f32,
-    pub(super) y: f32,
-    pub(super) w: f32,
-    pub(super) h: f32,
+pub struct Area {
+    /// Left edge.
+    pub x: f32,
+    /// Upper edge.
+    pub y: f32,
+    /// Width.
+    pub w: f32,
+    /// Height.
+    pub h: f32,
 }
 
 impl Area {
     pub(super) const fn new(x: f32, y: f32, w: f32, h: f32) -> Self {
         Self { x, y, w, h }
     }
-    pub(super) fn right(&self) -> f32 {
+    /// Right edge.
+    pub fn right(&self) -> f32 {
         self.x + self.w
     }
-    pub(super) fn bottom(&self) -> f32 {
+    /// Lower edge.
+    pub fn bottom(&self) -> f32 {
         self.y + self.h
     }
 }
@@ -131,6 +137,13 @@ impl Type {
             }
         }
         String::new()
+    }
+
+    /// The first of `texts` that fits into `width` pixels; else the last, shortened.
+    pub(super) fn first_fit(self, texts: &[&str], width: f32) -> String {
+        let [others @ .., last] = texts else { return String::new() };
+        let fits = others.iter().find(|text| self.width(text) <= width);
+        fits.map_or_else(|| self.fit(last, width), |text| (*text).to_owned())
     }
 
     /// Breaks `text` into at most `lines` lines of `width` pixels; the last is shortened.

@@ -1,0 +1,349 @@
+//! The JSON lines that leave sonofuse besides readings: what the readings socket says of itself, and
+//! what `locate`, `check`, `doctor` and `bench` print. Their serialised form is the published
+//! contract: names may be added, none may change.
+//!
+//! With the feature `schema`, which only tests switch on, `schemas` gives the JSON Schema of each;
+//! they are committed under `docs/reference/schema/`.
+
+use serde::Serialize;
+
+use crate::frame::PixelFormat;
+use crate::layout::{HardEnd, NoDualView, Orientation};
+use crate::reading::ModelInfo;
+use crate::region::Region;
+
+#[cfg(feature = "schema")]
+mod schemas;
+#[cfg(feature = "schema")]
+pub use schemas::schemas;
+
+/// The first line to every client of the readings socket.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Hello {
+    /// `sonofuse`.
+    pub hello: &'static str,
+    /// Version of the names on this socket: it changes when names change.
+    pub schema: u32,
+    /// Version of the program.
+    pub version: &'static str,
+    /// [`crate::NOTICE`].
+    pub notice: &'static str,
+}
+
+/// The second and last line to a client that finds no place.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Refusal {
+    /// Why.
+    pub error: &'static str,
+    /// Clients at a time.
+    pub limit: usize,
+}
+
+/// A gap in a slow client's readings.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Lost {
+    /// So many readings were dropped at this place.
+    pub lost: u64,
+}
+
+/// What `locate --json` says of an image.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Located<'a> {
+    /// The file, as given.
+    pub path: &'a str,
+    /// Size of the image in pixels, `[width, height]`.
+    pub size: [u32; 2],
+    /// Whether there is a dual view.
+    pub found: bool,
+    /// Why there is none.
+    pub reason: Option<NoDualView>,
+    /// How the views stand to each other.
+    pub orientation: Option<Orientation>,
+    /// The B-mode view without colour.
+    pub bmode_view: Option<Region>,
+    /// The view that carries the stiffness map.
+    pub elastogram_view: Option<Region>,
+    /// The same anatomy as `elastogram_box`, in the B-mode view.
+    pub bmode_box: Option<Region>,
+    /// The coloured stiffness map.
+    pub elastogram_box: Option<Region>,
+    /// The coloured part of the bar.
+    pub colour_bar: Option<Region>,
+    /// Which end of the palette is hard; null when it cannot be told.
+    pub hard_end: Option<HardEnd>,
+    /// How sure the search is, 0..=1.
+    pub confidence: Option<f32>,
+}
+
+/// What `check --json` says of one thing.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Checked {
+    /// What it is: `config`, `preset`, `model`, `unit`.
+    pub what: &'static str,
+    /// Its name or file.
+    pub name: String,
+    /// Whether it is right.
+    pub verdict: Verdict,
+    /// What is to be said of it; empty when nothing is.
+    pub says: String,
+    /// Whether the daemon needs it as configured.
+    pub in_use: bool,
+}
+
+/// Whether a thing is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It is.
+    Ok,
+    /// Not for this machine, or not installed on it.
+    Missing,
+    /// A mistake in a file.
+    Fail,
+}
+
+/// What `doctor --json` says.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Diagnosis<'a> {
+    /// Version of the program.
+    pub version: &'static str,
+    /// Whether nothing essential is missing.
+    pub live_path_can_run: bool,
+    /// Everything that was looked for.
+    pub findings: &'a [Finding],
+    /// [`crate::NOTICE`].
+    pub notice: &'static str,
+}
+
+/// How a finding bears on the live path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Present.
+    Ok,
+    /// Absent, and only some set-ups need it.
+    Optional,
+    /// Absent, and nothing runs without it.
+    Missing,
+}
+
+/// One thing that was looked for.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Finding {
+    /// Group of findings (`machine`, `capture`, …).
+    pub area: &'static str,
+    /// What was looked for.
+    pub name: String,
+    /// Whether it is there.
+    pub state: State,
+    /// What was found.
+    pub found: String,
+    /// What to do, when something is to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub todo: Option<String>,
+}
+
+impl Finding {
+    /// It is there.
+    pub fn ok(area: &'static str, name: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { area, name: name.into(), state: State::Ok, found: found.into(), todo: None }
+    }
+
+    /// It is not, and that is no matter; `todo` may be empty.
+    pub fn optional(
+        area: &'static str,
+        name: impl Into<String>,
+        found: impl Into<String>,
+        todo: impl Into<String>,
+    ) -> Self {
+        let todo = Some(todo.into()).filter(|t: &String| !t.is_empty());
+        Self { area, name: name.into(), state: State::Optional, found: found.into(), todo }
+    }
+
+    /// It is not, and nothing runs without it.
+    pub fn missing(
+        area: &'static str,
+        name: impl Into<String>,
+        found: impl Into<String>,
+        todo: impl Into<String>,
+    ) -> Self {
+        Self {
+            area,
+            name: name.into(),
+            state: State::Missing,
+            found: found.into(),
+            todo: Some(todo.into()),
+        }
+    }
+}
+
+/// The machine that something was measured on.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MachineInfo {
+    /// The processor's or board's name.
+    pub cpu: String,
+    /// Cores that the process may use.
+    pub cores: usize,
+    /// Architecture.
+    pub arch: &'static str,
+}
+
+/// What `bench --json` says.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Bench<'a> {
+    /// Version of the program.
+    pub version: &'static str,
+    /// `release`, or `debug`, whose figures say nothing about the other.
+    pub build: &'static str,
+    /// Where it ran.
+    pub machine: MachineInfo,
+    /// What scored.
+    pub model: &'a ModelInfo,
+    /// The preset's name or the file's path.
+    pub source: &'a str,
+    /// Size of the pictures, `[width, height]`.
+    pub size: Option<[u32; 2]>,
+    /// Their pixel format.
+    pub format: Option<PixelFormat>,
+    /// Pictures that were measured.
+    pub frames: u64,
+    /// Those with a score.
+    pub scored: u64,
+    /// Those without.
+    pub withheld: u64,
+    /// Pictures a second, the comparisons left out.
+    pub frames_per_second: f64,
+    /// Processor time a picture, decoding included.
+    pub cpu_ms_per_frame: f64,
+    /// Stage by stage.
+    pub stages: [StageTimes; 5],
+    /// What the frame path does, and what it avoids, on the same pictures.
+    pub comparisons: [Comparison; 2],
+    /// [`crate::NOTICE`].
+    pub notice: &'static str,
+}
+
+/// How long a stage takes, in milliseconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct StageTimes {
+    /// Its name.
+    pub stage: &'static str,
+    /// How often it ran.
+    pub count: u64,
+    /// Half of the times are no longer.
+    pub p50_ms: f64,
+    /// Nine in ten are no longer.
+    pub p90_ms: f64,
+    /// 99 in a hundred are no longer.
+    pub p99_ms: f64,
+    /// The longest.
+    pub max_ms: f64,
+    /// Processor time of a run; null where it was not measured.
+    pub cpu_ms: Option<f64>,
+}
+
+/// Two ways to the same end.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Comparison {
+    /// The frame path's way.
+    pub taken: StageTimes,
+    /// The other.
+    pub instead_of: StageTimes,
+}
+
+/// What `bench network --json` says.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct NetworkBench<'a> {
+    /// Version of the program.
+    pub version: &'static str,
+    /// `release`, or `debug`, whose figures say nothing about the other.
+    pub build: &'static str,
+    /// Where it ran.
+    pub machine: MachineInfo,
+    /// The model on our own engine.
+    pub model: &'a ModelInfo,
+    /// Size of the two views, `[width, height]`.
+    pub size: [u32; 2],
+    /// Threads of the whole network's runs.
+    pub threads: usize,
+    /// Runs of which the least and the median are told.
+    pub rounds: u64,
+    /// Instruction set.
+    pub isa: &'a str,
+    /// Most multiply-adds of one core, as 10⁹ operations a second.
+    pub peak_gflops: f64,
+    /// Layer by layer on one thread.
+    pub layers: Vec<LayerTime<'a>>,
+    /// All of them together.
+    pub all_layers: LayerTime<'a>,
+    /// The whole network by our engine and by rten.
+    pub engines: [EngineTimes<'a>; 2],
+    /// Our times divided by rten's.
+    pub ratio_to_rten: Ratio,
+    /// [`crate::NOTICE`].
+    pub notice: &'static str,
+}
+
+/// What a layer costs.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LayerTime<'a> {
+    /// Its name.
+    pub layer: &'a str,
+    /// Operations by the layer's definition.
+    pub operations: u64,
+    /// Processor time.
+    pub cpu_ms: f64,
+    /// Operations a second, in 10⁹.
+    pub gflops: f64,
+    /// The same as part of the peak.
+    pub of_peak: f64,
+}
+
+/// What an engine takes for the whole network.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct EngineTimes<'a> {
+    /// Its name.
+    pub engine: &'a str,
+    /// Time.
+    pub wall_ms: MinMedian,
+    /// Processor time of all threads.
+    pub cpu_ms: MinMedian,
+    /// What came out for the known input.
+    pub logit: f32,
+}
+
+/// Times of ours divided by the other's.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Ratio {
+    /// Of times.
+    pub wall: MinMedian,
+    /// Of processor times.
+    pub cpu: MinMedian,
+}
+
+/// The least and the middle of some runs.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MinMedian {
+    /// The least.
+    pub min: f64,
+    /// The middle.
+    pub median: f64,
+}

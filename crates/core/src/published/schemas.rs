@@ -1,0 +1,27 @@
+//! The JSON Schema of every published line. Only tests are built with this.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+
+use super::{Bench, Checked, Diagnosis, Hello, Located, Lost, NetworkBench, Refusal};
+use crate::reading::Reading;
+
+/// Each line's schema by the name of its file in `docs/reference/schema/`, as it is written: a key
+/// that is always there is required, one that may be null says so.
+pub fn schemas() -> Vec<(&'static str, Schema)> {
+    vec![
+        ("reading", of::<Reading>()),
+        ("hello", of::<Hello>()),
+        ("lost", of::<Lost>()),
+        ("refusal", of::<Refusal>()),
+        ("locate", of::<Located<'static>>()),
+        ("check", of::<Checked>()),
+        ("doctor", of::<Diagnosis<'static>>()),
+        ("bench", of::<Bench<'static>>()),
+        ("bench-network", of::<NetworkBench<'static>>()),
+    ]
+}
+
+fn of<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
+}

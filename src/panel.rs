@@ -1,0 +1,124 @@
+//! What the sonographer sees: the scanner's picture, and a panel in a strip that is added beside or
+//! below it. Below the rooms that show, keep or send it: display, snapshot, recording.
+//!
+//! The strip is new canvas: no pixel of the scanner's picture is covered or changed. The panel shows
+//! a number only while there is a fresh score; everything else is said in words. Each state has its
+//! own word and its own mark, so that no colour has to be told from another. Pure but for the
+//! writing of pictures; drawn on whatever thread asks.
+
+mod blocks;
+mod canvas;
+mod charts;
+mod compose;
+mod draw;
+mod last;
+mod places;
+mod state;
+pub(crate) mod strip;
+pub mod trend;
+pub mod words;
+
+pub use canvas::{Canvas, Placement};
+pub use compose::{SnapshotError, compose, compose_card, put, snapshot, write_png};
+use draw::{ALERT, DIM, LINE, Painter, TEXT, Type};
+pub use draw::{Area, Tile};
+pub(crate) use last::CARD_SIZE;
+pub use last::LastSeen;
+pub use places::Places;
+pub use state::{Headline, Map, Model, OperatingPoint, Palette, PanelState, Vertex};
+pub(crate) use state::{is_fresh, is_gone};
+
+use std::time::Duration;
+
+/// The picture counts as gone after this long without a frame that could be shown.
+pub const QUIET: Duration = Duration::from_secs(1);
+
+/// Draws the panel for `state`, `width` × `height` pixels.
+pub fn draw(state: &PanelState, width: u32, height: u32) -> Tile {
+    let mut p = Painter::new(width, height);
+    let at = Places::new(width, height);
+    let u = at.unit;
+    for rule in &at.rules {
+        p.fill(*rule, LINE, 1.0);
+    }
+    blocks::status(&mut p, state, at.status, u);
+    if state.shows_score() {
+        if let Some(area) = at.caption {
+            blocks::caption(&mut p, area, u);
+        }
+        blocks::number(&mut p, state, at.number, u);
+        blocks::notes(&mut p, state, at.notes, u);
+        blocks::evidence(&mut p, state, at.evidence, u);
+        charts::gauge(&mut p, state, at.gauge, u);
+    } else {
+        blocks::why(&mut p, state, at.words, u);
+    }
+    charts::trend(&mut p, state, at.trend, u);
+    if let Some(area) = at.map {
+        charts::map(&mut p, state, area, u);
+    }
+    blocks::model(&mut p, state, at.model, u);
+    blocks::notice(&mut p, at.notice, u);
+    p.finish()
+}
+
+/// What stands in the picture's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Card {
+    /// No picture comes.
+    NoSignal,
+    /// Pictures come that cannot be shown.
+    NotShown,
+}
+
+/// Draws a card. The last picture is not shown, because it would pass for a live one.
+pub fn card(width: u32, height: u32, card: Card) -> Tile {
+    use sonofuse_core::reading::Withheld;
+
+    let (what, hint) = match card {
+        Card::NoSignal => ("NO SIGNAL", words::plain(Withheld::NoSignal).hint),
+        Card::NotShown => ("NOT SHOWN", words::NOT_SHOWN.hint),
+    };
+    let mut p = Painter::new(width, height);
+    let (w, h) = (width as f32, height as f32);
+    let u = (w / 160.0).min(h / 90.0);
+    let title = Type::bold(14.0 * u, TEXT);
+    let body = Type::regular(5.6 * u, DIM);
+    let mid = h / 2.0;
+    p.fill(Area::new(w / 2.0 - 16.0 * u, mid - 16.0 * u, 32.0 * u, 0.9 * u), ALERT, 1.0);
+    p.text_centre(w / 2.0, mid - 10.0 * u, title, &title.fit(what, w * 0.94));
+    for (i, line) in body.wrap(hint, w * 0.9, 2).iter().enumerate() {
+        p.text_centre(w / 2.0, mid + 5.0 * u + 6.2 * u * i as f32, body, line);
+    }
+    p.finish()
+}
+
+/// Draws the panel anew only when what it says has changed.
+#[derive(Debug, Default)]
+pub struct Panel {
+    drawn: Option<(PanelState, [u32; 2], Tile)>,
+    renders: u64,
+}
+
+impl Panel {
+    /// Returns the tile for `state`, and whether it is another one than last time.
+    pub fn tile(&mut self, state: PanelState, width: u32, height: u32) -> (&Tile, bool) {
+        let same =
+            self.drawn.as_ref().is_some_and(|(s, size, _)| *s == state && *size == [width, height]);
+        if !same {
+            self.renders += 1;
+            let tile = draw(&state, width, height);
+            self.drawn = Some((state, [width, height], tile));
+        }
+        let Some((_, _, tile)) = &self.drawn else { unreachable!("drawn above") };
+        (tile, !same)
+    }
+
+    /// How often it was drawn.
+    pub const fn renders(&self) -> u64 {
+        self.renders
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod sample;
