@@ -519,3 +519,6 @@ impl Evidence {
         self.entries.iter().filter(|entry| entry.supported)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -168,6 +168,22 @@ impl Look {
     }
 }
 
+#[cfg(test)]
+impl Look {
+    /// Made of cells alone.
+    pub(crate) fn of_cells(cells: [[f32; 3]; GRID * GRID]) -> Self {
+        let luma_mean = cells.iter().map(|cell| cell[0]).sum::<f32>() / cells.len() as f32;
+        Self { cells, luma_mean, coloured: 1.0, texture: 0.1 }
+    }
+
+    /// `share` of this look and the rest of the other.
+    pub(crate) fn mixed(&self, other: &Self, share: f32) -> Self {
+        let mix = |a: f32, b: f32| share * a + (1.0 - share) * b;
+        let cell = |i: usize| std::array::from_fn(|k| mix(self.cells[i][k], other.cells[i][k]));
+        Self::of_cells(std::array::from_fn(cell))
+    }
+}
+
 /// BT.601 luma in 0..=255.
 fn luma(r: u8, g: u8, b: u8) -> i32 {
     (77 * i32::from(r) + 150 * i32::from(g) + 29 * i32::from(b)) >> 8

@@ -40,7 +40,7 @@ pub(super) struct Bench {
 pub(super) struct Screen {
     /// Moves the hard spot: another map.
     pub(super) spot: f64,
-    /// Moves and reseeds the B-mode: a live view.
+    /// Another noise over the same tissue: a live view.
     pub(super) live: u64,
     /// Another anatomy.
     pub(super) patient: f64,
@@ -48,15 +48,17 @@ pub(super) struct Screen {
     pub(super) coloured: f64,
     /// Depth of the B-mode's texture, code values.
     pub(super) texture: f64,
+    /// A white cross in the B-mode view.
+    pub(super) caliper: bool,
 }
 
 impl Default for Screen {
     fn default() -> Self {
-        Self { spot: 0.0, live: 0, patient: 1.0, coloured: 1.0, texture: 40.0 }
+        Self { spot: 0.0, live: 0, patient: 1.0, coloured: 1.0, texture: 40.0, caliper: false }
     }
 }
 
-pub(super) const SIZE: [u32; 2] = [640, 360];
+pub(super) const SIZE: [u32; 2] = [320, 180];
 
 pub(super) fn region(x0: u32, y0: u32, x1: u32, y1: u32) -> Region {
     Region::new(x0, y0, x1, y1).unwrap()
@@ -69,11 +71,11 @@ pub(super) fn pins(hard_end: Option<HardEnd>) -> Pins {
 pub(super) fn regions() -> PinnedRegions {
     PinnedRegions {
         size: SIZE,
-        bmode_view: region(20, 40, 310, 330),
-        elastogram_view: region(330, 40, 620, 330),
-        bmode_box: Some(region(60, 80, 260, 200)),
-        elastogram_box: Some(region(370, 80, 570, 200)),
-        colour_bar: Some(region(624, 40, 634, 330)),
+        bmode_view: region(10, 20, 155, 165),
+        elastogram_view: region(165, 20, 310, 165),
+        bmode_box: Some(region(30, 40, 130, 100)),
+        elastogram_box: Some(region(185, 40, 285, 100)),
+        colour_bar: Some(region(312, 20, 317, 165)),
     }
 }
 
@@ -86,31 +88,35 @@ pub(super) fn hash(mut v: u64) -> f64 {
 impl Screen {
     pub(super) fn draw(self) -> Frame {
         let [w, h] = SIZE;
-        let pins = regions();
-        let map_box = pins.elastogram_box.unwrap();
+        let PinnedRegions { bmode_view, elastogram_view, elastogram_box, colour_bar, .. } =
+            regions();
+        let (map_box, bar) = (elastogram_box.unwrap(), colour_bar.unwrap());
+        let holds =
+            |r: &Region, x, y| (r.x0()..r.x1()).contains(&x) && (r.y0()..r.y1()).contains(&y);
+        let tissue = self.patient.to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut rgb = Vec::with_capacity((w * h * 3) as usize);
         for y in 0..h {
             for x in 0..w {
-                let view = [pins.bmode_view, pins.elastogram_view]
-                    .into_iter()
-                    .find(|v| v.contains(&region(x, y, x + 1, y + 1)));
-                let bar = pins.colour_bar.unwrap().contains(&region(x, y, x + 1, y + 1));
-                let pixel = if bar {
-                    jet(1.0 - f64::from(y - 40) / 290.0)
+                let view = [bmode_view, elastogram_view].into_iter().find(|v| holds(v, x, y));
+                let pixel = if holds(&bar, x, y) {
+                    jet(1.0 - f64::from(y - bar.y0()) / f64::from(bar.height()))
+                } else if self.caliper && x.abs_diff(60) + y.abs_diff(70) < 4 {
+                    [255.0; 3]
                 } else if let Some(v) = view {
-                    let (u, t) = (f64::from(x - v.x0()), f64::from(y - v.y0()));
-                    let speckle = hash(
-                        u64::from(x - v.x0()) / 2 * 7919 + u64::from(y) * 104_729 + self.live * 13,
-                    );
+                    let (u, t) = (f64::from(2 * (x - v.x0())), f64::from(2 * (y - v.y0())));
+                    // The tissue's own speckle, which a live probe moves over by up to 3 px, and a
+                    // little noise from picture to picture.
+                    let across = u64::from(x - v.x0()) + self.live % 4;
+                    let grain = across / 2 * 7919 + u64::from(y) / 2 * 104_729;
+                    let speckle = 0.9 * hash(grain ^ tissue) + 0.1 * hash(grain + self.live * 13);
                     let grey = 100.0
                         + 0.9
                             * self.texture
-                            * (u * 0.03 * self.patient).sin()
+                            * (across as f64 * 0.06 * self.patient).sin()
                             * (t * 0.04 / self.patient).cos()
                         + 0.5 * self.texture * speckle;
-                    let in_box = map_box.contains(&region(x, y, x + 1, y + 1));
-                    let cell = u64::from(x / 8) * 7919 + u64::from(y / 8) * 104_729;
-                    if in_box && 0.5 + 0.5 * hash(cell) < self.coloured {
+                    let cell = u64::from(x / 4) * 7919 + u64::from(y / 4) * 104_729;
+                    if holds(&map_box, x, y) && 0.5 + 0.5 * hash(cell) < self.coloured {
                         let d = (u - 140.0 - self.spot).hypot(t - 100.0) / 40.0;
                         jet(0.2 + 0.6 * (-d * d).exp()).map(|c| 0.5 * grey + 0.5 * c)
                     } else {
@@ -167,6 +173,11 @@ impl Bench {
         *self.calls.lock().unwrap()
     }
 
+    /// Shows a screen of which the source says `meta`.
+    pub(super) fn show_as(&mut self, screen: Screen, meta: FrameMeta, after_ms: u64) -> Reading {
+        self.show_frame(screen.draw().with_meta(meta), after_ms)
+    }
+
     /// Shows a frame `ms` after the last one.
     pub(super) fn show_frame(&mut self, frame: Frame, after_ms: u64) -> Reading {
         self.now_ns.set(self.now_ns.get() + after_ms * MS);
@@ -174,7 +185,7 @@ impl Bench {
             sequence: self.sequence,
             pts_ns: Some(self.now_ns.get() - 500 * MS),
             captured_ns: self.now_ns.get(),
-            ..FrameMeta::default()
+            ..*frame.meta()
         };
         self.sequence += 1;
         let now = &self.now_ns;
@@ -192,14 +203,17 @@ impl Bench {
         self.show_frame(screen.draw(), after_ms)
     }
 
-    /// Shows `n` maps of one place, one second apart, with live B-mode.
+    /// Shows a live screen for `ms`, a picture every 50 ms; gives the last reading.
+    pub(super) fn watch(&mut self, screen: Screen, ms: u64) -> Reading {
+        (0..ms / 50)
+            .map(|_| self.show(Screen { live: self.sequence, ..screen }, 50))
+            .last()
+            .unwrap()
+    }
+
+    /// Shows `n` maps of one place, one second each, with live B-mode.
     pub(super) fn examine(&mut self, n: u32) -> Reading {
-        let mut last = None;
-        for i in 0..n {
-            let screen =
-                Screen { spot: f64::from(i) * 14.0, live: u64::from(i), ..Screen::default() };
-            last = Some(self.show(screen, 1000));
-        }
-        last.unwrap()
+        let map = |i| Screen { spot: f64::from(i) * 14.0, ..Screen::default() };
+        (0..n).map(|i| self.watch(map(i), 1000)).last().unwrap()
     }
 }

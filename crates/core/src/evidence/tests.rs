@@ -1,0 +1,307 @@
+//! The machine, by tables: what each kind of picture does to the window. The looks are made up here;
+//! real pictures go through it in the analyzer's tests and in `bench live`.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::layout::Orientation;
+use crate::picture::GRID;
+
+const STEP_MS: u64 = 100;
+
+fn region(x0: u32, y0: u32, x1: u32, y1: u32) -> Region {
+    Region::new(x0, y0, x1, y1).unwrap()
+}
+
+fn layout(left_px: u32) -> ScreenLayout {
+    ScreenLayout {
+        orientation: Orientation::SideBySide,
+        bmode_view: region(0, 0, 400, 400),
+        elastogram_view: region(400, 0, 800, 400),
+        bmode_box: region(left_px, 100, left_px + 200, 300),
+        elastogram_box: region(400 + left_px, 100, 600 + left_px, 300),
+        colour_bar: None,
+        hard_end: Some(HardEnd::Red),
+        confidence: 1.0,
+    }
+}
+
+/// B-mode of tissue number `tissue`, moved by `moved` cells, at a gain.
+fn bmode(tissue: f32, moved: f32, gain: f32) -> Look {
+    let cell = |i: usize| {
+        let (x, y) = ((i % GRID) as f32 + moved, (i / GRID) as f32);
+        let wave = (x * (0.35 + 0.31 * tissue)).sin() * (y * (0.45 + 0.17 * tissue)).cos();
+        gain * (60.0 + 30.0 * wave + 12.0 * (x * 1.3 + tissue * y * 0.9).sin())
+    };
+    Look::of_cells(std::array::from_fn(|i| [cell(i), 0.0, 0.0]))
+}
+
+/// Map number `map` at an opacity.
+fn map(map: f32, opacity: f32) -> Look {
+    let cell = |i: usize| {
+        let (x, y) = ((i % GRID) as f32, (i / GRID) as f32);
+        let hard = (-((x - 6.0 - map).powi(2) + (y - 8.0).powi(2)) / 12.0).exp();
+        [90.0, opacity * (160.0 * hard - 80.0), opacity * (60.0 - 120.0 * hard)]
+    };
+    Look::of_cells(std::array::from_fn(cell))
+}
+
+#[derive(Clone)]
+struct Shown {
+    tissue: f32,
+    moved: f32,
+    gain: f32,
+    map: f32,
+    opacity: f32,
+    left_px: u32,
+    hard_end: HardEnd,
+    frozen: bool,
+}
+
+const USUAL: Shown = Shown {
+    tissue: 1.0,
+    moved: 0.0,
+    gain: 1.0,
+    map: 0.0,
+    opacity: 0.5,
+    left_px: 100,
+    hard_end: HardEnd::Red,
+    frozen: false,
+};
+
+struct Bench {
+    evidence: Evidence,
+    grain: Grain,
+    at_ms: u64,
+    scored: u32,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let rules = Rules {
+            window: 5,
+            min_evidence: 2,
+            max_age_ns: 10_000 * MS,
+            min_spacing_ns: 300 * MS,
+            loss_ns: 2_000 * MS,
+            same_place: 0.5,
+            logit_sd: 1.0,
+        };
+        let evidence = Evidence::new(rules, Limits::default());
+        Self { evidence, grain: Grain::default(), at_ms: 1_000, scored: 0 }
+    }
+
+    fn show(&mut self, shown: &Shown, after_ms: u64) -> Wanted {
+        self.at_ms += after_ms;
+        let (bmode, map) =
+            (bmode(shown.tissue, shown.moved, shown.gain), map(shown.map, shown.opacity));
+        let wanted = self.evidence.see(&Sight {
+            at_ns: self.at_ms * MS,
+            layout: &layout(shown.left_px),
+            hard_end: shown.hard_end,
+            bmode: &bmode,
+            grain: &self.grain,
+            map: &map,
+            frozen: shown.frozen,
+            still: false,
+        });
+        if let Wanted::Score { .. } = wanted {
+            self.scored += 1;
+            self.evidence.count(Logit::new(self.scored as f32).unwrap());
+        }
+        wanted
+    }
+
+    /// Shows the same for a while.
+    fn hold(&mut self, shown: &Shown, ms: u64) {
+        for _ in 0..ms / STEP_MS {
+            self.show(shown, STEP_MS);
+        }
+    }
+
+    /// Three maps of one place.
+    fn examined() -> Self {
+        let mut bench = Self::new();
+        for n in 0..3 {
+            bench.hold(&Shown { map: n as f32, ..USUAL }, 600);
+        }
+        assert_eq!(bench.evidence.evidence(), 3);
+        assert_eq!(bench.evidence.refusal(), None);
+        bench
+    }
+}
+
+#[test]
+fn a_picture_changes_the_number_and_the_place_as_the_table_says() {
+    struct Case {
+        name: &'static str,
+        shown: Shown,
+        /// Evidence in the first such picture, and after half a second of it.
+        at_once: u32,
+        then: u32,
+        places: u64,
+    }
+    let last = Shown { map: 2.0, ..USUAL };
+    let cases = [
+        Case { name: "the same", shown: last.clone(), at_once: 3, then: 3, places: 0 },
+        Case {
+            name: "a new map",
+            shown: Shown { map: 3.0, ..USUAL },
+            at_once: 3,
+            then: 4,
+            places: 0,
+        },
+        Case { name: "an old map", shown: USUAL, at_once: 3, then: 3, places: 0 },
+        Case {
+            name: "half the gain",
+            shown: Shown { gain: 0.5, ..last.clone() },
+            at_once: 3,
+            then: 3,
+            places: 0,
+        },
+        Case {
+            name: "another opacity",
+            shown: Shown { opacity: 1.0, ..last.clone() },
+            at_once: 3,
+            then: 3,
+            places: 0,
+        },
+        Case {
+            name: "other tissue under the old map",
+            shown: Shown { tissue: 2.0, ..last.clone() },
+            at_once: 0,
+            then: 0,
+            places: 0,
+        },
+        Case {
+            name: "other tissue at a low gain",
+            shown: Shown { tissue: 2.0, gain: 0.3, ..last.clone() },
+            at_once: 0,
+            then: 0,
+            places: 0,
+        },
+        Case {
+            name: "other tissue with its map",
+            shown: Shown { tissue: 2.0, map: 5.0, ..USUAL },
+            at_once: 0,
+            then: 1,
+            places: 1,
+        },
+        Case {
+            name: "the box elsewhere",
+            shown: Shown { left_px: 190, ..last.clone() },
+            at_once: 0,
+            then: 1,
+            places: 1,
+        },
+        Case {
+            name: "the palette turned",
+            shown: Shown { hard_end: HardEnd::Blue, ..last.clone() },
+            at_once: 0,
+            then: 1,
+            places: 1,
+        },
+    ];
+    for case in cases {
+        let mut bench = Bench::examined();
+        let place = bench.evidence.place();
+        bench.show(&case.shown, STEP_MS);
+        assert_eq!(bench.evidence.evidence(), case.at_once, "{}", case.name);
+        bench.hold(&case.shown, 500);
+        assert_eq!(bench.evidence.evidence(), case.then, "{}", case.name);
+        assert_eq!(bench.evidence.place() - place, case.places, "{}", case.name);
+        let stands = bench.evidence.refusal().is_none();
+        assert_eq!(stands, case.then >= 2, "{}", case.name);
+    }
+}
+
+#[test]
+fn without_a_dual_view_there_is_no_number_and_the_picture_after_it_decides() {
+    for (lost_ms, next, kept) in
+        [(300, USUAL, 3), (300, Shown { tissue: 2.0, ..USUAL }, 0), (2_500, USUAL, 0)]
+    {
+        let mut bench = Bench::examined();
+        for _ in 0..lost_ms / STEP_MS {
+            bench.at_ms += STEP_MS;
+            bench.evidence.suspend(bench.at_ms * MS);
+            assert_eq!((bench.evidence.evidence(), bench.evidence.summary()), (0, None));
+        }
+        bench.show(&Shown { map: 2.0, ..next }, STEP_MS);
+        assert_eq!(bench.evidence.evidence(), kept, "{lost_ms} ms");
+    }
+}
+
+#[test]
+fn a_pan_leaves_the_first_nodule_behind() {
+    let mut bench = Bench::examined();
+    for n in 0..160u16 {
+        let moved = 0.1 * f32::from(n);
+        bench.show(&Shown { moved, map: 2.0, ..USUAL }, STEP_MS);
+    }
+    assert_eq!(bench.evidence.evidence(), 0);
+    assert!(bench.evidence.refusal().is_some());
+}
+
+#[test]
+fn a_map_that_fades_into_the_next_counts_once() {
+    let mut bench = Bench::examined();
+    let (from, to) = (map(2.0, 0.5), map(4.0, 0.5));
+    let before = bench.scored;
+    for n in 0..40 {
+        bench.at_ms += 50;
+        // Persistence: what is left of the old map halves every 100 ms.
+        let left = 0.5f32.powf(n as f32 / 2.0);
+        let faded = from.mixed(&to, left);
+        let sight = Sight {
+            at_ns: bench.at_ms * MS,
+            layout: &layout(USUAL.left_px),
+            hard_end: HardEnd::Red,
+            bmode: &bmode(1.0, 0.0, 1.0),
+            grain: &bench.grain,
+            map: &faded,
+            frozen: false,
+            still: false,
+        };
+        if let Wanted::Score { settled } = bench.evidence.see(&sight) {
+            assert!(settled);
+            bench.scored += 1;
+            bench.evidence.count(Logit::new(1.0).unwrap());
+        }
+    }
+    assert_eq!(bench.scored - before, 1);
+}
+
+#[test]
+fn at_one_picture_a_second_one_look_is_enough() {
+    let mut bench = Bench::new();
+    for n in 0..4u16 {
+        bench.show(&Shown { map: f32::from(n), ..USUAL }, 1_000);
+    }
+    assert_eq!(bench.evidence.evidence(), 3);
+}
+
+#[test]
+fn what_got_no_score_is_not_asked_for_again_while_it_is_on_the_screen() {
+    let mut bench = Bench::new();
+    let mut asked = 0;
+    for _ in 0..10 {
+        bench.at_ms += STEP_MS;
+        let (bmode, map) = (bmode(1.0, 0.0, 1.0), map(0.0, 0.5));
+        let wanted = bench.evidence.see(&Sight {
+            at_ns: bench.at_ms * MS,
+            layout: &layout(USUAL.left_px),
+            hard_end: HardEnd::Red,
+            bmode: &bmode,
+            grain: &bench.grain,
+            map: &map,
+            frozen: false,
+            still: false,
+        });
+        if wanted != Wanted::Nothing {
+            asked += 1;
+            let words = Sentence::BoxUnfit.with("words", "too narrow");
+            bench.evidence.refuse(Refusal::new(Withheld::BoxTooSmall, words));
+        }
+    }
+    assert_eq!(asked, 1);
+    assert_eq!(bench.evidence.refusal().unwrap().reason, Withheld::BoxTooSmall);
+}
