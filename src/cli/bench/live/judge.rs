@@ -139,7 +139,9 @@ impl Judge {
         {
             self.runs.push(Run { subject: own.then(|| Subject::of(s)), map: s.map });
         }
-        let due = self.streak.take(truth, at_ns);
+        // A palette that no bar explains cannot be told: that is no loss.
+        let blind = reading.reason == Some(Withheld::PaletteUnknown) && truth.colour_bar.is_none();
+        let due = self.streak.take(truth, at_ns) && !blind;
         let scored = reading.outcome == Outcome::Scored;
         self.figures.readings += 1;
         self.figures.scored += u64::from(scored);
