@@ -63,7 +63,8 @@ impl Streak {
             let frozen_since_ns = self.frozen_since_ns.filter(|_| s.dual_view);
             *self = Self { place: Some(s.place), frozen_since_ns, ..Self::default() };
         }
-        if s.frozen {
+        // A loop of stored pictures moves: a reader cannot know that the screen stands.
+        if s.frozen && !s.cine {
             self.frozen_since_ns.get_or_insert(at_ns);
         } else {
             self.frozen_since_ns = None;
