@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let step = (every_s * 20.0).round().max(1.0) as usize;
     let [cell_w, cell_h] = player.first_size().map(|s| s as usize / down);
     let indices: Vec<u64> =
-        ((from_s * 20.0) as u64..player.frames()).step_by(step).take(columns * 2).collect();
+        ((from_s * 20.0) as u64..player.frames()).step_by(step).take(columns * 8).collect();
     let (width, height) = (cell_w * columns, cell_h * indices.len().div_ceil(columns));
     let mut sheet = vec![0u8; width * height * 3];
     let mut bgrx = Vec::new();

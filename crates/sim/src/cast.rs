@@ -111,12 +111,12 @@ impl Cast {
         turned.shape.rx = shape.rx.clamp(nodule.shape.rx * 0.8, nodule.shape.rx * 1.3);
         turned.waves.reverse();
         for speck in turned.specks.iter_mut().chain(&mut turned.cysts) {
-            speck.x = -0.8 * speck.x;
+            speck.x *= -0.8;
             speck.z = 2.0 * turned.shape.z - speck.z;
         }
         other.lobe.rx = other.lobe.rx.max(turned.shape.rx + 2.0);
         let bottom = turned.shape.z + turned.shape.rz + 1.5;
-        other.lobe.rz = other.lobe.rz.max((bottom - other.lobe.z + other.lobe.rz) / 2.0);
+        other.lobe.rz = other.lobe.rz.max(f32::midpoint(bottom - other.lobe.z, other.lobe.rz));
         other.nodule = Some(turned);
         adopt(&mut other, patient);
         other

@@ -72,8 +72,7 @@ pub(crate) fn surround(
     screen: &Screen,
     patient: &Patient,
     caption: &Caption,
-    palette: &[Rgb; 256],
-    bar: Option<BarInk>,
+    (palette, bar): (&[Rgb; 256], Option<BarInk>),
     rng: &mut Pcg64Mcg,
 ) {
     let look = &style.look;

@@ -299,8 +299,7 @@ impl Exam {
             &self.screen,
             &self.patient,
             &self.caption,
-            &self.palette,
-            (!self.dress.bar_gone).then_some(ink),
+            (&self.palette, (!self.dress.bar_gone).then_some(ink)),
             rng,
         );
         chrome::over_images(

@@ -224,7 +224,7 @@ impl Scenario {
 pub(crate) type Wrong = (&'static str, String);
 
 /// Checks that `value` lies in `range`.
-pub(crate) fn within<T: PartialOrd + std::fmt::Display>(
+pub(crate) fn within<T: Copy + PartialOrd + std::fmt::Display>(
     key: &'static str,
     value: T,
     range: std::ops::RangeInclusive<T>,

@@ -68,6 +68,7 @@ impl Screen {
 
 /// What a number may rest on in this picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and a key of truth")]
 pub struct Support {
     /// What the picture is.
     pub screen: Screen,

@@ -62,7 +62,7 @@ impl Player {
             image: ImageKey {
                 taken_us: (now.bmode_s * 1e6).round() as u64,
                 lifted: now.taken.probe == ProbeAt::Lifted,
-                ghost: self.ghost(now, &exam),
+                ghost: Self::ghost(now, &exam),
             },
             layers: self.layers(now, &exam),
             gain: state.gain.to_bits(),
@@ -151,14 +151,13 @@ impl Player {
     pub(super) fn prepare(&mut self, key: &ExamKey, dress: Dress) {
         let at = self.exams.iter().position(|(k, _)| k == key);
         // The one in use stands last; the first goes when there is no room.
-        let (_, mut exam) = match at {
-            Some(at) => self.exams.remove(at),
-            None => {
-                if self.exams.len() >= KEPT_EXAMS {
-                    self.spare = Some(self.exams.remove(0).1.into_memory());
-                }
-                (*key, self.build(key))
+        let mut exam = if let Some(at) = at {
+            self.exams.remove(at).1
+        } else {
+            if self.exams.len() >= KEPT_EXAMS {
+                self.spare = Some(self.exams.remove(0).1.into_memory());
             }
+            self.build(key)
         };
         exam.dress(dress);
         while !exam.advance(64) {}
@@ -205,7 +204,7 @@ impl Player {
     }
 
     /// On the way from one subject to another: the one that is left, and its share.
-    fn ghost(&self, now: &Now, exam: &ExamKey) -> Option<(ExamKey, u32)> {
+    fn ghost(now: &Now, exam: &ExamKey) -> Option<(ExamKey, u32)> {
         let sweep = &now.taken.sweep;
         let part = sweep.part(now.bmode_s);
         if part >= 1.0 || sweep.length_s <= 0.0 || !shows_views(now.state.shows) {

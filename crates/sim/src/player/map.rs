@@ -148,13 +148,12 @@ impl Player {
     pub(super) fn make_layers(&mut self, now: &Now, layers: &[Layer]) {
         for layer in layers {
             let at = self.slots.made.iter().position(|(key, _)| *key == layer.map);
-            let slot = match at {
-                Some(at) => self.slots.made.remove(at),
-                None => {
-                    let full = self.slots.made.len() >= KEPT_MAPS;
-                    let room = full.then(|| self.slots.made.remove(0).1).unwrap_or_default();
-                    (layer.map, self.make_map(now, &layer.map, room))
-                }
+            let slot = if let Some(at) = at {
+                self.slots.made.remove(at)
+            } else {
+                let full = self.slots.made.len() >= KEPT_MAPS;
+                let room = if full { self.slots.made.remove(0).1 } else { ColourMap::default() };
+                (layer.map, self.make_map(now, &layer.map, room))
             };
             self.slots.made.push(slot);
         }

@@ -63,7 +63,8 @@ impl Streak {
             let frozen_since_ns = self.frozen_since_ns.filter(|_| s.dual_view);
             *self = Self { place: Some(s.place), frozen_since_ns, ..Self::default() };
         }
-        if s.frozen {
+        // A loop of stored pictures moves: a reader cannot know that the screen stands.
+        if s.frozen && !s.cine {
             self.frozen_since_ns.get_or_insert(at_ns);
         } else {
             self.frozen_since_ns = None;
@@ -139,7 +140,9 @@ impl Judge {
         {
             self.runs.push(Run { subject: own.then(|| Subject::of(s)), map: s.map });
         }
-        let due = self.streak.take(truth, at_ns);
+        // A palette that no bar explains cannot be told: that is no loss.
+        let blind = reading.reason == Some(Withheld::PaletteUnknown) && truth.colour_bar.is_none();
+        let due = self.streak.take(truth, at_ns) && !blind;
         let scored = reading.outcome == Outcome::Scored;
         self.figures.readings += 1;
         self.figures.scored += u64::from(scored);
