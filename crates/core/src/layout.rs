@@ -11,6 +11,7 @@ mod find;
 mod follow;
 mod grid;
 mod hues;
+pub mod labels;
 mod outline;
 mod pinned;
 mod probe;

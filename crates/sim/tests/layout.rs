@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
-use sonofuse_core::layout::{Finder, NoDualView, ScreenLayout};
-use sonofuse_sim::{SimConfig, Simulator, Skin, Truth};
+use sonofuse_core::layout::{Finder, Follower, HardEnd, NoDualView, Pins, ScreenLayout};
+use sonofuse_sim::{Play, Player, Scenario, SimConfig, Simulator, Skin, Truth};
 
 /// Simulated patients per skin.
 const SEEDS: [u64; 2] = [0, 2];
@@ -64,6 +64,91 @@ fn negative_skins_have_no_dual_view() {
         for seed in SEEDS {
             let (_, found) = shoot(skin, seed);
             assert!(found.is_err(), "{skin}, seed {seed}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_map_smaller_than_the_buttons_below_it_is_found() {
+    let (width, height) = (1280, 720);
+    let config =
+        SimConfig { seed: 9, skin: Skin::CurvedSweSide, width, height, ..SimConfig::default() };
+    let mut bgrx = vec![0; (width * height * 4) as usize];
+    let truth = Simulator::new(config).unwrap().render(INDEX, &mut bgrx, width as usize * 4);
+    let format = FrameFormat::packed(PixelFormat::Bgrx, width, height);
+    let frame = Frame::new(format, FrameMeta::default(), bgrx.into()).unwrap();
+    let layout = Finder::new().find(&frame).unwrap();
+    assert!(layout.elastogram_box.iou(&truth.elastogram_box.unwrap()) >= 0.9);
+}
+
+/// What the follower says of each picture of a scripted exam, each one proven.
+fn follow(
+    name: &str,
+    rate_hz: f64,
+    pins: Option<Pins>,
+) -> Vec<(Truth, Result<ScreenLayout, NoDualView>)> {
+    let scenario = Scenario::named(name).unwrap();
+    let mut pictures = Vec::new();
+    for &skin in scenario.skins() {
+        let play = Play { rate_hz: Some(rate_hz), skin: Some(skin), size: None };
+        let mut player = Player::with(&scenario, play).unwrap();
+        let mut follower = Follower::new(pins);
+        for index in 0..player.frames() {
+            let mut bgrx = Vec::new();
+            let picture = player.render(index, &mut bgrx);
+            let [width, height] = picture.size;
+            let format = FrameFormat::packed(PixelFormat::Bgrx, width, height);
+            let frame = Frame::new(format, FrameMeta::default(), bgrx.into()).unwrap();
+            let seen = follower.observe(&frame, picture.pts_ns).layout;
+            let proven = seen.and_then(|layout| follower.prove(&frame).map(|()| layout));
+            pictures.push((picture.truth, proven));
+        }
+    }
+    pictures
+}
+
+#[test]
+fn no_picture_without_a_dual_view_passes_and_none_with_one_is_lost() {
+    for name in ["doppler-in-the-box", "quality-map", "menus", "mode-off", "no-picture"] {
+        for rate_hz in [15.0, 1.0] {
+            for (truth, proven) in follow(name, rate_hz, None) {
+                let place = (name, truth.skin, rate_hz, truth.index);
+                assert_eq!(proven.is_ok(), truth.support.dual_view, "{place:?}: {proven:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_palette_that_is_turned_round_is_seen_in_its_first_picture() {
+    for rate_hz in [15.0, 1.0] {
+        let mut ends = [0, 0];
+        for (truth, proven) in follow("invert", rate_hz, None) {
+            let end = proven.unwrap().hard_end;
+            assert_eq!(end, truth.support.palette, "{}, picture {}", truth.skin, truth.index);
+            ends[usize::from(end == Some(HardEnd::Blue))] += 1;
+        }
+        assert!(ends[0] > 0 && ends[1] > 0, "both ways round: {ends:?}");
+    }
+}
+
+#[test]
+fn a_pinned_hard_end_wins_over_the_bar() {
+    let pins = Pins { hard_end: Some(HardEnd::Blue), regions: None };
+    for (truth, proven) in follow("invert", 1.0, Some(pins)) {
+        assert_eq!(proven.unwrap().hard_end, Some(HardEnd::Blue), "{}", truth.index);
+    }
+}
+
+#[test]
+fn a_bar_that_was_covered_at_first_is_found_within_seconds_and_outlives_another_cover() {
+    for (truth, proven) in follow("bar-covered", 15.0, None) {
+        let end = proven.unwrap().hard_end;
+        // Covered until 4 s, then shown, from 12 s on covered or gone.
+        match truth.index as f64 / 15.0 {
+            at_s if at_s < 4.0 => assert_eq!(end, None, "picture {}", truth.index),
+            at_s if at_s > 5.2 => assert_eq!(end, truth.support.palette, "{}", truth.index),
+            _ => {}
         }
     }
 }

@@ -6,7 +6,7 @@ use super::colour::{self, COLOURED, Tint};
 use super::contour::{self, Contour};
 use super::edges::{self, Band};
 use super::grid::{Cells, Grid};
-use super::hues::{self, Labels, Tally};
+use super::hues::{self, Colours, Labels, Tally};
 use super::texture::{Match, Texture};
 use super::twin::{self, Blocks};
 use super::verdict::Peak;
@@ -16,7 +16,9 @@ use crate::region::Region;
 
 /// Smallest picture that is searched, in pixels.
 const MIN_SIDE_PX: u32 = 96;
-/// Coloured areas that are tried at most, largest first.
+/// Coloured areas that are looked at, largest first.
+const MAX_AREAS: usize = 20;
+/// Those of them whose twin is looked for, at most.
 const MAX_CANDIDATES: usize = 6;
 /// Least share of the picture that a coloured area must have: one to this many.
 const LEAST_AREA: usize = 500;
@@ -40,6 +42,16 @@ pub struct Finder {
     profile: Vec<f32>,
     tally: Tally,
     contour: Contour,
+    candidates: Vec<Candidate>,
+}
+
+/// A coloured area that may be the map.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    blob: Blob,
+    /// Its rectangle.
+    cells: Cells,
+    colours: Colours,
 }
 
 impl Finder {
@@ -72,27 +84,39 @@ impl Finder {
         let (w, h) = (self.grid.width, self.grid.height);
         let mut reason = NoDualView::NoColourBox;
         let mut texture_ready = false;
-        for i in 0..self.blobs.found.len().min(MAX_CANDIDATES) {
-            let candidate = self.blobs.found[i];
-            if candidate.count * LEAST_AREA < w * h {
+        let mut candidates = std::mem::take(&mut self.candidates);
+        candidates.clear();
+        for i in 0..self.blobs.found.len().min(MAX_AREAS) {
+            let blob = self.blobs.found[i];
+            if blob.count * LEAST_AREA < w * h {
                 break;
             }
-            let Some(cells) = self.box_of(&candidate) else {
+            let Some(cells) = self.box_of(&blob) else {
                 reason = further(reason, NoDualView::NotElastogram);
                 continue;
             };
+            let labels = Labels { all: &self.blobs.labels, own: blob.label };
+            let colours = hues::of(&self.grid, &tint, labels, &cells, &mut self.tally);
+            candidates.push(Candidate { blob, cells, colours });
+        }
+        // A row of buttons may be larger than the map: what has more than one colour comes first.
+        candidates.sort_by_key(|c| c.colours.even());
+        let mut found = None;
+        for candidate in candidates.iter().take(MAX_CANDIDATES) {
             if !texture_ready {
                 self.texture.sample(&self.grid);
                 texture_ready = true;
             }
-            match self.complete(frame, &tint, &candidate, &cells) {
+            match self.complete(frame, &tint, candidate) {
                 Ok(Complete { layout, bar, peak }) => {
-                    return Ok(Found { layout, bar, peak, tint });
+                    found = Some(Found { layout, bar, peak, tint });
+                    break;
                 }
                 Err(why) => reason = further(reason, why),
             }
         }
-        Err(reason)
+        self.candidates = candidates;
+        found.ok_or(reason)
     }
 
     /// Searches for the colour bar alone, outside of `map`. A grid and its coloured areas: a part of
@@ -136,9 +160,10 @@ impl Finder {
         &mut self,
         frame: &Frame,
         tint: &Tint,
-        blob: &Blob,
-        cells: &Cells,
+        candidate: &Candidate,
     ) -> Result<Complete, NoDualView> {
+        let Candidate { blob, cells, colours } = candidate;
+        let colours = *colours;
         let (w, h) = (self.grid.width, self.grid.height);
         let step = self.grid.step as u32;
         let shape = blob::shape(&self.blobs.labels, w, blob.label, cells);
@@ -147,8 +172,6 @@ impl Finder {
         let elastogram_box =
             edges::refine(frame, tint, &approx, step, straight, &mut self.band, &mut self.profile);
         let strip = bar::find(&self.grid, tint, &self.blobs, cells, &mut self.counts);
-        let labels = Labels { all: &self.blobs.labels, own: blob.label };
-        let colours = hues::of(&self.grid, tint, labels, cells, &mut self.tally);
         let palette = strip.is_some();
         if !verdict::may_be_map(&colours, palette) {
             return Err(NoDualView::NotElastogram);

@@ -16,6 +16,7 @@ pub(super) struct Labels<'a> {
 }
 
 /// Colours of an area.
+#[derive(Clone, Copy, Debug)]
 #[allow(clippy::struct_excessive_bools)]
 pub(super) struct Colours {
     /// Three hues or more, green among them.
