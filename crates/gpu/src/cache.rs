@@ -142,6 +142,11 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 fn regular(path: &Path) -> Result<File, CacheError> {
     use rustix::fs::{Mode, OFlags};
     let foreign = |why| CacheError::Foreign { path: path.to_owned(), why };
+    // Opening alone can do something to a device, so it is looked at first; the flags and the second look
+    // are for what takes its place in between.
+    if let Some(why) = no_file(&fs::symlink_metadata(path).map_err(io_at(path))?) {
+        return Err(foreign(why));
+    }
     let flags =
         OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
@@ -153,14 +158,21 @@ fn regular(path: &Path) -> Result<File, CacheError> {
         }
         Err(error) => return Err(io_at(path)(error.into())),
     };
-    let kind = file.metadata().map_err(io_at(path))?.file_type();
-    if kind.is_dir() {
-        return Err(foreign("a folder"));
+    match no_file(&file.metadata().map_err(io_at(path))?) {
+        Some(why) => Err(foreign(why)),
+        None => Ok(file),
     }
-    if !kind.is_file() {
-        return Err(foreign("no regular file"));
+}
+
+/// What something is that is no regular file.
+fn no_file(metadata: &fs::Metadata) -> Option<&'static str> {
+    let kind = metadata.file_type();
+    match (kind.is_file(), kind.is_symlink(), kind.is_dir()) {
+        (true, ..) => None,
+        (_, true, _) => Some("a link"),
+        (.., true) => Some("a folder"),
+        _ => Some("no regular file"),
     }
-    Ok(file)
 }
 
 /// Whether a file's name is one that this program gives: 32 hexadecimal digits and a suffix of ours.

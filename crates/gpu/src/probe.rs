@@ -198,7 +198,7 @@ impl fmt::Display for Probe {
                 writeln!(f, "driver: CUDA {major}.{minor} ({})", path.display())?;
             }
             Driver::Broken { why } | Driver::Absent { why } | Driver::Replaced { why } => {
-                writeln!(f, "driver: none: {why}")?
+                writeln!(f, "driver: none: {why}")?;
             }
         }
         for device in &self.devices {

@@ -33,7 +33,7 @@ pub(super) fn findings(machine: &Machine, loaded: &Loaded) -> Vec<Finding> {
 
 const KERNEL: &str = "NVIDIA driver";
 
-/// Device nodes of a Jetson's GPU: JetPack 5's, then those of JetPack 6, whose kernel may lack the first.
+// Device nodes of a Jetson's GPU: JetPack 5's, then those of JetPack 6, whose kernel may lack the first.
 const TEGRA: [&str; 3] = ["/dev/nvhost-gpu", "/dev/nvgpu/igpu0/ctrl", "/dev/nvmap"];
 
 fn tegra(node: &&str) -> String {

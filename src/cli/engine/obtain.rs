@@ -86,7 +86,10 @@ pub(in crate::cli) fn obtain(
                 say(&format!("the failure is not remembered: {error}"));
             }
         })?;
-    cache.forget_failure(&key)?;
+    // What stays there is a short cut for a build that failed, and this one is stored.
+    if let Err(error) = cache.forget_failure(&key) {
+        say(&format!("an earlier failure is not forgotten: {error}"));
+    }
     let path = cache.path_of(&key);
     Ok(Ready { scorer, key, how, path, seconds: begun.elapsed().as_secs_f64() })
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::{Cache, CacheError, EngineKey, io_at};
+use super::{Cache, CacheError, EngineKey, io_at, no_file};
 
 /// Where [`Cache::obtain`] got an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,9 @@ impl Cache {
     pub fn lock(&self, wait: impl FnOnce()) -> Result<Lock, CacheError> {
         let path = self.dir.join(".lock");
         // As for everything in the folder: what is there is not waited for, nor followed.
+        if let Some(why) = std::fs::symlink_metadata(&path).ok().as_ref().and_then(no_file) {
+            return Err(CacheError::Foreign { path, why });
+        }
         let flags = OFlags::RDWR
             | OFlags::CREATE
             | OFlags::NONBLOCK
@@ -42,8 +45,8 @@ impl Cache {
         let file = rustix::fs::open(&path, flags, Mode::from_raw_mode(0o644))
             .map_err(|error| io_at(&path)(error.into()))?;
         let file = File::from(file);
-        if !file.metadata().map_err(io_at(&path))?.is_file() {
-            return Err(CacheError::Foreign { path, why: "no regular file" });
+        if let Some(why) = no_file(&file.metadata().map_err(io_at(&path))?) {
+            return Err(CacheError::Foreign { path, why });
         }
         match file.try_lock() {
             Ok(()) => {}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Cache, CacheError, Failure, Header, failure, is_ours};
 
 /// A half-written file is a leftover when it is older than any build's last write can take.
-const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
+const LEFTOVER_AGE: Duration = Duration::from_hours(1);
 
 /// What was removed, or would be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

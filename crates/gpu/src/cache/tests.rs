@@ -171,7 +171,7 @@ fn the_list_shows_damaged_files_too_and_pruning_keeps_what_is_wanted() {
         file.set_modified(SystemTime::now() - age).unwrap();
         path
     };
-    let leftover = part(".x.engine.1-2.part", Duration::from_secs(7200));
+    let leftover = part(".x.engine.1-2.part", Duration::from_hours(2));
     let under_way = part(".y.engine.1-2.part", Duration::from_secs(5));
     fs::write(cache.dir().join("notes.txt"), b"somebody's").unwrap();
 
