@@ -32,7 +32,7 @@ bench: build
 	$(CARGO) bench -p sonofuse-core
 	$(BIN) bench --preset simulator --frames 300
 
-## bench-peers: our CPU engine against onnxruntime and rten in one run (installs the wheel into a temporary folder)
+## bench-peers: our CPU engine against onnxruntime, ncnn, OpenVINO and rten in one run (installs the wheels into a temporary folder)
 bench-peers:
 	scripts/bench-peers.sh
 

@@ -19,7 +19,7 @@ triplet=aarch64-linux-gnu
 root=$PWD/target/arm64/root
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=$triplet-gcc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="-C link-arg=--sysroot=$root -C link-arg=-Wl,-rpath-link,$root/usr/lib/$triplet -C link-arg=-L$root/usr/lib/$triplet"
-export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64-static -L $root"
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64-static -cpu max -L $root"
 export PKG_CONFIG_ALLOW_CROSS=1 PKG_CONFIG_SYSROOT_DIR="$root"
 export PKG_CONFIG_LIBDIR="$root/usr/lib/$triplet/pkgconfig:$root/usr/share/pkgconfig"
 # Of NEON there is one kind; the choice at run time must not fall back to the portable kernels unseen.
@@ -60,7 +60,7 @@ build() {
 # qemu-user cannot start the arm64 plugin scanner.
 sonofuse() {
     GST_REGISTRY=$work/registry.bin GST_REGISTRY_FORK=no GST_PLUGIN_SYSTEM_PATH=$root/usr/lib/$triplet/gstreamer-1.0 \
-        qemu-aarch64-static -L "$root" target/$target/release/sonofuse "$@"
+        qemu-aarch64-static -cpu max -L "$root" target/$target/release/sonofuse "$@"
 }
 
 smoke() {
@@ -83,6 +83,13 @@ smoke() {
         d = a - b; if (d < 0) d = -d
         printf "arm64 %s, here %s\n", a, b
         exit !(a != "" && b != "" && d <= 1e-4) }'
+    echo "-- in half precision, within the manifest's tolerance for that"
+    SONOFUSE_CPU_ISA=neon-half sonofuse replay tests/screens/aixplorer-swe-stacked/screen.png --json > "$work/half"
+    grep -q '"backend":"cpu-neon-half"' "$work/half" || { cat "$work/half"; exit 1; }
+    awk -v a="$(score "$work/half")" -v b="$(score "$work/native")" 'BEGIN {
+        d = a - b; if (d < 0) d = -d
+        printf "half %s, here %s\n", a, b
+        exit !(a != "" && b != "" && d <= 5e-3) }'
     echo "-- the daemon on the live simulator"
     # Emulated, a small screen at a low rate is real time.
     sed -e 's/width=1920,height=1080,framerate=60/width=640,height=480,framerate=10/' pipelines/simulator.toml > "$work/small.toml"
@@ -98,6 +105,16 @@ tests() {
     # The full network at 448 px is half an hour of emulation; what it takes in memory is the same anywhere.
     cargo test --locked --target $target -p sonofuse-cpu --test exact --test loader -- \
         --skip the_full_network_stays_within_its_memory
+    # Half precision, whose tests take their reference from `f64`: on a processor that has it.
+    half=$( \
+        cargo test --locked --target $target -p sonofuse-cpu --test half -- --nocapture)
+    echo "$half"
+    echo "$half" | grep -q 'one layer of 64, 1 threads' || { echo "no half precision was run" >&2; exit 1; }
+    # Its multiply-adds are inlined: a call each would be slower than 32 bits.
+    binary=$(ls -t target/$target/debug/deps/half-* | grep -v '\.d$' | head -n 1)
+    count=$($triplet-objdump -d "$binary" | grep -c 'fmla.*\.8h.*\.h\[' || true)
+    echo "$count multiply-adds of eight halves"
+    [ "$count" -ge 576 ] || { echo "the half-precision kernel is not inlined" >&2; exit 1; }
     [ -x target/release/sonofuse ] || cargo build --release --locked
     smoke
     echo "arm64: all passed under qemu-user"

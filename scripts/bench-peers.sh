@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compares our CPU engine with onnxruntime and rten, in one run that takes turns: the demo model and
+# Compares our CPU engine with onnxruntime, ncnn, OpenVINO and rten, in one run that takes turns: the demo model and
 # a full-width one that it writes (over 500 MB). The wheels and the models go to a temporary folder
 # that is removed at the end. Arguments go to crates/cpu/benches/peers.py, as --rounds 5.
 #
@@ -28,17 +28,20 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 python3 -m venv "$folder/venv"
-if ! "$folder/venv/bin/pip" install --quiet --disable-pip-version-check onnxruntime numpy; then
-    echo "bench-peers: the wheels of onnxruntime and numpy cannot be installed: see pip's words above" >&2
+if ! "$folder/venv/bin/pip" install --quiet --disable-pip-version-check onnxruntime numpy openvino ncnn ||
+    # pnnx converts for ncnn; its program needs none of what the package asks for.
+    ! "$folder/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps pnnx; then
+    echo "bench-peers: the wheels of onnxruntime, numpy, OpenVINO, ncnn and pnnx cannot be installed: see pip's words above" >&2
     exit 1
 fi
 "$cargo" build --release --locked -p sonofuse-cpu --example peers
 "$cargo" build --release --locked -p sonofuse-train
 "$release/sonofuse-train" stand-in --seed 1 --out "$folder/demo"
 "$release/sonofuse-train" stand-in --seed 1 --width 1 --out "$folder/full"
+pnnx=$("$folder/venv/bin/python" -c 'import importlib.util as u; print(u.find_spec("pnnx").submodule_search_locations[0])')/pnnx
 for model in demo full; do
     echo
     echo "$model:"
     "$folder/venv/bin/python" crates/cpu/benches/peers.py "$folder/$model/model.onnx" \
-        --binary "$release/examples/peers" "$@"
+        --binary "$release/examples/peers" --openvino --pnnx "$pnnx" "$@"
 done

@@ -84,6 +84,13 @@ impl CpuScorer {
     }
 }
 
+impl CpuScorer {
+    /// Whether it computes in half precision: less exactly than the model says.
+    pub(super) fn is_half(&self) -> bool {
+        self.network.isa().is_half()
+    }
+}
+
 fn view(planes: &Planes) -> TensorView<'_> {
     let [_, channels, height, width] = planes.shape();
     TensorView { data: planes.data(), channels, height, width }

@@ -150,7 +150,8 @@ fn engine(
     if asked != Backend::Rten {
         match cpu::CpuScorer::load(manifest, digest(), &files.bytes, threads, why.clone()) {
             Ok(mut scorer) => {
-                prove(&mut scorer, manifest, path, false)?;
+                let half = scorer.is_half();
+                prove(&mut scorer, manifest, path, half)?;
                 return Ok(Box::new(scorer));
             }
             Err(cpu::Refusal::NotOurs(words)) if asked == Backend::Auto => {

@@ -257,6 +257,17 @@ unsafe fn pack_row(stack: &Stack, inputs: &[TensorView<'_>], y: usize, to: Map<'
         row.fill(0.0);
     }
     match &stack.mix {
+        // Nearly every picture: one pass instead of three.
+        None if channels == 3 && stack.sources.len() == 1 => {
+            let view = &inputs[stack.sources[0]];
+            let plane = view.height * view.width;
+            let at = |plane_at: usize| &view.data[plane_at * plane + y * width..][..width];
+            let (red, green, blue) = (at(0), at(1), at(2));
+            for (pixel, ((r, g), b)) in row.chunks_exact_mut(3).zip(red.iter().zip(green).zip(blue))
+            {
+                pixel.copy_from_slice(&[*r, *g, *b]);
+            }
+        }
         None => {
             for (c, plane) in planes.enumerate() {
                 for (pixel, x) in row.chunks_exact_mut(channels).zip(plane) {

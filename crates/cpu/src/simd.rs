@@ -13,6 +13,8 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_half;
 mod portable;
 
 /// Output channels in a panel: the width of the micro-kernel and the unit that channels are padded
@@ -29,17 +31,19 @@ pub enum Isa {
     Portable,
     /// x86-64 AVX2 with FMA.
     Avx2,
-    /// x86-64 AVX-512F. Compiled and type-checked, but not yet run on hardware by this project:
-    /// taken only when named.
+    /// x86-64 AVX-512F.
     Avx512,
     /// aarch64 NEON.
     Neon,
+    /// aarch64 NEON with `FEAT_FP16`: the products of the convolutions in half precision, everything
+    /// else in 32 bits. Less exact than the other sets: taken only when named.
+    NeonHalf,
 }
 
 impl Isa {
-    /// Lists the instruction sets that this CPU can run, the best last.
+    /// Lists the instruction sets of 32 bits that this CPU can run, the best last.
     pub fn available() -> Vec<Isa> {
-        [Isa::Portable, Isa::Avx512, Isa::Avx2, Isa::Neon]
+        [Isa::Portable, Isa::Avx2, Isa::Avx512, Isa::Neon]
             .into_iter()
             .filter(|isa| isa.is_available())
             .collect()
@@ -55,9 +59,17 @@ impl Isa {
             Isa::Avx512 => avx512::Avx512::detect().is_some(),
             #[cfg(target_arch = "aarch64")]
             Isa::Neon => neon::Neon::detect().is_some(),
+            #[cfg(target_arch = "aarch64")]
+            Isa::NeonHalf => neon_half::NeonHalf::detect().is_some(),
             #[allow(unreachable_patterns)]
             _ => false,
         }
+    }
+
+    /// Tells whether products are computed in half precision: to be held against the tolerance of
+    /// reduced engines, not that of exact ones.
+    pub fn is_half(self) -> bool {
+        self == Isa::NeonHalf
     }
 
     /// Chooses the best instruction set that has been proven on hardware.
@@ -86,6 +98,12 @@ impl Isa {
                     return neon::run(simd, kernel);
                 }
             }
+            #[cfg(target_arch = "aarch64")]
+            Isa::NeonHalf => {
+                if let Some(simd) = neon_half::NeonHalf::detect() {
+                    return neon_half::run(simd, kernel);
+                }
+            }
             _ => {}
         }
         kernel.run(portable::Portable)
@@ -99,6 +117,7 @@ impl fmt::Display for Isa {
             Isa::Avx2 => "avx2",
             Isa::Avx512 => "avx512",
             Isa::Neon => "neon",
+            Isa::NeonHalf => "neon-half",
         })
     }
 }
@@ -107,10 +126,10 @@ impl FromStr for Isa {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Isa, String> {
-        [Isa::Portable, Isa::Avx2, Isa::Avx512, Isa::Neon]
+        [Isa::Portable, Isa::Avx2, Isa::Avx512, Isa::Neon, Isa::NeonHalf]
             .into_iter()
             .find(|isa| isa.to_string() == text)
-            .ok_or_else(|| format!("`{text}` is none of portable, avx2, avx512, neon"))
+            .ok_or_else(|| format!("`{text}` is none of portable, avx2, avx512, neon, neon-half"))
     }
 }
 
@@ -148,6 +167,60 @@ pub(crate) trait Simd: Copy {
     /// # Safety
     /// `to` is valid for writing `LANES` numbers; any alignment.
     unsafe fn store(self, to: *mut f32, v: Self::V);
+
+    /// Stores transformed inputs as the products take them, `at` numbers behind `base`.
+    ///
+    /// # Safety
+    /// `base` is valid for writing `at + LANES` numbers.
+    #[inline(always)]
+    unsafe fn input_store(self, base: *mut f32, at: usize, v: Self::V) {
+        // SAFETY: the caller's promise.
+        unsafe { self.store(base.wrapping_add(at), v) }
+    }
+    /// Stores transformed weights as the products take them, `at` numbers behind `base`.
+    ///
+    /// # Safety
+    /// `base` is valid for writing `at + LANES` numbers.
+    #[inline(always)]
+    unsafe fn weight_store(self, base: *mut f32, at: usize, v: Self::V) {
+        // SAFETY: the caller's promise.
+        unsafe { self.store(base.wrapping_add(at), v) }
+    }
+    /// Multiplies `R` rows of `depth` inputs by a panel of weights: the micro-kernel. `depth` is a
+    /// multiple of [`PANEL`]; rows are `stride` apart; `add`s to what is in `m`, or overwrites it.
+    ///
+    /// # Safety
+    /// As they were stored, `v.0` is valid for reading `R` rows from its number `v.1` on, `u.0` for
+    /// `depth` panels from `u.1` on; `m` for reading and writing `R` panels.
+    #[inline(always)]
+    unsafe fn product<const R: usize>(
+        self,
+        (depth, stride): (usize, usize),
+        v: (*const f32, usize),
+        u: (*const f32, usize),
+        m: *mut f32,
+        add: bool,
+    ) {
+        let (v, u) = (v.0.wrapping_add(v.1), u.0.wrapping_add(u.1));
+        // SAFETY: the caller's promise, row by row and panel by panel.
+        unsafe {
+            let mut sums = [self.panel_zero(); R];
+            if add {
+                for (r, sum) in sums.iter_mut().enumerate() {
+                    *sum = self.panel_load(m.add(r * PANEL));
+                }
+            }
+            for p in 0..depth {
+                let w = self.panel_load(u.add(p * PANEL));
+                for (r, sum) in sums.iter_mut().enumerate() {
+                    *sum = self.panel_fma(*v.add(r * stride + p), w, *sum);
+                }
+            }
+            for (r, sum) in sums.into_iter().enumerate() {
+                self.panel_store(m.add(r * PANEL), sum);
+            }
+        }
+    }
 
     fn panel_zero(self) -> Self::P;
     /// Returns `x * w + acc` with one number against a whole panel.

@@ -1,7 +1,6 @@
 //! x86-64 AVX-512F: a panel in one register, 14 rows of accumulators.
 //!
-//! Not yet run on hardware by this project: taken only when it is named. A value of [`Avx512`]
-//! exists only after detection: the reason of every safe method here.
+//! A value of [`Avx512`] exists only after detection: the reason of every safe method here.
 
 use std::arch::x86_64::*;
 

@@ -44,6 +44,7 @@ impl Transform<'_> {
         assert!(channels == block.channels && tiles.end <= block.tiles);
         assert!(channels.is_multiple_of(PANEL) && block.depth.is_multiple_of(PANEL));
         assert!(to.len() >= block.input_len() && from.data.len() >= from.shape.len());
+        let base_to = to.at(0, block.input_len());
         for tile in tiles {
             let (y, x) = ((first + tile) / across * O, (first + tile) % across * O);
             assert!(
@@ -79,7 +80,7 @@ impl Transform<'_> {
                             let at = slice_to + (r * A + p) * stride + c;
                             // SAFETY: inside `input_len`, asserted above; this tile is this
                             // thread's own.
-                            unsafe { s.store(to.within(at, S::LANES), v) };
+                            unsafe { s.input_store(base_to, at, v) };
                         }
                     }
                 }

@@ -43,7 +43,7 @@ impl Transform<'_> {
         let stride = weight_stride(self.depth);
         let channels = self.filters.len() / FILTERS;
         assert!(channels <= self.depth && channels * FILTERS == self.filters.len());
-        assert!(self.to.len() >= weight_len(self.form, self.depth));
+        let to = self.to.at(0, weight_len(self.form, self.depth));
         for (channel, filters) in self.filters.chunks_exact(FILTERS).enumerate() {
             for lane in (0..PANEL).step_by(S::LANES) {
                 let mut columns = [[s.splat(0.0); A]; 3];
@@ -61,7 +61,7 @@ impl Transform<'_> {
                     for (p, u) in u.into_iter().enumerate() {
                         let at = (r * A + p) * stride + channel * PANEL + lane;
                         // SAFETY: inside `weight_len`, asserted above; the room is this thread's.
-                        unsafe { s.store(self.to.within(at, S::LANES), u) };
+                        unsafe { s.weight_store(to, at, u) };
                     }
                 }
             }
