@@ -6,6 +6,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
+use sonofuse_core::words::Values;
 
 use crate::panel::trend::{Direction, Trend};
 use crate::panel::words;
@@ -46,7 +47,7 @@ const SCORED: &str = "\x1b[1;36m";
 const WITHHELD: &str = "\x1b[33m";
 const FAINT: &str = "\x1b[2m";
 /// Most that a line says of a detail: the line should fit a terminal's width.
-const DETAIL_CHARS: usize = 60;
+const DETAIL_CHARS: usize = 84;
 
 /// Writes readings for people and remembers the trend for the arrow.
 #[derive(Clone, Debug, Default)]
@@ -137,36 +138,49 @@ pub struct Cadence {
     last: Option<(Duration, Said)>,
 }
 
-/// What a line says that a person would read again if it changed; the values that fill a sentence
-/// (seconds of silence) count on without being news.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Said {
-    outcome: Outcome,
-    reason: Option<Withheld>,
-    detail_id: Option<String>,
-    place: u64,
-    evidence: u32,
-    percent: Option<u8>,
-    frozen: bool,
-    settled: Option<bool>,
-    palette_assumed: bool,
-    backend: String,
+/// What a line says that a person would read again if it changed: two lines that say the same are
+/// one. Times that fill a sentence (seconds of silence) count on without being news.
+#[derive(Clone, Debug, PartialEq)]
+enum Said {
+    Scored {
+        percent: i32,
+        place: u64,
+        evidence: u32,
+        frozen: bool,
+        settled: Option<bool>,
+        palette_assumed: bool,
+        backend: String,
+    },
+    Withheld {
+        reason: Option<Withheld>,
+        detail_id: Option<String>,
+        values: Values,
+        frozen: bool,
+        backend: String,
+    },
 }
 
 impl Said {
+    /// Names of values that count on.
+    const COUNT_ON: [&'static str; 2] = ["seconds", "retry_s"];
+
     fn of(reading: &Reading) -> Self {
-        Self {
-            outcome: reading.outcome,
-            reason: reading.reason,
-            detail_id: reading.detail_id.as_deref().map(str::to_owned),
-            place: reading.place,
-            evidence: reading.evidence,
-            percent: reading.malignancy.map(|p| (p.clamp(0.0, 1.0) * 100.0).round() as u8),
-            frozen: reading.frozen,
-            settled: reading.settled,
-            palette_assumed: reading.palette_assumed,
-            backend: reading.model.backend.clone(),
+        let (frozen, backend) = (reading.frozen, reading.model.backend.clone());
+        if let (Outcome::Scored, Some(score)) = (reading.outcome, reading.malignancy) {
+            return Self::Scored {
+                percent: (score * 100.0).round() as i32,
+                place: reading.place,
+                evidence: reading.evidence,
+                frozen,
+                settled: reading.settled,
+                palette_assumed: reading.palette_assumed,
+                backend,
+            };
         }
+        let mut values = reading.detail_values.clone();
+        values.retain(|name, _| !Self::COUNT_ON.contains(&name.as_ref()));
+        let detail_id = reading.detail_id.as_deref().map(str::to_owned);
+        Self::Withheld { reason: reading.reason, detail_id, values, frozen, backend }
     }
 }
 
@@ -217,6 +231,7 @@ fn one_line(text: &str) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use sonofuse_core::reading::OperatingPoint;
+    use sonofuse_core::words::Sentence;
 
     use super::*;
     use crate::panel::sample;
@@ -313,16 +328,46 @@ mod tests {
     #[test]
     fn a_silence_that_goes_on_is_no_news() {
         let mut cadence = Cadence::new(Cadence::CALM);
-        let silent = |for_ms: u64| Reading {
-            detail: Some(format!("no picture for {:.1} s", for_ms as f64 / 1e3)),
-            detail_id: Some("no-picture-for".into()),
-            ..sample::withheld(Withheld::Stalled)
+        let silent = |for_ms: u64| {
+            let words = Sentence::NoPictureFor.with("seconds", for_ms as u32);
+            Reading {
+                detail: Some(words.english()),
+                detail_id: Some(words.sentence.id().into()),
+                detail_values: words.values,
+                ..sample::withheld(Withheld::Stalled)
+            }
         };
         let said = (0..20_000)
             .step_by(500)
             .filter(|&at| cadence.due(&silent(at), Duration::from_millis(at)))
             .count();
         assert_eq!(said, 4);
+    }
+
+    #[test]
+    fn two_lines_that_say_the_same_are_one() {
+        let mut cadence = Cadence::new(Cadence::CALM);
+        let collecting = |have: u32| {
+            let words = Sentence::TooFewMaps.with("have", have).with("need", 3u32);
+            Reading {
+                detail: Some(words.english()),
+                detail_id: Some(words.sentence.id().into()),
+                detail_values: words.values,
+                ..sample::withheld(Withheld::WarmingUp)
+            }
+        };
+        let lines = Lines::default();
+        let mut said = Vec::new();
+        for n in 0..60u64 {
+            let mut reading = collecting(u32::from(n >= 30));
+            // What a withheld line does not say is no reason for another one.
+            (reading.place, reading.evidence) = (n, n as u32);
+            if cadence.due(&reading, Duration::from_millis(n * 16)) {
+                said.push(lines.human(&reading, at()));
+            }
+        }
+        assert_eq!(said.len(), 2, "{said:#?}");
+        assert!(said[0].contains("0 of 3") && said[1].contains("1 of 3"), "{said:#?}");
     }
 
     #[test]

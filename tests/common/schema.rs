@@ -23,7 +23,9 @@ const KINDS: &[(&str, &str)] = &[
 
 /// The kind of `line`; `None` for lines that have no schema.
 pub(crate) fn kind(line: &Value) -> Option<&'static str> {
-    let found = KINDS.iter().find(|(key, _)| line.get(key).is_some());
+    // `lost` alone: figures of other commands have a key of that name too.
+    let alone = |key: &str| key != "lost" || line.as_object().is_some_and(|l| l.len() == 1);
+    let found = KINDS.iter().find(|(key, _)| line.get(key).is_some() && alone(key));
     found.map(|(_, name)| *name)
 }
 

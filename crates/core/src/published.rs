@@ -27,7 +27,7 @@ pub struct Hello {
     pub schema: u32,
     /// Version of the program.
     pub version: &'static str,
-    /// [`crate::NOTICE`].
+    /// What this is not: research use only, not a medical device.
     pub notice: &'static str,
 }
 
@@ -118,7 +118,7 @@ pub struct Diagnosis<'a> {
     pub live_path_can_run: bool,
     /// Everything that was looked for.
     pub findings: &'a [Finding],
-    /// [`crate::NOTICE`].
+    /// What this is not: research use only, not a medical device.
     pub notice: &'static str,
 }
 
@@ -230,7 +230,7 @@ pub struct Bench<'a> {
     pub stages: [StageTimes; 5],
     /// What the frame path does, and what it avoids, on the same pictures.
     pub comparisons: [Comparison; 2],
-    /// [`crate::NOTICE`].
+    /// What this is not: research use only, not a medical device.
     pub notice: &'static str,
 }
 
@@ -294,7 +294,7 @@ pub struct NetworkBench<'a> {
     pub engines: [EngineTimes<'a>; 2],
     /// Our times divided by rten's.
     pub ratio_to_rten: Ratio,
-    /// [`crate::NOTICE`].
+    /// What this is not: research use only, not a medical device.
     pub notice: &'static str,
 }
 

@@ -191,6 +191,6 @@ pub struct Reading {
     pub latency_ms: Latency,
     /// The model.
     pub model: ModelInfo,
-    /// [`crate::NOTICE`].
+    /// What this is not: research use only, not a medical device.
     pub notice: String,
 }
