@@ -98,14 +98,18 @@ pub fn run(args: &ReplayArgs) -> Result<(), CliError> {
         analyzer.set_source(name.clone());
         analyzer.set_still(input.is_still());
         report.begin();
+        for words in input.notes() {
+            inputs::note(&path, words);
+        }
         for n in 0u64.. {
             let frame = match input.next() {
                 None => break,
                 Some(Ok(frame)) => frame,
+                // What is said after the last picture; nothing follows a fault of the file.
                 Some(Err(e)) => {
                     report.progress.clear();
                     failures.add(&e);
-                    break;
+                    continue;
                 }
             };
             if n % args.stride == 0 {
