@@ -73,8 +73,9 @@ fn size_of(caps: &gst::StructureRef) -> Option<(u32, u32)> {
 /// The size that a picture in a buffer says itself: JPEG, PNG.
 fn size_inside(buffer: &gst::Buffer) -> Option<(u32, u32)> {
     let mut head = [0; 4096];
-    let got = buffer.copy_to_slice(0, &mut head).err().unwrap_or(head.len());
-    jpeg_size(&head[..got]).or_else(|| png_size(&head[..got]))
+    let head = &mut head[..buffer.size().min(4096)];
+    buffer.copy_to_slice(0, head).ok()?;
+    jpeg_size(head).or_else(|| png_size(head))
 }
 
 #[cfg(test)]

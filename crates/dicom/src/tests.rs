@@ -191,4 +191,7 @@ fn a_grey_jpeg_is_grey() {
     assert_eq!(rgb_at(&frame, 3, 3), [200; 3]);
 }
 
+mod colours;
 mod dicom;
+mod pictures;
+mod strays;
