@@ -181,7 +181,8 @@ fn lossless_jpegs_of_every_depth_and_colour_are_exact() {
 fn a_lossless_jpeg_cut_or_flipped_anywhere_ends_in_a_frame_or_an_error() {
     let samples: Vec<u16> = (0..48).map(|i| i * 37 % 256).collect();
     let jpeg = lossless(4, 4, 8, &samples, 3);
-    let file = |jpeg: &[u8]| Dicom::new(LOSSLESS).shape("RGB", 3, (4, 4), 8).fragments(&[], &[jpeg]);
+    let file =
+        |jpeg: &[u8]| Dicom::new(LOSSLESS).shape("RGB", 3, (4, 4), 8).fragments(&[], &[jpeg]);
     for cut in 2..jpeg.len() {
         assert!(frames(&file(&jpeg[..cut])).is_err(), "cut at {cut}");
     }

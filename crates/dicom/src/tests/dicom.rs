@@ -49,7 +49,13 @@ impl Dicom {
         self.element((0x0028, element), b"US", &value.to_le_bytes())
     }
 
-    pub(super) fn shape(self, photometric: &str, samples: u16, size: (u16, u16), bits: u16) -> Self {
+    pub(super) fn shape(
+        self,
+        photometric: &str,
+        samples: u16,
+        size: (u16, u16),
+        bits: u16,
+    ) -> Self {
         let mut photometric = photometric.as_bytes().to_vec();
         if photometric.len() % 2 == 1 {
             photometric.push(b' ');

@@ -36,7 +36,8 @@ fn a_moving_gif_is_refused_with_what_to_do() {
 
 /// An EXIF segment that says how the picture was turned.
 fn exif(orientation: u8) -> Vec<u8> {
-    let tiff = [b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".as_slice(), &[orientation, 0, 0, 0]];
+    let tiff =
+        [b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".as_slice(), &[orientation, 0, 0, 0]];
     let body = [b"Exif\0\0".as_slice(), &tiff.concat(), &[0; 4]].concat();
     [&[0xFF, 0xE1, 0, body.len() as u8 + 2], body.as_slice()].concat()
 }

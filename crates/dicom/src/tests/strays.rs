@@ -124,8 +124,7 @@ fn big_endian_and_deflated_files_are_read() {
     let plain = grey(Dicom::new(EXPLICIT));
     let head = Dicom::new("1.2.840.10008.1.2.1.99").bytes;
     let data = &plain[Dicom::new(EXPLICIT).bytes.len()..];
-    let mut deflater =
-        flate2::read::DeflateEncoder::new(data, flate2::Compression::default());
+    let mut deflater = flate2::read::DeflateEncoder::new(data, flate2::Compression::default());
     let mut deflated = head.clone();
     deflater.read_to_end(&mut deflated).unwrap();
     assert_eq!(first_pixels(&deflated), GREY);
@@ -202,7 +201,17 @@ fn a_cine_cut_anywhere_gives_the_frames_before_the_cut() {
     let whole = cine().frames("4 ").fragments(&[], &fragments);
     for cut in [8, 20, jpegs[3].len() + 20] {
         let (reds, _, end) = read_all(&whole[..whole.len() - cut]);
-        assert_eq!(reds.len(), if cut == 8 { 4 } else if cut == 20 { 3 } else { 2 }, "cut by {cut}");
+        assert_eq!(
+            reds.len(),
+            if cut == 8 {
+                4
+            } else if cut == 20 {
+                3
+            } else {
+                2
+            },
+            "cut by {cut}"
+        );
         assert!(matches!(end, Some(StillError::Truncated(_))), "cut by {cut}: {end:?}");
     }
 }
@@ -297,16 +306,15 @@ fn frame_times_come_from_wherever_the_file_tells_them() {
 #[test]
 fn rows_with_padding_and_odd_rows_of_4_2_2_are_read() {
     // 3 bytes a row, padded to 4.
-    let padded = Dicom::new(EXPLICIT)
-        .shape("MONOCHROME2", 1, (3, 2), 8)
-        .native(&[1, 2, 3, 99, 4, 5, 6, 99]);
+    let padded =
+        Dicom::new(EXPLICIT).shape("MONOCHROME2", 1, (3, 2), 8).native(&[1, 2, 3, 99, 4, 5, 6, 99]);
     let pixels: Vec<u8> = first_pixels(&padded).iter().map(|p| p[0]).collect();
     assert_eq!(pixels, [1, 2, 3, 4, 5, 6]);
     assert!(Still::parse(padded).unwrap().notes()[0].contains("rows of 4 bytes"));
 
-    let odd = Dicom::new(EXPLICIT).shape("YBR_FULL_422", 3, (3, 2), 8).native(&[
-        10, 20, 128, 128, 30, 30, 128, 128, 40, 50, 128, 128, 60, 60, 128, 128,
-    ]);
+    let odd = Dicom::new(EXPLICIT)
+        .shape("YBR_FULL_422", 3, (3, 2), 8)
+        .native(&[10, 20, 128, 128, 30, 30, 128, 128, 40, 50, 128, 128, 60, 60, 128, 128]);
     let pixels: Vec<u8> = first_pixels(&odd).iter().map(|p| p[0]).collect();
     assert_eq!(pixels, [10, 20, 30, 40, 50, 60]);
     // One byte more than the picture needs is the element's own padding.
@@ -318,9 +326,11 @@ fn rows_with_padding_and_odd_rows_of_4_2_2_are_read() {
 fn the_regions_of_an_ultrasound_file_are_kept() {
     let region = |corners: [u32; 4], units: u16, delta: f64| {
         let mut item = Dicom { bytes: Vec::new(), ..Dicom::new(EXPLICIT) };
-        item = item
-            .element((0x0018, 0x6012), b"US", &1u16.to_le_bytes())
-            .element((0x0018, 0x6014), b"US", &1u16.to_le_bytes());
+        item = item.element((0x0018, 0x6012), b"US", &1u16.to_le_bytes()).element(
+            (0x0018, 0x6014),
+            b"US",
+            &1u16.to_le_bytes(),
+        );
         for (element, corner) in [0x6018, 0x601A, 0x601C, 0x601E].into_iter().zip(corners) {
             item = item.element((0x0018, element), b"UL", &corner.to_le_bytes());
         }
