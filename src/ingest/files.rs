@@ -71,10 +71,7 @@ pub fn is_video(path: &Path) -> Result<bool, IngestError> {
     super::init()?;
     let mut head = Vec::new();
     let read = std::fs::File::open(path).and_then(|f| f.take(SNIFF_BYTES).read_to_end(&mut head));
-    if read.is_err()
-        || headers::check(path)
-            .is_ok_and(|checked| checked.is_err_and(|w| w.contains("not opened")))
-    {
+    if read.is_err() || headers::names_other_places(&head) {
         return Ok(false);
     }
     let found = gst_base::type_find_helper_for_data(None::<&gst::Object>, &head);
@@ -181,13 +178,16 @@ pub fn open_preset(preset: &Preset) -> Result<FileFrames, IngestError> {
 /// picture for woven, and gives one picture a frame.
 fn weave_apart(convert: &gst::Element) -> Option<gst::Pad> {
     let bin = convert.parent()?.downcast::<gst::Bin>().ok()?;
-    let fields = gst::ElementFactory::make("deinterlace").build().ok()?;
+    let make = |factory: &str| gst::ElementFactory::make(factory).build().ok();
+    // It takes fewer formats than decoders give.
+    let (into, fields) = (make("videoconvert")?, make("deinterlace")?);
     fields.set_property_from_str("mode", "interlaced");
     fields.set_property_from_str("fields", "top");
-    bin.add(&fields).ok()?;
-    fields.link(convert).ok()?;
+    bin.add_many([&into, &fields]).ok()?;
+    gst::Element::link_many([&into, &fields, convert]).ok()?;
     fields.sync_state_with_parent().ok()?;
-    fields.static_pad("sink")
+    into.sync_state_with_parent().ok()?;
+    into.static_pad("sink")
 }
 
 impl FileFrames {
@@ -338,27 +338,21 @@ impl FileFrames {
                 .map_err(|e| self.error(format!("gave a picture that cannot be used: {e}")))?;
             self.caps = Some((caps.to_owned(), stream));
         }
-        let Some((_, stream)) = self.caps.clone() else {
+        let Some((_, stream)) = &self.caps else {
             return Err(self.error("gave a picture without caps".to_owned()));
         };
-        self.truth = simsrc::truth_of(&buffer);
-        let length = buffer.duration().filter(|d| *d > gst::ClockTime::ZERO);
         let rate = stream.rate();
-        let pts = match (buffer.pts(), self.newest) {
-            (Some(pts), _) => pts,
-            (None, None) => gst::ClockTime::ZERO,
-            (None, Some(newest)) => newest + length.or(rate).unwrap_or_else(|| self.nominal_step()),
-        };
-        self.newest = Some(pts);
-        let step = length.unwrap_or(gst::ClockTime::ZERO);
-        self.step = self.step.max(step);
-        self.reached = self.reached.max(pts + step);
+        self.truth = simsrc::truth_of(&buffer);
+        let pts = self.time_of(&buffer, rate);
         let meta = FrameMeta {
             sequence: self.sequence,
             pts_ns: Some(pts.nseconds()),
             captured_ns: gst::SystemClock::obtain().time().nseconds(),
             corrupted: capture::corrupted(&buffer),
             ..FrameMeta::default()
+        };
+        let Some((_, stream)) = &self.caps else {
+            return Err(self.error("gave a picture without caps".to_owned()));
         };
         let frame = stream
             .frame(buffer, meta)
@@ -368,6 +362,21 @@ impl FileFrames {
         }
         self.sequence += 1;
         Ok(frame)
+    }
+
+    /// When a picture is: as its buffer says, else counted on from the one before.
+    fn time_of(&mut self, buffer: &gst::BufferRef, rate: Option<gst::ClockTime>) -> gst::ClockTime {
+        let length = buffer.duration().filter(|d| *d > gst::ClockTime::ZERO);
+        let pts = match (buffer.pts(), self.newest) {
+            (Some(pts), _) => pts,
+            (None, None) => gst::ClockTime::ZERO,
+            (None, Some(newest)) => newest + length.or(rate).unwrap_or_else(|| self.nominal_step()),
+        };
+        self.newest = Some(pts);
+        let step = length.unwrap_or(gst::ClockTime::ZERO);
+        self.step = self.step.max(step);
+        self.reached = self.reached.max(pts + step);
+        pts
     }
 
     /// Time from picture to picture of a stream that has no times; told once.

@@ -66,6 +66,11 @@ pub(super) fn check(path: &Path) -> std::io::Result<Result<(), String>> {
     Ok(Ok(()))
 }
 
+/// Tells whether a file that begins with `head` is a list of other files or addresses.
+pub(super) fn names_other_places(head: &[u8]) -> bool {
+    playlist::named(&head[..head.len().min(playlist::LOOKED_AT)]).is_some()
+}
+
 /// Tells how many bytes of a video are missing at its end, by the sizes that its container tells
 /// (MP4 and MOV, Matroska and `WebM`, AVI); 0 when none are or when it cannot be known.
 pub(super) fn missing_bytes(path: &Path) -> std::io::Result<u64> {

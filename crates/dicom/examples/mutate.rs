@@ -99,6 +99,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!("{read} files, {frames} frames, peak {} MiB, longest {longest:?}", peak_mib());
         }
     }
-    println!("{read} files, {frames} frames, peak {} MiB, longest {longest:?}: no panic", peak_mib());
+    println!(
+        "{read} files, {frames} frames, peak {} MiB, longest {longest:?}: no panic",
+        peak_mib()
+    );
     Ok(())
 }

@@ -13,6 +13,10 @@ use crate::{Kind, StillError};
 /// The frame header's marker of JPEG Lossless, Huffman coded.
 pub(crate) const LOSSLESS: u8 = 0xC3;
 
+/// Most samples of a lossless JPEG: three of each pixel of a 4K screen. Its decoder needs nine times
+/// their memory.
+const MAX_SAMPLES: usize = 3840 * 2160 * 3;
+
 /// Decodes a lossless JPEG to its samples, pixel by pixel: one byte each up to 8 bits, else two,
 /// little endian.
 pub(crate) fn samples(bytes: &[u8], anatomy: &Anatomy) -> Result<Vec<u8>, StillError> {
@@ -30,10 +34,21 @@ pub(crate) fn samples(bytes: &[u8], anatomy: &Anatomy) -> Result<Vec<u8>, StillE
                 .to_owned(),
         ));
     }
-    let mut decoder = Decoder::new(Cursor::new(bytes));
-    let mut decoded = decoder.decode().map_err(|e| damaged(&e.to_string()))?;
     let pixels = usize::from(anatomy.width) * usize::from(anatomy.height);
     let count = pixels * anatomy.components.len();
+    if count > MAX_SAMPLES {
+        return Err(StillError::Unsupported(format!(
+            "is a JPEG Lossless of {}×{} px, more than are read of that coding: convert it with \
+             `dcmdjpeg in.dcm out.dcm`",
+            anatomy.width, anatomy.height
+        )));
+    }
+    // Each sample takes a bit at the least; the decoder would make up what is not there.
+    if bytes.len() * 8 < count {
+        return Err(StillError::Truncated("the JPEG data is too short for its picture".into()));
+    }
+    let mut decoder = Decoder::new(Cursor::new(bytes));
+    let mut decoded = decoder.decode().map_err(|e| damaged(&e.to_string()))?;
     let wide = anatomy.precision != 8;
     if decoded.len() != count * if wide { 2 } else { 1 } {
         return Err(damaged("its scans do not make its picture"));

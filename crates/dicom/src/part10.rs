@@ -40,6 +40,8 @@ pub use self::regions::{RegionUnit, UltrasoundRegion};
 
 /// Most bytes that a deflated file may have once it is inflated.
 const MAX_INFLATED_BYTES: u64 = 256 << 20;
+/// Bytes that a coded frame may always have.
+const MIN_CODED_BYTES: u64 = 1 << 20;
 /// Bad frames that are told one by one.
 const MOST_TOLD: usize = 3;
 
@@ -262,6 +264,11 @@ impl DicomFrames {
             }
             Frames::Encapsulated(frames) => &frames[n as usize],
         };
+        // Whatever codes a frame, it does not double it.
+        let most = self.picture.frame_len() * 2 + MIN_CODED_BYTES;
+        if extents.iter().map(|&(_, len)| u64::from(len)).sum::<u64>() > most {
+            return Err(StillError::dicom(format!("frame {} of more than {most} bytes", n + 1)));
+        }
         let mut out = Vec::new();
         for &(offset, len) in extents {
             self.source.seek(SeekFrom::Start(offset)).map_err(StillError::Read)?;

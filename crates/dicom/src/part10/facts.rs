@@ -1,7 +1,7 @@
 //! The elements of a data set that describe its picture, gathered as they come.
 
 use super::elements::Tag;
-use super::palette::PaletteFacts;
+use super::palette::{PaletteFacts, PaletteTable};
 use super::pixels::{Colour, Picture};
 use super::times::TimeFacts;
 use crate::{Kind, StillError};
@@ -107,6 +107,9 @@ impl PictureFacts {
                 )));
             }
         };
+        if matches!(&colour, Colour::Palette(tables) if tables.iter().all(PaletteTable::is_empty)) {
+            return Err(StillError::dicom("PALETTE COLOR without its tables"));
+        }
         let samples = colour.samples();
         if self.samples.is_some_and(|s| u32::from(s) != samples) {
             return Err(StillError::dicom(format!(
