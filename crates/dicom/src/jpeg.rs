@@ -157,7 +157,7 @@ pub(crate) fn for_decoder(bytes: &[u8], anatomy: &Anatomy, header: Option<bool>)
     let mut cut = 0;
     let mut ids = anatomy.ids.iter().copied().peekable();
     let numbers = anatomy.components.iter().map(|c| c.0).collect::<Vec<_>>();
-    for range in anatomy.marks.iter().cloned().chain([bytes.len()..bytes.len()]) {
+    for range in anatomy.marks.iter().cloned().chain(std::iter::once(bytes.len()..bytes.len())) {
         out.extend(&bytes[at.min(range.start)..range.start.min(bytes.len())]);
         // Components called R, G and B would overrule the segment.
         while let Some(id) = ids.next_if(|id| *id < range.start) {

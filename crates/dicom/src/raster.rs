@@ -156,12 +156,9 @@ fn decode(kind: Kind, mut decoder: impl ImageDecoder, upright: bool) -> Result<F
     check_size(width, height)?;
     decoder.set_limits(limits()).map_err(|e| failure(kind, &e))?;
     // EXIF that cannot be read turns nothing, as in viewers.
-    let turned = match upright {
-        true => decoder.orientation().unwrap_or(Orientation::NoTransforms),
-        false => Orientation::NoTransforms,
-    };
+    let turned = if upright { decoder.orientation().ok() } else { None };
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| failure(kind, &e))?;
-    picture.apply_orientation(turned);
+    picture.apply_orientation(turned.unwrap_or(Orientation::NoTransforms));
     Ok(Frame::from_rgb(picture.width(), picture.height(), over_black(picture))?)
 }
 

@@ -99,13 +99,13 @@ impl Picture {
                 }
                 (PixelFormat::Rgb, rgb)
             }
-            Colour::Ybr422 => (PixelFormat::Rgb, self.from_422(bytes)),
+            Colour::Ybr422 => (PixelFormat::Rgb, self.spread_422(bytes)),
         };
         let format = FrameFormat::packed(pixel, self.columns, self.rows);
         Ok(Frame::new(format, FrameMeta::default(), Bytes::from(bytes))?)
     }
 
-    fn from_422(&self, bytes: Vec<u8>) -> Vec<u8> {
+    fn spread_422(&self, bytes: Vec<u8>) -> Vec<u8> {
         let bytes = self.to_8_bits(bytes);
         let columns = self.columns as usize;
         let mut rgb = Vec::with_capacity(self.pixel_count() * 3);

@@ -166,7 +166,7 @@ pub(super) fn guessed(explicit: bool) -> &'static Syntax {
 
 /// What is said of a UID that is not in the list.
 pub(super) fn unknown(uid: &str) -> StillError {
-    let uid: String = uid.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+    let uid: String = uid.chars().filter(char::is_ascii_graphic).take(64).collect();
     StillError::Unsupported(format!(
         "is a DICOM file in transfer syntax {uid} (unknown), which is not read: {}",
         Refused::Other.hint()
