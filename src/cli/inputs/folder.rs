@@ -106,14 +106,13 @@ fn judge(path: &Path, wanted: Wanted) -> Option<&'static str> {
             Err(StillError::NoPicture(what)) => Some(plural(what)),
             _ => None,
         },
-        Ok(Some(_)) => None,
         Ok(None) => match (wanted, ingest::is_video(path)) {
             (Wanted::ImagesAndVideos, Ok(true)) => None,
             (Wanted::Images, Ok(true)) => Some("videos"),
             (_, Ok(false) | Err(_)) => Some("of no kind that is read"),
         },
         Err(StillError::Empty) => Some("empty files"),
-        Err(_) => None,
+        Ok(Some(_)) | Err(_) => None,
     }
 }
 
