@@ -23,14 +23,16 @@ mod files;
 mod headers;
 mod jitter;
 mod launch;
+mod limits;
 mod messages;
+mod missing;
 mod picture;
 mod preset;
 mod signal;
 mod simsrc;
 mod supervisor;
 
-pub use files::{FileFrames, open_file, open_preset};
+pub use files::{FileFrames, is_video, open_file, open_preset};
 pub use preset::{AtEnd, Expect, Kind, Missing, Param, Preset, PresetError};
 
 use crate::mailbox::Mailbox;

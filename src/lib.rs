@@ -16,4 +16,3 @@ pub mod panics;
 pub mod publish;
 pub mod scoring;
 pub mod state;
-pub mod still;

@@ -245,3 +245,156 @@ fn the_replay_preset_reads_a_video_and_names_one_that_is_not_there() {
     let error = open_preset(&preset).unwrap_err().to_string();
     assert!(error.contains("/nowhere/v.mp4") && error.contains("location"), "{error}");
 }
+
+/// Where the JPEG frame headers of a file say the height; the width follows.
+fn frame_headers(bytes: &[u8]) -> Vec<usize> {
+    let starts = bytes.windows(4).enumerate().filter(|(_, w)| *w == [0xFF, 0xC0, 0x00, 0x11]);
+    starts.map(|(at, _)| at + 5).collect()
+}
+
+#[test]
+fn the_pixel_limit_of_stills_holds_for_video_whatever_its_container_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("giant.avi");
+    video(&path, AVI);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let headers = frame_headers(&bytes);
+    assert_eq!(headers.len(), 80);
+    for at in headers {
+        bytes[at..at + 4].copy_from_slice(&[0x3E, 0x80, 0x3E, 0x80]);
+    }
+    std::fs::write(&path, &bytes).unwrap();
+    let (count, error) = read(&path);
+    let error = error.unwrap().to_string();
+    assert!(count == 0 && error.contains("16000×16000"), "{count} pictures; {error}");
+
+    // The live way too.
+    let dirs = [PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines"))];
+    let mut preset = Preset::load("replay", &dirs).unwrap();
+    preset.set("location", path.to_str().unwrap()).unwrap();
+    let error = open_preset(&preset).unwrap().next().unwrap().unwrap_err().to_string();
+    assert!(error.contains("16000×16000"), "{error}");
+}
+
+#[test]
+fn pictures_without_times_come_at_a_nominal_rate_which_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bare.mjpeg");
+    video(&path, "jpegenc");
+    for _ in 0..2 {
+        let mut frames = open_file(&path).unwrap();
+        let times: Vec<u64> = frames.by_ref().map(|f| f.unwrap().meta().pts_ns.unwrap()).collect();
+        assert_eq!(times, (0..80).map(|n| n * 40_000_000).collect::<Vec<_>>());
+        assert!(frames.notes()[0].contains("25 pictures a second"), "{:?}", frames.notes());
+    }
+    let timed = dir.path().join("timed.avi");
+    video(&timed, AVI);
+    let mut frames = open_file(&timed).unwrap();
+    assert_eq!(frames.by_ref().count(), 80);
+    assert!(frames.notes().is_empty(), "{:?}", frames.notes());
+}
+
+/// A video whose left half is red, as a player shows it upright.
+fn turned(path: &Path, matrix: [i32; 4]) {
+    video(path, MP4);
+    let mut bytes = std::fs::read(path).unwrap();
+    let track = bytes.windows(4).position(|w| w == b"tkhd").unwrap();
+    let [a, b, c, d] = matrix.map(|v| v * 0x1_0000);
+    let matrix = [a, b, 0, c, d, 0, 0, 0, 1 << 30].map(i32::to_be_bytes).concat();
+    bytes[track + 44..track + 80].copy_from_slice(&matrix);
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_recording_is_turned_as_its_file_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("phone.mp4");
+    for (matrix, size) in [
+        ([1, 0, 0, 1], (320, 240)),
+        ([0, 1, -1, 0], (240, 320)),
+        ([-1, 0, 0, -1], (320, 240)),
+        ([0, -1, 1, 0], (240, 320)),
+    ] {
+        turned(&path, matrix);
+        let sizes: Vec<_> = open_file(&path)
+            .unwrap()
+            .map(|f| f.unwrap())
+            .map(|f| (f.width(), f.height()))
+            .collect();
+        assert_eq!(sizes.len(), 80);
+        assert!(sizes.iter().all(|s| *s == size), "{matrix:?}: {sizes:?}");
+    }
+}
+
+/// How many pixels stand out of both their neighbours above and below, in the same direction.
+fn combs(frame: &sonofuse_core::frame::Frame) -> usize {
+    let mut pixels = Vec::new();
+    frame.rgb_region(&frame.bounds(), &mut pixels);
+    let width = frame.width() as usize;
+    let grey: Vec<i32> = pixels.iter().map(|p| i32::from(p[1])).collect();
+    let rows: Vec<&[i32]> = grey.chunks(width).collect();
+    rows.windows(3)
+        .flat_map(|r| (0..width).map(|x| (r[1][x] - r[0][x], r[1][x] - r[2][x])))
+        .filter(|(up, down)| up.signum() == down.signum() && up.abs().min(down.abs()) > 40)
+        .count()
+}
+
+#[test]
+fn woven_fields_of_an_h264_recording_are_taken_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("woven.mkv");
+    write(
+        "videotestsrc num-buffers=40 pattern=ball motion=sweep animation-mode=frames \
+         ! video/x-raw,format=I420,width=320,height=240,framerate=50/1 \
+         ! interlace top-field-first=true field-pattern=1:1 \
+         ! x264enc interlaced=true key-int-max=10 ! h264parse ! matroskamux",
+        &path,
+    );
+    let preset = dir.path().join("as-it-is.toml");
+    let launch =
+        "filesrc name=file ! matroskademux ! h264parse ! avdec_h264 ! videoconvert name=out";
+    std::fs::write(
+        &preset,
+        format!(
+            "schema = 1\nsummary = \"woven\"\n[source]\nlaunch = \"{launch}\"\n[params.location]\n\
+             element = \"file\"\nproperty = \"location\"\ndescription = \"path\"\n[expect]\n\
+             kind = \"finite\"\nstall-ms = 1000\nconnect-ms = 5000\n"
+        ),
+    )
+    .unwrap();
+    let mut preset = Preset::load(preset.to_str().unwrap(), &[]).unwrap();
+    preset.set("location", path.to_str().unwrap()).unwrap();
+    let woven: usize = open_preset(&preset).unwrap().map(|f| combs(&f.unwrap())).sum();
+    let apart: Vec<usize> = open_file(&path).unwrap().map(|f| combs(&f.unwrap())).collect();
+    assert!(woven > 200, "the fields differ: {woven}");
+    assert!(apart.len() >= 19, "one picture a frame: {}", apart.len());
+    // The edge of what moves fast keeps a rest.
+    assert!(apart.iter().sum::<usize>() * 5 < woven, "{apart:?} of {woven}");
+}
+
+#[test]
+fn sizes_that_a_killed_program_left_open_miss_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("open.avi");
+    video(&path, AVI);
+    let mut bytes = std::fs::read(&path).unwrap();
+    for size in [0u32, u32::MAX] {
+        bytes[4..8].copy_from_slice(&size.to_le_bytes());
+        std::fs::write(&path, &bytes).unwrap();
+        let (count, error) = read(&path);
+        assert!(count == 80 && error.is_none(), "{size:#x}: {count} pictures, {error:?}");
+    }
+}
+
+#[test]
+fn sound_may_be_longer_than_the_pictures() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sound.mkv");
+    write(
+        "videotestsrc num-buffers=20 ! video/x-raw,framerate=10/1 ! x264enc ! matroskamux name=m \
+         audiotestsrc num-buffers=500 ! audioconvert ! vorbisenc ! m. m.",
+        &path,
+    );
+    let (count, error) = read(&path);
+    assert!(count == 20 && error.is_none(), "{count} pictures, {error:?}");
+}

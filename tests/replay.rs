@@ -264,3 +264,55 @@ fn a_model_that_is_not_there_is_a_matter_of_configuration() {
     assert_eq!(ran.code, 78, "{}", ran.err);
     assert!(ran.err.contains("no-such-model"), "{}", ran.err);
 }
+
+#[test]
+fn a_folder_is_searched_to_its_depth_and_what_is_no_picture_fails_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = folder.path().join("DICOM/PAT00001/STU00001");
+    fs::create_dir_all(&deep).unwrap();
+    fs::copy(fixture("screens/aloka-dual-bmode/screen.dcm"), deep.join("1.2.840.113619.2.1"))
+        .unwrap();
+    fs::copy(fixture("screens/mindray-dc70/screen.png"), deep.join("IM000002")).unwrap();
+    let mut directory = vec![0; 128];
+    directory.extend(b"DICM\x02\0\x02\0UI\x14\x001.2.840.10008.1.3.10");
+    directory.extend(b"\x02\0\x10\0UI\x14\x001.2.840.10008.1.2.1\0");
+    directory.extend(b"\x04\0\x30\x11CS\x04\0SET ");
+    fs::write(folder.path().join("DICOMDIR"), directory).unwrap();
+    fs::write(folder.path().join("README.TXT"), "exported\n").unwrap();
+    let ran = sonofuse(["replay".as_ref(), "--json".as_ref(), folder.path().as_os_str()]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(ran.json().len(), 2);
+    for words in ["2 taken", "1 DICOM directories", "1 of no kind"] {
+        assert!(ran.err.contains(words), "{words}: {}", ran.err);
+    }
+    // Named by itself, it is told what it is.
+    let named = folder.path().join("DICOMDIR");
+    let ran = sonofuse(["replay".as_ref(), named.as_os_str()]);
+    assert!(ran.code == 65 && ran.err.contains("name the folder"), "{}", ran.err);
+}
+
+#[test]
+fn a_video_of_one_picture_is_scored_as_a_still() {
+    let folder = tempfile::tempdir().unwrap();
+    let video = recording(folder.path(), "one.mkv", 1);
+    let ran = sonofuse(["replay".as_ref(), "--json".as_ref(), video.as_os_str()]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let readings = ran.json();
+    assert_eq!(readings.len(), 1);
+    assert_ne!(readings[0]["reason"], "warming-up", "{}", readings[0]);
+}
+
+#[test]
+fn a_missing_decoder_is_named_with_its_package() {
+    let folder = tempfile::tempdir().unwrap();
+    let video = recording(folder.path(), "exam.mkv", 10);
+    let none = "avdec_h264:NONE,openh264dec:NONE,v4l2h264dec:NONE,vah264dec:NONE,vaapih264dec:NONE";
+    let ran = command::command()
+        .args(["replay".as_ref(), "--json".as_ref(), video.as_os_str()])
+        .env("GST_PLUGIN_FEATURE_RANK", none)
+        .output()
+        .unwrap();
+    let err = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(65), "{err}");
+    assert!(err.contains("H.264") && err.contains("gstreamer1.0-libav"), "{err}");
+}

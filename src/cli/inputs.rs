@@ -1,24 +1,19 @@
-//! Files given on the command line, as frames: stills and DICOM by [`crate::still`], everything else
-//! by GStreamer. What a file is, is decided by its content.
+//! Files given on the command line, as frames: stills and DICOM by [`sonofuse_dicom`], everything
+//! else by GStreamer. What a file is, is decided by its content.
 
-use std::ffi::OsStr;
-use std::fs;
+use std::collections::VecDeque;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use sonofuse_core::frame::{Frame, FrameMeta};
+use sonofuse_dicom::Still;
 
+use self::folder::Folder;
 use super::error::{CliError, Exit, unreadable};
 use crate::ingest::{self, FileFrames, IngestError, Preset, PresetError};
 use crate::scoring::{Clock, MonotonicClock};
-use crate::still::{self, Kind, Still};
 
-/// Name endings of still images, for picking files from a folder.
-const IMAGES: &[&str] = &["png", "jpg", "jpeg", "dcm", "dicom"];
-/// Name endings of videos, likewise.
-const VIDEOS: &[&str] = &[
-    "mkv", "mp4", "m4v", "mov", "avi", "webm", "ts", "m2ts", "mts", "mpg", "mpeg", "mjpeg", "wmv",
-    "flv", "h264", "264", "h265", "265", "hevc", "ogv", "3gp", "mxf", "y4m",
-];
+mod folder;
 
 /// Which files of a folder are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +22,8 @@ pub(super) enum Wanted {
     ImagesAndVideos,
 }
 
-/// Replaces each folder by its files in the order of their names; files stay as they are. A folder
-/// without any is an error in its place.
+/// Replaces each folder by the files in it and below it, in the order of their names; files stay as
+/// they are. What is passed over is told on stderr; a folder without any is an error in its place.
 pub(super) fn expand(paths: &[PathBuf], wanted: Wanted) -> Vec<Result<PathBuf, CliError>> {
     let mut all = Vec::with_capacity(paths.len());
     for path in paths {
@@ -36,16 +31,21 @@ pub(super) fn expand(paths: &[PathBuf], wanted: Wanted) -> Vec<Result<PathBuf, C
             all.push(Ok(path.clone()));
             continue;
         }
-        match files_of(path, wanted) {
-            Ok(files) if files.is_empty() => {
-                let what = match wanted {
-                    Wanted::Images => "images (.png, .jpg, .dcm)",
-                    Wanted::ImagesAndVideos => "images or videos (.png, .jpg, .dcm, .mkv, .mp4, …)",
-                };
-                let words = format!("{}: the folder holds no {what}", path.display());
-                all.push(Err(CliError::new(Exit::NoInput, words)));
+        match Folder::walk(path, wanted) {
+            Ok(found) => {
+                if let Some(words) = found.passed_over() {
+                    note(path, &words);
+                }
+                if found.files.is_empty() {
+                    let what = match wanted {
+                        Wanted::Images => "images (PNG, JPEG, DICOM, …)",
+                        Wanted::ImagesAndVideos => "images or videos",
+                    };
+                    let words = format!("{}: the folder holds no {what}", path.display());
+                    all.push(Err(CliError::new(Exit::NoInput, words)));
+                }
+                all.extend(found.files.into_iter().map(Ok));
             }
-            Ok(files) => all.extend(files.into_iter().map(Ok)),
             Err(e) => {
                 let words = format!("{}: the folder cannot be read", path.display());
                 all.push(Err(CliError::caused(Exit::NoInput, words, &e)));
@@ -55,25 +55,10 @@ pub(super) fn expand(paths: &[PathBuf], wanted: Wanted) -> Vec<Result<PathBuf, C
     all
 }
 
-fn files_of(folder: &Path, wanted: Wanted) -> std::io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_file() && is_wanted(&path, wanted) {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-fn is_wanted(path: &Path, wanted: Wanted) -> bool {
-    let Some(suffix) = path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase) else {
-        // DICOM files often have no suffix at all.
-        return matches!(still::sniff(path), Ok(Some(Kind::Dicom)));
-    };
-    let suffix = suffix.as_str();
-    IMAGES.contains(&suffix) || (wanted == Wanted::ImagesAndVideos && VIDEOS.contains(&suffix))
+/// Tells on stderr what was assumed or left out, which is no failure.
+pub(super) fn note(path: &Path, words: &str) {
+    // Nobody is left to tell when stderr is closed.
+    let _ = writeln!(io::stderr().lock(), "sonofuse: {}: {words}", path.display());
 }
 
 /// An opened file.
@@ -86,23 +71,50 @@ pub(super) struct Input {
 #[derive(Debug)]
 enum Frames {
     Still(Still),
-    Video(FileFrames),
+    Video {
+        frames: FileFrames,
+        /// What was read ahead.
+        first: VecDeque<Result<Frame, CliError>>,
+        /// It holds one picture.
+        alone: bool,
+    },
 }
 
 impl Input {
     /// Opens a file.
     pub(super) fn open(path: &Path) -> Result<Self, CliError> {
-        let kind = still::sniff(path).map_err(|e| unreadable(path, &e))?;
+        let kind = sonofuse_dicom::sniff(path).map_err(|e| unreadable(path, &e))?;
         let frames = match kind {
             Some(_) => Frames::Still(Still::open(path).map_err(|e| unreadable(path, &e))?),
-            None => Frames::Video(ingest::open_file(path).map_err(|e| ingest_failed(&e))?),
+            None => Self::video(path)?,
         };
         Ok(Self { path: path.to_owned(), frames })
     }
 
+    /// Opens a video and looks ahead whether it has more than one picture.
+    fn video(path: &Path) -> Result<Frames, CliError> {
+        let mut frames = ingest::open_file(path).map_err(|e| ingest_failed(&e))?;
+        let mut ahead = || frames.next().map(|f| f.map_err(|e| ingest_failed(&e)));
+        let first = ahead();
+        let second = if matches!(first, Some(Ok(_))) { ahead() } else { None };
+        let alone = matches!(first, Some(Ok(_))) && second.is_none();
+        Ok(Frames::Video { first: first.into_iter().chain(second).collect(), frames, alone })
+    }
+
     /// Tells whether the file is one picture, not a moving one.
     pub(super) fn is_still(&self) -> bool {
-        matches!(&self.frames, Frames::Still(still) if still.frame_count() == 1)
+        match &self.frames {
+            Frames::Still(still) => still.frame_count() == 1,
+            Frames::Video { alone, .. } => *alone,
+        }
+    }
+
+    /// What had to be assumed to read it.
+    pub(super) fn notes(&self) -> &[String] {
+        match &self.frames {
+            Frames::Still(still) => still.notes(),
+            Frames::Video { frames, .. } => frames.notes(),
+        }
     }
 
     /// What part of the file lies behind once its picture `n` (from 0), shown at `pts_ns`, was
@@ -110,7 +122,7 @@ impl Input {
     pub(super) fn part_done(&self, n: u64, pts_ns: Option<u64>) -> Option<f64> {
         let part = match &self.frames {
             Frames::Still(still) => (n + 1) as f64 / f64::from(still.frame_count()),
-            Frames::Video(video) => pts_ns? as f64 / video.length_ns()? as f64,
+            Frames::Video { frames, .. } => pts_ns? as f64 / frames.length_ns()? as f64,
         };
         Some(part.clamp(0.0, 1.0))
     }
@@ -126,7 +138,9 @@ impl Iterator for Input {
                 let meta = FrameMeta { captured_ns: MonotonicClock.now_ns(), ..*frame.meta() };
                 Ok(frame.with_meta(meta))
             }),
-            Frames::Video(video) => video.next().map(|f| f.map_err(|e| ingest_failed(&e))),
+            Frames::Video { frames, first, .. } => first
+                .pop_front()
+                .or_else(|| frames.next().map(|f| f.map_err(|e| ingest_failed(&e)))),
         }
     }
 }
@@ -169,22 +183,6 @@ pub(super) fn check_unset(preset: &mut Preset) -> Result<Vec<String>, PresetErro
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_folder_stands_for_its_pictures_in_the_order_of_their_names() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["b.PNG", "a.png", "truth.jsonl", "c.mkv", ".a.part"] {
-            fs::write(folder.path().join(name), "x").unwrap();
-        }
-        let names = |wanted| {
-            expand(&[folder.path().to_owned()], wanted)
-                .into_iter()
-                .map(|p| p.unwrap().file_name().unwrap().to_str().unwrap().to_owned())
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(names(Wanted::Images), ["a.png", "b.PNG"]);
-        assert_eq!(names(Wanted::ImagesAndVideos), ["a.png", "b.PNG", "c.mkv"]);
-    }
 
     #[test]
     fn an_empty_folder_is_told_and_the_others_stay() {

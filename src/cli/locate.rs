@@ -9,11 +9,11 @@ use sonofuse_core::frame::Frame;
 use sonofuse_core::layout::{Finder, HardEnd, NoDualView, Orientation, ScreenLayout};
 use sonofuse_core::published::Located;
 use sonofuse_core::region::Region;
+use sonofuse_dicom::{Still, StillError};
 
 use super::error::{CliError, Exit, Failures, unreadable};
 use super::inputs::{self, Wanted};
 use super::output::Output;
-use crate::still;
 
 /// Finds the B-mode and elastography views on screen images.
 ///
@@ -80,7 +80,7 @@ pub fn run(args: &LocateArgs) -> Result<(), CliError> {
     let paths = inputs::expand(&args.paths, Wanted::Images);
     let of = paths.len();
     for (n, path) in paths.into_iter().enumerate() {
-        let read = path.and_then(|p| match still::read(&p) {
+        let read = path.and_then(|p| match first_picture(&p) {
             Ok(frame) => Ok((p, frame)),
             Err(e) => Err(unreadable(&p, &e)),
         });
@@ -108,6 +108,16 @@ pub fn run(args: &LocateArgs) -> Result<(), CliError> {
         }
     }
     failures.finish(of, "images")
+}
+
+/// Reads the (first) picture of a file, and tells what had to be assumed.
+fn first_picture(path: &Path) -> Result<Frame, StillError> {
+    let mut still = Still::open(path)?;
+    for words in still.notes() {
+        inputs::note(path, words);
+    }
+    let first = still.next();
+    first.unwrap_or_else(|| Err(StillError::Unsupported("holds no picture".to_owned())))
 }
 
 /// The finding for people.

@@ -25,8 +25,8 @@ use overlay::Overlay;
 
 /// Scores recordings and images.
 ///
-/// Takes video files (whatever GStreamer decodes), PNG, JPEG and DICOM, single or cine; a folder
-/// stands for the files in it. Each goes through the same steps as the live signal, as fast as it
+/// Takes video files (whatever GStreamer decodes), pictures (PNG, JPEG, …) and DICOM, single or cine;
+/// a folder stands for the files in it and below it, judged by content. Each goes through the same steps as the live signal, as fast as it
 /// can be read. A single image is scored by itself. Ends with 0 only if every file was read to its
 /// end.
 #[derive(Debug, Args)]
@@ -98,14 +98,18 @@ pub fn run(args: &ReplayArgs) -> Result<(), CliError> {
         analyzer.set_source(name.clone());
         analyzer.set_still(input.is_still());
         report.begin();
+        for words in input.notes() {
+            inputs::note(&path, words);
+        }
         for n in 0u64.. {
             let frame = match input.next() {
                 None => break,
                 Some(Ok(frame)) => frame,
+                // What is said after the last picture; nothing follows a fault of the file.
                 Some(Err(e)) => {
                     report.progress.clear();
                     failures.add(&e);
-                    break;
+                    continue;
                 }
             };
             if n % args.stride == 0 {

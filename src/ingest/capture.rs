@@ -18,7 +18,7 @@ use super::picture::{PictureError, Stream, accepted_caps};
 use super::preset::{Preset, PresetError};
 use super::signal::SignalWatch;
 use super::supervisor::off_thread;
-use super::{SampleTap, elements, launch};
+use super::{SampleTap, elements, launch, limits};
 use crate::mailbox::Mailbox;
 
 /// What outlives a capture pipeline: the clock, where pictures go, and what is counted.
@@ -96,6 +96,7 @@ pub(super) fn build(preset: &Preset, outlet: &Arc<Outlet>) -> Result<Capture, Pr
     let pipeline = gst::Pipeline::with_name("capture");
     let sink = appsink(1, true);
     let jitter = JitterBuffers::follow(&pipeline);
+    limits::refuse_giants(&pipeline);
     assemble(preset, &pipeline, &source, &sink)?;
 
     pipeline.use_clock(Some(&outlet.clock));

@@ -8,10 +8,12 @@ use gst::prelude::*;
 
 /// Part of GStreamer itself: there whenever the daemon runs.
 const CORE: &str = "libgstreamer1.0-0";
-const BASE: &str = "gstreamer1.0-plugins-base";
-const GOOD: &str = "gstreamer1.0-plugins-good";
-const BAD: &str = "gstreamer1.0-plugins-bad";
-const LIBAV: &str = "gstreamer1.0-libav";
+pub(super) const BASE: &str = "gstreamer1.0-plugins-base";
+pub(super) const GOOD: &str = "gstreamer1.0-plugins-good";
+pub(super) const BAD: &str = "gstreamer1.0-plugins-bad";
+pub(super) const LIBAV: &str = "gstreamer1.0-libav";
+/// Old formats of cameras and PCs.
+pub(super) const UGLY: &str = "gstreamer1.0-plugins-ugly";
 const L4T: &str = "nvidia-l4t-gstreamer";
 /// Registered by the daemon itself.
 const OWN: &str = "sonofuse";
@@ -42,6 +44,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("videorate", BASE),
     ("videocrop", GOOD),
     ("deinterlace", GOOD),
+    ("videoflip", GOOD),
     ("nvvidconv", L4T),
     // Containers, RTP and parsers.
     ("decodebin", BASE),
@@ -101,9 +104,43 @@ const INNER: &[&str] = &[
     "udpsrc",
 ];
 
-/// Words of an element's class that mark what `decodebin` may pick.
-const INNER_CLASSES: &[&str] =
-    &["Decoder", "Demuxer", "Demux", "Parser", "Depayloader", "Converter", "Subtitle"];
+/// Words of an element's class that mark what `decodebin` may pick; its containers are listed.
+const INNER_CLASSES: &[&str] = &["Decoder", "Parser", "Depayloader", "Converter", "Subtitle"];
+
+/// Containers that `decodebin` may take apart: each holds its media itself. (Those of adaptive
+/// streaming and of sessions are playlists: they open files and addresses that the file names.)
+const CONTAINERS: &[&str] = &[
+    "asfdemux",
+    "avidemux",
+    "dvdemux",
+    "flvdemux",
+    "ivfparse",
+    "matroskademux",
+    "mpegpsdemux",
+    "multipartdemux",
+    "mxfdemux",
+    "nuvdemux",
+    "oggdemux",
+    "qtdemux",
+    "rmdemux",
+    "tsdemux",
+    "y4mdec",
+];
+
+/// Media types of files that name other files or addresses.
+const PLACES: &[&str] = &[
+    "application/dash+xml",
+    "application/rtsp",
+    "application/sdp",
+    "application/smil",
+    "application/vnd.ms-sstr+xml",
+    "application/x-hls",
+    "application/x-rtsp",
+    "application/xspf+xml",
+    "audio/x-scpls",
+    "text/uri-list",
+    "video/x-ms-asx",
+];
 
 /// Tells whether a launch text may name the element `factory`.
 pub(super) fn allowed(factory: &str) -> bool {
@@ -133,19 +170,44 @@ pub(super) fn admitted_inside(element: &gst::Element) -> bool {
         // A plain `GstBin` subclass without factory: what it holds is seen on its own.
         return element.is::<gst::Bin>();
     };
+    admitted(&factory)
+}
+
+/// The same of a factory.
+fn admitted(factory: &gst::ElementFactory) -> bool {
     let name = factory.name();
+    if allowed(&name) || INNER.contains(&name.as_str()) {
+        return true;
+    }
     let class = factory.metadata("klass").unwrap_or_default();
-    allowed(&name)
-        || INNER.contains(&name.as_str())
-        || (!class.contains("Sink")
-            && !class.contains("Source")
-            && class.split('/').any(|word| INNER_CLASSES.contains(&word)))
+    let words = || class.split('/');
+    let has = |word: &str| words().any(|w| w == word);
+    let reaches_out = ["Sink", "Source", "Adaptive"].iter().any(|w| class.contains(w))
+        || (has("Network") && !has("Depayloader"));
+    if reaches_out {
+        return false;
+    }
+    if has("Demuxer") || has("Demux") {
+        return CONTAINERS.contains(&name.as_str());
+    }
+    words().any(|word| INNER_CLASSES.contains(&word))
+}
+
+/// Tells whether a stream of this media type names other files or addresses.
+pub(super) fn names_other_places(media: &str) -> bool {
+    PLACES.contains(&media)
+}
+
+/// Tells whether `decodebin` may plug an element for a stream of `caps`: it is admitted, and leaves its
+/// pictures where they can be reached.
+pub(super) fn may_be_plugged(factory: &gst::ElementFactory, caps: &gst::Caps) -> bool {
+    admitted(factory) && !keeps_pictures(factory, caps)
 }
 
 /// Tells whether a decoder of `caps` must be passed over, because its pictures stay in a device's memory
 /// (`memory:NVMM`, `memory:GLMemory`), where only the maker's own elements reach it. One that can give
 /// either may take the device's before it is asked for the other, so it comes after those that cannot.
-pub(super) fn keeps_pictures(factory: &gst::ElementFactory, caps: &gst::Caps) -> bool {
+fn keeps_pictures(factory: &gst::ElementFactory, caps: &gst::Caps) -> bool {
     let reachable = reachable(factory);
     if reachable.is_empty() || reachable.iter().all(|&r| r) {
         return false;
@@ -290,6 +352,35 @@ mod tests {
                 Some(passed_over),
                 "{caps}"
             );
+        }
+    }
+
+    #[test]
+    fn what_opens_other_places_is_never_plugged() {
+        assert!(gst::init().is_ok());
+        for name in [
+            "hlsdemux",
+            "hlsdemux2",
+            "dashdemux",
+            "dashdemux2",
+            "mssdemux",
+            "mssdemux2",
+            "sdpdemux",
+            "souphttpsrc",
+            "curlhttpsrc",
+            "giosrc",
+            "uridecodebin",
+            "urisourcebin",
+            "rtmpsrc",
+        ] {
+            // Not every machine has them all.
+            if let Some(factory) = gst::ElementFactory::find(name) {
+                assert!(!may_be_plugged(&factory, &gst::Caps::new_any()), "{name}");
+            }
+        }
+        for name in ["qtdemux", "matroskademux", "avidemux", "oggdemux", "jpegdec", "h264parse"] {
+            let factory = gst::ElementFactory::find(name);
+            assert!(factory.is_some_and(|f| may_be_plugged(&f, &gst::Caps::new_any())), "{name}");
         }
     }
 

@@ -3,16 +3,18 @@
 //! For `replay` and `bench`. GStreamer's threads decode ahead by two pictures and then wait. Every
 //! wait has a limit: a damaged file ends in an error that names it, never in a hang.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
-use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta};
+use sonofuse_core::frame::{Frame, FrameMeta};
 
 use super::picture::Stream;
 use super::preset::Preset;
-use super::{IngestError, capture, headers, launch, messages, simsrc};
+use super::{IngestError, capture, headers, launch, limits, messages, missing, simsrc};
 
 /// Pictures that are decoded ahead.
 const AHEAD: u32 = 2;
@@ -26,7 +28,11 @@ const DRAIN: Duration = Duration::from_millis(500);
 const LOOK: gst::ClockTime = gst::ClockTime::from_mseconds(20);
 /// How long a pipeline may take to stop before it is given up.
 const NULL_CAP: Duration = Duration::from_secs(1);
-/// How much earlier than its container says a video may end; audio is often a little longer.
+/// The rate of pictures that have no times and do not say one: that of ffmpeg for bare streams.
+const NOMINAL_FPS: u64 = 25;
+/// Bytes of a file by which GStreamer tells what it is.
+const SNIFF_BYTES: u64 = 64 << 10;
+/// How much earlier than its container says a video without sound may end.
 const EARLY: gst::ClockTime = gst::ClockTime::from_mseconds(1500);
 
 /// Iterates over the frames of a file in order, at the reader's pace.
@@ -45,10 +51,36 @@ pub struct FileFrames {
     missing: u64,
     /// What the container says about its length.
     duration: Option<gst::ClockTime>,
+    /// It has sound or subtitles, whose length the container's may be.
+    mixed: Arc<AtomicBool>,
     /// End of the newest picture.
     reached: gst::ClockTime,
     step: gst::ClockTime,
+    /// Time of the newest picture, given or counted.
+    newest: Option<gst::ClockTime>,
+    /// What had to be assumed.
+    notes: Vec<String>,
     over: bool,
+}
+
+/// Tells whether GStreamer takes the file at `path` for a video, by its content.
+///
+/// # Errors
+/// [`IngestError::Init`]; a file that cannot be read is none.
+pub fn is_video(path: &Path) -> Result<bool, IngestError> {
+    super::init()?;
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|f| f.take(SNIFF_BYTES).read_to_end(&mut head));
+    if read.is_err() || headers::names_other_places(&head) {
+        return Ok(false);
+    }
+    let found = gst_base::type_find_helper_for_data(None::<&gst::Object>, &head);
+    let Ok((caps, _)) = found else { return Ok(false) };
+    let media = caps.structure(0).map_or("", |s| s.name().as_str());
+    Ok(media.starts_with("video/")
+        || matches!(media, "application/ogg" | "application/mxf" | "application/vnd.rn-realmedia")
+        // A still is no video; JPEGs end to end are.
+        || media == "image/jpeg" || media == "multipart/x-mixed-replace")
 }
 
 /// Opens a video or image file of any format that GStreamer decodes.
@@ -73,29 +105,42 @@ pub fn open_file(path: impl AsRef<Path>) -> Result<FileFrames, IngestError> {
     launch::pictures_only(&decode);
     // Passes through what is taken already; converts only what is not (10 bit, 4:4:4, palettes).
     let convert = make("videoconvert")?;
+    // Phones write down how they were held; a colour bar upside down turns soft into hard.
+    let flip = make("videoflip")?;
+    flip.set_property_from_str("video-direction", "auto");
 
     let pipeline = gst::Pipeline::with_name("file");
     let sink = capture::appsink(AHEAD, false);
     let link = || -> Result<(), gst::glib::BoolError> {
-        pipeline.add_many([&source, &decode, &convert])?;
+        pipeline.add_many([&source, &decode, &convert, &flip])?;
         pipeline.add(&sink)?;
         source.link(&decode)?;
-        convert.link(&sink)
+        convert.link(&flip)?;
+        flip.link(&sink)
     };
     link().map_err(|e| fail(format!("cannot be opened: {e}")))?;
-    refuse_giants(&pipeline);
+    limits::refuse_giants(&pipeline);
     capture::guard(&pipeline);
-    let into = convert.downgrade();
+    let mixed = Arc::new(AtomicBool::new(false));
+    let (into, other) = (convert.downgrade(), Arc::clone(&mixed));
     decode.connect_pad_added(move |_, pad| {
         // The first picture stream is the one; further ones (covers, thumbnails) stay unlinked.
-        let Some(sink) = into.upgrade().and_then(|e| e.static_pad("sink")) else { return };
-        let raw = pad
-            .current_caps()
-            .is_some_and(|caps| caps.structure(0).is_some_and(|s| s.name().starts_with("video/")));
-        if raw && !sink.is_linked() {
-            // A refusal shows as "not linked" on the bus.
-            let _ = pad.link(&sink);
+        let Some(convert) = into.upgrade() else { return };
+        let Some(caps) = pad.current_caps() else { return };
+        let Some(structure) = caps.structure(0) else { return };
+        if !structure.name().starts_with("video/") {
+            other.store(true, Ordering::Relaxed);
+            return;
         }
+        let Some(sink) = convert.static_pad("sink").filter(|sink| !sink.is_linked()) else {
+            return;
+        };
+        let woven = structure.get::<&str>("interlace-mode").is_ok_and(|m| m != "progressive");
+        // A refusal shows as "not linked" on the bus.
+        let _ = match woven.then(|| weave_apart(&convert)).flatten() {
+            Some(fields) => pad.link(&fields),
+            None => pad.link(&sink),
+        };
     });
     let into = convert.downgrade();
     decode.connect_no_more_pads(move |decode| {
@@ -106,6 +151,7 @@ pub fn open_file(path: impl AsRef<Path>) -> Result<FileFrames, IngestError> {
         }
     });
     let mut frames = FileFrames::start(path.to_owned(), pipeline, sink)?;
+    frames.mixed = mixed;
     frames.missing =
         headers::missing_bytes(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
     Ok(frames)
@@ -122,42 +168,26 @@ pub fn open_preset(preset: &Preset) -> Result<FileFrames, IngestError> {
     launch::unpace(&source);
     let pipeline = gst::Pipeline::with_name("file");
     let sink = capture::appsink(AHEAD, false);
-    refuse_giants(&pipeline);
+    limits::refuse_giants(&pipeline);
     capture::assemble(preset, &pipeline, &source, &sink)?;
     FileFrames::start(PathBuf::from(&preset.name), pipeline, sink)
 }
 
-/// Refuses pictures beyond [`FrameFormat::MAX_SIDE_PX`] at the decoder's door, before it allocates
-/// what a damaged header asks for.
-fn refuse_giants(pipeline: &gst::Pipeline) {
-    pipeline.connect_deep_element_added(|_, _, element| {
-        let decodes = element
-            .factory()
-            .and_then(|f| f.metadata("klass").map(|class| class.contains("Decoder")))
-            .unwrap_or(false);
-        let Some(pad) = element.static_pad("sink").filter(|_| decodes) else { return };
-        let element = element.downgrade();
-        pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-            let Some(gst::EventView::Caps(caps)) = info.event().map(|event| event.view()) else {
-                return gst::PadProbeReturn::Ok;
-            };
-            let side =
-                |name: &str| caps.structure().and_then(|s| s.get::<i32>(name).ok()).unwrap_or(0);
-            let (width, height) = (side("width"), side("height"));
-            let max = FrameFormat::MAX_SIDE_PX as i32;
-            if width.max(height) <= max {
-                return gst::PadProbeReturn::Ok;
-            }
-            if let Some(element) = element.upgrade() {
-                gst::element_error!(
-                    element,
-                    gst::StreamError::Format,
-                    ("its pictures are {width}×{height} px; each side must be 1 to {max} px")
-                );
-            }
-            gst::PadProbeReturn::Drop
-        });
-    });
+/// Puts a de-interlacer in front of `convert` and returns its input. Decoders of H.264 call a stream
+/// "mixed" and mark no picture, so that the element's own choice would leave combs: it takes every
+/// picture for woven, and gives one picture a frame.
+fn weave_apart(convert: &gst::Element) -> Option<gst::Pad> {
+    let bin = convert.parent()?.downcast::<gst::Bin>().ok()?;
+    let make = |factory: &str| gst::ElementFactory::make(factory).build().ok();
+    // It takes fewer formats than decoders give.
+    let (into, fields) = (make("videoconvert")?, make("deinterlace")?);
+    fields.set_property_from_str("mode", "interlaced");
+    fields.set_property_from_str("fields", "top");
+    bin.add_many([&into, &fields]).ok()?;
+    gst::Element::link_many([&into, &fields, convert]).ok()?;
+    fields.sync_state_with_parent().ok()?;
+    into.sync_state_with_parent().ok()?;
+    into.static_pad("sink")
 }
 
 impl FileFrames {
@@ -176,8 +206,11 @@ impl FileFrames {
             fault: None,
             missing: 0,
             duration: None,
+            mixed: Arc::default(),
             reached: gst::ClockTime::ZERO,
             step: gst::ClockTime::ZERO,
+            newest: None,
+            notes: Vec::new(),
             over: false,
         };
         // A failure to start leaves its words on the bus, where `next` reads them.
@@ -209,6 +242,11 @@ impl FileFrames {
     /// How long the container says that it is, once a picture was given; `None` where it does not say.
     pub fn length_ns(&self) -> Option<u64> {
         self.duration.map(gst::ClockTime::nseconds).filter(|&ns| ns > 0)
+    }
+
+    /// What had to be assumed so far, each the end of a sentence that begins with the file.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     fn error(&self, problem: String) -> IngestError {
@@ -248,7 +286,7 @@ impl FileFrames {
         while let Some(message) = bus.pop_filtered(&kinds) {
             match message.view() {
                 gst::MessageView::Element(e) => {
-                    missing = missing.or_else(|| e.structure().and_then(missing_decoder));
+                    missing = missing.or_else(|| e.structure().and_then(missing::told));
                 }
                 gst::MessageView::Error(e) if self.fault.is_none() => {
                     let said = messages::words(e);
@@ -270,7 +308,9 @@ impl FileFrames {
             format!("{} bytes are missing at its end: it is truncated or damaged", self.missing)
         });
         let early = self.duration.filter(|says| {
-            pictures > 1 && self.reached + self.step + EARLY.min(*says / 10) < *says
+            pictures > 1
+                && !self.mixed.load(Ordering::Relaxed)
+                && self.reached + self.step + EARLY.min(*says / 10) < *says
         });
         let early = early.map(|says| {
             let (says, reached) = (says.seconds_f64(), self.reached.seconds_f64());
@@ -301,18 +341,18 @@ impl FileFrames {
         let Some((_, stream)) = &self.caps else {
             return Err(self.error("gave a picture without caps".to_owned()));
         };
+        let rate = stream.rate();
         self.truth = simsrc::truth_of(&buffer);
-        if let Some(pts) = buffer.pts() {
-            let step = buffer.duration().unwrap_or(gst::ClockTime::ZERO);
-            self.step = self.step.max(step);
-            self.reached = self.reached.max(pts + step);
-        }
+        let pts = self.time_of(&buffer, rate);
         let meta = FrameMeta {
             sequence: self.sequence,
-            pts_ns: buffer.pts().map(gst::ClockTime::nseconds),
+            pts_ns: Some(pts.nseconds()),
             captured_ns: gst::SystemClock::obtain().time().nseconds(),
             corrupted: capture::corrupted(&buffer),
             ..FrameMeta::default()
+        };
+        let Some((_, stream)) = &self.caps else {
+            return Err(self.error("gave a picture without caps".to_owned()));
         };
         let frame = stream
             .frame(buffer, meta)
@@ -322,6 +362,30 @@ impl FileFrames {
         }
         self.sequence += 1;
         Ok(frame)
+    }
+
+    /// When a picture is: as its buffer says, else counted on from the one before.
+    fn time_of(&mut self, buffer: &gst::BufferRef, rate: Option<gst::ClockTime>) -> gst::ClockTime {
+        let length = buffer.duration().filter(|d| *d > gst::ClockTime::ZERO);
+        let pts = match (buffer.pts(), self.newest) {
+            (Some(pts), _) => pts,
+            (None, None) => gst::ClockTime::ZERO,
+            (None, Some(newest)) => newest + length.or(rate).unwrap_or_else(|| self.nominal_step()),
+        };
+        self.newest = Some(pts);
+        let step = length.unwrap_or(gst::ClockTime::ZERO);
+        self.step = self.step.max(step);
+        self.reached = self.reached.max(pts + step);
+        pts
+    }
+
+    /// Time from picture to picture of a stream that has no times; told once.
+    fn nominal_step(&mut self) -> gst::ClockTime {
+        if self.notes.is_empty() {
+            let note = format!("has no times: {NOMINAL_FPS} pictures a second are assumed");
+            self.notes.push(note);
+        }
+        gst::ClockTime::SECOND / NOMINAL_FPS
     }
 }
 
@@ -344,16 +408,4 @@ impl Drop for FileFrames {
             tracing::warn!(EVENT = "file", file = %self.what.display(), "GStreamer did not let go of the file");
         }
     }
-}
-
-/// What to install when `decodebin` says that a decoder is missing.
-fn missing_decoder(said: &gst::StructureRef) -> Option<String> {
-    if said.name() != "missing-plugin" {
-        return None;
-    }
-    let what = said.get::<String>("name").unwrap_or_else(|_| "a decoder".to_owned());
-    Some(format!(
-        "GStreamer has no {what} on this machine; install decoders: sudo apt-get install \
-         gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav"
-    ))
 }

@@ -10,15 +10,24 @@ use std::path::Path;
 
 use sonofuse_core::frame::FrameFormat;
 
+mod boxes;
+mod playlist;
+
 /// How far from its end a JPEG may carry other data after its end mark.
 const TAIL: u64 = 64 * 1024;
 
 /// Tells why the file at `path` cannot be a usable still; other kinds of files pass.
 pub(super) fn check(path: &Path) -> std::io::Result<Result<(), String>> {
     let mut file = File::open(path)?;
-    let mut head = [0u8; 32];
+    let mut head = [0u8; playlist::LOOKED_AT];
     let got = read_up_to(&mut file, &mut head)?;
-    if let Some((width, height)) = declared_size(&head[..got]) {
+    let head = &head[..got];
+    if let Some(what) = playlist::named(head) {
+        return Ok(Err(format!(
+            "is {what}, not a video: what it names is not opened; name the video's own file"
+        )));
+    }
+    if let Some((width, height)) = declared_size(head) {
         let max = FrameFormat::MAX_SIDE_PX;
         if !(1..=max).contains(&width) || !(1..=max).contains(&height) {
             return Ok(Err(format!(
@@ -34,12 +43,32 @@ pub(super) fn check(path: &Path) -> std::io::Result<Result<(), String>> {
         let len = file.metadata()?.len();
         file.seek(SeekFrom::Start(len.saturating_sub(TAIL).max(2)))?;
         let mut tail = Vec::new();
-        file.take(TAIL).read_to_end(&mut tail)?;
+        file.by_ref().take(TAIL).read_to_end(&mut tail)?;
         if !tail.windows(2).any(|pair| pair == [0xFF, 0xD9]) {
             return Ok(Err("is a JPEG without its end: it is truncated".to_owned()));
         }
     }
+    if boxes::is_box(head) {
+        let len = file.metadata()?.len();
+        let found = boxes::walk(&mut file, len)?;
+        if found.elsewhere {
+            let words = "is a QuickTime file whose media lie in another file or at an address, \
+                         which is not opened: export it self-contained";
+            return Ok(Err(words.to_owned()));
+        }
+        if !found.index {
+            let words = "is an MP4 or QuickTime file without its index (moov): the recording was \
+                         not finished, or not copied to its end. Record MKV, which can be read up \
+                         to where it breaks off";
+            return Ok(Err(words.to_owned()));
+        }
+    }
     Ok(Ok(()))
+}
+
+/// Tells whether a file that begins with `head` is a list of other files or addresses.
+pub(super) fn names_other_places(head: &[u8]) -> bool {
+    playlist::named(&head[..head.len().min(playlist::LOOKED_AT)]).is_some()
 }
 
 /// Tells how many bytes of a video are missing at its end, by the sizes that its container tells
@@ -51,11 +80,13 @@ pub(super) fn missing_bytes(path: &Path) -> std::io::Result<u64> {
     let got = read_up_to(&mut file, &mut head)?;
     let head = &head[..got];
     let end = if head.starts_with(b"RIFF") {
-        head.get(4..8).and_then(|w| w.try_into().ok()).map(|w| u64::from(u32::from_le_bytes(w)) + 8)
+        // 0 and all ones are written by programs that never came back to fill it in.
+        let size = head.get(4..8).and_then(|w| w.try_into().ok()).map(u32::from_le_bytes);
+        size.filter(|size| !matches!(*size, 0 | u32::MAX)).map(|size| u64::from(size) + 8)
     } else if head.starts_with(&[0x1A, 0x45, 0xDF, 0xA3]) {
         matroska_end(head)
-    } else if head.get(4..8) == Some(b"ftyp") {
-        Some(boxes_end(&mut file, len)?)
+    } else if boxes::is_box(head) {
+        Some(boxes::walk(&mut file, len)?.end)
     } else {
         None
     };
@@ -96,34 +127,6 @@ fn ebml_size(bytes: &[u8], at: usize) -> Option<(Option<u64>, usize)> {
     let mask = (1u64 << (7 * width)) - 1;
     let raw = rest.iter().fold(u64::from(first), |n, b| n << 8 | u64::from(*b)) & mask;
     Some(((raw != mask).then_some(raw), at + width))
-}
-
-/// Where the last box of an MP4 file ends, by the boxes' own sizes.
-fn boxes_end(file: &mut File, len: u64) -> std::io::Result<u64> {
-    /// More boxes than a file of fragments of a second each has in a day.
-    const MOST: usize = 200_000;
-    let mut at = 0u64;
-    for _ in 0..MOST {
-        if at >= len {
-            break;
-        }
-        file.seek(SeekFrom::Start(at))?;
-        let mut head = [0u8; 16];
-        let got = read_up_to(file, &mut head)?;
-        if got < 8 {
-            // Not even a box's head: one was cut here.
-            return Ok(at + 8);
-        }
-        let word = |i: usize| u32::from_be_bytes([head[i], head[i + 1], head[i + 2], head[i + 3]]);
-        at = match word(0) {
-            1 if got == 16 => at.saturating_add((u64::from(word(8)) << 32) | u64::from(word(12))),
-            1 => return Ok(at + 16),
-            // To the end of the file; or smaller than its own head, so not a box.
-            0 | 2..8 => return Ok(len),
-            size => at + u64::from(size),
-        };
-    }
-    Ok(at)
 }
 
 /// Width and height in the header of a PNG or BMP. (JPEG's are in the caps that decoders get.)
@@ -216,6 +219,38 @@ mod tests {
             missing(b"\x1a\x45\xdf\xa3\x83abc\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff"),
             0
         );
+        // Nor does a program that was killed.
+        assert_eq!(missing(b"RIFF\0\0\0\0AVI "), 0);
+        assert_eq!(missing(b"RIFF\xff\xff\xff\xffAVI "), 0);
+    }
+
+    fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+        [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat()
+    }
+
+    #[test]
+    fn an_mp4_without_its_index_was_not_finished() {
+        let start = [boxed(b"ftyp", b"isom"), boxed(b"mdat", &[7; 40])].concat();
+        let words = verdict(&start).unwrap_err();
+        assert!(words.contains("moov") && words.contains("not finished"), "{words}");
+        assert_eq!(verdict(&[start.clone(), boxed(b"moov", b"")].concat()), Ok(()));
+        assert_eq!(verdict(&[start, boxed(b"moof", b"")].concat()), Ok(()));
+    }
+
+    #[test]
+    fn a_movie_whose_media_lie_elsewhere_is_refused() {
+        let entry = |flags: u8, at: &[u8]| boxed(b"url ", &[&[0, 0, 0, flags], at].concat());
+        let movie = |entry: &[u8]| {
+            let dref = boxed(b"dref", &[&[0, 0, 0, 0, 0, 0, 0, 1], entry].concat());
+            let path = [b"dinf", b"minf", b"mdia", b"trak", b"moov"];
+            let moov = path.iter().fold(dref, |inner, kind| boxed(kind, &inner));
+            [boxed(b"ftyp", b"qt  "), moov].concat()
+        };
+        assert_eq!(verdict(&movie(&entry(1, b""))), Ok(()));
+        let outside = verdict(&movie(&entry(0, b"http://10.0.0.1/a.mov\0")));
+        assert!(outside.is_err_and(|w| w.contains("address")));
+        let reference = boxed(b"moov", &boxed(b"rmra", &boxed(b"rmda", b"")));
+        assert!(verdict(&reference).is_err_and(|w| w.contains("address")));
     }
 
     #[test]

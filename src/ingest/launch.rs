@@ -306,7 +306,7 @@ pub(super) fn readable(path: &Path) -> Result<(), String> {
 
 /// Keeps a `decodebin` to what we can use: no sound and no subtitles are decoded (its properties
 /// `caps` and `expose-all-streams` would do that, but then it refuses RTP and parsers too), and no
-/// decoder is taken that leaves its pictures in a device's memory.
+/// element is taken that opens other places or leaves its pictures in a device's memory.
 pub(super) fn pictures_only(element: &gst::Element) {
     if factory_name(element) != "decodebin" {
         return;
@@ -326,8 +326,8 @@ pub(super) fn pictures_only(element: &gst::Element) {
     element.connect("autoplug-select", false, move |args| {
         let caps = args.get(2)?.get::<gst::Caps>().ok()?;
         let factory = args.get(3)?.get::<gst::ElementFactory>().ok()?;
-        let skip = elements::keeps_pictures(&factory, &caps);
-        answers.to_value_by_nick(if skip { "skip" } else { "try" })
+        let plug = elements::may_be_plugged(&factory, &caps);
+        answers.to_value_by_nick(if plug { "try" } else { "skip" })
     });
 }
 

@@ -11,6 +11,8 @@ use sonofuse_core::frame::{
 };
 use thiserror::Error;
 
+use super::limits;
+
 /// Why a sample is not a frame.
 #[derive(Debug, Error)]
 pub(super) enum PictureError {
@@ -20,6 +22,8 @@ pub(super) enum PictureError {
         "the source sends {0} pictures, which cannot be used directly: add `videoconvert` before `name=out`"
     )]
     Format(String),
+    #[error("{0}")]
+    Size(String),
     #[error("the buffer holds no picture: {0}")]
     Buffer(&'static str),
     #[error(transparent)]
@@ -62,12 +66,16 @@ pub(super) struct Stream {
     format: FrameFormat,
     /// GStreamer's name of the format, and whether fields are woven.
     pub(super) label: String,
+    rate: Option<gst::ClockTime>,
 }
 
 impl Stream {
     pub(super) fn from_caps(caps: &gst::CapsRef) -> Result<Self, PictureError> {
         let info = gst_video::VideoInfo::from_caps(caps)
             .map_err(|_| PictureError::NotVideo(caps.to_string()))?;
+        if !limits::fits(info.width(), info.height()) {
+            return Err(PictureError::Size(limits::words(info.width(), info.height())));
+        }
         let name = info.format().to_str();
         let pixel =
             pixel_format(info.format()).ok_or_else(|| PictureError::Format(name.to_string()))?;
@@ -77,7 +85,15 @@ impl Stream {
         format.colorimetry = colorimetry(&info);
         let woven = info.interlace_mode() != VideoInterlaceMode::Progressive;
         let label = if woven { format!("{name} interlaced") } else { name.to_string() };
-        Ok(Self { format, label })
+        let rate = info.fps();
+        let rate = (rate.numer() > 0 && rate.denom() > 0)
+            .then(|| gst::ClockTime::SECOND * rate.denom() as u64 / rate.numer() as u64);
+        Ok(Self { format, label, rate })
+    }
+
+    /// Time from picture to picture, where the caps say a rate.
+    pub(super) fn rate(&self) -> Option<gst::ClockTime> {
+        self.rate
     }
 
     pub(super) fn width(&self) -> u32 {

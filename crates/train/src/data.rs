@@ -39,7 +39,7 @@ pub enum DataError {
         source: io::Error,
     },
     /// A picture cannot be decoded.
-    #[error("cannot decode {} as PNG or JPEG: {problem}", path.display())]
+    #[error("cannot decode {}: {problem}", path.display())]
     Picture {
         /// The file.
         path: PathBuf,

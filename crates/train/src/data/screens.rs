@@ -1,5 +1,5 @@
-//! Dual-view screens from a list: `path,patient,label` and, where the search does not find the
-//! views, their regions.
+//! Dual-view screens (PNG, JPEG, DICOM …) from a list: `path,patient,label` and, where the search does
+//! not find the views, their regions.
 //!
 //! Optional columns: `image` (else the path), `scanner`, `hard-end` (`red` or `blue`), and the
 //! regions `bmode-box` and `elastogram-box` as `x0 y0 x1 y1` in pixels of the picture, both or
@@ -11,6 +11,7 @@ use sonofuse_core::frame::Frame;
 use sonofuse_core::layout::{HardEnd, PinnedRegions, Pins};
 use sonofuse_core::manifest::Input;
 use sonofuse_core::region::Region;
+use sonofuse_dicom::StillError;
 
 use super::csv::{Row, Table};
 use super::cut::Cutter;
@@ -123,16 +124,15 @@ pub(super) fn label(text: &str) -> Result<bool, String> {
     }
 }
 
-/// Decodes a picture.
+/// Decodes a picture file or the first frame of a DICOM file, as the daemon does.
 ///
 /// # Errors
 /// [`DataError::Io`], [`DataError::Picture`].
 pub(super) fn open(path: &Path) -> Result<Frame, DataError> {
-    let bytes = std::fs::read(path).map_err(io_error("read the picture", path))?;
-    let wrong = |problem: String| DataError::Picture { path: path.to_owned(), problem };
-    let picture = image::load_from_memory(&bytes).map_err(|e| wrong(e.to_string()))?.to_rgb8();
-    let (width, height) = picture.dimensions();
-    Frame::from_rgb(width, height, picture.into_raw()).map_err(|e| wrong(e.to_string()))
+    sonofuse_dicom::read(path).map_err(|error| match error {
+        StillError::Open(e) | StillError::Read(e) => io_error("read the picture", path)(e),
+        other => DataError::Picture { path: path.to_owned(), problem: other.to_string() },
+    })
 }
 
 fn region(row: &Row<'_>, column: &str, frame: &Frame) -> Result<Option<Region>, DataError> {

@@ -106,6 +106,11 @@ pub(super) struct PaletteTable {
 }
 
 impl PaletteTable {
+    /// Tells whether the file has none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// Values below the first entry take the first, values above the last the last.
     pub(super) fn at(&self, value: i32) -> u8 {
         let last = self.values.len().saturating_sub(1) as i32;

@@ -7,6 +7,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat};
 use tempfile::TempDir;
 
+use super::error::check_size;
 use super::*;
 
 struct Folder(TempDir);
@@ -130,7 +131,7 @@ fn a_jpeg_cut_anywhere_is_an_error_and_never_grey_filling() {
 }
 
 /// A red to blue gradient.
-const PROGRESSIVE_JPEG: &[u8] = include_bytes!("../../tests/images/progressive.jpg");
+const PROGRESSIVE_JPEG: &[u8] = include_bytes!("../tests/progressive.jpg");
 
 #[test]
 fn flipped_bytes_end_in_a_frame_or_an_error() {
@@ -190,4 +191,7 @@ fn a_grey_jpeg_is_grey() {
     assert_eq!(rgb_at(&frame, 3, 3), [200; 3]);
 }
 
+mod colours;
 mod dicom;
+mod pictures;
+mod strays;

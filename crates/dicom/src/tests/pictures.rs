@@ -1,0 +1,84 @@
+//! Picture files beyond PNG and JPEG, turned pictures, JPEGs end to end.
+
+use super::*;
+
+#[test]
+fn bmp_tiff_webp_and_gif_of_one_picture_are_stills() {
+    let folder = Folder::new();
+    let rgb = picture(37, 23);
+    for (format, kind) in [
+        (ImageFormat::Bmp, Kind::Bmp),
+        (ImageFormat::Tiff, Kind::Tiff),
+        (ImageFormat::WebP, Kind::WebP),
+    ] {
+        let path = folder.file("really-something-else.png", &encoded(&rgb, format));
+        assert_eq!(sniff(&path).unwrap(), Some(kind));
+        let frame = read(&path).unwrap();
+        assert_eq!(rgb_at(&frame, 36, 22), rgb.to_rgb8().get_pixel(36, 22).0, "{kind:?}");
+    }
+    let gif = encoded(&rgb, ImageFormat::Gif);
+    let frame = read(&folder.file("a.gif", &gif)).unwrap();
+    assert_eq!((frame.width(), frame.height()), (37, 23));
+    assert_eq!(Kind::of(b"BM is how this text begins, no bitmap"), None);
+}
+
+#[test]
+fn a_moving_gif_is_refused_with_what_to_do() {
+    let folder = Folder::new();
+    let mut bytes = Vec::new();
+    let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
+    let frames = (0..3).map(|_| image::Frame::new(picture(8, 8).to_rgba8()));
+    encoder.encode_frames(frames).unwrap();
+    drop(encoder);
+    let error = read(&folder.file("a.gif", &bytes)).unwrap_err().to_string();
+    assert!(error.contains("moving GIF") && error.contains("PNG"), "{error}");
+}
+
+/// An EXIF segment that says how the picture was turned.
+fn exif(orientation: u8) -> Vec<u8> {
+    let tiff =
+        [b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".as_slice(), &[orientation, 0, 0, 0]];
+    let body = [b"Exif\0\0".as_slice(), &tiff.concat(), &[0; 4]].concat();
+    [&[0xFF, 0xE1, 0, body.len() as u8 + 2], body.as_slice()].concat()
+}
+
+#[test]
+fn a_turned_jpeg_is_shown_upright_but_not_inside_dicom() {
+    let folder = Folder::new();
+    let jpeg = encoded(&picture(32, 16), ImageFormat::Jpeg);
+    let turned = [&jpeg[..2], &exif(6), &jpeg[2..]].concat();
+    let frame = read(&folder.file("a.jpg", &turned)).unwrap();
+    assert_eq!((frame.width(), frame.height()), (16, 32));
+    let half = [&jpeg[..2], &exif(3), &jpeg[2..]].concat();
+    let (upright, flat) =
+        (read(&folder.file("b.jpg", &half)).unwrap(), read(&folder.file("c.jpg", &jpeg)).unwrap());
+    assert_eq!(rgb_at(&upright, 0, 0), rgb_at(&flat, 31, 15));
+    let file = dicom::Dicom::new(dicom::JPEG).shape("YBR_FULL_422", 3, (32, 16), 8);
+    let inside = dicom::frames(&file.fragments(&[], &[&half])).unwrap();
+    assert_eq!(rgb_at(&inside[0], 0, 0), rgb_at(&flat, 0, 0));
+}
+
+#[test]
+fn jpegs_end_to_end_are_no_still_unless_the_first_announces_them() {
+    let folder = Folder::new();
+    let jpeg = encoded(&picture(32, 16), ImageFormat::Jpeg);
+    let other = encoded(&picture(8, 8), ImageFormat::Jpeg);
+    let announced = [&jpeg[..2], b"\xFF\xE2\0\x06MPF\0", &jpeg[2..]].concat();
+    for (name, bytes, kind) in [
+        ("one", jpeg.clone(), Some(Kind::Jpeg)),
+        ("two", jpeg.repeat(2), None),
+        ("two with padding", [&jpeg[..], &[0, 0], &jpeg].concat(), None),
+        ("a preview behind it", [&jpeg[..], &other].concat(), Some(Kind::Jpeg)),
+        ("an announced second", [&announced[..], &jpeg].concat(), Some(Kind::Jpeg)),
+        ("text behind it", [&jpeg[..], b"trailer"].concat(), Some(Kind::Jpeg)),
+    ] {
+        assert_eq!(sniff(&folder.file("a.jpg", &bytes)).unwrap(), kind, "{name}");
+    }
+}
+
+#[test]
+fn sizes_are_told_by_the_first_bytes() {
+    assert_eq!(jpeg_size(&encoded(&picture(32, 16), ImageFormat::Jpeg)), Some((32, 16)));
+    assert_eq!(png_size(&encoded(&picture(32, 16), ImageFormat::Png)), Some((32, 16)));
+    assert_eq!((jpeg_size(b"\xFF\xD8\xFF"), png_size(b"\x89PNG")), (None, None));
+}
