@@ -420,13 +420,9 @@ impl Evidence {
             refusal.reason == Withheld::UnstableElastogram
                 && self.limits.judge_change(map.map_change(sight.map)).is_ok()
         };
-        if self.alone {
-            // There will be no second map that could agree with this one.
+        if self.alone || self.refused.as_ref().is_some_and(agrees) {
+            // Two maps agree on what is there now, or there will be no second one.
             self.renew();
-            return Some(settled);
-        }
-        if self.refused.as_ref().is_some_and(agrees) {
-            // Two maps agree on what is there now, and the B-mode has confirmed the place.
             return Some(settled);
         }
         self.refused = Some((sight.map.clone(), refusal));
