@@ -268,3 +268,23 @@ async fn twenty_of_twenty_starts_of_an_rtsp_stream_begin_with_its_key_picture() 
     }
     assert!(spoilt.is_empty(), "start and corrupted pictures of 30: {spoilt:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_has_been_live_for_a_while_drops_late_packets_as_its_preset_says() {
+    let server = rtsp::Server::start(H264, 0);
+    let mut preset = shipped("rtsp");
+    preset.set("location", &server.url()).unwrap();
+    let mut rig = Rig::start(preset);
+    rig.until_live().await;
+    let drops = || {
+        let elements = rig.pipeline().iterate_recurse().into_iter().flatten();
+        let is = |e: &gst::Element| e.factory().is_some_and(|f| f.name() == "rtpjitterbuffer");
+        elements.filter(is).map(|e| e.property::<bool>("drop-on-latency")).collect::<Vec<_>>()
+    };
+    // Long before three seconds of being live, and until they are over.
+    assert_eq!(drops(), [false]);
+    while drops() != [true] {
+        rig.frame();
+    }
+    rig.ingest.stop().await;
+}

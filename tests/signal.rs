@@ -61,7 +61,7 @@ async fn pictures_after_a_device_lost_its_signal_say_so_until_it_recovers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_signal_stays_lost_while_pictures_stop_and_ends_with_another_pipeline() {
+async fn another_pipeline_begins_with_a_signal() {
     let (mut rig, grabber) = start().await;
     grabber.lose();
     from_order_on(&rig, &grabber, 1);

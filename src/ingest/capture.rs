@@ -12,13 +12,12 @@ use sonofuse_core::frame::{Frame, FrameMeta};
 use sonofuse_core::words::Sentence;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::jitter::JitterBuffers;
 use super::messages::DeviceSignal;
 use super::picture::{PictureError, Stream, accepted_caps};
 use super::preset::{Preset, PresetError};
 use super::signal::SignalWatch;
 use super::supervisor::off_thread;
-use super::{SampleTap, elements, launch};
+use super::{SampleTap, elements, jitter, launch};
 use crate::mailbox::Mailbox;
 
 /// What outlives a capture pipeline: the clock, where pictures go, and what is counted.
@@ -64,7 +63,8 @@ pub(super) struct Capture {
     pub(super) messages: mpsc::UnboundedReceiver<gst::Message>,
     /// What the device says about its signal.
     pub(super) device: Arc<DeviceSignal>,
-    pub(super) jitter: Arc<JitterBuffers>,
+    /// Whether late packets are kept until the stream flows.
+    pub(super) held: bool,
     /// Set to `false` when the pipeline is given up: a source that wakes up later must not mix its
     /// pictures with its successor's.
     open: Arc<AtomicBool>,
@@ -95,7 +95,7 @@ pub(super) fn build(preset: &Preset, outlet: &Arc<Outlet>) -> Result<Capture, Pr
     launch::check_files(preset, &source)?;
     let pipeline = gst::Pipeline::with_name("capture");
     let sink = appsink(1, true);
-    let jitter = JitterBuffers::follow(&pipeline);
+    let held = jitter::hold(&source);
     assemble(preset, &pipeline, &source, &sink)?;
 
     pipeline.use_clock(Some(&outlet.clock));
@@ -124,7 +124,7 @@ pub(super) fn build(preset: &Preset, outlet: &Arc<Outlet>) -> Result<Capture, Pr
     let callbacks =
         gst_app::AppSinkCallbacks::builder().new_sample(move |sink| receiver.take(sink)).build();
     sink.set_callbacks(callbacks);
-    Ok(Capture { pipeline, seen, messages, device, jitter, open })
+    Ok(Capture { pipeline, seen, messages, device, held, open })
 }
 
 /// Takes the pipeline's messages where they are posted: what a device says of its signal must be

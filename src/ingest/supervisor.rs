@@ -16,6 +16,7 @@ use tracing::{debug, error, info, warn};
 
 use super::capture::{self, Capture, Outlet, Seen};
 use super::fault::{Cause, Counted, Fault};
+use super::jitter;
 use super::messages::{redact, speaker, words};
 use super::preset::{AtEnd, Kind, Preset};
 use crate::state::SourceState;
@@ -272,8 +273,9 @@ impl Supervisor {
                 }
                 _ = capture.seen.changed() => {}
                 _ = tick.tick() => {
-                    if live_since.is_some_and(|since| since.elapsed() >= HEALTHY) {
-                        capture.jitter.release();
+                    if capture.held && live_since.is_some_and(|since| since.elapsed() >= HEALTHY) {
+                        jitter::release(&capture.pipeline);
+                        capture.held = false;
                     }
                     if give_up.is_some_and(|at| at <= tokio::time::Instant::now()) {
                         return End::Fault(Fault::NotStarted);

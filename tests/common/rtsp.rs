@@ -1,5 +1,8 @@
 //! An RTSP server on loopback that can be killed and started again on the same port.
 
+// Each test file takes what it needs.
+#![allow(dead_code)]
+
 use std::thread::JoinHandle;
 
 use gst::glib;
@@ -26,6 +29,7 @@ impl Server {
     }
 
     fn serve(launch: &str, port: u16, shared: bool) -> Self {
+        sonofuse::ingest::init().expect("GStreamer starts");
         let context = glib::MainContext::new();
         let main = glib::MainLoop::new(Some(&context), false);
         let server = RTSPServer::new();
