@@ -191,7 +191,12 @@ async fn live(
     let readings = match inherited {
         Some(listener) => Some(socket::serve(listener)?),
         None => match config.publish.socket_path() {
-            Some(path) => Some(socket::serve(listen(&path)?)?),
+            Some(path) => {
+                if config.publish.socket == "auto" {
+                    make_folder(&path)?;
+                }
+                Some(socket::serve(Listener::bind(&path)?)?)
+            }
             None => None,
         },
     };
@@ -356,15 +361,14 @@ impl Parts {
     }
 }
 
-/// Makes the socket and, where it is missing, its folder.
-fn listen(path: &std::path::Path) -> Result<Listener, DaemonError> {
-    if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir).map_err(|source| DaemonError::System {
-            what: "making the readings socket's folder (set publish.socket to another path, or to \"none\")",
-            source,
-        })?;
-    }
-    Ok(Listener::bind(path)?)
+/// Makes the folder of the socket whose place was not chosen by a person: where one was, a folder
+/// that is missing is a mistake in the path.
+fn make_folder(socket: &Path) -> Result<(), DaemonError> {
+    let Some(folder) = socket.parent() else { return Ok(()) };
+    std::fs::create_dir_all(folder).map_err(|source| DaemonError::System {
+        what: "making the readings socket's folder (set publish.socket to another path, or to \"none\")",
+        source,
+    })
 }
 
 /// Writes what the sonographer saw at the end, if that was asked for.

@@ -88,7 +88,7 @@ impl CliError {
 
     /// Many errors print their source in their own text; it is not told twice.
     fn push(&mut self, cause: String) {
-        let told = |said: &String| said.contains(&cause);
+        let told = |said: &String| said.contains(cause.trim_end());
         if !told(&self.message) && !self.causes.iter().any(told) {
             self.causes.push(cause);
         }
