@@ -16,6 +16,7 @@ use super::messages::DeviceSignal;
 use super::picture::{PictureError, Stream, accepted_caps};
 use super::preset::{Preset, PresetError};
 use super::signal::SignalWatch;
+use super::stamps::Stamps;
 use super::supervisor::off_thread;
 use super::{SampleTap, elements, jitter, launch};
 use crate::mailbox::Mailbox;
@@ -118,6 +119,7 @@ pub(super) fn build(preset: &Preset, outlet: &Arc<Outlet>) -> Result<Capture, Pr
         seen: seen_tx,
         caps: None,
         signal: SignalWatch::default(),
+        stamps: Stamps::default(),
         stall_ns: preset.expect.stall_ms.saturating_mul(1_000_000),
         up: false,
     };
@@ -159,6 +161,15 @@ fn watch_signal_property(source: &gst::Bin, device: &Arc<DeviceSignal>) {
             });
         }
     }
+}
+
+/// The same picture at another time, sharing its memory.
+fn restamped(sample: &gst::Sample, pts_ns: Option<u64>) -> Option<gst::Sample> {
+    let mut buffer = sample.buffer()?.copy();
+    buffer.get_mut()?.set_pts(pts_ns.map(gst::ClockTime::from_nseconds));
+    let caps = sample.caps_owned();
+    let builder = gst::Sample::builder().buffer(&buffer).caps_if_some(caps.as_ref());
+    Some(builder.segment_if_some(sample.segment()).build())
 }
 
 /// Tells whether GStreamer says that a buffer holds no whole picture: one decoded without what it
@@ -221,6 +232,7 @@ struct Receiver {
     seen: watch::Sender<Seen>,
     caps: Option<(gst::Caps, Stream)>,
     signal: SignalWatch,
+    stamps: Stamps,
     /// Longest gap between two pictures of a source that is live.
     stall_ns: u64,
     /// Whether the picture before came from a source that is live.
@@ -245,9 +257,11 @@ impl Receiver {
         let (Some((_, stream)), Some(buffer)) = (&self.caps, sample.buffer_owned()) else {
             return Err(PictureError::Buffer("it came without caps or without data"));
         };
+        let said_ns = buffer.pts().map(gst::ClockTime::nseconds);
+        let pts_ns = said_ns.map(|pts_ns| self.stamps.keep(pts_ns, captured_ns));
         let mut meta = FrameMeta {
             sequence: self.outlet.frames.fetch_add(1, Ordering::Relaxed),
-            pts_ns: buffer.pts().map(gst::ClockTime::nseconds),
+            pts_ns,
             captured_ns,
             generation: 0,
             corrupted: corrupted(&buffer),
@@ -282,7 +296,11 @@ impl Receiver {
         });
         self.outlet.mailbox.put(frame);
         if let Some(tap) = &self.outlet.tap {
-            tap(sample);
+            if pts_ns == said_ns {
+                tap(sample);
+            } else if let Some(sample) = restamped(sample, pts_ns) {
+                tap(&sample);
+            }
         }
         Ok(gst::FlowSuccess::Ok)
     }

@@ -14,6 +14,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, error, info, warn};
 
+use super::advice;
 use super::capture::{self, Capture, Outlet, Seen};
 use super::fault::{Cause, Counted, Fault};
 use super::jitter;
@@ -323,8 +324,9 @@ impl Supervisor {
         use gst::MessageView;
         match message.view() {
             MessageView::Error(e) => {
-                let (speaker, words) = (speaker(message), words(e));
-                return Some(End::Fault(Fault::Element { speaker, words }));
+                let advice = advice::of(message, e).map(|advice| redact(&advice));
+                let fault = Fault::Element { speaker: speaker(message), words: words(e), advice };
+                return Some(End::Fault(fault));
             }
             MessageView::Eos(_) if self.preset.expect.kind == Kind::Finite => {
                 return Some(End::Finished);
