@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use sonofuse_core::NOTICE;
 use sonofuse_core::reading::Reading;
@@ -25,9 +25,6 @@ use crate::publish::lines::{self, Cadence, Lines, Style};
 
 /// Readings that may wait for standard output.
 const QUEUE_READINGS: usize = 1024;
-
-/// How often a person is told what did not change.
-const REPEAT: Duration = Duration::from_secs(3);
 
 /// How printing came to its end.
 #[derive(Debug)]
@@ -158,7 +155,7 @@ struct Printed<W> {
 
 impl<W: Write> Printed<W> {
     fn new(out: W, style: Option<Style>) -> Self {
-        let lines = style.map(|style| (Lines::new(style), Cadence::new(REPEAT)));
+        let lines = style.map(|style| (Lines::new(style), Cadence::new(Cadence::CALM)));
         Self { out, lines, started: Instant::now(), off: false }
     }
 

@@ -6,7 +6,7 @@
 use std::error::Error;
 
 use sonofuse_gpu::cache::CacheError;
-use sonofuse_sim::SimError;
+use sonofuse_sim::{ScenarioError, SimError};
 
 use super::Exit;
 use crate::cli::engine::EngineError;
@@ -15,8 +15,8 @@ use crate::daemon::DaemonError;
 use crate::ingest::encode::EncodeError;
 use crate::ingest::{IngestError, PresetError};
 use crate::log::LogError;
+use crate::panel::SnapshotError;
 use crate::publish::display::DisplayError;
-use crate::publish::overlay::SnapshotError;
 use crate::publish::socket::SocketError;
 use crate::scoring::ScoringError;
 use crate::scoring::gpu::Obstacle;
@@ -92,6 +92,11 @@ exits! {
         "rate": Self::Rate { .. } => Exit::Usage,
         "length": Self::ExamLength { .. } => Exit::Usage,
     }
+    ScenarioError, "scripted exam" {
+        "none of that name": Self::Unknown { .. } => Exit::Usage,
+        "cannot be understood": Self::Form(_) => Exit::Data,
+        "a wrong value": Self::Value { .. } => Exit::Data,
+    }
     ScoringError, "model" {
         "no such scorer": Self::Backend { .. } => Exit::Config,
         "cannot be read": Self::Read { .. } => Exit::Config,
@@ -105,11 +110,14 @@ exits! {
     Obstacle, "GPU" {
         "no driver": Self::NoDriver { .. } => Exit::Unavailable,
         "the driver does not work": Self::Driver(_) => Exit::Unavailable,
+        "driver and library differ": Self::DriverReplaced(_) => Exit::Unavailable,
         "the driver is too old": Self::OldDriver { .. } => Exit::Unavailable,
         "no such device": Self::NoDevice { .. } => Exit::Unavailable,
+        "the device is too old": Self::OldDevice(_) => Exit::Unavailable,
         "no TensorRT": Self::NoTensorRt(_) => Exit::Unavailable,
         "a TensorRT that cannot be used": Self::TensorRt(_) => Exit::Unavailable,
         "no engine": Self::NoEngine { .. } => Exit::Unavailable,
+        "a build that failed": Self::BuildFailed(_) => Exit::Software,
         "an engine that cannot be read": Self::Unreadable(_) => Exit::Data,
         "an engine that does not start": Self::Start(_) => Exit::Software,
         "an engine with wrong answers": Self::Wrong(_) => Exit::Data,
@@ -119,6 +127,7 @@ exits! {
     CacheError, "engine cache" {
         "full": Self::Full { .. } => Exit::Io,
         "cannot be read or written": Self::Io { .. } => Exit::Io,
+        "no engine of ours": Self::Foreign { .. } => Exit::Data,
         "a damaged engine": Self::Damaged { .. } => Exit::Data,
         "an engine that everybody may write": Self::Untrusted { .. } => Exit::Data,
     }

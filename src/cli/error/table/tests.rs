@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
+use sonofuse_gpu::cache::{EngineKey, Failure, KEY_SCHEMA, Precision, Shapes};
+
 use super::*;
 
 fn io() -> io::Error {
@@ -35,17 +37,39 @@ fn rows<E: HasExit>(samples: &[E], delegates: &[&str]) -> String {
     codes.into_iter().map(row).collect()
 }
 
+fn failure() -> Failure {
+    let text = String::new;
+    let sizes = Shapes { min: [8, 8], opt: [8, 8], max: [8, 8] };
+    let key = EngineKey {
+        schema: KEY_SCHEMA,
+        tensorrt: text(),
+        device: text(),
+        architecture: text(),
+        multiprocessors: 1,
+        driver: [12, 0],
+        model_sha256: text(),
+        precision: Precision::Fp32,
+        dla_core: None,
+        workspace: None,
+        shapes: sizes,
+    };
+    Failure { key, version: text(), failed_unix_s: 0, words: text() }
+}
+
 fn obstacles() -> Vec<Obstacle> {
     let gpu = || sonofuse_gpu::GpuError::NoDevice { index: 1, count: 0 };
     let trt = || sonofuse_tensorrt::Error::Load { path: path(), reason: String::new() };
     vec![
         Obstacle::NoDriver { tried: String::new() },
         Obstacle::Driver(gpu()),
+        Obstacle::DriverReplaced(gpu()),
         Obstacle::OldDriver { cuda: [11, 0] },
         Obstacle::NoDevice { index: 1, count: 0 },
+        Obstacle::OldDevice(gpu()),
         Obstacle::NoTensorRt(trt()),
         Obstacle::TensorRt(trt()),
         Obstacle::NoEngine { folders: vec![], id: String::new(), nearest: vec![] },
+        Obstacle::BuildFailed(Box::new(failure())),
         Obstacle::Unreadable(CacheError::Untrusted { path: path() }),
         Obstacle::Start(gpu()),
         Obstacle::Wrong(String::new()),
@@ -137,6 +161,7 @@ fn caches() -> Vec<CacheError> {
     vec![
         CacheError::Full { dir: path(), need: 1 },
         CacheError::Io { path: path(), source: io() },
+        CacheError::Foreign { path: path(), why: "x" },
         CacheError::Damaged { path: path(), why: String::new() },
         CacheError::Untrusted { path: path() },
     ]
@@ -197,6 +222,9 @@ fn table() -> String {
         ],
         &[],
     );
+    let value = ScenarioError::Value { line: 1, place: text(), key: "x", problem: text() };
+    table +=
+        &rows(&[ScenarioError::Unknown { name: text() }, ScenarioError::Form(text()), value], &[]);
     table += &rows(&scoring(), &[]);
     table += &rows(&obstacles(), &[]);
     table += &rows(&caches(), &[]);
