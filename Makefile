@@ -49,7 +49,7 @@ test-arm64: build build-arm64
 test-trt-rtx:
 	scripts/test-trt-rtx.sh
 
-## install: put the built daemon, its presets, models and units in place (root; DESTDIR for a package)
+## install: put the built daemon, its presets, models, units and documents in place (root; DESTDIR for a package)
 install:
 	@test -x $(BIN) || { echo "$(BIN) is not there: run 'make build' first, as yourself" >&2; exit 1; }
 	install -Dm755 $(BIN) $(DESTDIR)/usr/bin/sonofuse
@@ -60,6 +60,8 @@ install:
 	install -Dm644 systemd/sonofuse.sysusers $(DESTDIR)/usr/lib/sysusers.d/sonofuse.conf
 	install -Dm644 systemd/sonofuse.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/sonofuse.conf
 	install -Dm644 -t $(DESTDIR)/usr/lib/udev/rules.d systemd/60-sonofuse-capture.rules
+	for part in guide reference; do install -Dm644 -t $(DESTDIR)/usr/share/doc/sonofuse/$$part docs/$$part/*.md; done
+	install -Dm644 -t $(DESTDIR)/usr/share/doc/sonofuse README.md CHANGELOG.md docs/glossary.md
 	test -e $(DESTDIR)/etc/sonofuse/sonofuse.toml || install -Dm644 sonofuse.toml $(DESTDIR)/etc/sonofuse/sonofuse.toml
 
 deps-run:

@@ -167,6 +167,9 @@ pub struct Loaded {
     pub config: Config,
     /// Its file; `None` when the defaults serve.
     pub path: Option<PathBuf>,
+    /// Values for the preset's parameters from the command line: they win, and their relative paths
+    /// start at the working folder.
+    pub given: Vec<(String, String)>,
 }
 
 /// Read when no `--config` names a file.
@@ -190,7 +193,7 @@ impl Loaded {
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.resolve(folder);
-        Ok(Self { config, path: Some(path.into()) })
+        Ok(Self { config, path: Some(path.into()), given: Vec::new() })
     }
 
     /// Tells whether every value is one that can be meant.
@@ -214,6 +217,9 @@ impl Loaded {
         for (name, value) in &source.params {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             preset.set_from(name, &text, folder)?;
+        }
+        for (name, value) in &self.given {
+            preset.set(name, value)?;
         }
         Ok(preset)
     }

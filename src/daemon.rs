@@ -8,12 +8,13 @@
 //! sockets unlinked. The whole of it has a deadline ([`STOP_DEADLINE`]); a second signal exits at
 //! once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use rustix::fs::Access;
 use sonofuse_core::frame::Frame;
 use sonofuse_core::reading::Reading;
 use thiserror::Error;
@@ -43,8 +44,8 @@ pub const STOP_DEADLINE: Duration = Duration::from_millis(850);
 /// How long to run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Limit {
-    /// Until so many readings were printed.
-    Readings(u64),
+    /// Until so many frames were looked at.
+    Frames(u64),
     /// For so long after the model is warm.
     Time(Duration),
 }
@@ -60,15 +61,26 @@ pub struct Options {
     pub snapshot: Option<PathBuf>,
 }
 
+impl Options {
+    /// Tells before anything runs that a snapshot could not be written at the end.
+    fn check(&self) -> Result<(), DaemonError> {
+        let Some(path) = &self.snapshot else { return Ok(()) };
+        let wrong = |problem: String| DaemonError::SnapshotPlace { path: path.clone(), problem };
+        if path.is_dir() {
+            return Err(wrong("it is a folder: name a file".to_owned()));
+        }
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)
+            .map_err(|e| wrong(format!("its folder {} cannot be written: {e}", folder.display())))
+    }
+}
+
 /// Why the daemon did not start, or ended.
 #[derive(Debug, Error)]
 pub enum DaemonError {
     /// Files and folders.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A setting is out of range.
-    #[error("{0}")]
-    Setting(String),
     /// The preset.
     #[error(transparent)]
     Preset(#[from] ingest::PresetError),
@@ -87,6 +99,17 @@ pub enum DaemonError {
     /// The snapshot.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// The snapshot would have no place to go.
+    #[error("cannot write the snapshot {}: {problem}", path.display())]
+    SnapshotPlace {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its place.
+        problem: String,
+    },
+    /// Standard output, where it is all that shows readings, or its reader left.
+    #[error("cannot write to standard output: {0}")]
+    Stdout(String, std::io::ErrorKind),
     /// Something that only a restart mends.
     #[error("{0}")]
     Fatal(String),
@@ -108,14 +131,12 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
     let config = &loaded.config;
     // Before any thread starts: it clears systemd's variables from the environment.
     let inherited = Listener::inherited()?;
+    loaded.check()?;
+    options.check()?;
     ingest::init()?;
-    let mut preset = Preset::load(&config.source.preset, &loaded.preset_dirs())?;
-    for (name, value) in &config.source.params {
-        preset.set(name, &param_text(value))?;
-    }
+    let preset = loaded.preset()?;
     preset.check()?;
     let model_dir = loaded.model_dir(&config.model.name)?;
-    config.scoring.check().and_then(|()| config.gpu.check()).map_err(DaemonError::Setting)?;
     // Loads, checks and runs it once: the first frame is scored at full speed.
     let model = scoring::load_on(&model_dir, &loaded.hardware())?;
     info!(
@@ -139,11 +160,6 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
     // Blocking work that was abandoned at the deadline must not hold the process.
     runtime.shutdown_background();
     result
-}
-
-/// A parameter's TOML value as the text that its `GObject` property is parsed from.
-fn param_text(value: &toml::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_string)
 }
 
 /// Everything that runs, in the order in which it is stopped.
@@ -175,7 +191,12 @@ async fn live(
     let readings = match inherited {
         Some(listener) => Some(socket::serve(listener)?),
         None => match config.publish.socket_path() {
-            Some(path) => Some(socket::serve(listen(&path)?)?),
+            Some(path) => {
+                if config.publish.socket == "auto" {
+                    make_folder(&path)?;
+                }
+                Some(socket::serve(Listener::bind(&path)?)?)
+            }
             None => None,
         },
     };
@@ -183,7 +204,8 @@ async fn live(
     let display = Display::start(&sink, base_ns, Arc::clone(&latest), config.publish.max_age_ms)?;
 
     let mailbox: Arc<Mailbox<Frame>> = Arc::default();
-    let printer = Printer::start(options)?;
+    let alone = readings.is_none() && display.is_none();
+    let printer = Printer::start(options, alone)?;
     let summary = Arc::new(Summary::default());
     let infer = {
         let out = printer.sender();
@@ -267,7 +289,7 @@ async fn watch_over(
                 return Ok(());
             }
             () = &mut limit, if time != NEVER => return Ok(()),
-            _ = printed.wait_for(|done| *done) => return Ok(()),
+            end = printed.wait_for(Option::is_some) => return printing_ended(end.ok().as_deref()),
             changed = state.changed() => {
                 // The sender lives as long as ingest, which `parts` holds.
                 if changed.is_err() || *state.borrow_and_update() == SourceState::Ended {
@@ -281,6 +303,14 @@ async fn watch_over(
                 return Err(DaemonError::Fatal("the infer thread ended by itself: see the journal for the reason; a restart is needed".into()));
             },
         }
+    }
+}
+
+/// What the end of printing means for the run; a printer that panicked said so itself.
+fn printing_ended(end: Option<&Option<Arc<output::End>>>) -> Result<(), DaemonError> {
+    match end.and_then(Option::as_deref) {
+        Some(output::End::Unwritable(e)) => Err(DaemonError::Stdout(e.to_string(), e.kind())),
+        Some(output::End::Enough) | None => Ok(()),
     }
 }
 
@@ -331,15 +361,14 @@ impl Parts {
     }
 }
 
-/// Makes the socket and, where it is missing, its folder.
-fn listen(path: &std::path::Path) -> Result<Listener, DaemonError> {
-    if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir).map_err(|source| DaemonError::System {
-            what: "making the readings socket's folder (set publish.socket to another path, or to \"none\")",
-            source,
-        })?;
-    }
-    Ok(Listener::bind(path)?)
+/// Makes the folder of the socket whose place was not chosen by a person: where one was, a folder
+/// that is missing is a mistake in the path.
+fn make_folder(socket: &Path) -> Result<(), DaemonError> {
+    let Some(folder) = socket.parent() else { return Ok(()) };
+    std::fs::create_dir_all(folder).map_err(|source| DaemonError::System {
+        what: "making the readings socket's folder (set publish.socket to another path, or to \"none\")",
+        source,
+    })
 }
 
 /// Writes what the sonographer saw at the end, if that was asked for.

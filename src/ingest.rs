@@ -15,7 +15,10 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+mod advice;
 mod capture;
+mod colorimetry;
+pub mod devices;
 mod elements;
 pub mod encode;
 mod fault;
@@ -30,6 +33,7 @@ mod picture;
 mod preset;
 mod signal;
 mod simsrc;
+mod stamps;
 mod supervisor;
 
 pub use files::{FileFrames, is_video, open_file, open_preset};

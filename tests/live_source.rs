@@ -215,3 +215,76 @@ fn the_simulator_plays_a_scripted_exam_over_and_over() {
         assert_eq!(frames.truth().unwrap(), serde_json::to_string(&truth).unwrap());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_test_pattern_is_a_picture_and_no_card() {
+    let mut rig = Rig::start(shipped("test-pattern"));
+    rig.until_live().await;
+    // The signal is looked at four times a second.
+    while rig.frame().meta().sequence < 45 {
+        assert!(
+            matches!(*rig.state.borrow(), SourceState::Live { .. }),
+            "{:?}",
+            rig.state.borrow()
+        );
+    }
+    rig.ingest.stop().await;
+}
+
+/// One key picture at the beginning and none after it: a client that loses it never sees a whole
+/// picture.
+const ONE_KEY: &str = "( videotestsrc is-live=true pattern=smpte100 \
+    ! video/x-raw,format=I420,width=640,height=480,framerate=25/1 \
+    ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=100000 bitrate=4000 \
+    ! rtph264pay name=pay0 config-interval=-1 )";
+
+/// Starts the preset on a server with a stream of its own for each client; corrupted pictures among
+/// the first thirty.
+async fn corrupted_at_start(server: &rtsp::Server) -> usize {
+    let mut preset = shipped("rtsp");
+    preset.set("location", &server.url()).unwrap();
+    let rig = Rig::start(preset);
+    let mut corrupted = 0;
+    loop {
+        let meta = *rig.frame().meta();
+        corrupted += usize::from(meta.corrupted);
+        if meta.sequence >= 30 {
+            break;
+        }
+    }
+    rig.ingest.stop().await;
+    corrupted
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_of_twenty_starts_of_an_rtsp_stream_begin_with_its_key_picture() {
+    let server = rtsp::Server::start_apart(ONE_KEY);
+    let mut spoilt = Vec::new();
+    for start in 0..20 {
+        let corrupted = corrupted_at_start(&server).await;
+        if corrupted > 0 {
+            spoilt.push((start, corrupted));
+        }
+    }
+    assert!(spoilt.is_empty(), "start and corrupted pictures of 30: {spoilt:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_has_been_live_for_a_while_drops_late_packets_as_its_preset_says() {
+    let server = rtsp::Server::start(H264, 0);
+    let mut preset = shipped("rtsp");
+    preset.set("location", &server.url()).unwrap();
+    let mut rig = Rig::start(preset);
+    rig.until_live().await;
+    let drops = || {
+        let elements = rig.pipeline().iterate_recurse().into_iter().flatten();
+        let is = |e: &gst::Element| e.factory().is_some_and(|f| f.name() == "rtpjitterbuffer");
+        elements.filter(is).map(|e| e.property::<bool>("drop-on-latency")).collect::<Vec<_>>()
+    };
+    // Long before three seconds of being live, and until they are over.
+    assert_eq!(drops(), [false]);
+    while drops() != [true] {
+        rig.frame();
+    }
+    rig.ingest.stop().await;
+}

@@ -61,7 +61,7 @@ async fn pictures_after_a_device_lost_its_signal_say_so_until_it_recovers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_signal_stays_lost_while_pictures_stop_and_ends_with_another_pipeline() {
+async fn another_pipeline_begins_with_a_signal() {
     let (mut rig, grabber) = start().await;
     grabber.lose();
     from_order_on(&rig, &grabber, 1);
@@ -99,5 +99,77 @@ async fn a_picture_that_gstreamer_does_not_call_whole_is_marked() {
         let whole = from_order_on(&rig, &grabber, 5);
         assert!(whole.iter().all(|meta| !meta.corrupted), "{flag:?}: {whole:?}");
     }
+    rig.ingest.stop().await;
+}
+
+/// A live source of Y'CbCr pictures that says nothing about them, with more keys in `[source]`.
+fn unsaid(source: &str) -> String {
+    format!(
+        "schema = 1\nsummary = 'test'\n[source]\n\
+         launch = 'videotestsrc is-live=true pattern=circular \
+         ! video/x-raw,format=I420,width=320,height=240,colorimetry=bt601 ! identity name=out'\n\
+         {source}\n[expect]\nkind = 'live'\nstall-ms = 4000\nconnect-ms = 8000\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preset_states_range_and_matrix_against_the_sources_word() {
+    use sonofuse_core::frame::{ColorMatrix, ColorRange, Colorimetry};
+    use std::sync::{Arc, Mutex};
+
+    let stated = Colorimetry { matrix: ColorMatrix::Bt709, range: ColorRange::Full };
+    let in_file = source::parse(&unsaid("colorimetry = 'bt709-full'")).unwrap();
+    let mut as_parameter = source::parse(&unsaid("colorimetry = 'bt601'")).unwrap();
+    as_parameter.set("colorimetry", "bt709-full").unwrap();
+    for preset in [in_file, as_parameter] {
+        let shown = Arc::new(Mutex::new(None));
+        let tap = {
+            let shown = Arc::clone(&shown);
+            Arc::new(move |sample: &gst::Sample| {
+                *shown.lock().unwrap() = sample.caps().map(ToString::to_string);
+            })
+        };
+        let rig = Rig::start_with(preset, Some(tap));
+        assert_eq!(rig.frame().format().colorimetry, stated);
+        rig.frame();
+        // The display is told the same.
+        let caps = shown.lock().unwrap().clone().unwrap();
+        assert!(caps.contains("colorimetry=(string)1:3:5:1"), "{caps}");
+        rig.ingest.stop().await;
+    }
+    let error = source::parse(&unsaid("colorimetry = 'bt2020'")).unwrap_err().to_string();
+    assert!(error.contains("source.colorimetry") && error.contains("bt601-full"), "{error}");
+    let mut preset = source::parse(&unsaid("")).unwrap();
+    assert!(preset.set("colorimetry", "full").unwrap_err().to_string().contains("bt601-full"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_picture_stamped_hours_ahead_keeps_its_place_in_time() {
+    use std::sync::{Arc, Mutex};
+
+    grabber::register();
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    let tap = {
+        let shown = Arc::clone(&shown);
+        Arc::new(move |sample: &gst::Sample| {
+            shown.lock().unwrap().push(sample.buffer().and_then(gst::BufferRef::pts).unwrap());
+        })
+    };
+    let mut rig = Rig::start_with(live(GRABBER), Some(tap));
+    rig.until_live().await;
+    let grabber = rig.element("grabber").downcast::<Grabber>().unwrap();
+    let hours = gst::ClockTime::from_seconds(9800);
+    grabber.stamp_ahead(hours);
+    let mut after = 0;
+    let mut last = 0;
+    while after < 30 {
+        let meta = *rig.frame().meta();
+        let pts_ns = meta.pts_ns.unwrap();
+        // A picture that came late may be stamped a little behind the one before it.
+        assert!(pts_ns + 100_000_000 > last && pts_ns < last.max(1) + hours.nseconds() / 2);
+        last = pts_ns;
+        after += usize::from(grabber.since().is_some());
+    }
+    assert!(shown.lock().unwrap().iter().all(|pts| *pts < hours));
     rig.ingest.stop().await;
 }

@@ -65,6 +65,28 @@ fn systemd_finds_nothing_to_say_about_the_units() {
 }
 
 #[test]
+fn every_document_that_a_unit_names_is_there_after_make_install() {
+    let root = tempfile::tempdir().unwrap();
+    let made = Command::new("make")
+        .args(["--silent", "install", "BIN=/bin/true", "ARCH=x86_64"])
+        .arg(format!("DESTDIR={}", root.path().display()))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    for unit in UNITS {
+        let documents = values(unit, "Documentation");
+        assert!(!documents.is_empty(), "{unit} names none");
+        for document in documents {
+            let path = document
+                .strip_prefix("file:///")
+                .unwrap_or_else(|| panic!("{unit}: {document} is not a document of this machine"));
+            assert!(root.path().join(path).is_file(), "{unit}: {document} is not installed");
+        }
+    }
+}
+
+#[test]
 fn the_sandbox_is_tight() {
     if !can_analyze() {
         return;

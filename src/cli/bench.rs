@@ -122,7 +122,7 @@ fn open(args: &BenchArgs, loaded: &crate::config::Loaded) -> Result<Source, CliE
         let name = path.display().to_string();
         return Ok(Source { name, frames: Box::new(input), still, pins: None });
     }
-    let preset_failed = |e: ingest::PresetError| CliError::from_error(inputs::preset_exit(&e), &e);
+    let preset_failed = |e: ingest::PresetError| CliError::of(&e);
     let name = args.preset.as_deref().unwrap_or("simulator");
     ingest::init().map_err(|e| inputs::ingest_failed(&e))?;
     let mut preset = Preset::load(name, &loaded.preset_dirs()).map_err(preset_failed)?;

@@ -12,7 +12,6 @@ use super::inputs::check_unset;
 use super::output::Output;
 use crate::config::Loaded;
 use crate::ingest::{self, Preset, PresetError};
-use crate::publish::display::DisplaySink;
 use crate::scoring::{self, Backend};
 
 /// Checks configuration, presets, model and service files without opening a device.
@@ -109,16 +108,9 @@ fn told(error: &dyn std::error::Error) -> String {
 
 fn settings(report: &mut Report, loaded: &Loaded) -> Result<(), CliError> {
     let name = loaded.path.as_ref().map_or("(defaults)".into(), |p| p.display().to_string());
-    let config = &loaded.config;
-    let wrong = config.scoring.check().err().map(|e| format!("[scoring] {e}"));
-    let wrong = wrong.or_else(|| config.gpu.check().err().map(|e| format!("[gpu] {e}")));
-    let wrong = wrong.or_else(|| {
-        let display = config.publish.display.parse::<DisplaySink>();
-        display.err().map(|e| format!("[publish] display: {}", told(&e)))
-    });
-    match wrong {
-        None => report.add("config", name, Verdict::Ok, "", true),
-        Some(why) => report.add("config", name, Verdict::Fail, why, true),
+    match loaded.config.check() {
+        Ok(()) => report.add("config", name, Verdict::Ok, "", true),
+        Err(why) => report.add("config", name, Verdict::Fail, why, true),
     }
 }
 
@@ -134,14 +126,7 @@ fn presets(report: &mut Report, loaded: &Loaded, asked: &[String]) -> Result<(),
         }
         return Ok(());
     }
-    let configured = Preset::load(&source.preset, &dirs).and_then(|mut preset| {
-        for (param, value) in &source.params {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            preset.set(param, &text)?;
-        }
-        Ok(preset)
-    });
-    preset(report, configured, &source.preset, true)?;
+    preset(report, loaded.preset(), &source.preset, true)?;
     for name in Preset::list(&dirs) {
         if name != source.preset {
             preset(report, Preset::load(&name, &dirs), &name, false)?;

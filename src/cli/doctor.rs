@@ -11,9 +11,9 @@ use sonofuse_core::published::Diagnosis;
 pub(super) use sonofuse_core::published::{Finding, State};
 
 pub(super) use self::probe::Machine;
-use super::error::{CliError, Exit};
+use super::error::{CliError, Exit, HasExit};
 use super::output::Output;
-use crate::config::Loaded;
+use crate::config::{ConfigError, Loaded};
 
 mod gpu;
 mod live;
@@ -29,7 +29,7 @@ mod service;
 /// patient.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit code 0: live scoring can run here. 69: something that it needs is \
-    missing (marked MISSING).")]
+    missing (marked MISSING). 78: the configuration file is wrong or cannot be read.")]
 pub struct DoctorArgs {
     /// Configuration file [default: /etc/sonofuse/sonofuse.toml if it is there].
     #[arg(long, value_name = "FILE")]
@@ -42,11 +42,17 @@ pub struct DoctorArgs {
 /// Prints the findings.
 ///
 /// # Errors
-/// [`Exit::Unavailable`] when something essential is missing; [`Exit::Io`] when stdout fails.
+/// [`Exit::Unavailable`] when something essential is missing, [`Exit::Config`] when the configuration
+/// cannot be used; [`Exit::Io`] when stdout fails.
 pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
-    // A wrong configuration is `check`'s matter: here the defaults serve as well.
-    let loaded = Loaded::read(args.config.as_deref()).unwrap_or_default();
+    let read =
+        Loaded::read(args.config.as_deref()).and_then(|loaded| loaded.check().map(|()| loaded));
+    let configuration = configuration(read.as_ref());
+    // The rest is looked at on the defaults, so that one look tells everything.
+    let unread = read.as_ref().err().map(HasExit::exit);
+    let loaded = read.unwrap_or_default();
     let mut findings = findings(&Machine::this(), &loaded);
+    findings.push(configuration);
     findings.extend(live::findings(&loaded));
     let missing = findings.iter().filter(|f| f.state == State::Missing).count();
     let mut out = Output::new();
@@ -72,7 +78,24 @@ pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
         Ok(())
     } else {
         let what = if missing == 1 { "1 thing" } else { &format!("{missing} things") };
-        Err(CliError::new(Exit::Unavailable, format!("{what} that live scoring needs: missing")))
+        let exit = unread.unwrap_or(Exit::Unavailable);
+        Err(CliError::new(exit, format!("{what} that live scoring needs: missing")))
+    }
+}
+
+/// The configuration file, and whether `run` would take it.
+fn configuration(read: Result<&Loaded, &ConfigError>) -> Finding {
+    const AREA: &str = "configuration";
+    match read {
+        Ok(Loaded { path: Some(path), .. }) => {
+            Finding::ok(AREA, "file", path.display().to_string())
+        }
+        Ok(_) => Finding::ok(AREA, "file", "none: the defaults serve"),
+        Err(e) => {
+            let words = e.to_string();
+            let todo = "sonofuse check --config FILE; what follows is about the defaults";
+            Finding::missing(AREA, "file", words.lines().next().unwrap_or_default(), todo)
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use sonofuse_gpu::GpuError;
 use sonofuse_gpu::cache::CacheError;
 use thiserror::Error;
 
-use super::error::{CliError, Exit};
+use super::error::{CliError, Exit, HasExit};
 use super::replay::{load_config, model_failed};
 use crate::config::Loaded;
 use crate::scoring::gpu::{Obstacle, Settings};
@@ -93,7 +93,7 @@ impl Configured {
     /// The folder of a named model, or of the configured one.
     pub(super) fn folder(&self, model: Option<&str>) -> Result<PathBuf, CliError> {
         let name = model.unwrap_or(&self.loaded.config.model.name);
-        self.loaded.model_dir(name).map_err(|e| CliError::from_error(Exit::Config, &e))
+        self.loaded.model_dir(name).map_err(|e| CliError::of(&e))
     }
 
     pub(super) fn files(&self, model: Option<&str>) -> Result<ModelFiles, CliError> {
@@ -137,21 +137,6 @@ impl EngineError {
                 !obstacle.passes()
             }
             Self::Obstacle(_) | Self::Cache(_) => false,
-        }
-    }
-
-    pub(super) fn exit(&self) -> Exit {
-        match self {
-            Self::Obstacle(Obstacle::Wrong(_) | Obstacle::Unreadable(_))
-            | Self::Cache(
-                CacheError::Damaged { .. }
-                | CacheError::Foreign { .. }
-                | CacheError::Untrusted { .. },
-            ) => Exit::Data,
-            Self::Obstacle(Obstacle::Start(_) | Obstacle::Failed(_) | Obstacle::BuildFailed(_))
-            | Self::Build(_) => Exit::Software,
-            Self::Obstacle(_) => Exit::Unavailable,
-            Self::Cache(_) => Exit::Io,
         }
     }
 

@@ -8,6 +8,10 @@ use std::process::ExitCode;
 
 use sonofuse_dicom::StillError;
 
+pub(super) use self::table::HasExit;
+
+mod table;
+
 /// The exit codes in use (BSD's `sysexits.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -63,6 +67,11 @@ impl CliError {
         this
     }
 
+    /// Takes `error`'s own words as the line, and the code of its kind.
+    pub(super) fn of(error: &impl HasExit) -> Self {
+        Self::from_error(error.exit(), error)
+    }
+
     /// Takes `error`'s own words as the line, and what is behind it as the causes.
     pub fn from_error(exit: Exit, error: &dyn Error) -> Self {
         let mut this = Self::caused(exit, String::new(), error);
@@ -79,7 +88,7 @@ impl CliError {
 
     /// Many errors print their source in their own text; it is not told twice.
     fn push(&mut self, cause: String) {
-        let told = |said: &String| said.contains(&cause);
+        let told = |said: &String| said.contains(cause.trim_end());
         if !told(&self.message) && !self.causes.iter().any(told) {
             self.causes.push(cause);
         }
@@ -119,16 +128,7 @@ impl Error for CliError {}
 
 /// Names the file in front of what is wrong with it.
 pub fn unreadable(path: &Path, error: &StillError) -> CliError {
-    CliError::new(still_exit(error), format!("{}: {error}", path.display()))
-}
-
-/// The code for a file that gives no frame.
-pub fn still_exit(error: &StillError) -> Exit {
-    match error {
-        StillError::Open(_) | StillError::NotAFile => Exit::NoInput,
-        StillError::Read(_) => Exit::Io,
-        _ => Exit::Data,
-    }
+    CliError::new(error.exit(), format!("{}: {error}", path.display()))
 }
 
 /// Collects what went wrong with single inputs while the others go on: a line on stderr for each at

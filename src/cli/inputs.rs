@@ -147,21 +147,7 @@ impl Iterator for Input {
 
 /// GStreamer's failures as a command's.
 pub(super) fn ingest_failed(error: &IngestError) -> CliError {
-    let exit = match error {
-        IngestError::Init(_) | IngestError::Missing(_) => Exit::Unavailable,
-        IngestError::Preset(e) => preset_exit(e),
-        IngestError::File { .. } => Exit::Data,
-    };
-    CliError::from_error(exit, error)
-}
-
-/// The code for a preset that cannot be used: elements that are not installed are another matter
-/// than a mistake in the file.
-pub(super) fn preset_exit(error: &PresetError) -> Exit {
-    match error {
-        PresetError::MissingElements { .. } => Exit::Unavailable,
-        _ => Exit::Config,
-    }
+    CliError::of(error)
 }
 
 /// Checks a preset that nobody runs now: parameters that have no default get a stand-in, as long as

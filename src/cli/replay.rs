@@ -126,8 +126,7 @@ pub fn run(args: &ReplayArgs) -> Result<(), CliError> {
 
 /// What a preset pins.
 fn pins(loaded: &Loaded, name: &str) -> Result<Pins, CliError> {
-    let preset = Preset::load(name, &loaded.preset_dirs())
-        .map_err(|e| CliError::from_error(inputs::preset_exit(&e), &e))?;
+    let preset = Preset::load(name, &loaded.preset_dirs()).map_err(|e| CliError::of(&e))?;
     preset.layout.ok_or_else(|| {
         let what =
             format!("the preset {name} pins neither regions nor hard end: replay without --preset");
@@ -137,25 +136,19 @@ fn pins(loaded: &Loaded, name: &str) -> Result<Pins, CliError> {
 
 /// The configuration, or why there is none.
 pub(super) fn load_config(path: Option<&std::path::Path>) -> Result<Loaded, CliError> {
-    Loaded::read(path).map_err(|e| CliError::from_error(Exit::Config, &e))
+    Loaded::read(path).map_err(|e| CliError::of(&e))
 }
 
 /// The model named on the command line, else the configured one.
 pub(super) fn load_model(loaded: &Loaded, name: Option<&str>) -> Result<Model, CliError> {
     let config = &loaded.config.model;
-    let folder = loaded
-        .model_dir(name.unwrap_or(&config.name))
-        .map_err(|e| CliError::from_error(Exit::Config, &e))?;
+    let folder = loaded.model_dir(name.unwrap_or(&config.name)).map_err(|e| CliError::of(&e))?;
     scoring::load_on(&folder, &loaded.hardware()).map_err(|e| model_failed(&e))
 }
 
 /// A model that cannot be used, as a command's failure.
 pub(super) fn model_failed(error: &ScoringError) -> CliError {
-    let exit = match error {
-        ScoringError::FirstRun { .. } => Exit::Software,
-        _ => Exit::Config,
-    };
-    CliError::from_error(exit, error)
+    CliError::of(error)
 }
 
 /// What is printed, and counted for the last line.

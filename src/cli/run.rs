@@ -1,11 +1,12 @@
 //! `sonofuse run`: the live path.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::error::{CliError, Exit};
+use super::error::CliError;
 use crate::config::Loaded;
 use crate::daemon::{self, DaemonError, Limit, Options};
 use crate::log;
@@ -37,7 +38,7 @@ pub struct RunArgs {
     /// Print every reading as a line of JSON
     #[arg(long)]
     json: bool,
-    /// End after N readings, one a frame that was looked at
+    /// End after N frames that were looked at; readings without a frame do not count
     #[arg(long, value_name = "N", conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
     frames: Option<u64>,
     /// End after N seconds, counted from when the model is warm
@@ -71,9 +72,8 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// [`CliError`] with 78 for a wrong configuration, preset or model, 69 for something that is missing,
 /// 70 for a fault that needs a restart.
 pub fn run(args: &RunArgs) -> Result<(), CliError> {
-    log::init(log::Target::Auto).map_err(|e| CliError::from_error(Exit::Os, &e))?;
-    let mut loaded =
-        Loaded::read(args.config.as_deref()).map_err(|e| CliError::from_error(Exit::Config, &e))?;
+    log::init(log::Target::Auto).map_err(|e| CliError::of(&e))?;
+    let mut loaded = Loaded::read(args.config.as_deref()).map_err(|e| CliError::of(&e))?;
     let config = &mut loaded.config;
     if let Some(preset) = &args.preset {
         // The file's parameters belong to the file's preset.
@@ -81,9 +81,6 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
             config.source.params.clear();
         }
         config.source.preset.clone_from(preset);
-    }
-    for (name, value) in &args.param {
-        config.source.params.insert(name.clone(), toml::Value::String(value.clone()));
     }
     let overrides = [
         (&args.model, &mut config.model.name),
@@ -95,27 +92,15 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
             key.clone_from(given);
         }
     }
+    loaded.given.clone_from(&args.param);
     let options = Options {
         json: args.json,
-        limit: args.frames.map(Limit::Readings).or(args.seconds.map(Limit::Time)),
+        limit: args.frames.map(Limit::Frames).or(args.seconds.map(Limit::Time)),
         snapshot: args.snapshot.clone(),
     };
-    daemon::run(&loaded, &options).map_err(|e| CliError::from_error(exit_of(&e), &e))
-}
-
-/// Which of the three fates an error has: wrong set-up (78, not restarted), something missing that
-/// may come (69), or a fault that a restart may mend (70, 71, 74).
-fn exit_of(error: &DaemonError) -> Exit {
-    match error {
-        DaemonError::Config(_)
-        | DaemonError::Preset(_)
-        | DaemonError::Setting(_)
-        | DaemonError::Scoring(_)
-        | DaemonError::Socket(_)
-        | DaemonError::Display(_) => Exit::Config,
-        DaemonError::Ingest(_) => Exit::Unavailable,
-        DaemonError::Fatal(_) => Exit::Software,
-        DaemonError::Snapshot(_) => Exit::Io,
-        DaemonError::System { .. } => Exit::Os,
-    }
+    daemon::run(&loaded, &options).map_err(|e| match e {
+        // Whoever read along has gone: nobody is left to tell.
+        DaemonError::Stdout(_, ErrorKind::BrokenPipe) => CliError::reader_gone(),
+        e => CliError::of(&e),
+    })
 }

@@ -251,12 +251,7 @@ fn video(reel: &mut Reel, file: &Path, force: bool) -> Result<String, CliError> 
 }
 
 fn encoding(error: &EncodeError) -> CliError {
-    let exit = match error {
-        EncodeError::Missing(_) | EncodeError::Init(_) => Exit::Unavailable,
-        EncodeError::Name(_) => Exit::Usage,
-        EncodeError::Failed { .. } => Exit::CantCreate,
-    };
-    CliError::from_error(exit, error)
+    CliError::of(error)
 }
 
 /// Makes the folder, or takes an empty one; an earlier run's only when told to.

@@ -3,8 +3,12 @@
 //!
 //! The queue is bounded. Human lines follow a calm cadence; JSON has every reading that fits, and what
 //! does not is counted and told when the daemon ends.
+//!
+//! Standard output that cannot be written ends the daemon where it is all that anybody reads, or
+//! where its reader left (`| head`). Beside a socket or a display it only ends the printing: a full
+//! disk under a redirected log must not take the screen away.
 
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -22,10 +26,19 @@ use crate::publish::lines::{self, Cadence, Lines, Style};
 /// Readings that may wait for standard output.
 const QUEUE_READINGS: usize = 1024;
 
+/// How printing came to its end.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The limit is reached.
+    Enough,
+    /// Standard output cannot be written, and that is a reason to stop.
+    Unwritable(io::Error),
+}
+
 /// Prints readings until its senders are gone, its limit is reached or nobody reads any more.
 pub(super) struct Printer {
     sender: PrintSender,
-    done: watch::Receiver<bool>,
+    done: watch::Receiver<Option<Arc<End>>>,
     thread: JoinHandle<()>,
 }
 
@@ -45,24 +58,22 @@ impl PrintSender {
 }
 
 impl Printer {
-    pub(super) fn start(options: &Options) -> Result<Self, DaemonError> {
+    /// Starts printing; `alone` when nothing else shows readings.
+    pub(super) fn start(options: &Options, alone: bool) -> Result<Self, DaemonError> {
         let (queue, readings) = sync_channel(QUEUE_READINGS);
-        let (finished, done) = watch::channel(false);
+        let (finished, done) = watch::channel(None);
         let json = options.json;
         let limit = match options.limit {
-            Some(Limit::Readings(n)) => n,
+            Some(Limit::Frames(n)) => n,
             _ => u64::MAX,
         };
         let thread = std::thread::Builder::new()
             .name("print".into())
             .spawn(move || {
-                // A closed pipe (`| head`) ends the daemon like a limit does.
-                if let Err(error) = print_all(json, limit, &readings)
-                    && error.kind() != ErrorKind::BrokenPipe
-                {
-                    warn!(EVENT = "stdout", %error, "standard output cannot be written");
-                }
-                finished.send_replace(true);
+                let out = io::stdout();
+                let style = (!json).then(|| Style::detect(&out));
+                let end = print_all(out, style, limit, alone, &readings);
+                finished.send_replace(Some(Arc::new(end)));
             })
             .map_err(|source| DaemonError::System { what: "starting the print thread", source })?;
         Ok(Self { sender: PrintSender { queue, lost: Arc::default() }, done, thread })
@@ -72,8 +83,8 @@ impl Printer {
         self.sender.clone()
     }
 
-    /// Resolves when no more will be printed.
-    pub(super) fn done(&self) -> watch::Receiver<bool> {
+    /// Holds the end once no more will be printed.
+    pub(super) fn done(&self) -> watch::Receiver<Option<Arc<End>>> {
         self.done.clone()
     }
 
@@ -95,29 +106,141 @@ impl Printer {
     }
 }
 
-fn print_all(json: bool, limit: u64, readings: &Receiver<Arc<Reading>>) -> std::io::Result<()> {
-    let mut out = std::io::stdout();
-    if json {
-        for reading in readings.iter().take(usize::try_from(limit).unwrap_or(usize::MAX)) {
-            let mut line = lines::json(&reading);
-            line.push('\n');
-            out.write_all(line.as_bytes())?;
+/// Prints until the limit, the last reading, or a fault that is a reason to stop; JSON without a
+/// style.
+fn print_all(
+    out: impl Write,
+    style: Option<Style>,
+    limit: u64,
+    alone: bool,
+    readings: &Receiver<Arc<Reading>>,
+) -> End {
+    let mut printed = Printed::new(out, style);
+    // Once it failed, what comes is only counted, so that a limit still ends the run.
+    let mut failed = printed.head().err();
+    let mut frames = 0;
+    for reading in readings {
+        if failed.is_none() {
+            failed = printed.reading(&reading).err();
         }
-        return out.flush();
-    }
-    writeln!(out, "sonofuse {}: {NOTICE}", env!("CARGO_PKG_VERSION"))?;
-    let mut lines = Lines::new(Style::detect(&out));
-    let mut cadence = Cadence::new(Cadence::CALM);
-    let started = Instant::now();
-    for (n, reading) in (1..).zip(readings) {
-        lines.observe(&reading);
-        if cadence.due(&reading, started.elapsed()) {
-            writeln!(out, "{}", lines.human(&reading, SystemTime::now()))?;
-            out.flush()?;
+        match failed.take() {
+            Some(error) if alone || error.kind() == ErrorKind::BrokenPipe => {
+                return End::Unwritable(error);
+            }
+            Some(error) => {
+                if !printed.off {
+                    warn!(EVENT = "stdout", %error, "standard output cannot be written: no more is printed");
+                }
+                printed.off = true;
+            }
+            None => {}
         }
-        if n >= limit {
+        frames += u64::from(reading.size.is_some());
+        if frames >= limit {
             break;
         }
     }
-    Ok(())
+    End::Enough
+}
+
+/// Standard output, and what a terminal's lines remember.
+struct Printed<W> {
+    out: W,
+    /// For people; `None` writes JSON.
+    lines: Option<(Lines, Cadence)>,
+    started: Instant,
+    /// It cannot be written any more.
+    off: bool,
+}
+
+impl<W: Write> Printed<W> {
+    fn new(out: W, style: Option<Style>) -> Self {
+        let lines = style.map(|style| (Lines::new(style), Cadence::new(Cadence::CALM)));
+        Self { out, lines, started: Instant::now(), off: false }
+    }
+
+    fn head(&mut self) -> io::Result<()> {
+        if self.lines.is_none() {
+            return Ok(());
+        }
+        writeln!(self.out, "sonofuse {}: {NOTICE}", env!("CARGO_PKG_VERSION"))?;
+        self.out.flush()
+    }
+
+    fn reading(&mut self, reading: &Reading) -> io::Result<()> {
+        if self.off {
+            return Ok(());
+        }
+        let Some((lines, cadence)) = &mut self.lines else {
+            let mut line = lines::json(reading);
+            line.push('\n');
+            self.out.write_all(line.as_bytes())?;
+            return self.out.flush();
+        };
+        lines.observe(reading);
+        if cadence.due(reading, self.started.elapsed()) {
+            writeln!(self.out, "{}", lines.human(reading, SystemTime::now()))?;
+            self.out.flush()?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::publish::sample;
+
+    /// A pipe whose reader left, or a full disk.
+    struct Broken(ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn queue(sizes: &[Option<[u32; 2]>]) -> Receiver<Arc<Reading>> {
+        let (queue, readings) = sync_channel(sizes.len());
+        for size in sizes {
+            let reading = Reading { size: *size, ..sample::scored(0.5) };
+            queue.try_send(Arc::new(reading)).unwrap();
+        }
+        readings
+    }
+
+    #[test]
+    fn a_limit_counts_frames_that_were_looked_at_and_json_has_the_rest_too() {
+        let frame = Some([640, 480]);
+        let readings = queue(&[None, frame, None, None, frame, frame]);
+        let mut out = Vec::new();
+        assert!(matches!(print_all(&mut out, None, 2, true, &readings), End::Enough));
+        assert_eq!(String::from_utf8(out).unwrap().lines().count(), 5);
+        assert_eq!(readings.into_iter().count(), 1);
+    }
+
+    #[test]
+    fn a_reader_that_left_ends_the_run_whoever_else_reads() {
+        for alone in [true, false] {
+            let out = Broken(ErrorKind::BrokenPipe);
+            let end = print_all(out, None, 9, alone, &queue(&[None, None]));
+            assert!(matches!(end, End::Unwritable(e) if e.kind() == ErrorKind::BrokenPipe));
+        }
+    }
+
+    #[test]
+    fn a_full_disk_ends_the_run_only_where_nothing_else_shows_readings() {
+        let full = || Broken(ErrorKind::StorageFull);
+        for style in [None, Some(Style::Plain)] {
+            let end = print_all(full(), style, 9, true, &queue(&[None, None]));
+            assert!(matches!(end, End::Unwritable(e) if e.kind() == ErrorKind::StorageFull));
+            let readings = queue(&[None, Some([8, 8]), Some([8, 8]), None]);
+            assert!(matches!(print_all(full(), style, 2, false, &readings), End::Enough));
+            assert_eq!(readings.into_iter().count(), 1, "the limit still counts");
+        }
+    }
 }

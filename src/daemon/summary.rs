@@ -57,7 +57,7 @@ impl Summary {
             READINGS = counts.readings,
             SCORED = counts.scored,
             REPLACED = counts.replaced,
-            WORST_MS = counts.worst_ms,
+            WORST_MS = (f64::from(counts.worst_ms) * 10.0).round() / 10.0,
             "readings since the last summary"
         );
     }

@@ -12,13 +12,13 @@ use sonofuse_core::frame::{Frame, FrameMeta};
 use sonofuse_core::words::Sentence;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::jitter::JitterBuffers;
 use super::messages::DeviceSignal;
 use super::picture::{PictureError, Stream, accepted_caps};
 use super::preset::{Preset, PresetError};
 use super::signal::SignalWatch;
+use super::stamps::Stamps;
 use super::supervisor::off_thread;
-use super::{SampleTap, elements, launch, limits};
+use super::{SampleTap, elements, jitter, launch, limits};
 use crate::mailbox::Mailbox;
 
 /// What outlives a capture pipeline: the clock, where pictures go, and what is counted.
@@ -64,7 +64,8 @@ pub(super) struct Capture {
     pub(super) messages: mpsc::UnboundedReceiver<gst::Message>,
     /// What the device says about its signal.
     pub(super) device: Arc<DeviceSignal>,
-    pub(super) jitter: Arc<JitterBuffers>,
+    /// Whether late packets are kept until the stream flows.
+    pub(super) held: bool,
     /// Set to `false` when the pipeline is given up: a source that wakes up later must not mix its
     /// pictures with its successor's.
     open: Arc<AtomicBool>,
@@ -95,7 +96,7 @@ pub(super) fn build(preset: &Preset, outlet: &Arc<Outlet>) -> Result<Capture, Pr
     launch::check_files(preset, &source)?;
     let pipeline = gst::Pipeline::with_name("capture");
     let sink = appsink(1, true);
-    let jitter = JitterBuffers::follow(&pipeline);
+    let held = jitter::hold(&source);
     limits::refuse_giants(&pipeline);
     assemble(preset, &pipeline, &source, &sink)?;
 
@@ -119,13 +120,14 @@ pub(super) fn build(preset: &Preset, outlet: &Arc<Outlet>) -> Result<Capture, Pr
         seen: seen_tx,
         caps: None,
         signal: SignalWatch::default(),
+        stamps: Stamps::default(),
         stall_ns: preset.expect.stall_ms.saturating_mul(1_000_000),
         up: false,
     };
     let callbacks =
         gst_app::AppSinkCallbacks::builder().new_sample(move |sink| receiver.take(sink)).build();
     sink.set_callbacks(callbacks);
-    Ok(Capture { pipeline, seen, messages, device, jitter, open })
+    Ok(Capture { pipeline, seen, messages, device, held, open })
 }
 
 /// Takes the pipeline's messages where they are posted: what a device says of its signal must be
@@ -160,6 +162,15 @@ fn watch_signal_property(source: &gst::Bin, device: &Arc<DeviceSignal>) {
             });
         }
     }
+}
+
+/// The same picture at another time, sharing its memory.
+fn restamped(sample: &gst::Sample, pts_ns: Option<u64>) -> Option<gst::Sample> {
+    let mut buffer = sample.buffer()?.copy();
+    buffer.get_mut()?.set_pts(pts_ns.map(gst::ClockTime::from_nseconds));
+    let caps = sample.caps_owned();
+    let builder = gst::Sample::builder().buffer(&buffer).caps_if_some(caps.as_ref());
+    Some(builder.segment_if_some(sample.segment()).build())
 }
 
 /// Tells whether GStreamer says that a buffer holds no whole picture: one decoded without what it
@@ -222,6 +233,7 @@ struct Receiver {
     seen: watch::Sender<Seen>,
     caps: Option<(gst::Caps, Stream)>,
     signal: SignalWatch,
+    stamps: Stamps,
     /// Longest gap between two pictures of a source that is live.
     stall_ns: u64,
     /// Whether the picture before came from a source that is live.
@@ -246,9 +258,11 @@ impl Receiver {
         let (Some((_, stream)), Some(buffer)) = (&self.caps, sample.buffer_owned()) else {
             return Err(PictureError::Buffer("it came without caps or without data"));
         };
+        let said_ns = buffer.pts().map(gst::ClockTime::nseconds);
+        let pts_ns = said_ns.map(|pts_ns| self.stamps.keep(pts_ns, captured_ns));
         let mut meta = FrameMeta {
             sequence: self.outlet.frames.fetch_add(1, Ordering::Relaxed),
-            pts_ns: buffer.pts().map(gst::ClockTime::nseconds),
+            pts_ns,
             captured_ns,
             generation: 0,
             corrupted: corrupted(&buffer),
@@ -283,7 +297,11 @@ impl Receiver {
         });
         self.outlet.mailbox.put(frame);
         if let Some(tap) = &self.outlet.tap {
-            tap(sample);
+            if pts_ns == said_ns {
+                tap(sample);
+            } else if let Some(sample) = restamped(sample, pts_ns) {
+                tap(&sample);
+            }
         }
         Ok(gst::FlowSuccess::Ok)
     }

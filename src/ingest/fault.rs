@@ -31,9 +31,9 @@ pub(super) enum Fault {
     ClockLost,
     #[error("GStreamer closed the message bus")]
     BusClosed,
-    /// An element's own words.
-    #[error("{speaker}: {words}")]
-    Element { speaker: String, words: String },
+    /// An element's own words, and what to do where that is known.
+    #[error("{speaker}: {words}{}", advice.as_ref().map_or_else(String::new, |a| format!("; {a}")))]
+    Element { speaker: String, words: String, advice: Option<String> },
 }
 
 /// What one line of the journal is about, without its numbers.
@@ -84,7 +84,7 @@ impl Fault {
             Self::EndedBySender => "ended-by-sender",
             Self::ClockLost => "clock-lost",
             Self::BusClosed => "bus-closed",
-            Self::Element { speaker, words } => return Cause::said(speaker, words),
+            Self::Element { speaker, words, .. } => return Cause::said(speaker, words),
         })
     }
 

@@ -6,35 +6,36 @@
 //! machine, it holds more, and these are the oldest packets. So nothing is thrown away until the
 //! stream has been live for a while; from then on late is worse than lost, as the preset says.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use gst::prelude::*;
 
+use super::launch;
+
 const PROPERTY: &str = "drop-on-latency";
+const JITTER_BUFFER: &str = "rtpjitterbuffer";
 
-/// The jitter buffers of one pipeline that will drop what is late, once they may.
-#[derive(Debug, Default)]
-pub(super) struct JitterBuffers(Mutex<Vec<gst::glib::WeakRef<gst::Element>>>);
+fn is(element: &gst::Element, name: &str) -> bool {
+    element.factory().is_some_and(|factory| factory.name() == name)
+}
 
-impl JitterBuffers {
-    /// Follows the pipeline's bins, which make their jitter buffers when the stream is there.
-    pub(super) fn follow(pipeline: &gst::Pipeline) -> Arc<Self> {
-        let this = Arc::new(Self::default());
-        let found = Arc::clone(&this);
-        pipeline.connect_deep_element_added(move |_, _, element| {
-            let is_one = element.factory().is_some_and(|f| f.name() == "rtpjitterbuffer");
-            if is_one && element.property::<bool>(PROPERTY) {
-                element.set_property(PROPERTY, false);
-                found.0.lock().unwrap_or_else(PoisonError::into_inner).push(element.downgrade());
-            }
-        });
-        this
+/// Lets a source keep packets that are late, before it makes its jitter buffers; `true` when it is
+/// one that would drop them.
+pub(super) fn hold(source: &gst::Bin) -> bool {
+    let mut held = false;
+    for element in launch::elements_of(source) {
+        // Its jitter buffers take the source's own setting when the stream is there.
+        let known = is(&element, "rtspsrc") || is(&element, JITTER_BUFFER);
+        if known && element.property::<bool>(PROPERTY) {
+            element.set_property(PROPERTY, false);
+            held = true;
+        }
     }
+    held
+}
 
-    /// Lets them drop again what is late: the stream flows.
-    pub(super) fn release(&self) {
-        let held = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        for element in held.iter().filter_map(gst::glib::WeakRef::upgrade) {
+/// Lets a held source's jitter buffers drop what is late: the stream flows.
+pub(super) fn release(pipeline: &gst::Pipeline) {
+    for element in launch::elements_of(pipeline.upcast_ref()) {
+        if is(&element, JITTER_BUFFER) {
             element.set_property(PROPERTY, true);
         }
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use gst::prelude::*;
 
 use super::preset::{Missing, Param, Preset, PresetError};
-use super::{elements, headers};
+use super::{colorimetry, elements, headers};
 
 /// Name that the launch text gives to its last element.
 const OUT: &str = "out";
@@ -67,6 +67,9 @@ pub(super) fn build(preset: &Preset) -> Result<gst::Bin, PresetError> {
     set_params(preset, &bin)?;
     elements.iter().for_each(pictures_only);
 
+    if let Some(stated) = preset.colorimetry {
+        colorimetry::state(&pad, stated);
+    }
     let ghost = gst::GhostPad::builder_with_target(&pad)
         .map_err(|e| preset.launch_error(e.to_string()))?
         .name("src")

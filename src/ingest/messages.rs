@@ -86,8 +86,19 @@ pub(super) fn redact(text: &str) -> String {
     while let Some(at) = rest.find("://") {
         let (head, tail) = rest.split_at(at + 3);
         out.push_str(head);
-        let authority = tail.find(|c: char| c == '/' || c.is_whitespace()).unwrap_or(tail.len());
-        rest = match tail[..authority].rfind('@') {
+        let url = &tail[..tail.find(char::is_whitespace).unwrap_or(tail.len())];
+        let authority = &url[..url.find('/').unwrap_or(url.len())];
+        // A password may hold `/` and `@`: where the part before the first `/` is no plain address,
+        // everything up to the last `@` is hidden.
+        let address = authority
+            .split_once(':')
+            .is_none_or(|(_, port)| port.chars().all(|c| c.is_ascii_digit()));
+        let user = if authority.contains('@') || !(address || authority.starts_with('[')) {
+            url.rfind('@')
+        } else {
+            None
+        };
+        rest = match user {
             Some(user) => {
                 out.push_str("***");
                 &tail[user..]
@@ -111,6 +122,10 @@ mod tests {
             ),
             ("rtsp://10.0.0.5/a@b", "rtsp://10.0.0.5/a@b"),
             ("no url", "no url"),
+            ("rtsp://us:p@ss/w:rd?%@10.0.0.5/live refused", "rtsp://***@10.0.0.5/live refused"),
+            ("rtsp://us:pa/ss@10.0.0.5/live", "rtsp://***@10.0.0.5/live"),
+            ("rtsp://10.0.0.5:554/a@b", "rtsp://10.0.0.5:554/a@b"),
+            ("rtsp://[fe80::1]:554/a@b", "rtsp://[fe80::1]:554/a@b"),
             ("a://u:p@h b://x:y@z", "a://***@h b://***@z"),
         ] {
             assert_eq!(redact(text), hidden);

@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use sonofuse_core::layout::Pins;
 
+use super::colorimetry::Stated;
 use super::launch;
 
 mod error;
@@ -121,6 +122,7 @@ impl Param {
 #[serde(deny_unknown_fields)]
 struct SourceTable {
     launch: String,
+    colorimetry: Option<String>,
 }
 
 /// The file as it is written.
@@ -154,8 +156,13 @@ pub struct Preset {
     pub(super) launch: String,
     pub(super) params: BTreeMap<String, Param>,
     pub(super) needs: BTreeMap<String, String>,
+    /// Range and matrix, where the source's own word shall not count.
+    pub(super) colorimetry: Option<Stated>,
     values: BTreeMap<String, String>,
 }
+
+/// A parameter that every preset has.
+const COLORIMETRY: &str = "colorimetry";
 
 impl Preset {
     /// Reads a preset: a path when `name_or_path` has a `/` or ends in `.toml`, else
@@ -248,6 +255,8 @@ impl Preset {
         if read.expect.kind == Kind::Live && read.expect.at_end == AtEnd::Repeat {
             return Err(key("expect.at-end", "a live source has no end to repeat from".to_owned()));
         }
+        let colorimetry = read.source.colorimetry.as_deref().map(str::parse).transpose();
+        let colorimetry = colorimetry.map_err(|e| key("source.colorimetry", e))?;
         let name = file.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
         Ok(Self {
             name,
@@ -258,6 +267,7 @@ impl Preset {
             launch: read.source.launch,
             params: read.params,
             needs: read.needs,
+            colorimetry,
             values: BTreeMap::new(),
         })
     }
@@ -281,6 +291,11 @@ impl Preset {
         value: &str,
         folder: Option<&Path>,
     ) -> Result<(), PresetError> {
+        if param == COLORIMETRY && !self.params.contains_key(param) {
+            let stated = value.parse().map_err(|e| self.param_error(param, e))?;
+            self.colorimetry = Some(stated);
+            return Ok(());
+        }
         let Some(known) = self.params.get(param) else {
             let known = self.params.keys().map(String::as_str).collect::<Vec<_>>();
             return Err(self.param_error(

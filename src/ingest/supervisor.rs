@@ -14,8 +14,10 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, error, info, warn};
 
+use super::advice;
 use super::capture::{self, Capture, Outlet, Seen};
 use super::fault::{Cause, Counted, Fault};
+use super::jitter;
 use super::messages::{redact, speaker, words};
 use super::preset::{AtEnd, Kind, Preset};
 use crate::state::SourceState;
@@ -272,8 +274,9 @@ impl Supervisor {
                 }
                 _ = capture.seen.changed() => {}
                 _ = tick.tick() => {
-                    if live_since.is_some_and(|since| since.elapsed() >= HEALTHY) {
-                        capture.jitter.release();
+                    if capture.held && live_since.is_some_and(|since| since.elapsed() >= HEALTHY) {
+                        jitter::release(&capture.pipeline);
+                        capture.held = false;
                     }
                     if give_up.is_some_and(|at| at <= tokio::time::Instant::now()) {
                         return End::Fault(Fault::NotStarted);
@@ -321,8 +324,9 @@ impl Supervisor {
         use gst::MessageView;
         match message.view() {
             MessageView::Error(e) => {
-                let (speaker, words) = (speaker(message), words(e));
-                return Some(End::Fault(Fault::Element { speaker, words }));
+                let advice = advice::of(message, e).map(|advice| redact(&advice));
+                let fault = Fault::Element { speaker: speaker(message), words: words(e), advice };
+                return Some(End::Fault(fault));
             }
             MessageView::Eos(_) if self.preset.expect.kind == Kind::Finite => {
                 return Some(End::Finished);

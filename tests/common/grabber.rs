@@ -45,6 +45,11 @@ impl Grabber {
         imp::Grabber::from_obj(self).order(imp::Order::Flag(flags));
     }
 
+    /// The next picture, and it alone, is stamped so far ahead.
+    pub(crate) fn stamp_ahead(&self, by: gst::ClockTime) {
+        imp::Grabber::from_obj(self).order(imp::Order::Ahead(by));
+    }
+
     /// Time stamp of the picture with which the last order came into force.
     pub(crate) fn since(&self) -> Option<gst::ClockTime> {
         imp::Grabber::from_obj(self).since()
@@ -68,6 +73,7 @@ mod imp {
         Recover,
         Signal(bool),
         Flag(gst::BufferFlags),
+        Ahead(gst::ClockTime),
     }
 
     struct State {
@@ -170,6 +176,7 @@ mod imp {
                 match order {
                     Some(Order::Signal(has)) => state.signal = has,
                     Some(Order::Flag(flags)) => state.flags = flags,
+                    Some(Order::Ahead(by)) => buffer.set_pts(buffer.pts().map(|pts| pts + by)),
                     _ => {}
                 }
                 buffer.set_flags(buffer.flags() | state.flags);
@@ -184,7 +191,7 @@ mod imp {
                     gst::element_imp_info!(self, gst::ResourceError::Read, ("Signal recovered"));
                 }
                 Some(Order::Signal(_)) => self.obj().notify("signal"),
-                Some(Order::Flag(_)) | None => {}
+                Some(Order::Flag(_) | Order::Ahead(_)) | None => {}
             }
             Ok(gst::FlowSuccess::Ok)
         }

@@ -1,5 +1,8 @@
 //! An RTSP server on loopback that can be killed and started again on the same port.
 
+// Each test file takes what it needs.
+#![allow(dead_code)]
+
 use std::thread::JoinHandle;
 
 use gst::glib;
@@ -17,6 +20,16 @@ pub(crate) struct Server {
 impl Server {
     /// Serves the media of `launch` (its payloader is `name=pay0`); port 0 takes a free one.
     pub(crate) fn start(launch: &str, port: u16) -> Self {
+        Self::serve(launch, port, true)
+    }
+
+    /// Serves a media of its own to each client, from its first picture on.
+    pub(crate) fn start_apart(launch: &str) -> Self {
+        Self::serve(launch, 0, false)
+    }
+
+    fn serve(launch: &str, port: u16, shared: bool) -> Self {
+        sonofuse::ingest::init().expect("GStreamer starts");
         let context = glib::MainContext::new();
         let main = glib::MainLoop::new(Some(&context), false);
         let server = RTSPServer::new();
@@ -24,7 +37,7 @@ impl Server {
         server.set_service(&port.to_string());
         let factory = RTSPMediaFactory::new();
         factory.set_launch(launch);
-        factory.set_shared(true);
+        factory.set_shared(shared);
         server.mount_points().expect("a server has mount points").add_factory("/live", factory);
         server.attach(Some(&context)).expect("the port is free");
         let port = u16::try_from(server.bound_port()).expect("a bound server has a port");

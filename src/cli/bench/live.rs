@@ -11,7 +11,7 @@ use sonofuse_core::NOTICE;
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
 use sonofuse_core::gate::Unfamiliar;
 use sonofuse_core::layout::Pins;
-use sonofuse_sim::{HardEndSource, Play, Player, Scenario, ScenarioError, SimError, Skin};
+use sonofuse_sim::{HardEndSource, Play, Player, Scenario, SimError, Skin};
 
 use self::judge::Judge;
 use super::super::error::{CliError, Exit};
@@ -130,10 +130,7 @@ pub fn run(args: &LiveArgs) -> Result<(), CliError> {
 pub(in crate::cli) fn open(name: &str) -> Result<Scenario, CliError> {
     let known = Scenario::named(name);
     if known.is_ok() || !Path::new(name).exists() {
-        return known.map_err(|e| match e {
-            ScenarioError::Unknown { .. } => CliError::from_error(Exit::Usage, &e),
-            _ => CliError::from_error(Exit::Software, &e),
-        });
+        return known.map_err(|e| CliError::of(&e));
     }
     let text = std::fs::read_to_string(name)
         .map_err(|e| CliError::caused(Exit::NoInput, format!("cannot read {name}"), &e))?;
@@ -207,5 +204,5 @@ fn pins(player: &mut Player) -> Option<Pins> {
 }
 
 fn refused(error: &SimError) -> CliError {
-    CliError::from_error(Exit::Usage, error)
+    CliError::of(error)
 }

@@ -66,7 +66,7 @@ pub fn run(args: &NetworkArgs) -> Result<(), CliError> {
     let loaded = load_config(args.config.as_deref())?;
     let folder = loaded
         .model_dir(args.model.as_deref().unwrap_or(&loaded.config.model.name))
-        .map_err(|e| CliError::from_error(Exit::Config, &e))?;
+        .map_err(|e| CliError::of(&e))?;
     let threads = args.threads.map_or(loaded.config.scoring.threads, |n| n as usize);
     let load = |scorer| {
         let hardware = Hardware { scorer, threads, gpu: None };

@@ -31,14 +31,12 @@ fn pipelines(loaded: &Loaded) -> Vec<Finding> {
     for name in names {
         let is_configured = name == *configured;
         let label = if is_configured { format!("{name} (configured)") } else { name.clone() };
-        let checked = Preset::load(&name, &dirs).and_then(|mut preset| {
-            if is_configured {
-                preset.check()?;
-            } else {
-                check_unset(&mut preset)?;
-            }
-            Ok(preset)
-        });
+        let checked = if is_configured {
+            loaded.preset().and_then(|preset| preset.check().map(|()| preset))
+        } else {
+            Preset::load(&name, &dirs)
+                .and_then(|mut preset| check_unset(&mut preset).map(|_| preset))
+        };
         all.push(match checked {
             Ok(preset) => Finding::ok(AREA, label, preset.summary),
             Err(e) => {

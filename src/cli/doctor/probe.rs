@@ -4,10 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::Access;
 use sonofuse_core::published::MachineInfo;
 
 use super::Finding;
+use crate::ingest::devices::{self, Reach};
 
 /// Free space below which recording and engine building will fail soon.
 const LOW_DISK_BYTES: u64 = 1 << 30;
@@ -140,37 +140,32 @@ impl Machine {
     /// Video capture devices, by their names in sysfs; none is opened.
     pub(super) fn capture(&self) -> Vec<Finding> {
         const AREA: &str = "capture";
-        let by_path = self.names("/dev/v4l/by-path");
-        let stable = |device: &str| {
-            by_path.iter().find(|link| {
-                fs::read_link(self.path("/dev/v4l/by-path").join(link))
-                    .is_ok_and(|to| to.file_name().is_some_and(|n| n == device))
-            })
-        };
-        let mut all: Vec<_> = self
-            .names("/sys/class/video4linux")
-            .into_iter()
-            .filter(|d| d.starts_with("video"))
-            .map(|device| {
-                let path = format!("/dev/{device}");
-                let model = self
-                    .text(&format!("/sys/class/video4linux/{device}/name"))
-                    .unwrap_or_else(|| "unnamed".into());
-                let found = match stable(&device) {
-                    Some(link) => format!("{model}, stable name /dev/v4l/by-path/{link}"),
-                    None => model,
-                };
-                let real = self.path(&path);
-                if !real.exists() {
-                    Finding::optional(AREA, path, found, "the kernel knows it, but it has no device file: look at udev")
-                } else if rustix::fs::access(&real, Access::READ_OK | Access::WRITE_OK).is_err() {
-                    let todo = "this user may not open it: sudo usermod -aG video \"$USER\", then log in again";
-                    Finding::optional(AREA, path, found, todo)
-                } else {
-                    Finding::ok(AREA, path, found)
+        let finding = |device: devices::Device| {
+            let found = match &device.stable {
+                Some(link) => format!("{}, stable name {link}", device.name),
+                None => device.name.clone(),
+            };
+            match device.access {
+                _ if !device.pictures => {
+                    let found = format!("{}: times and settings, no pictures", device.name);
+                    Finding::optional(AREA, device.path, found, "")
                 }
-            })
-            .collect();
+                Reach::NoFile => Finding::optional(
+                    AREA,
+                    device.path,
+                    found,
+                    "the kernel knows it, but it has no device file: look at udev",
+                ),
+                Reach::Forbidden => Finding::optional(
+                    AREA,
+                    device.path,
+                    found,
+                    "this user may not open it: sudo usermod -aG video \"$USER\", then log in again",
+                ),
+                Reach::Open => Finding::ok(AREA, device.path, found),
+            }
+        };
+        let mut all: Vec<_> = devices::list(&self.root).into_iter().map(finding).collect();
         if all.is_empty() {
             all.push(Finding::optional(
                 AREA,

@@ -210,12 +210,7 @@ fn free(path: &Path) -> Result<(), CliError> {
 }
 
 fn failed(error: &EncodeError) -> CliError {
-    let exit = match error {
-        EncodeError::Missing(_) | EncodeError::Init(_) => Exit::Unavailable,
-        EncodeError::Name(_) => Exit::Usage,
-        EncodeError::Failed { .. } => Exit::CantCreate,
-    };
-    CliError::from_error(exit, error)
+    CliError::of(error)
 }
 
 #[cfg(test)]

@@ -184,5 +184,5 @@ impl Exams {
 }
 
 fn refused(error: &SimError) -> CliError {
-    CliError::from_error(Exit::Usage, error)
+    CliError::of(error)
 }
