@@ -201,7 +201,10 @@ pub(super) fn names_other_places(media: &str) -> bool {
 /// Tells whether `decodebin` may plug an element for a stream of `caps`: it is admitted, and leaves its
 /// pictures where they can be reached.
 pub(super) fn may_be_plugged(factory: &gst::ElementFactory, caps: &gst::Caps) -> bool {
-    admitted(factory) && !keeps_pictures(factory, caps)
+    // What has no input opens its own.
+    let fed =
+        factory.static_pad_templates().iter().any(|t| t.direction() == gst::PadDirection::Sink);
+    fed && admitted(factory) && !keeps_pictures(factory, caps)
 }
 
 /// Tells whether a decoder of `caps` must be passed over, because its pictures stay in a device's memory

@@ -78,7 +78,10 @@ pub fn is_video(path: &Path) -> Result<bool, IngestError> {
     let Ok((caps, _)) = found else { return Ok(false) };
     let media = caps.structure(0).map_or("", |s| s.name().as_str());
     Ok(media.starts_with("video/")
-        || matches!(media, "application/ogg" | "application/mxf" | "application/vnd.rn-realmedia")
+        || matches!(
+            media,
+            "application/ogg" | "application/mxf" | "application/vnd.rn-realmedia" | "application/x-yuv4mpeg"
+        )
         // A still is no video; JPEGs end to end are.
         || media == "image/jpeg" || media == "multipart/x-mixed-replace")
 }

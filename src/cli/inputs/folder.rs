@@ -154,8 +154,7 @@ mod tests {
         fs::write(at("truth.png"), "{}\n").unwrap();
         fs::write(at("._b.PNG"), [0, 5, 22, 7, 0, 2]).unwrap();
         fs::write(at("empty.png"), "").unwrap();
-        fs::write(at("clip"), "YUV4MPEG2 W4 H4 F25:1 C420\nFRAME\n0123456789abcdef01234567")
-            .unwrap();
+        fs::write(at("clip"), [b"RIFF\xff\0\0\0AVI LIST".as_slice(), &[0; 240]].concat()).unwrap();
         let found = Folder::walk(folder.path(), Wanted::Images).unwrap();
         let images = ["1.2.840.113619", "Thumbs.jpg", "a/b/c/IM0001", "b.PNG"];
         assert_eq!(names(&found, folder.path()), images);
