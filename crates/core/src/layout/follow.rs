@@ -454,3 +454,29 @@ fn near(a: &Region, b: &Region) -> bool {
         && a.x1().abs_diff(b.x1()) <= SAME_PX
         && a.y1().abs_diff(b.y1()) <= SAME_PX
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_allocated_while_a_layout_holds() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../tests/screens/aixplorer-swe-stacked/screen.png");
+        let picture = image::open(file).unwrap().to_rgb8();
+        let (width, height) = picture.dimensions();
+        let frame = Frame::from_rgb(width, height, picture.into_raw()).unwrap();
+        let mut follower = Follower::new(None);
+        let mut buffers = Vec::new();
+        for i in 0..6 {
+            assert!(follower.observe(&frame, i * 500 * MS).agrees());
+            follower.prove(&frame).unwrap();
+            let State::Held(held) = &follower.state else { panic!("a layout holds") };
+            buffers.push((follower.prover.buffers(), held.watch.buffers()));
+        }
+        assert!(buffers[2..].iter().all(|b| *b == buffers[1]), "{buffers:?}");
+    }
+}
