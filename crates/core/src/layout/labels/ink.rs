@@ -94,7 +94,7 @@ impl Ink {
         rows.map(at).sum::<f32>() / n
     }
 
-    /// Short marks that are no text, of the part that was read last.
+    /// Short marks below each other that are no text, of the part that was read last.
     pub(super) fn ticks(&self) -> usize {
         self.ticks
     }
@@ -296,8 +296,16 @@ impl Ink {
                 words.push(out);
             }
         }
-        *ticks =
-            pieces.iter().filter(|p| p.word == 0 && p.height() <= 3 && p.width() <= 12).count();
+        // A ruler's marks lie below each other, between its numbers.
+        let mark = |p: &&Piece| {
+            let beside = |w: &Place| p.y0 < w.y1 + 1 && w.y0 < p.y1 + 1;
+            p.word == 0 && p.height() <= 3 && p.width() <= 12 && !places.iter().any(beside)
+        };
+        let marks = pieces.iter().filter(mark);
+        let aligned = |a: &Piece| {
+            marks.clone().filter(|b| a.x0.abs_diff(b.x0) <= 1 || a.x1.abs_diff(b.x1) <= 1).count()
+        };
+        *ticks = marks.clone().map(aligned).max().unwrap_or(0);
     }
 }
 

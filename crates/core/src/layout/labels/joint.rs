@@ -13,8 +13,8 @@ use crate::region::Region;
 const ALIKE: f32 = 0.70;
 /// Least likeness of a label.
 const EACH: f32 = 0.55;
-/// Least distance to the best scale that runs the other way.
-const CLEAR: f32 = 0.1;
+/// Least distance to the best scale that runs the other way, with three labels and with more.
+const CLEAR: [f32; 2] = [0.12, 0.08];
 /// Mean ink over a point, 0 to 255.
 const OVER_POINT: f32 = 70.0;
 /// Labels that are compared at most.
@@ -144,7 +144,7 @@ pub(super) fn read(ink: &Ink, places: &[Place], top_px: f32, bar: &Region) -> Op
     }
     let upper_is_hard = best[0] > best[1];
     let (first, second) = if upper_is_hard { (best[0], best[1]) } else { (best[1], best[0]) };
-    if first < ALIKE || first - second < CLEAR {
+    if first < ALIKE || first - second < CLEAR[usize::from(places.len() > 3)] {
         return None;
     }
     Some(upper_is_hard)
