@@ -39,6 +39,22 @@ fn the_real_aixplorer_screen_gives_views_boxes_and_a_red_hard_end() {
 }
 
 #[test]
+fn a_bar_turned_over_beside_the_same_numbers_has_a_blue_hard_end() {
+    let mut picture = aixplorer();
+    let bar = AIXPLORER.colour_bar;
+    for x in bar.x0()..bar.x1() {
+        for k in 0..bar.height() / 2 {
+            let (top, bottom) = (bar.y0() + k, bar.y1() - 1 - k);
+            let (a, b) = (*picture.get_pixel(x, top), *picture.get_pixel(x, bottom));
+            picture.put_pixel(x, top, b);
+            picture.put_pixel(x, bottom, a);
+        }
+    }
+    let layout = Finder::new().find(&rgb_frame(&picture)).unwrap();
+    assert_eq!(layout.hard_end, Some(HardEnd::Blue));
+}
+
+#[test]
 fn every_colour_format_gives_the_same_boxes() {
     let picture = aixplorer();
     for format in PixelFormat::ALL {

@@ -1,14 +1,14 @@
-//! The colour bar: a thin strip that runs through the palette, and what its labels tell.
+//! The colour bar: a thin strip that runs through the palette, and which of its ends is hard.
 //!
-//! No text is read. A bar with labels at regular steps is a scale in kPa or m/s, and scales grow
-//! upwards: its upper end is hard. That is a convention, and every shear-wave scanner known to us
-//! keeps it. Bars with a word or a letter at each end are strain bars, which point either way: for
-//! them the picture alone does not tell, and the answer is `None`.
+//! What its labels say is read by [`super::labels`]: numbers grow towards the hard end, as on every
+//! shear-wave scanner known to us, or both ends have their letter. A bar with words points either
+//! way: there the picture alone does not tell, and the answer is `None`.
 
 use super::HardEnd;
 use super::blob::{self, Blob, Blobs};
-use super::colour::{Tint, luma};
+use super::colour::Tint;
 use super::grid::{Cells, Grid};
+use super::labels::Reader;
 use crate::frame::Frame;
 use crate::region::Region;
 
@@ -18,9 +18,6 @@ const POINTS: usize = 24;
 const WATCHED: usize = 16;
 /// Least chroma along a strip.
 const STRONG: u8 = 40;
-
-/// Luma of a cell that holds part of a letter: thin grey letters fill cells by a third.
-const LIT: u8 = 45;
 
 /// A strip that was found.
 #[derive(Clone, Copy, Debug)]
@@ -140,7 +137,13 @@ pub(super) fn look(frame: &Frame, tint: &Tint, region: &Region) -> Option<bool> 
 }
 
 /// Describes the strip to the pixel, and what its labels tell.
-pub(super) fn describe(frame: &Frame, grid: &Grid, tint: &Tint, strip: &Strip) -> Option<Bar> {
+pub(super) fn describe(
+    frame: &Frame,
+    grid: &Grid,
+    tint: &Tint,
+    strip: &Strip,
+    reader: &mut Reader,
+) -> Option<Bar> {
     let s = grid.step as i64;
     let c = &strip.cells;
     let (x0, y0) = (c.x0 as i64 * s, c.y0 as i64 * s);
@@ -165,118 +168,8 @@ pub(super) fn describe(frame: &Frame, grid: &Grid, tint: &Tint, strip: &Strip) -
     let px = |v: i64| u32::try_from(v.max(0)).ok();
     let region =
         Region::new(px(left)?, px(top)?, px(right)?, px(bottom)?)?.intersect(&frame.bounds())?;
-    let hard_end =
-        numbered(grid, c).then_some(if strip.red_first { HardEnd::Red } else { HardEnd::Blue });
+    let hard_end = reader.read(frame, &region).map(|labels| {
+        if labels.upper_is_hard == strip.red_first { HardEnd::Red } else { HardEnd::Blue }
+    });
     Some(Bar { region, red_first: strip.red_first, hard_end })
-}
-
-/// Tells whether an upright strip has a scale of its own: text at regular steps, close to it on one
-/// side, that divides the strip's own length. A depth ruler beside a strip has its own steps, goes
-/// on beyond the strip's ends, has ticks between its numbers, or adjoins a view from its top on.
-fn numbered(grid: &Grid, c: &Cells) -> bool {
-    if c.height() < c.width() {
-        return false;
-    }
-    let reach = (grid.width / 16).max(12);
-    let lit = |x: usize, y: usize| luma(grid.rgb[y * grid.width + x]) > LIT;
-    let count = |x: usize| (c.y0..c.y1).filter(|&y| lit(x, y)).count();
-    let right: Vec<usize> = (c.x1 + 1..(c.x1 + 1 + reach).min(grid.width)).collect();
-    let left: Vec<usize> = (c.x0.saturating_sub(1 + reach)..c.x0.saturating_sub(1)).rev().collect();
-    [right, left].into_iter().any(|columns| {
-        // The nearest group of columns that hold something but are not solid: a grey bar beside the
-        // coloured one is skipped, the next thing after the labels ends them.
-        let mut labels: Option<(usize, usize)> = None;
-        let (mut empty, mut solid) = (0, 0);
-        let mut adjoins = false;
-        // Labels stand close to their bar; what is farther off is a depth ruler or a view.
-        let close = (grid.width / 120).max(3);
-        for (distance, x) in columns.into_iter().enumerate() {
-            let n = count(x);
-            if n * 10 > c.height() * 6 {
-                if labels.is_some() {
-                    adjoins = true;
-                    break;
-                }
-                solid = distance;
-                continue;
-            }
-            if n == 0 {
-                empty += 1;
-                if labels.is_none() && distance > close + solid
-                    || labels.is_some() && empty > 2 + close
-                {
-                    break;
-                }
-                continue;
-            }
-            if labels.is_some() && empty > 2 {
-                break;
-            }
-            empty = 0;
-            labels = Some(labels.map_or((x, x + 1), |(a, b)| (a.min(x), b.max(x + 1))));
-        }
-        labels.is_some_and(|(x0, x1)| {
-            let row = |y: usize| (x0..x1).any(|x| lit(x, y));
-            let over_strip = |y: usize| (c.x0..c.x1).any(|x| lit(x, y));
-            is_scale(&row, &over_strip, (c.y0, c.y1), grid.height, adjoins)
-        })
-    })
-}
-
-/// Judges the rows that hold text beside a strip from `y0` to `y1` on a grid of `height` rows;
-/// `over_strip`: the strip's own columns hold text there too; `adjoins`: a picture follows right behind the text.
-fn is_scale(
-    row: &dyn Fn(usize) -> bool,
-    over_strip: &dyn Fn(usize) -> bool,
-    (y0, y1): (usize, usize),
-    height: usize,
-    adjoins: bool,
-) -> bool {
-    let length = y1 - y0;
-    // Runs of rows that hold text, the strip's half length beyond its ends included.
-    let (from, to) = (y0.saturating_sub(length / 2), (y1 + length / 2).min(height));
-    let mut runs: Vec<(usize, usize)> = Vec::new();
-    for y in (from..to).filter(|&y| row(y)) {
-        match runs.last_mut() {
-            Some(run) if run.1 + 1 >= y => run.1 = y + 1,
-            _ => runs.push((y, y + 1)),
-        }
-    }
-    let centre = |run: &(usize, usize)| (run.0 + run.1) as f32 / 2.0;
-    let (top, bottom) = (y0 as f32, y1 as f32);
-    let beside: Vec<(usize, usize)> =
-        runs.iter().copied().filter(|r| (top..=bottom).contains(&centre(r))).collect();
-    if beside.len() < 3 || beside.len() > 12 {
-        return false;
-    }
-    // Text of one height: a ruler has ticks between its numbers.
-    let heights = beside.iter().map(|r| r.1 - r.0);
-    let (least, most) = (heights.clone().min().unwrap_or(0), heights.max().unwrap_or(0));
-    if most * 3 > length || most > 2 * least + 1 {
-        return false;
-    }
-    let first = centre(&beside[0]);
-    let step = (centre(&beside[beside.len() - 1]) - first) / (beside.len() - 1) as f32;
-    let regular = beside.windows(2).all(|p| {
-        let gap = centre(&p[1]) - centre(&p[0]);
-        (gap - step).abs() < 0.15 * step + 1.0
-    });
-    // The steps divide the strip, and start at its end.
-    let parts = (length as f32 / step).round();
-    let slack = (0.12 * step).max(1.5);
-    let phase = (first - top) / step;
-    let divides = (length as f32 - parts * step).abs() < slack.max(0.2 * step)
-        && (phase - phase.round()).abs() * step < slack;
-    // Where a ruler's next numbers would stand, above and below. What spans the strip as well is
-    // a banner's text.
-    let goes_on = runs.iter().any(|r| {
-        let at = centre(r);
-        let beyond = (top - at).max(at - bottom);
-        let off = (at - first) / step;
-        (0.5 * step..1.5 * step).contains(&beyond)
-            && (off - off.round()).abs() * step < slack
-            && !(r.0..r.1).any(over_strip)
-    });
-    let ruler = adjoins && phase < 0.5;
-    regular && divides && !goes_on && !ruler
 }

@@ -7,6 +7,7 @@ use super::contour::{self, Contour};
 use super::edges::{self, Band};
 use super::grid::{Cells, Grid};
 use super::hues::{self, Colours, Labels, Tally};
+use super::labels::Reader;
 use super::texture::{Match, Texture};
 use super::twin::{self, Blocks};
 use super::verdict::Peak;
@@ -43,6 +44,7 @@ pub struct Finder {
     tally: Tally,
     contour: Contour,
     candidates: Vec<Candidate>,
+    labels: Reader,
 }
 
 /// A coloured area that may be the map.
@@ -132,7 +134,7 @@ impl Finder {
             y1: map.y1().div_ceil(step) as usize,
         };
         let strip = bar::find(&self.grid, &tint, &self.blobs, &avoid, &mut self.counts)?;
-        bar::describe(frame, &self.grid, &tint, &strip)
+        bar::describe(frame, &self.grid, &tint, &strip, &mut self.labels)
     }
 
     /// Labels the coloured areas of the grid; returns the tint of its greys.
@@ -258,7 +260,7 @@ impl Finder {
             Region::new(left, top, right, bottom).unwrap_or(v)
         });
         let bmode_view = elastogram_view.translate(placed.dx, placed.dy).unwrap_or(bmode_box);
-        let bar = strip.and_then(|s| bar::describe(frame, &self.grid, tint, &s));
+        let bar = strip.and_then(|s| bar::describe(frame, &self.grid, tint, &s, &mut self.labels));
         let layout = ScreenLayout {
             orientation: if placed.dy.abs() > placed.dx.abs() {
                 Orientation::Stacked

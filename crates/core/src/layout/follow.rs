@@ -24,8 +24,9 @@ const DOUBT_NS: u64 = 100 * MS;
 const SHRINK_PAUSE_NS: u64 = 250 * MS;
 /// A bar that is out of sight for less is looked for where it was only.
 const BAR_GONE_NS: u64 = 150 * MS;
-/// Between two looks for a bar that is not seen, or whose labels do not tell.
-const BAR_PAUSE_NS: u64 = 1_000 * MS;
+/// Between two looks for a bar that is not seen, or whose labels do not tell: at first, and after
+/// some.
+const BAR_PAUSE_NS: [u64; 2] = [125 * MS, 1_000 * MS];
 /// Between two searches without success: at first, and after many.
 const SEARCH_PAUSE_NS: [u64; 2] = [30 * MS, 530 * MS];
 /// What was lost is taken up again without a search, if it comes back within this.
@@ -104,13 +105,15 @@ struct BarWatch {
     /// Since when the bar does not look like one.
     hidden_ns: Option<u64>,
     looked_ns: u64,
+    pause_ns: u64,
     /// The map while the bar was last seen.
     map: Option<Signature>,
 }
 
 impl BarWatch {
     fn new(bar: Option<Bar>, now_ns: u64) -> Self {
-        Self { bar, hidden_ns: None, looked_ns: now_ns, map: None }
+        let pause_ns = BAR_PAUSE_NS[0];
+        Self { bar, hidden_ns: None, looked_ns: now_ns, pause_ns, map: None }
     }
 
     fn is_seen(&self) -> bool {
@@ -287,7 +290,7 @@ impl Follower {
         let tint = held.watch.tint;
         let now = held.bar.bar.and_then(|b| bar::look(frame, &tint, &b.region));
         let pinned = self.pins.hard_end.is_some();
-        let due = self.passed(held.bar.looked_ns, BAR_PAUSE_NS);
+        let due = self.passed(held.bar.looked_ns, held.bar.pause_ns);
         let look = match (held.bar.bar, now) {
             (Some(before), Some(red_first)) if red_first == before.red_first => {
                 held.bar.hidden_ns = None;
@@ -296,6 +299,7 @@ impl Follower {
             // Turned round: the direction of a moment ago is no longer true.
             (Some(_), Some(red_first)) => {
                 held.bar.hidden_ns = None;
+                held.bar.pause_ns = BAR_PAUSE_NS[0];
                 if let Some(bar) = &mut held.bar.bar {
                     bar.red_first = red_first;
                 }
@@ -316,6 +320,7 @@ impl Follower {
         if look && !pinned {
             let found = self.finder.bar(frame, &held.layout.elastogram_box);
             held.bar.looked_ns = self.now_ns;
+            held.bar.pause_ns = (held.bar.pause_ns * 2).min(BAR_PAUSE_NS[1]);
             if let Some(found) = found {
                 take_bar(held, found);
             }
@@ -453,4 +458,30 @@ fn near(a: &Region, b: &Region) -> bool {
         && a.y0().abs_diff(b.y0()) <= SAME_PX
         && a.x1().abs_diff(b.x1()) <= SAME_PX
         && a.y1().abs_diff(b.y1()) <= SAME_PX
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_allocated_while_a_layout_holds() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../tests/screens/aixplorer-swe-stacked/screen.png");
+        let picture = image::open(file).unwrap().to_rgb8();
+        let (width, height) = picture.dimensions();
+        let frame = Frame::from_rgb(width, height, picture.into_raw()).unwrap();
+        let mut follower = Follower::new(None);
+        let mut buffers = Vec::new();
+        for i in 0..6 {
+            assert!(follower.observe(&frame, i * 500 * MS).agrees());
+            follower.prove(&frame).unwrap();
+            let State::Held(held) = &follower.state else { panic!("a layout holds") };
+            buffers.push((follower.prover.buffers(), held.watch.buffers()));
+        }
+        assert!(buffers[2..].iter().all(|b| *b == buffers[1]), "{buffers:?}");
+    }
 }

@@ -8,9 +8,10 @@
 
 mod glyph;
 mod ink;
+mod joint;
 
 use self::glyph::Glyph;
-use self::ink::{Ink, Word};
+use self::ink::{Ink, Place, Word};
 use crate::frame::Frame;
 use crate::region::Region;
 
@@ -44,7 +45,7 @@ pub struct Scale {
 pub struct Labels {
     /// The upper end is the hard one: numbers grow towards it, or it has the letter of hard.
     pub upper_is_hard: bool,
-    /// The scale, if there are numbers.
+    /// The scale, if its numbers could be read one by one.
     pub scale: Option<Scale>,
 }
 
@@ -54,6 +55,7 @@ pub struct Reader {
     ink: Ink,
     words: Vec<Word>,
     numbers: Vec<Number>,
+    places: Vec<Place>,
 }
 
 /// A word that is a number.
@@ -61,6 +63,7 @@ pub struct Reader {
 struct Number {
     label: Label,
     height_px: f32,
+    loose: bool,
 }
 
 impl Reader {
@@ -85,7 +88,8 @@ impl Reader {
         let mut told: Option<Labels> = None;
         for side in sides {
             self.ink.read(frame, &side, &mut self.words);
-            let Some(labels) = self.scale(bar) else { continue };
+            let labels = self.scale(bar).or_else(|| self.together(bar, &side));
+            let Some(labels) = labels else { continue };
             // Two sides that do not agree say nothing.
             if told.as_ref().is_some_and(|t| t.upper_is_hard != labels.upper_is_hard) {
                 return None;
@@ -101,7 +105,7 @@ impl Reader {
         for word in &self.words {
             if let Some(value) = value(word) {
                 let label = Label { value, y_px: word.y_px };
-                self.numbers.push(Number { label, height_px: word.height_px });
+                self.numbers.push(Number { label, height_px: word.height_px, loose: word.loose });
             }
         }
         self.numbers.sort_by(|a, b| a.label.y_px.total_cmp(&b.label.y_px));
@@ -128,7 +132,32 @@ impl Reader {
         if !has_step(&values) {
             return None;
         }
-        Some(Labels { upper_is_hard, scale: Some(Scale { values }) })
+        // The order is the same with every point lost, the values are not.
+        let certain = !self.numbers.iter().any(|n| n.loose);
+        Some(Labels { upper_is_hard, scale: certain.then_some(Scale { values }) })
+    }
+
+    /// The same where single digits are in doubt.
+    fn together(&mut self, bar: &Region, side: &Region) -> Option<Labels> {
+        let top_px = side.y0() as f32;
+        let row = |p: &Place| top_px + (p.y0 + p.y1) as f32 / 2.0;
+        let from_bar = |p: &Place| {
+            if side.x0() >= bar.x1() { p.x0 } else { side.width() as usize - p.x1 }
+        };
+        self.places.clear();
+        let beside = |p: &&Place| (bar.y0() as f32..=bar.y1() as f32).contains(&row(p));
+        self.places.extend(self.ink.places().iter().filter(beside));
+        // The labels are the column of words that is nearest to the bar.
+        let nearest = self.places.iter().map(from_bar).min()?;
+        let tallest = self.places.iter().map(|p| p.y1 - p.y0).max()?;
+        self.places.retain(|p| from_bar(p) <= nearest + tallest);
+        self.places.sort_by_key(|p| p.y0);
+        let shortest = self.places.iter().map(|p| p.y1 - p.y0).min()?;
+        if tallest > shortest + 1 + shortest / 6 || self.ink.ticks() >= LEAST_NUMBERS {
+            return None;
+        }
+        let upper_is_hard = joint::read(&self.ink, &self.places, top_px, bar)?;
+        Some(Labels { upper_is_hard, scale: None })
     }
 
     /// The letters at the bar's ends, if both have one of a pair.

@@ -79,6 +79,12 @@ impl Watch {
         }
     }
 
+    /// Where the buffers lie.
+    #[cfg(test)]
+    pub(super) fn buffers(&self) -> [usize; 2] {
+        [self.scratch.lattice.as_ptr() as usize, self.scratch.blocks.buffers()]
+    }
+
     /// Compares `frame` with what was remembered.
     pub(super) fn check(&mut self, frame: &Frame, layout: &ScreenLayout) -> Seen {
         let map = coloured_share(frame, &layout.elastogram_box, &self.tint);

@@ -68,6 +68,14 @@ pub(super) struct Prover {
 }
 
 impl Prover {
+    /// Where the buffers lie.
+    #[cfg(test)]
+    pub(super) fn buffers(&self) -> [usize; 5] {
+        let Self { row, cells, coloured, lattice, blocks, .. } = self;
+        let own = [row.as_ptr() as usize, cells.as_ptr() as usize, coloured.as_ptr() as usize];
+        [own[0], own[1], own[2], lattice.as_ptr() as usize, blocks.buffers()]
+    }
+
     /// Judges what `claim` says of `frame`, by a search's own verdict.
     pub(super) fn judge(&mut self, frame: &Frame, claim: Claim<'_>) -> (Proof, Signature) {
         let Claim { map, twin, tint, palette, peak } = claim;

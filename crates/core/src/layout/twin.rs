@@ -119,6 +119,17 @@ pub(super) struct Blocks {
     scores: Vec<[f32; 2]>,
 }
 
+#[cfg(test)]
+impl Blocks {
+    /// Where the buffers lie, in one number.
+    pub(super) fn buffers(&self) -> usize {
+        let Self { row, here, there, scores } = self;
+        [row.as_ptr() as usize, here.as_ptr() as usize, there.as_ptr() as usize]
+            .into_iter()
+            .fold(scores.as_ptr() as usize, |sum, p| sum.wrapping_mul(31).wrapping_add(p))
+    }
+}
+
 /// Side of the blocks that are compared in `region` on a grid of `step` pixels.
 pub(super) fn block_side(region: &Region, step: u32) -> u32 {
     (24 + 2 * step).min(region.height().min(region.width()) / 3).max(8)

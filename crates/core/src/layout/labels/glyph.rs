@@ -72,6 +72,18 @@ impl Patch {
     }
 }
 
+/// How alike a patch is to each digit.
+pub(super) fn digits(patch: &Patch) -> [f32; 10] {
+    let mut best = [0f32; 10];
+    for (glyph, template) in TEMPLATES.iter() {
+        if let Glyph::Digit(d) = glyph {
+            let best = &mut best[usize::from(*d)];
+            *best = best.max(patch.likeness(template));
+        }
+    }
+    best
+}
+
 /// Reads one glyph.
 pub(super) fn classify(patch: &Patch) -> Glyph {
     let (mut best, mut second) = ((0.0, Glyph::Unknown), 0f32);

@@ -19,6 +19,8 @@ pub(super) struct Word {
     /// Row of its middle on the frame.
     pub(super) y_px: f32,
     pub(super) height_px: f32,
+    /// Two of its digits stand so far apart that a point may have been lost between them.
+    pub(super) loose: bool,
 }
 
 impl Word {
@@ -26,6 +28,15 @@ impl Word {
     pub(super) fn glyphs(&self) -> &[Glyph] {
         &self.glyphs[..self.count]
     }
+}
+
+/// Where a word stands: half-open bounds within the part that was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) x0: usize,
+    pub(super) y0: usize,
+    pub(super) x1: usize,
+    pub(super) y1: usize,
 }
 
 /// A piece of ink: half-open bounds.
@@ -59,11 +70,31 @@ pub(super) struct Ink {
     seen: Vec<bool>,
     stack: Vec<usize>,
     pieces: Vec<Piece>,
+    /// All words, whether or not they could be read.
+    places: Vec<Place>,
     ticks: usize,
 }
 
 impl Ink {
-    /// Short marks that are no text, of the part that was read last.
+    /// Where words stand in the part that was read last, whether or not they could be read.
+    pub(super) fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// Columns `from` to `to` of a word.
+    pub(super) fn patch_at(&self, place: &Place, from: usize, to: usize) -> Patch {
+        resample(&self.ink, self.width, place.x0 + from, place.x0 + to, place.y0, place.y1)
+    }
+
+    /// Mean ink of the upper half of a word's column.
+    pub(super) fn upper_half(&self, place: &Place, column: usize) -> f32 {
+        let rows = place.y0..(place.y0 + place.y1) / 2;
+        let n = rows.len().max(1) as f32;
+        let at = |y: usize| f32::from(self.ink[y * self.width + place.x0 + column]);
+        rows.map(at).sum::<f32>() / n
+    }
+
+    /// Short marks below each other that are no text, of the part that was read last.
     pub(super) fn ticks(&self) -> usize {
         self.ticks
     }
@@ -212,7 +243,8 @@ impl Ink {
 
     /// Groups the pieces into words and reads their glyphs.
     fn spell(&mut self, region: &Region, words: &mut Vec<Word>) {
-        let Self { pieces, ink, width, height, ticks, .. } = self;
+        let Self { pieces, ink, width, height, ticks, places, .. } = self;
+        places.clear();
         pieces.sort_by_key(|p| p.x0);
         let usable = |p: &Piece| HEIGHTS.contains(&p.height()) && p.width() <= 4 * p.height();
         let mut word = 0;
@@ -246,17 +278,34 @@ impl Ink {
                 y1 = if p.height() * 2 > line { y1.max(p.y1) } else { y1 };
                 whole &= read(ink, *width, &p, (y0, y1), &mut out);
                 inside &= p.x1 < *width;
+                let apart = p.x0.saturating_sub(last.x1);
+                let [.., before, after] = out.glyphs() else {
+                    last = p;
+                    continue;
+                };
+                out.loose |= *before != Glyph::Point && *after != Glyph::Point && apart * 5 > line;
                 last = p;
             }
             inside &= last.x1 < *width;
             out.y_px = region.y0() as f32 + (y0 + y1) as f32 / 2.0;
             out.height_px = (y1 - y0) as f32;
+            if inside {
+                places.push(Place { x0: pieces[i].x0, y0, x1: last.x1, y1 });
+            }
             if whole && inside {
                 words.push(out);
             }
         }
-        *ticks =
-            pieces.iter().filter(|p| p.word == 0 && p.height() <= 3 && p.width() <= 12).count();
+        // A ruler's marks lie below each other, between its numbers.
+        let mark = |p: &&Piece| {
+            let beside = |w: &Place| p.y0 < w.y1 + 1 && w.y0 < p.y1 + 1;
+            p.word == 0 && p.height() <= 3 && p.width() <= 12 && !places.iter().any(beside)
+        };
+        let marks = pieces.iter().filter(mark);
+        let aligned = |a: &Piece| {
+            marks.clone().filter(|b| a.x0.abs_diff(b.x0) <= 1 || a.x1.abs_diff(b.x1) <= 1).count()
+        };
+        *ticks = marks.clone().map(aligned).max().unwrap_or(0);
     }
 }
 

@@ -2,7 +2,6 @@
 //! docs/validation/2026-11-26-labels.md.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use ab_glyph::{Font, FontVec, PxScale, ScaleFont};
@@ -247,9 +246,9 @@ fn sheet(dice: &mut Dice, fonts: &[(String, FontVec)]) -> (RgbImage, Vec<Drawn>)
     (picture, drawn)
 }
 
-/// Bars judged, told rightly, unsure, told wrongly.
+/// Bars judged, told rightly, unsure, told wrongly; of those told, with values.
 #[derive(Default, Debug)]
-struct Tally([usize; 4]);
+struct Tally([usize; 5]);
 
 fn judge(
     picture: &RgbImage,
@@ -281,66 +280,177 @@ fn judge(
             let tally = tallies.entry(key).or_default();
             tally.0[0] += 1;
             tally.0[verdict] += 1;
+            tally.0[4] += usize::from(read.as_ref().is_some_and(|l| l.scale.is_some()));
         }
     }
     wrong
 }
 
 fn print(tallies: &BTreeMap<String, Tally>) {
-    for (key, Tally([judged, right, unsure, wrong])) in tallies {
-        println!("{key:32} judged {judged:5} told {right:5} unsure {unsure:5} wrong {wrong:3}");
+    for (key, Tally([judged, right, unsure, wrong, values])) in tallies {
+        println!(
+            "{key:32} judged {judged:5} told {right:5} unsure {unsure:5} wrong {wrong:3} values {values:5}"
+        );
     }
+}
+
+/// Strokes of the simulator's own font (`crates/sim/src/font.rs`): runs of points, x and y each.
+const STROKES: [(char, &str); 15] = [
+    ('0', "100105163645413010"),
+    ('1', "112026"),
+    ('2', "01103041420646"),
+    ('3', "0110304142334445361605 1333"),
+    ('4', "36300444"),
+    ('5', "400002324345361605"),
+    ('6', "4130100105163645443303"),
+    ('7', "004016"),
+    ('8', "133342413010010213040516364544 4433"),
+    ('9', "0516364541301001021343"),
+    ('H', "0006 4046 0343"),
+    ('S', "4130100102133344453616 1605"),
+    ('D', "00062644422000"),
+    ('F', "400006 0333"),
+    ('≥', "003204 0636"),
+];
+
+/// Draws strokes, `cap_px` high from (`x`, `y`).
+fn draw_strokes(to: &mut RgbImage, strokes: &str, cap_px: f32, (x, y): (f32, f32)) {
+    let half = (cap_px * 0.13).max(1.05) / 2.0;
+    let points = |run: &str| -> Vec<(f32, f32)> {
+        let digits: Vec<f32> = run.bytes().map(|b| f32::from(b - b'0') * cap_px / 6.0).collect();
+        digits.chunks(2).map(|p| (x + p[0], y + p[1])).collect()
+    };
+    let runs: Vec<_> = strokes.split(' ').map(points).collect();
+    for (px, py, p) in to.enumerate_pixels_mut() {
+        let (px, py) = (px as f32 + 0.5, py as f32 + 0.5);
+        let mut away = f32::INFINITY;
+        for pair in runs.iter().flat_map(|run| run.windows(2)) {
+            let ((ax, ay), (bx, by)) = (pair[0], pair[1]);
+            let (dx, dy) = (bx - ax, by - ay);
+            let t = (((px - ax) * dx + (py - ay) * dy) / (dx * dx + dy * dy)).clamp(0.0, 1.0);
+            away = away.min((px - ax - t * dx).hypot(py - ay - t * dy));
+        }
+        let cover = (half + 0.5 - away).clamp(0.0, 1.0);
+        p.0 = [(16.0 + 219.0 * cover) as u8; 3];
+    }
+}
+
+/// The mean of a glyph as `draw` draws it at these sizes, as a line of `templates.txt`.
+fn learned(c: char, sizes: &[f32], draw: impl Fn(&mut RgbImage, f32, (f32, f32))) -> String {
+    let (mut cells, mut shape, mut n) = ([0f32; 63], 0f32, 0);
+    for &size in sizes {
+        for at in 0..4 {
+            let mut picture = RgbImage::from_pixel(48, 48, Rgb([16; 3]));
+            let offset = at as f32 / 4.0;
+            draw(&mut picture, size, (12.0 + offset, 12.0 + offset));
+            if let Some((patch, aspect)) = Ink::default().patch(&frame(&picture)) {
+                for (sum, v) in cells.iter_mut().zip(patch) {
+                    *sum += v;
+                }
+                shape += aspect;
+                n += 1;
+            }
+        }
+    }
+    let n = n as f32;
+    let level = |v: &f32| (v / n / 17.0).round().clamp(0.0, 15.0) as u32;
+    let digits: String = cells.iter().map(|v| char::from_digit(level(v), 16).unwrap()).collect();
+    format!("{c} {:.0} {digits}\n", shape / n * 100.0)
 }
 
 #[test]
 #[ignore = "needs font files: FONTS=a.ttf:b.ttf; writes templates.txt"]
 fn templates_are_learned() {
+    let range = |from: u8, to: u8| (from..=to).map(f32::from).collect::<Vec<_>>();
     let mut text = String::new();
+    for (c, strokes) in STROKES {
+        for caps in [range(6, 9), range(10, 18)] {
+            text += &learned(c, &caps, |to, cap_px, at| draw_strokes(to, strokes, cap_px, at));
+        }
+    }
     for (name, font) in fonts("FONTS") {
-        for c in "0123456789HSDF≥".chars() {
+        for (c, _) in STROKES {
             if font.glyph_id(c).0 == 0 {
                 println!("{name} has no {c}");
                 continue;
             }
-            for sizes in [8..=12, 13..=24] {
-                let (mut cells, mut shape, mut n) = ([0f32; 63], 0f32, 0);
-                for em_px in sizes.clone() {
-                    for at in 0..4 {
-                        let mut picture = RgbImage::from_pixel(48, 48, Rgb([16; 3]));
-                        let offset = at as f32 / 4.0;
-                        draw(
-                            &mut picture,
-                            &font,
-                            em_px as f32,
-                            (12.0 + offset, 24.0 + offset),
-                            0.0,
-                            &c.to_string(),
-                            [235; 3],
-                        );
-                        let mut ink = Ink::default();
-                        if let Some((patch, aspect)) = ink.patch(&frame(&picture)) {
-                            for (sum, v) in cells.iter_mut().zip(patch) {
-                                *sum += v;
-                            }
-                            shape += aspect;
-                            n += 1;
-                        }
-                    }
-                }
-                let n = n as f32;
-                let digits: String = cells
-                    .iter()
-                    .map(|v| {
-                        char::from_digit((v / n / 255.0 * 15.0).round().clamp(0.0, 15.0) as u32, 16)
-                            .unwrap()
-                    })
-                    .collect();
-                writeln!(text, "{c} {:.0} {digits}", shape / n * 100.0).unwrap();
+            for ems in [range(8, 12), range(13, 24)] {
+                text += &learned(c, &ems, |to, em_px, (x, y)| {
+                    draw(to, &font, em_px, (x, y + 12.0), 0.0, &c.to_string(), [235; 3]);
+                });
             }
         }
     }
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/layout/labels/templates.txt");
     std::fs::write(file, text).unwrap();
+}
+
+/// A bar with texts of strokes beside it, at parts of its height from its top.
+fn stroked(texts: &[(f32, &str)]) -> (RgbImage, Region) {
+    let mut picture = RgbImage::from_pixel(640, 360, Rgb([16; 3]));
+    let r = Region::new(300, 60, 312, 260).unwrap();
+    bar(&mut picture, &r, true);
+    let cap_px = 9.0;
+    for (part, text) in texts {
+        let y = r.y0() as f32 + part * r.height() as f32 - cap_px / 2.0;
+        for (i, c) in text.chars().enumerate() {
+            let strokes = STROKES.iter().find(|(glyph, _)| *glyph == c).unwrap().1;
+            let x = r.x1() as f32 + 6.0 + i as f32 * 8.5;
+            let mut one = RgbImage::from_pixel(640, 360, Rgb([16; 3]));
+            draw_strokes(&mut one, strokes, cap_px, (x, y));
+            for (to, from) in picture.pixels_mut().zip(one.pixels()) {
+                to.0 = [0, 1, 2].map(|k| to.0[k].max(from.0[k]));
+            }
+        }
+    }
+    (picture, r)
+}
+
+fn read(texts: &[(f32, &str)]) -> Option<Labels> {
+    let (picture, bar) = stroked(texts);
+    Reader::new().read(&frame(&picture), &bar)
+}
+
+#[test]
+fn numbers_tell_the_hard_end_either_way_up_and_their_values() {
+    let up = [(0.2, "80"), (0.4, "60"), (0.6, "40"), (0.8, "20")];
+    let labels = read(&up).unwrap();
+    assert!(labels.upper_is_hard);
+    let values = labels.scale.unwrap().values;
+    assert_eq!(values.iter().map(|l| l.value).collect::<Vec<_>>(), [80.0, 60.0, 40.0, 20.0]);
+    assert!((values[0].y_px - 100.0).abs() <= 1.0, "{values:?}");
+    let down = up.map(|(part, text)| (1.0 - part, text));
+    assert!(!read(&down).unwrap().upper_is_hard);
+}
+
+#[test]
+fn letters_tell_the_hard_end_only_as_a_pair() {
+    for (upper, lower, hard) in [
+        ("H", "S", Some(true)),
+        ("S", "H", Some(false)),
+        ("HD", "SF", Some(true)),
+        ("SF", "HD", Some(false)),
+        ("H", "H", None),
+        ("H", "SF", None),
+        ("HS", "S", None),
+    ] {
+        let labels = read(&[(0.03, upper), (0.97, lower)]);
+        assert_eq!(labels.map(|l| l.upper_is_hard), hard, "{upper} over {lower}");
+    }
+    assert_eq!(read(&[(0.03, "H")]), None);
+}
+
+#[test]
+fn numbers_that_are_no_scale_tell_nothing() {
+    for texts in [
+        // Not on a line; two only; not from zero.
+        [(0.2, "80"), (0.4, "10"), (0.6, "70"), (0.8, "20")].as_slice(),
+        &[(0.2, "80"), (0.8, "20")],
+        &[(0.2, "180"), (0.4, "160"), (0.6, "140"), (0.8, "120")],
+        &[],
+    ] {
+        assert_eq!(read(texts), None, "{texts:?}");
+    }
 }
 
 /// `SHEETS` of twelve bars each, with the fonts that the templates were not learned on.
@@ -351,7 +461,7 @@ fn sheets_are_drawn() {
     let folder = PathBuf::from(std::env::var("OUT").unwrap());
     std::fs::create_dir_all(&folder).unwrap();
     let count: usize = std::env::var("SHEETS").unwrap().parse().unwrap();
-    let mut dice = Dice(20_261_126);
+    let mut dice = Dice(std::env::var("SEED").map_or(20_261_126, |s| s.parse().unwrap()));
     for n in 0..count {
         let (picture, drawn) = sheet(&mut dice, &fonts);
         let file = folder.join(format!("{n:04}.png"));

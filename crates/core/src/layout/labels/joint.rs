@@ -1,0 +1,180 @@
+//! Small or touching digits, read together: which scale, either way up, would look most like what
+//! stands beside the bar. Pure.
+//!
+//! One digit of 6 px may be any of three; four labels that must be 80, 60, 40, 20 or 20, 40, 60, 80
+//! are not in doubt. The answer counts only where the best scale of the other direction is clearly
+//! less alike. It is the order of the numbers and no more: 20 and 2.0 may look alike.
+
+use super::glyph;
+use super::ink::{Ink, Place};
+use crate::region::Region;
+
+/// Least mean likeness of all digits.
+const ALIKE: f32 = 0.70;
+/// Least likeness of a label.
+const EACH: f32 = 0.55;
+/// Least distance to the best scale that runs the other way, with three labels and with more.
+const CLEAR: [f32; 2] = [0.12, 0.08];
+/// Mean ink over a point, 0 to 255.
+const OVER_POINT: f32 = 70.0;
+/// Labels that are compared at most.
+const MOST: usize = 12;
+/// Digits of a label.
+const DIGITS: usize = 3;
+/// Columns of a label at most.
+const COLUMNS: usize = 64;
+
+/// What a label could say: how alike each digit is to each run of its columns.
+struct Alike {
+    width: usize,
+    least: usize,
+    most: usize,
+    /// By digit, first column, and width beyond the least.
+    scores: Vec<f32>,
+    /// Whether a column is so empty in its upper half that a point may stand there.
+    low: Vec<bool>,
+}
+
+impl Alike {
+    fn new(ink: &Ink, place: &Place) -> Self {
+        let width = (place.x1 - place.x0).min(COLUMNS);
+        let height = place.y1 - place.y0;
+        let (least, most) = ((height / 5).max(1), height * 9 / 10 + 1);
+        let widths = most - least + 1;
+        let mut scores = vec![0.0; 10 * width * widths];
+        for from in 0..width {
+            for wide in least..=most.min(width - from) {
+                let patch = ink.patch_at(place, from, from + wide);
+                let of_digits = glyph::digits(&patch);
+                for (digit, score) in of_digits.into_iter().enumerate() {
+                    scores[(digit * width + from) * widths + wide - least] = score;
+                }
+            }
+        }
+        let low = (0..width).map(|x| ink.upper_half(place, x) < OVER_POINT).collect();
+        Self { width, least, most, scores, low }
+    }
+
+    /// Mean likeness to `text` at the best cuts. A point takes a few columns and no score; columns
+    /// between two digits may be left out.
+    fn to(&self, text: &[u8]) -> f32 {
+        const NONE: f32 = f32::NEG_INFINITY;
+        let widths = self.most - self.least + 1;
+        let mut best = [NONE; COLUMNS + 1];
+        // The box is the ink's: nothing before the first digit, nothing behind the last.
+        best[0] = 0.0;
+        for &c in text {
+            let mut next = [NONE; COLUMNS + 1];
+            for from in 0..=self.width {
+                if best[from] == NONE {
+                    continue;
+                }
+                if c == b'.' {
+                    for wide in 1..=self.least + 2 {
+                        if from + wide <= self.width
+                            && self.low[from..from + wide].iter().all(|&low| low)
+                        {
+                            next[from + wide] = next[from + wide].max(best[from]);
+                        }
+                    }
+                    continue;
+                }
+                for gap in 0..=if from == 0 { 0 } else { 2 } {
+                    let from_gap = from + gap;
+                    for wide in self.least..=self.most {
+                        if from_gap + wide > self.width {
+                            break;
+                        }
+                        let digit = usize::from(c - b'0');
+                        let score = self.scores
+                            [(digit * self.width + from_gap) * widths + wide - self.least];
+                        let to = from_gap + wide;
+                        next[to] = next[to].max(best[from] + score);
+                    }
+                }
+            }
+            best = next;
+        }
+        let digits = text.iter().filter(|&&c| c != b'.').count();
+        best[self.width] / digits as f32
+    }
+}
+
+/// Tells whether the upper end is the larger one, by labels at `places` of `ink`, whose first row is `top_px`.
+pub(super) fn read(ink: &Ink, places: &[Place], top_px: f32, bar: &Region) -> Option<bool> {
+    let rows: Vec<f32> = places.iter().map(|p| top_px + (p.y0 + p.y1) as f32 / 2.0).collect();
+    if !(3..=MOST).contains(&places.len()) || places.iter().any(|p| p.x1 - p.x0 > COLUMNS) {
+        return None;
+    }
+    let length = bar.height() as f32;
+    let gaps = rows.windows(2).map(|p| p[1] - p[0]);
+    let step_px = gaps.clone().fold(f32::INFINITY, f32::min);
+    let parts = (length / step_px).round();
+    // The bar is divided evenly, and every label stands on a division.
+    let division = |y: f32| (bar.y1() as f32 - y) / length * parts;
+    let on_divisions = rows.iter().all(|&y| (division(y) - division(y).round()).abs() <= 0.12);
+    if !(2.0..=12.0).contains(&parts) || !on_divisions {
+        return None;
+    }
+    let alike: Vec<Alike> = places.iter().map(|p| Alike::new(ink, p)).collect();
+    let mut best = [0f32; 2];
+    for (tenths, decimal) in steps() {
+        for (direction, best) in best.iter_mut().enumerate() {
+            let mut sum = 0.0;
+            let mut each = true;
+            for (alike, &y) in alike.iter().zip(&rows) {
+                let up = division(y).round();
+                let steps = if direction == 0 { up } else { parts - up };
+                let mut text = [0; 5];
+                let score = match written(tenths * steps.max(0.0) as u32, decimal, &mut text) {
+                    Some(text) => alike.to(text),
+                    None => f32::NEG_INFINITY,
+                };
+                each &= score >= EACH;
+                sum += score;
+                if !each {
+                    break;
+                }
+            }
+            let mean = sum / places.len() as f32;
+            if each {
+                *best = best.max(mean);
+            }
+        }
+    }
+    let upper_is_hard = best[0] > best[1];
+    let (first, second) = if upper_is_hard { (best[0], best[1]) } else { (best[1], best[0]) };
+    if first < ALIKE || first - second < CLEAR[usize::from(places.len() > 3)] {
+        return None;
+    }
+    Some(upper_is_hard)
+}
+
+/// Steps that scales have, in tenths, and whether they are written with a decimal.
+fn steps() -> impl Iterator<Item = (u32, bool)> {
+    let speeds = (1..=50).map(|tenths| (tenths, true));
+    speeds.chain((1..=150).map(|whole| (10 * whole, false)))
+}
+
+/// A value in tenths as it is written, with a decimal or without.
+fn written(tenths: u32, decimal: bool, out: &mut [u8; 5]) -> Option<&[u8]> {
+    let whole = tenths / 10;
+    if whole >= 10u32.pow(DIGITS as u32) {
+        return None;
+    }
+    let mut n = 0;
+    let mut push = |c: u8| {
+        out[n] = c;
+        n += 1;
+    };
+    for power in [100, 10, 1] {
+        if whole >= power || power == 1 {
+            push(b'0' + (whole / power % 10) as u8);
+        }
+    }
+    if decimal {
+        push(b'.');
+        push(b'0' + (tenths % 10) as u8);
+    }
+    Some(&out[..n])
+}
