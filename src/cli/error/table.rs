@@ -5,6 +5,7 @@
 
 use std::error::Error;
 
+use sonofuse_dicom::StillError;
 use sonofuse_gpu::cache::CacheError;
 use sonofuse_sim::{ScenarioError, SimError};
 
@@ -20,7 +21,6 @@ use crate::publish::display::DisplayError;
 use crate::publish::socket::SocketError;
 use crate::scoring::ScoringError;
 use crate::scoring::gpu::Obstacle;
-use crate::still::StillError;
 
 /// An error that a command can end with.
 pub(in crate::cli) trait HasExit: Error {
@@ -147,6 +147,8 @@ exits! {
         "truncated": Self::Truncated(_) => Exit::Data,
         "damaged": Self::Damaged { .. } => Exit::Data,
         "of a sort that is not read": Self::Unsupported(_) => Exit::Data,
+        "without a picture": Self::NoPicture(_) => Exit::Data,
+        "not whole": Self::Incomplete(_) => Exit::Data,
         "no frame": Self::Frame(_) => Exit::Data,
     }
     SocketError, "readings socket" {

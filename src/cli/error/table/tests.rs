@@ -132,8 +132,10 @@ fn stills() -> Vec<StillError> {
         StillError::Size { width: 0, height: 0 },
         StillError::TooLong { mib: 1 },
         StillError::Truncated(String::new()),
-        StillError::Damaged { kind: crate::still::Kind::Png, cause: String::new() },
+        StillError::Damaged { kind: sonofuse_dicom::Kind::Png, cause: String::new() },
         StillError::Unsupported(String::new()),
+        StillError::NoPicture("a report"),
+        StillError::Incomplete(String::new()),
         StillError::Frame(frame),
     ]
 }
