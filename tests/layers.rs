@@ -50,7 +50,7 @@ const MODULES: &[(&str, &[&str])] = &[
     // The configuration holds the settings of those that it configures.
     ("config", &["ingest", "publish", "scoring", "state"]),
     ("ingest", &["mailbox", "state"]),
-    ("scoring", &["mailbox", "state"]),
+    ("scoring", &["mailbox", "panics", "state"]),
     ("publish", &["mailbox", "panel", "state"]),
     // What draws is below the rooms that show, keep or send it.
     ("panel", &[]),
@@ -58,6 +58,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("log", &["publish"]),
     ("mailbox", &[]),
     ("notify", &["state"]),
+    ("panics", &[]),
     ("state", &[]),
 ];
 

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::layout::Orientation;
-use crate::picture::GRID;
+use crate::layout::{HardEnd, Orientation, ScreenLayout};
+use crate::picture::{GRID, Grain};
+use crate::region::Region;
 
 const STEP_MS: u64 = 100;
 

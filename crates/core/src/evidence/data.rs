@@ -1,0 +1,103 @@
+//! What the evidence is told, and what it keeps: plain data. Pure.
+
+use crate::calibrate::Logit;
+use crate::layout::{HardEnd, ScreenLayout};
+use crate::picture::{Grain, Look, Relief};
+use crate::region::Region;
+
+/// Rules of the evidence, from the configuration and the manifest.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Most distinct elastograms, at least 1.
+    pub window: usize,
+    /// Distinct elastograms that a live screen must show before it has a number.
+    pub min_evidence: u32,
+    /// How long a map counts after it left the screen, ns.
+    pub max_age_ns: u64,
+    /// Between two samples of a map that never rests, ns.
+    pub min_spacing_ns: u64,
+    /// How long the picture may show no dual view before the next one is another place, ns.
+    pub loss_ns: u64,
+    /// Likeness of the B-mode below which a counted map is of another place, −1..=1.
+    pub same_place: f32,
+    /// The model's spread of the logit between elastograms of one nodule.
+    pub logit_sd: f32,
+}
+
+/// What one picture shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight<'a> {
+    /// Media time, ns.
+    pub at_ns: u64,
+    /// Where the views are.
+    pub layout: &'a ScreenLayout,
+    /// The hard end that the map is read by.
+    pub hard_end: HardEnd,
+    /// The B-mode box.
+    pub bmode: &'a Look,
+    /// Its speckle.
+    pub grain: &'a Grain,
+    /// The colour box.
+    pub map: &'a Look,
+    /// Neither view changed for longer than the slowest refresh.
+    pub frozen: bool,
+    /// A picture of its own, not one of a stream.
+    pub still: bool,
+}
+
+/// What is to be done with the map of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// It was judged before, or is not to be judged (yet).
+    Nothing,
+    /// Score it now, then tell the answer by [`Evidence::count`] or [`Evidence::refuse`].
+    Score {
+        /// False for a map that never rests.
+        settled: bool,
+    },
+}
+
+/// A map that was counted.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) logit: Logit,
+    pub(super) settled: bool,
+    pub(super) relief: Relief,
+    pub(super) map: Look,
+    /// When it was first and last on the screen.
+    pub(super) shown_ns: u64,
+    pub(super) seen_ns: u64,
+    /// The picture of this moment shows what it was made of, or is far from it.
+    pub(super) supported: bool,
+    pub(super) left: bool,
+}
+
+/// Whether the picture of this moment is known to show the place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Standing {
+    Tracking,
+    Suspended { since_ns: u64 },
+}
+
+/// Where on the screen the place is, and by which palette it is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Site {
+    pub(super) elastogram_box: Region,
+    pub(super) bmode_box: Region,
+    pub(super) hard_end: HardEnd,
+}
+
+/// The picture before.
+#[derive(Clone, Debug)]
+pub(super) struct Before {
+    pub(super) at_ns: u64,
+    pub(super) map: Look,
+}
+
+/// The last picture that is known to show the place.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) at_ns: u64,
+    pub(super) relief: Relief,
+    pub(super) grain: Grain,
+}
