@@ -100,8 +100,15 @@ fn a_palette_in_a_lossy_jpeg_is_refused() {
     JpegEncoder::new_with_quality(&mut jpeg, 95)
         .write_image(&[7; 256], 16, 16, ExtendedColorType::L8)
         .unwrap();
-    let file = Dicom::new(JPEG).shape("PALETTE COLOR", 1, (16, 16), 8).fragments(&[], &[&jpeg]);
-    let error = frames(&file).unwrap_err().to_string();
+    let mut file = Dicom::new(JPEG).shape("PALETTE COLOR", 1, (16, 16), 8);
+    for channel in 1..=3u16 {
+        file = file.element((0x0028, 0x1100 + channel), b"US", &[2, 0, 7, 0, 8, 0]).element(
+            (0x0028, 0x1200 + channel),
+            b"OW",
+            &[255, 0],
+        );
+    }
+    let error = frames(&file.fragments(&[], &[&jpeg])).unwrap_err().to_string();
     assert!(error.contains("palette") && error.contains("RGB"), "{error}");
 }
 
