@@ -82,6 +82,37 @@ fn a_preset_pins_the_regions_of_a_recording() {
 }
 
 #[test]
+fn a_pinned_hard_end_turns_the_map_round_with_regions_and_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let screen = fixture("screens/aixplorer-swe-stacked/screen.png");
+    let read = |layout: &str| {
+        let preset = folder.path().join("pinned.toml");
+        let head = "schema = 1\nsummary = \"pinned\"\n[source]\nlaunch = \"videotestsrc ! identity name=out\"\n\
+             [expect]\nkind = \"live\"\nstall-ms = 2000\nconnect-ms = 10000\n[layout]\n";
+        fs::write(&preset, format!("{head}{layout}")).unwrap();
+        let args = ["replay".as_ref(), "--json".as_ref(), "--preset".as_ref(), preset.as_os_str()];
+        let ran = sonofuse(args.into_iter().chain([screen.as_os_str()]));
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.json()[0].clone()
+    };
+    // As in docs/guide/presets.md: no colour bar is pinned.
+    let regions = "size = [1440, 1080]\nbmode-view = [311, 591, 1086, 1030]\n\
+         elastogram-view = [311, 141, 1086, 579]\nelastogram-box = [500, 230, 880, 370]\n\
+         bmode-box = [500, 680, 880, 820]\n";
+    for regions in [regions, ""] {
+        let [red, blue] = ["red", "blue"].map(|end| {
+            let reading = read(&format!("{regions}hard-end = \"{end}\"\n"));
+            assert_eq!(reading["hard_end"], end, "{reading}");
+            assert_eq!(reading["layout"]["hard_end"], end, "{reading}");
+            reading
+        });
+        assert!(red["malignancy"].is_number() || red["reason"] == "out-of-distribution", "{red}");
+        let told = |r: &Value| [r["malignancy"].clone(), r["detail"].clone()];
+        assert_ne!(told(&red), told(&blue), "the network saw the same map");
+    }
+}
+
+#[test]
 fn real_screens_without_an_elastogram_are_withheld() {
     let ran = sonofuse([
         "replay".as_ref(),
