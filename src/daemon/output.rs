@@ -190,7 +190,7 @@ impl<W: Write> Printed<W> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::publish::sample;
+    use crate::panel::sample;
 
     /// A pipe whose reader left, or a full disk.
     struct Broken(ErrorKind);
