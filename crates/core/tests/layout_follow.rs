@@ -192,6 +192,10 @@ fn a_pinned_hard_end_holds_with_and_without_pinned_regions() {
 
 #[test]
 fn pins_read_as_a_presets_table() {
+    struct Case {
+        text: String,
+        says: &'static str,
+    }
     let views = "bmode-view = [311, 591, 1087, 1031]\nelastogram-view = [311, 141, 1087, 580]\n";
     let whole = format!("size = [1440, 1080]\n{views}hard-end = \"red\"\n");
     let pins: Pins = toml::from_str(&whole).unwrap();
@@ -203,10 +207,6 @@ fn pins_read_as_a_presets_table() {
     let pins: Pins = toml::from_str("hard-end = \"blue\"\n").unwrap();
     assert_eq!(pins, Pins { hard_end: Some(HardEnd::Blue), regions: None });
 
-    struct Case {
-        text: String,
-        says: &'static str,
-    }
     for Case { text, says } in [
         Case { text: String::new(), says: "empty" },
         Case { text: views.to_owned(), says: "lacks `size`" },

@@ -6,16 +6,17 @@
 //! source's own, so that 60 pictures a second and one are judged alike. Allocates nothing while a
 //! layout holds.
 
-use super::bar::{self, Bar};
+mod held;
+
+use self::held::{BAR_PAUSE_NS, BarWatch, Held, same, take_bar};
+use super::bar;
 use super::colour::Tint;
 use super::find::Found;
 use super::pinned;
 use super::probe::{Scene, Watch};
-use super::proof::{Claim, Proof, Prover, Signature};
-use super::verdict::Peak;
+use super::proof::{Claim, Proof, Prover};
 use super::{Finder, NoDualView, PinnedRegions, Pins, ScreenLayout};
 use crate::frame::{Frame, PixelFormat};
-use crate::region::Region;
 
 const MS: u64 = 1_000_000;
 /// One disagreeing frame is not searched where frames come nearer than this; the second in a row is.
@@ -24,16 +25,10 @@ const DOUBT_NS: u64 = 100 * MS;
 const SHRINK_PAUSE_NS: u64 = 250 * MS;
 /// A bar that is out of sight for less is looked for where it was only.
 const BAR_GONE_NS: u64 = 150 * MS;
-/// Between two looks for a bar that is not seen, or whose labels do not tell: at first, and after
-/// some.
-const BAR_PAUSE_NS: [u64; 2] = [125 * MS, 1_000 * MS];
 /// Between two searches without success: at first, and after many.
 const SEARCH_PAUSE_NS: [u64; 2] = [30 * MS, 530 * MS];
 /// What was lost is taken up again without a search, if it comes back within this.
 const KEPT_NS: u64 = 10_000 * MS;
-/// A search that comes out this near to the layout in force confirms it, in pixels: crops must not
-/// jitter.
-const SAME_PX: u32 = 3;
 
 /// What was seen on one frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,42 +78,6 @@ enum State {
     Pinned { layout: Result<ScreenLayout, NoDualView>, refused: bool },
     /// The last frame shows no dual view.
     Lost { reason: NoDualView, since_ns: u64, searched_ns: u64, pause_ns: u64, kept: Option<Held> },
-}
-
-/// A layout and what it looked like.
-#[derive(Debug)]
-struct Held {
-    layout: ScreenLayout,
-    watch: Watch,
-    /// How much the twin's place stood out when it was found.
-    peak: Peak,
-    searched_ns: u64,
-    /// Why the last frame disagrees, where it was not searched.
-    doubted: Option<NoDualView>,
-    bar: BarWatch,
-}
-
-/// What is known of the bar, and when to look for it again.
-#[derive(Debug, Default)]
-struct BarWatch {
-    bar: Option<Bar>,
-    /// Since when the bar does not look like one.
-    hidden_ns: Option<u64>,
-    looked_ns: u64,
-    pause_ns: u64,
-    /// The map while the bar was last seen.
-    map: Option<Signature>,
-}
-
-impl BarWatch {
-    fn new(bar: Option<Bar>, now_ns: u64) -> Self {
-        let pause_ns = BAR_PAUSE_NS[0];
-        Self { bar, hidden_ns: None, looked_ns: now_ns, pause_ns, map: None }
-    }
-
-    fn is_seen(&self) -> bool {
-        self.bar.is_some() && self.hidden_ns.is_none()
-    }
 }
 
 impl Follower {
@@ -432,32 +391,6 @@ impl Follower {
     fn lose(&mut self, reason: NoDualView, pause_ns: u64, searched_ns: u64, kept: Option<Held>) {
         self.state = State::Lost { reason, since_ns: self.now_ns, searched_ns, pause_ns, kept };
     }
-}
-
-/// Takes a bar that was found while the boxes stayed. Labels that cannot be read for a moment do not
-/// unsay what they said of the same bar, running the same way.
-fn take_bar(held: &mut Held, found: Bar) {
-    let same_bar = held
-        .bar
-        .bar
-        .is_some_and(|b| b.red_first == found.red_first && near(&b.region, &found.region));
-    let known = if same_bar { held.layout.hard_end } else { None };
-    held.layout.hard_end = found.hard_end.or(known);
-    held.layout.colour_bar = Some(found.region);
-    held.bar.bar = Some(found);
-    held.bar.hidden_ns = None;
-}
-
-/// Tells whether two searches found the same boxes, give or take codec noise.
-fn same(a: &ScreenLayout, b: &ScreenLayout) -> bool {
-    near(&a.elastogram_box, &b.elastogram_box) && near(&a.bmode_box, &b.bmode_box)
-}
-
-fn near(a: &Region, b: &Region) -> bool {
-    a.x0().abs_diff(b.x0()) <= SAME_PX
-        && a.y0().abs_diff(b.y0()) <= SAME_PX
-        && a.x1().abs_diff(b.x1()) <= SAME_PX
-        && a.y1().abs_diff(b.y1()) <= SAME_PX
 }
 
 #[cfg(test)]

@@ -229,7 +229,7 @@ fn line(numbers: &[Number]) -> Option<(f32, f32, impl Fn(&Label) -> bool + use<>
             let slope = (b.label.value - a.label.value) / down;
             let zero_px = a.label.y_px - a.label.value / slope;
             let on =
-                numbers.iter().filter(|n| on_line(&n.label, slope, zero_px, n.height_px)).count();
+                numbers.iter().filter(|n| on_line(n.label, slope, zero_px, n.height_px)).count();
             if best.is_none_or(|(most, ..)| on > most) {
                 best = Some((on, slope, zero_px));
             }
@@ -242,7 +242,7 @@ fn line(numbers: &[Number]) -> Option<(f32, f32, impl Fn(&Label) -> bool + use<>
     (on >= LEAST_NUMBERS && on + stray >= numbers.len()).then_some((
         slope,
         zero_px,
-        move |l: &Label| on_line(l, slope, zero_px, height),
+        move |l: &Label| on_line(*l, slope, zero_px, height),
     ))
 }
 
@@ -256,7 +256,7 @@ fn has_step(values: &[Label]) -> bool {
     })
 }
 
-fn on_line(label: &Label, slope: f32, zero_px: f32, height_px: f32) -> bool {
+fn on_line(label: Label, slope: f32, zero_px: f32, height_px: f32) -> bool {
     (zero_px + label.value / slope - label.y_px).abs() <= (OFF_LINE * height_px).max(1.5)
 }
 

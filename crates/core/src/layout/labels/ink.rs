@@ -66,7 +66,7 @@ pub(super) struct Ink {
     height: usize,
     row: Vec<[u8; 3]>,
     /// Ink of each pixel, 0 ground … 255 text.
-    ink: Vec<u8>,
+    levels: Vec<u8>,
     seen: Vec<bool>,
     stack: Vec<usize>,
     pieces: Vec<Piece>,
@@ -83,14 +83,14 @@ impl Ink {
 
     /// Columns `from` to `to` of a word.
     pub(super) fn patch_at(&self, place: &Place, from: usize, to: usize) -> Patch {
-        resample(&self.ink, self.width, place.x0 + from, place.x0 + to, place.y0, place.y1)
+        resample(&self.levels, self.width, place.x0 + from, place.x0 + to, place.y0, place.y1)
     }
 
     /// Mean ink of the upper half of a word's column.
     pub(super) fn upper_half(&self, place: &Place, column: usize) -> f32 {
-        let rows = place.y0..(place.y0 + place.y1) / 2;
+        let rows = place.y0..usize::midpoint(place.y0, place.y1);
         let n = rows.len().max(1) as f32;
-        let at = |y: usize| f32::from(self.ink[y * self.width + place.x0 + column]);
+        let at = |y: usize| f32::from(self.levels[y * self.width + place.x0 + column]);
         rows.map(at).sum::<f32>() / n
     }
 
@@ -124,7 +124,7 @@ impl Ink {
         self.cut();
         self.join();
         let p = self.pieces.iter().max_by_key(|p| p.height() * p.width())?;
-        let cells = cells(&self.ink, self.width, p.x0, p.x1, p.y0, p.y1);
+        let cells = cells(&self.levels, self.width, p.x0, p.x1, p.y0, p.y1);
         HEIGHTS.contains(&p.height()).then(|| (cells, p.width() as f32 / p.height() as f32))
     }
 
@@ -140,24 +140,24 @@ impl Ink {
         let (w, h) = (region.width() as usize, region.height() as usize);
         (self.width, self.height) = (w, h);
         self.row.resize(w, [0; 3]);
-        self.ink.clear();
+        self.levels.clear();
         for y in region.y0()..region.y1() {
             frame.rgb_span(y, region.x0(), &mut self.row);
             if let Some(hole) = hole.filter(|r| (r.y0().saturating_sub(1)..=r.y1()).contains(&y)) {
                 let at = |x: u32| (x.saturating_sub(region.x0()) as usize).min(w);
                 self.row[at(hole.x0().saturating_sub(2))..at(hole.x1() + 2)].fill([0; 3]);
             }
-            self.ink.extend(self.row.iter().map(|p| p[0].max(p[1]).max(p[2])));
+            self.levels.extend(self.row.iter().map(|p| p[0].max(p[1]).max(p[2])));
         }
         let mut histogram = [0u32; 256];
-        for &v in &self.ink {
+        for &v in &self.levels {
             histogram[usize::from(v)] += 1;
         }
         // The mode of sixteen levels together.
         let mass = |v: usize| histogram[v..(v + 16).min(256)].iter().sum::<u32>();
         let ground = (0..240).max_by_key(|&v| mass(v)).unwrap_or(0) + 8;
         // Text is the brightest thousandth, at least some pixels.
-        let mut above = (self.ink.len() as u32 / 1000).max(8);
+        let mut above = (self.levels.len() as u32 / 1000).max(8);
         let mut text = 255;
         while text > 0 && above > histogram[text] {
             above -= histogram[text];
@@ -165,10 +165,10 @@ impl Ink {
         }
         let span = text.saturating_sub(ground);
         if span < usize::from(CONTRAST) {
-            self.ink.fill(0);
+            self.levels.fill(0);
             return;
         }
-        for v in &mut self.ink {
+        for v in &mut self.levels {
             *v = (usize::from(*v).saturating_sub(ground) * 255 / span).min(255) as u8;
         }
     }
@@ -182,7 +182,7 @@ impl Ink {
         self.pieces.clear();
         self.ticks = 0;
         for start in 0..w * h {
-            if self.seen[start] || self.ink[start] < INK {
+            if self.seen[start] || self.levels[start] < INK {
                 continue;
             }
             let (x, y) = (start % w, start / w);
@@ -198,7 +198,7 @@ impl Ink {
                 for ny in y.saturating_sub(1)..(y + 2).min(h) {
                     for nx in x.saturating_sub(1)..(x + 2).min(w) {
                         let n = ny * w + nx;
-                        if !self.seen[n] && self.ink[n] >= INK {
+                        if !self.seen[n] && self.levels[n] >= INK {
                             self.seen[n] = true;
                             self.stack.push(n);
                         }
@@ -243,7 +243,7 @@ impl Ink {
 
     /// Groups the pieces into words and reads their glyphs.
     fn spell(&mut self, region: &Region, words: &mut Vec<Word>) {
-        let Self { pieces, ink, width, height, ticks, places, .. } = self;
+        let Self { pieces, levels: ink, width, height, ticks, places, .. } = self;
         places.clear();
         pieces.sort_by_key(|p| p.x0);
         let usable = |p: &Piece| HEIGHTS.contains(&p.height()) && p.width() <= 4 * p.height();
@@ -260,8 +260,9 @@ impl Ink {
             let mut whole = true;
             whole &= read(ink, *width, &last, (y0, y1), &mut out);
             let mut inside = last.x0 > 0 && last.y0 > 0 && last.y1 < *height;
-            for j in i + 1..pieces.len() {
-                let p = pieces[j];
+            let (_, others) = pieces.split_at_mut(i + 1);
+            for other in others {
+                let p = *other;
                 let line = y1 - y0;
                 if p.word != 0 || p.x0 > last.x1 + line / 2 + 1 {
                     if p.x0 > last.x1 + line / 2 + 1 {
@@ -273,7 +274,7 @@ impl Ink {
                 if overlap * 2 < p.height() || p.height() > 2 * line {
                     continue;
                 }
-                pieces[j].word = word;
+                other.word = word;
                 y0 = y0.min(p.y0);
                 y1 = if p.height() * 2 > line { y1.max(p.y1) } else { y1 };
                 whole &= read(ink, *width, &p, (y0, y1), &mut out);

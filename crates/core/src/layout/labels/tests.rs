@@ -115,6 +115,7 @@ const KINDS: [&str; 12] = [
 ];
 
 /// Draws one bar with labels of a random kind in a cell of a sheet.
+#[expect(clippy::too_many_lines, reason = "one arm a kind")]
 fn labelled(
     to: &mut RgbImage,
     (x, y): (u32, u32),
