@@ -5,6 +5,8 @@ use std::sync::mpsc;
 
 use super::super::tests::demo;
 use super::super::{Backend, Settings, load};
+use sonofuse_core::frame::FrameMeta;
+
 use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -85,4 +87,46 @@ fn closing_the_mailbox_ends_the_thread_after_the_last_frame() {
     rig.thread.join().unwrap();
     let last = rig.readings.iter().last().unwrap();
     assert_eq!(last.size, Some([8, 8]));
+}
+
+#[test]
+fn a_live_source_that_falls_silent_is_said_to_be_stalled_again_and_again() {
+    let rig = rig();
+    rig.state.send(live()).unwrap();
+    for sequence in 0..3 {
+        let frame = Frame::from_rgb(64, 64, vec![90; 64 * 64 * 3]).unwrap();
+        let captured_ns = MonotonicClock.now_ns();
+        let meta = FrameMeta { sequence, captured_ns, ..FrameMeta::default() };
+        rig.mailbox.put(frame.with_meta(meta));
+        std::thread::sleep(Duration::from_millis(60));
+    }
+    let said: Vec<_> = std::iter::from_fn(|| rig.readings.recv_timeout(PATIENCE).ok())
+        .filter(|reading| reading.reason == Some(Withheld::Stalled))
+        .take(2)
+        .collect();
+    for reading in &said {
+        assert_eq!(reading.detail_id.as_deref(), Some("no-picture-for"));
+        assert!(reading.size.is_none() && reading.malignancy.is_none());
+    }
+    rig.mailbox.close();
+    rig.thread.join().unwrap();
+    assert_eq!(said.len(), 2);
+}
+
+#[test]
+fn silence_is_measured_by_the_sources_own_rhythm_within_bounds() {
+    const MS: u64 = 1_000_000;
+    for (every_ms, longest_ms, said_ms) in
+        [(16, 1_500, 500), (400, 1_500, 1_000), (1_000, 1_500, 1_500), (16, 300, 300)]
+    {
+        let mut rhythm = Rhythm::new(longest_ms);
+        assert_eq!(rhythm.broken_for(9_999 * MS), None, "nothing has come yet");
+        let mut now_ms = 0;
+        for _ in 0..60 {
+            now_ms += every_ms;
+            rhythm.beat(now_ms * MS);
+        }
+        let broken = |after_ms| rhythm.broken_for((now_ms + after_ms) * MS).is_some();
+        assert!(!broken(said_ms - 2) && broken(said_ms + 2), "{every_ms} ms: {said_ms}");
+    }
 }
