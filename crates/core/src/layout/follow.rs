@@ -19,7 +19,7 @@ use super::{Finder, NoDualView, PinnedRegions, Pins, ScreenLayout};
 use crate::frame::{Frame, PixelFormat};
 
 const MS: u64 = 1_000_000;
-/// One disagreeing frame is not searched where frames come nearer than this; the second in a row is.
+/// A frame that disagrees so soon after a search is not searched again, unless the next one does too.
 const DOUBT_NS: u64 = 100 * MS;
 /// Between two searches while the map only lost part of its colour.
 const SHRINK_PAUSE_NS: u64 = 250 * MS;
@@ -94,7 +94,7 @@ impl Follower {
 
     /// Looks at the next frame, shown at `media_ns` by the source's own time.
     pub fn observe(&mut self, frame: &Frame, media_ns: u64) -> Observation {
-        let before_ns = std::mem::replace(&mut self.now_ns, media_ns);
+        self.now_ns = media_ns;
         let format = (frame.width(), frame.height(), frame.format().pixel);
         if self.format != Some(format) {
             self.state = State::Start;
@@ -108,7 +108,7 @@ impl Follower {
         } else {
             match state {
                 State::Pinned { .. } | State::Start => self.search(frame, SEARCH_PAUSE_NS[0], None),
-                State::Held(held) => self.held(frame, held, before_ns),
+                State::Held(held) => self.held(frame, held),
                 State::Lost { reason, since_ns, searched_ns, pause_ns, kept } => {
                     let kept = kept.filter(|_| !self.passed(since_ns, KEPT_NS));
                     self.lost(frame, reason, since_ns, searched_ns, pause_ns, kept)
@@ -215,16 +215,10 @@ impl Follower {
         self.now_ns.checked_sub(then_ns).is_none_or(|since_ns| since_ns >= pause_ns)
     }
 
-    fn held(
-        &mut self,
-        frame: &Frame,
-        mut held: Held,
-        before_ns: u64,
-    ) -> Result<ScreenLayout, NoDualView> {
+    fn held(&mut self, frame: &Frame, mut held: Held) -> Result<ScreenLayout, NoDualView> {
         let seen = held.watch.check(frame, &held.layout);
         if let Some(reason) = seen.moved {
-            // One garbled frame brings no search, where the next one is near.
-            if held.doubted.is_none() && !self.passed(before_ns, DOUBT_NS) {
+            if held.doubted.is_none() && !self.passed(held.searched_ns, DOUBT_NS) {
                 held.doubted = Some(reason);
                 self.state = State::Held(held);
                 return Err(reason);

@@ -147,10 +147,13 @@ impl Reader {
         self.places.clear();
         let beside = |p: &&Place| (bar.y0() as f32..=bar.y1() as f32).contains(&row(p));
         self.places.extend(self.ink.places().iter().filter(beside));
-        // The labels are the column of words that is nearest to the bar.
-        let nearest = self.places.iter().map(from_bar).min()?;
+        // The labels are the column of words that is nearest to the bar; a view may follow.
+        let nearest = *self.places.iter().min_by_key(|p| from_bar(p))?;
+        let height = nearest.y1 - nearest.y0;
+        self.places.retain(|p| {
+            from_bar(p) <= from_bar(&nearest) + 2 * height && (p.y1 - p.y0) * 2 <= height * 3
+        });
         let tallest = self.places.iter().map(|p| p.y1 - p.y0).max()?;
-        self.places.retain(|p| from_bar(p) <= nearest + tallest);
         self.places.sort_by_key(|p| p.y0);
         let shortest = self.places.iter().map(|p| p.y1 - p.y0).min()?;
         if tallest > shortest + 1 + shortest / 6 || self.ink.ticks() >= LEAST_NUMBERS {
