@@ -274,7 +274,7 @@ async fn watch_over(
     summary: &Summary,
 ) -> Result<(), DaemonError> {
     let mut printed = parts.printer.done();
-    let mut minute = tokio::time::interval(Duration::from_secs(60));
+    let mut minute = tokio::time::interval(Duration::from_mins(1));
     minute.tick().await;
     let mut died = tokio::time::interval(Duration::from_millis(100));
     let time = match options.limit {
@@ -315,7 +315,7 @@ fn printing_ended(end: Option<&Option<Arc<output::End>>>) -> Result<(), DaemonEr
 }
 
 /// Stands for "no limit in time"; tokio's timers reach that far.
-const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 10);
+const NEVER: Duration = Duration::from_hours(24 * 365 * 10);
 
 fn counter(progress: Arc<AtomicU64>) -> crate::notify::Counter {
     Box::new(move || progress.load(Ordering::Relaxed))

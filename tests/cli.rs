@@ -232,7 +232,10 @@ fn doctor_says_69_where_the_model_is_missing() {
     // Away from the repository there are neither presets nor models.
     let folder = tempfile::tempdir().unwrap();
     let binary = folder.path().join("sonofuse");
-    fs::copy(env!("CARGO_BIN_EXE_sonofuse"), &binary).unwrap();
+    // By another process: a file that another test's child still holds open for writing does not run.
+    let copied =
+        std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_sonofuse")).arg(&binary).status();
+    assert!(copied.unwrap().success());
     let output = std::process::Command::new(&binary)
         .arg("doctor")
         .current_dir(folder.path())

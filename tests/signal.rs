@@ -102,7 +102,7 @@ async fn a_picture_that_gstreamer_does_not_call_whole_is_marked() {
     rig.ingest.stop().await;
 }
 
-/// A live source of Y'CbCr pictures that says nothing about them, with more keys in `[source]`.
+/// A live source of `Y'CbCr` pictures that says nothing about them, with more keys in `[source]`.
 fn unsaid(source: &str) -> String {
     format!(
         "schema = 1\nsummary = 'test'\n[source]\n\

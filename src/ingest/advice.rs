@@ -84,9 +84,10 @@ fn stream(error: &gst::glib::Error, debug: &str, user_given: bool) -> Option<&'s
             "the encoder asks for a login: set the preset's parameters user and password"
         });
     }
-    if says("461") || says("Unsupported Transport") || says("Unsupported transport") {
+    // GStreamer goes on to the next transport after a 461 and then has none left.
+    if says("461") || says("Unsupported Transport") || says("more transport protocols") {
         return Some(
-            "461, unsupported transport: the encoder does not send over TCP (interleaved). Switch that on, or copy the preset and set protocols=udp in it",
+            "the encoder offers no transport that the preset takes (461): switch on RTP over RTSP (TCP, interleaved) there, or, where it sends over UDP only, copy the preset and set protocols=udp in it",
         );
     }
     if error.matches(gst::ResourceError::NotFound) || says("(404)") || says("Not Found") {
@@ -171,6 +172,12 @@ mod tests {
             (ResourceError::NotAuthorized, "Unauthorized", true, "does not take this user"),
             (ResourceError::NotFound, "Not found", false, "404"),
             (ResourceError::Read, "Unsupported Transport (461)", false, "protocols=udp"),
+            (
+                ResourceError::Settings,
+                "No supported stream was found. You might need to allow more transport protocols",
+                false,
+                "UDP only",
+            ),
             (ResourceError::Read, "Service Unavailable (503)", false, "503"),
         ] {
             let error = gst::glib::Error::new(error, text);

@@ -59,7 +59,7 @@ impl FromStr for Stated {
     }
 }
 
-/// Writes `stated` into the caps of every Y'CbCr stream that leaves by `pad`.
+/// Writes `stated` into the caps of every `Y'CbCr` stream that leaves by `pad`.
 pub(super) fn state(pad: &gst::Pad, stated: Stated) {
     pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         let Some(gst::EventView::Caps(event)) = info.event().map(|event| event.view()) else {

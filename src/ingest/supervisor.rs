@@ -154,25 +154,21 @@ impl Supervisor {
                 info!(EVENT = "source", SOURCE = name, STATE = "live", width, height, format);
             }
             SourceState::NoSignal { why } => {
-                match self.warned.again(Cause::said("no-signal", why)) {
-                    Some((times, _)) => {
-                        warn!(
-                            EVENT = "source",
-                            SOURCE = name,
-                            STATE = "no-signal",
-                            WHY = why,
-                            times
-                        );
-                    }
-                    None => info!(EVENT = "source", SOURCE = name, STATE = "no-signal", WHY = why),
+                const STATE: &str = "no-signal";
+                if let Some((times, _)) = self.warned.again(Cause::said(STATE, why)) {
+                    warn!(EVENT = "source", SOURCE = name, STATE, WHY = why, times);
+                } else {
+                    info!(EVENT = "source", SOURCE = name, STATE, WHY = why);
                 }
             }
-            SourceState::Stalled { quiet_ms } => match self.warned.again(Cause::Kind("stalled")) {
-                Some((times, _)) => {
-                    warn!(EVENT = "source", SOURCE = name, STATE = "stalled", quiet_ms, times);
+            SourceState::Stalled { quiet_ms } => {
+                const STATE: &str = "stalled";
+                if let Some((times, _)) = self.warned.again(Cause::Kind(STATE)) {
+                    warn!(EVENT = "source", SOURCE = name, STATE, quiet_ms, times);
+                } else {
+                    info!(EVENT = "source", SOURCE = name, STATE, quiet_ms);
                 }
-                None => info!(EVENT = "source", SOURCE = name, STATE = "stalled", quiet_ms),
-            },
+            }
             SourceState::Lost { .. } => {}
             SourceState::Ended => info!(EVENT = "source", SOURCE = name, STATE = "ended"),
         }
@@ -300,7 +296,7 @@ impl Supervisor {
         let Some((width, height, format)) = &seen.stream else {
             let waited_ms = now_ns.saturating_sub(started_ns) / 1_000_000;
             return (waited_ms > expect.connect_ms)
-                .then(|| End::Fault(Fault::NoFirstPicture { limit_ms: expect.connect_ms }));
+                .then_some(End::Fault(Fault::NoFirstPicture { limit_ms: expect.connect_ms }));
         };
         let quiet_ms =
             now_ns.saturating_sub(self.outlet.newest_ns.load(Ordering::Acquire)) / 1_000_000;

@@ -17,11 +17,15 @@ glib::wrapper! {
         @extends gst_base::BaseTransform, gst::Element, gst::Object;
 }
 
-/// Makes the stand-in known to GStreamer in this process.
+/// Makes the stand-in known to GStreamer in this process, once: registering it again would replace
+/// the factory under the hands of another test.
 pub(crate) fn register() {
-    sonofuse::ingest::init().expect("GStreamer starts");
-    gst::Element::register(None, ELEMENT, gst::Rank::NONE, Grabber::static_type())
-        .expect("an element can be registered");
+    static DONE: std::sync::Once = std::sync::Once::new();
+    DONE.call_once(|| {
+        sonofuse::ingest::init().expect("GStreamer starts");
+        gst::Element::register(None, ELEMENT, gst::Rank::NONE, Grabber::static_type())
+            .expect("an element can be registered");
+    });
 }
 
 impl Grabber {
