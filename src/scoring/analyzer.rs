@@ -38,6 +38,8 @@ pub struct Analyzer {
     still: bool,
     replaced: u64,
     follower: Follower,
+    /// The preset pins the hard end.
+    pinned_end: bool,
     row: Vec<[u8; 3]>,
     grain: Grain,
     evidence: Evidence,
@@ -92,6 +94,7 @@ impl Analyzer {
             settings,
             still: false,
             replaced: 0,
+            pinned_end: pins.as_ref().is_some_and(|pins| pins.hard_end.is_some()),
             follower: Follower::new(pins),
             row: Vec::new(),
             grain: Grain::default(),
@@ -247,7 +250,9 @@ impl Analyzer {
         let assumed = self.settings.palette_unknown == PaletteUnknown::AssumeRed;
         let Some(hard_end) = layout.hard_end.or(assumed.then_some(HardEnd::Red)) else {
             self.evidence.pause();
-            let refusal = Refusal::new(Withheld::PaletteUnknown, Sentence::PaletteUnknown);
+            let words =
+                if self.pinned_end { Sentence::PaletteTurned } else { Sentence::PaletteUnknown };
+            let refusal = Refusal::new(Withheld::PaletteUnknown, words);
             return Ok(verdict(Some(refusal)));
         };
         if let Err(refusal) = self.settings.gate.judge(layout, &bmode, &map) {
@@ -262,6 +267,7 @@ impl Analyzer {
             bmode: &bmode,
             grain: &self.grain,
             map: &map,
+            news,
             frozen,
             still: self.still,
         };
