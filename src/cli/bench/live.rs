@@ -191,7 +191,7 @@ impl<M: FnMut(Option<Pins>) -> Result<Analyzer, CliError>> LiveBench<M> {
         let skin = play.skin.unwrap_or(scenario.skins()[0]);
         let mut listener = Listener {
             analyzer,
-            judge: Judge::new(scenario.name(), skin.as_str(), rate_hz, hard_end),
+            judge: Judge::new(scenario.name(), &skin.to_string(), rate_hz, hard_end),
             truths: VecDeque::new(),
         };
         let mut codec = match self.h264 {
