@@ -23,8 +23,10 @@ use std::collections::VecDeque;
 use crate::aggregate::{Summary, summarise};
 use crate::calibrate::Logit;
 use crate::gate::{Limits, Refusal};
-use crate::picture::{Look, Relief};
+use crate::layout::ScreenLayout;
+use crate::picture::{Look, Relief, Shift};
 use crate::reading::Withheld;
+use crate::region::Region;
 use crate::words::Sentence;
 
 use self::data::{Before, Entry, Known, Site, Standing};
@@ -49,6 +51,13 @@ const NEAR_NS: u64 = 250 * MS;
 /// is this far above.
 const LEFT_BEHIND: f32 = 0.15;
 const BACK_AGAIN: f32 = 0.1;
+
+/// What a box that fills its view must have more: a nodule is little of it, and of what a sweep takes
+/// into it much stays.
+const WHOLE_VIEW: f32 = 0.12;
+
+/// A counted map is of somewhere else when enough newer ones are so much more like the picture.
+const CLEARLY_NEARER: f32 = 0.2;
 
 /// The same by [`Relief::likeness`], where there is too little speckle to say.
 const FOLLOWS_COARSELY: f32 = 0.7;
@@ -254,16 +263,16 @@ impl Evidence {
     /// behind is dropped.
     fn support(&mut self, sight: &Sight<'_>, relief: &Relief) {
         let tracking = self.standing == Standing::Tracking;
-        let same_place = self.rules.same_place;
+        let same_place = self.rules.same_place + WHOLE_VIEW * share_of_view(sight.layout);
         for entry in &mut self.entries {
-            let likeness = entry.relief.likeness(relief);
-            entry.left = tracking && likeness < same_place - LEFT_BEHIND;
+            entry.likeness = entry.relief.likeness_near(relief, &mut entry.shift);
             let least = if entry.supported { same_place } else { same_place + BACK_AGAIN };
-            entry.supported = tracking && likeness >= least;
+            entry.supported = tracking && entry.likeness >= least;
             if !entry.map.map_change(sight.map).is_new_map() {
                 entry.seen_ns = sight.at_ns;
             }
         }
+        self.drop_passed();
         if tracking && !self.entries.is_empty() {
             if self.entries.iter().any(|entry| entry.supported) {
                 self.stale = None;
@@ -272,13 +281,31 @@ impl Evidence {
                 self.stale = Some(sight.map.clone());
             }
         }
-        if self.entries.iter().any(|entry| !entry.left) {
-            self.entries.retain(|entry| !entry.left);
+        let left = |entry: &Entry| tracking && entry.likeness < same_place - LEFT_BEHIND;
+        if !self.entries.iter().all(left) {
+            self.entries.retain(|entry| !left(entry));
         }
         // A map ages from when it left the screen; none does while the screen stands still.
         if !sight.frozen {
             let (now_ns, oldest_ns) = (sight.at_ns, self.rules.max_age_ns);
             self.entries.retain(|entry| now_ns.saturating_sub(entry.seen_ns) <= oldest_ns);
+        }
+    }
+
+    /// Drops the maps that were counted on the way here: enough newer ones are clearly more like what
+    /// is on the screen, so that no number is lost by it.
+    fn drop_passed(&mut self) {
+        let enough = self.rules.min_evidence.max(2) as usize;
+        let mut i = 0;
+        while i < self.entries.len() {
+            let nearer = self.entries[i].likeness + CLEARLY_NEARER;
+            let newer = self.entries.iter().skip(i + 1);
+            let nearer = newer.filter(|entry| entry.supported && entry.likeness >= nearer).count();
+            if nearer >= enough {
+                self.entries.remove(i);
+            } else {
+                i += 1;
+            }
         }
     }
 
@@ -340,8 +367,9 @@ impl Evidence {
             map: sight.map.clone(),
             shown_ns: sight.at_ns,
             seen_ns: sight.at_ns,
+            likeness: 1.0,
+            shift: Shift::default(),
             supported: true,
-            left: false,
         });
         Wanted::Score { settled }
     }
@@ -418,6 +446,12 @@ impl Evidence {
     fn supported(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| entry.supported)
     }
+}
+
+/// How much of its view the B-mode box takes, 0..=1.
+fn share_of_view(layout: &ScreenLayout) -> f32 {
+    let area = |r: &Region| f64::from(r.width()) * f64::from(r.height());
+    (area(&layout.bmode_box) / area(&layout.bmode_view)).min(1.0) as f32
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod signal;
 
 pub use freeze::Freeze;
 pub use grain::Grain;
-pub use relief::Relief;
+pub use relief::{Relief, Shift};
 pub use signal::no_signal;
 
 /// Cells of a [`Look`] along each side.

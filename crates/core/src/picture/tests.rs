@@ -87,6 +87,14 @@ fn another_anatomy_is_not_alike_and_a_small_move_is() {
     let alike = |b: &Look| a.likeness(&Relief::of(b));
     assert!(alike(&anatomy(4.0, 1.0)) > 0.8);
     assert!(alike(&anatomy(0.0, 2.3)) < 0.4);
+    // Two cells on, the tissue is found again, and by no more steps when it is asked for again.
+    let (moved, mut shift) = (Relief::of(&anatomy(40.0, 1.0)), Shift::default());
+    let near = a.likeness_near(&moved, &mut shift);
+    assert!(near > 0.8 && near > a.likeness(&moved) + 0.2, "{near}");
+    let found = shift;
+    assert!((a.likeness_near(&moved, &mut shift) - near).abs() < 1e-6);
+    assert_eq!(shift, found);
+    assert!(a.likeness_near(&Relief::of(&anatomy(0.0, 2.3)), &mut shift) < 0.5);
 }
 
 #[test]

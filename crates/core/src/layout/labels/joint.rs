@@ -15,6 +15,8 @@ const ALIKE: f32 = 0.70;
 const EACH: f32 = 0.55;
 /// Least distance to the best scale that runs the other way, with three labels and with more.
 const CLEAR: [f32; 2] = [0.12, 0.08];
+/// What the other direction loses when it does without one label.
+const DO_WITHOUT: f32 = 0.12;
 /// Mean ink over a point, 0 to 255.
 const OVER_POINT: f32 = 70.0;
 /// Labels that are compared at most.
@@ -153,7 +155,7 @@ pub(super) fn read(ink: &Ink, places: &[Place], top_px: f32, bar: &Region) -> Op
     let upper_is_hard = all[0] > all[1];
     let (first, other) = if upper_is_hard { (all[0], 1) } else { (all[1], 0) };
     // A label that something else touches must not decide: the other direction may do without one.
-    let second = all[other].max(but_one[other]);
+    let second = all[other].max(but_one[other] - DO_WITHOUT);
     if first < ALIKE || first - second < CLEAR[usize::from(places.len() > 3)] {
         return None;
     }
