@@ -374,7 +374,7 @@ impl Network {
             if height.max(width) > self.max_side {
                 return fail(format!("a side is longer than the limit of {} px", self.max_side));
             }
-            if data.iter().map(|x| x * 0.0).sum::<f32>() != 0.0 {
+            if !all_finite(data) {
                 let at = data.iter().position(|x| !x.is_finite()).unwrap_or(0);
                 return Err(RunError::Input { input: info.name.clone(), at });
             }
@@ -433,6 +433,19 @@ impl Network {
     }
 }
 
+/// Tells whether no number is an infinity or a NaN. Sums of zeros, as many side by side as a vector
+/// holds: one sum would wait for itself at each number.
+fn all_finite(numbers: &[f32]) -> bool {
+    let (vectors, rest) = numbers.as_chunks::<32>();
+    let mut sums = [0.0_f32; 32];
+    for vector in vectors {
+        for (sum, x) in sums.iter_mut().zip(vector) {
+            *sum += x * 0.0;
+        }
+    }
+    sums.iter().sum::<f32>() + rest.iter().map(|x| x * 0.0).sum::<f32>() == 0.0
+}
+
 /// Threads at most: a network of this size has no work for more.
 const MOST_THREADS: usize = 64;
 
@@ -456,6 +469,21 @@ fn choose(option: Option<Isa>, variable: Option<&str>) -> Result<Isa, LoadError>
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_that_is_not_finite_is_found_wherever_it_is() {
+        for len in [0, 1, 31, 32, 33, 100] {
+            let mut numbers = vec![-3.0e38; len];
+            assert!(all_finite(&numbers));
+            for at in 0..len {
+                for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                    let before = std::mem::replace(&mut numbers[at], wrong);
+                    assert!(!all_finite(&numbers), "{wrong} at {at} of {len}");
+                    numbers[at] = before;
+                }
+            }
+        }
+    }
 
     #[test]
     fn the_variable_forces_an_instruction_set_and_the_option_overrules_it() {

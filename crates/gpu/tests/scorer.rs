@@ -8,6 +8,7 @@ mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use common::{StandIn, fixed, input, layout, native, noise, region};
 use sonofuse_core::frame::{Colorimetry, Frame, PixelFormat};
@@ -440,6 +441,37 @@ fn a_scorer_may_move_to_the_infer_thread_and_goes_on_there() {
         assert_eq!(moved.join().unwrap(), want);
     });
     stand_in.assert_clean();
+}
+
+#[test]
+fn a_panic_waits_for_what_is_under_way_before_the_frame_is_its_owners_again() {
+    for upload in WAYS {
+        let stand_in = StandIn::new();
+        stand_in.set("deferred", 1);
+        let input = input(native(16, 448));
+        let mut scorer = load(&stand_in, &input, Options { upload, ..Options::default() }).unwrap();
+        let layout = boxes();
+        for seed in 0..6 {
+            let own = frame(PixelFormat::ALL[seed as usize % 7], seed);
+            let view = DualView::new(&own, &layout).unwrap();
+            let before = stand_in.get("done");
+            scorer.fail_next().unwrap();
+            let panicked = catch_unwind(AssertUnwindSafe(|| scorer.score(&view).map(drop)));
+            let words = panicked.unwrap_err();
+            assert!(words.downcast_ref::<&str>().unwrap().contains("self-test"));
+            assert!(stand_in.get("done") > before, "an upload was under way");
+            assert_eq!(stand_in.get("pending"), 0, "{upload:?}: read after it was given back");
+            // What the scorer holds is whole: it goes on, also where it is not thrown away.
+            let want = means(&reference(&own, &layout, &input));
+            assert_eq!(scorer.score(&view).unwrap().numbers, want, "{upload:?} {seed}");
+        }
+        scorer.fail_next().unwrap();
+        let own = frame(PixelFormat::Bgrx, 9);
+        let view = DualView::new(&own, &layout).unwrap();
+        catch_unwind(AssertUnwindSafe(|| scorer.score(&view).map(drop))).unwrap_err();
+        drop(scorer);
+        stand_in.assert_clean();
+    }
 }
 
 #[test]
