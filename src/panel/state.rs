@@ -2,6 +2,7 @@
 //! rounded to what the eye can tell, so that equal states need no new drawing. Pure.
 
 use sonofuse_core::layout::{HardEnd, ScreenLayout};
+use sonofuse_core::quality::Fault;
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
 
 use super::trend::{Direction, Trend};
@@ -27,6 +28,8 @@ pub enum Headline {
         palette_assumed: bool,
         /// Age of the newest map behind the number, in whole seconds, rounded up.
         map_age_s: Option<u64>,
+        /// What happened to the picture on its way, the worst first.
+        input: Option<Fault>,
     },
     /// A fresh reading without a score.
     Withheld {
@@ -189,11 +192,12 @@ impl PanelState {
                 settled: reading.settled != Some(false),
                 palette_assumed: reading.palette_assumed,
                 map_age_s: reading.age_ms.map(|ms| calm(ms.saturating_add(age_ns / 1_000_000))),
+                input: reading.input.faults.iter().next(),
             },
             // A scored reading without a number is a fault upstream; it must not look like a score.
             _ => Headline::Withheld {
                 reason: reading.reason.unwrap_or(Withheld::EngineFault),
-                detail: reading.detail.clone(),
+                detail: detail(reading),
                 frozen: reading.frozen,
             },
         }
@@ -243,6 +247,13 @@ const fn calm(age_ms: u64) -> u64 {
 /// Ages from here on are said in minutes.
 const MINUTES_FROM_S: u64 = 120;
 const SECOND_NS: u64 = 1_000_000_000;
+
+/// The reading's words, and in short what happened to the picture on its way.
+fn detail(reading: &Reading) -> Option<String> {
+    let Some(fault) = reading.input.faults.iter().next() else { return reading.detail.clone() };
+    let input = format!("Input: {}.", fault.short());
+    Some(reading.detail.as_ref().map_or_else(|| input.clone(), |said| format!("{said}. {input}")))
+}
 
 fn palette(reading: &Reading) -> Option<Palette> {
     if reading.palette_assumed {
