@@ -282,8 +282,12 @@ impl Watch {
         self.narrow.add(tone.narrow);
         self.clipped.add(tone.clipped);
         if let Some(layout) = seen.layout {
-            self.enlarged.add(edges::are_soft(frame, row, line));
-            self.chroma.add(chroma::is_halved_twice(frame, layout, row, line));
+            let soft = edges::are_soft(frame, row, line);
+            self.enlarged.add(soft);
+            // What was enlarged has coarse colour too: that is told already.
+            if soft != Some(true) {
+                self.chroma.add(chroma::is_halved_twice(frame, layout, row, line));
+            }
             self.swapped.add(layout.colour_bar.map(|_| seen.numbers_rise_to_blue));
             self.rulers.look(frame, &layout.bmode_view, line);
             self.squeezed.add(self.rulers.squeezed());

@@ -8,13 +8,16 @@ use sonofuse_core::layout::ScreenLayout;
 use sonofuse_core::quality::Fault;
 use sonofuse_core::region::Region;
 
-/// Two moments of a screen, `BGRx`.
+/// A simulated screen, `BGRx`, and where its views are.
 #[derive(Clone, Copy)]
-pub struct Made<'a> {
-    pub first: &'a [u8],
-    pub second: &'a [u8],
+pub(crate) struct Made<'a> {
+    pub bgrx: &'a [u8],
+    pub views: [Option<Region>; 2],
     pub width: u32,
     pub height: u32,
+    /// Number of the picture: what happens at random, and how far the probe went between two fields,
+    /// follow from it.
+    pub number: u64,
 }
 
 /// A picture in planes of R'G'B'.
@@ -99,12 +102,11 @@ impl Rgb {
 }
 
 /// The picture as it comes with a fault, and what its sides were scaled by; `None` where none comes.
-/// `dice` decides what happens at random.
-pub fn make(fault: Option<Fault>, made: &Made<'_>, dice: u64) -> Option<(Frame, [f32; 2])> {
+pub(crate) fn make(fault: Option<Fault>, made: &Made<'_>) -> Option<(Frame, [f32; 2])> {
     use ColorRange::{Full, Limited};
-    let Made { first, second, width, height } = *made;
-    let dice = (dice.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) % 100;
-    let mut rgb = Rgb::of(first, width, height);
+    let Made { bgrx, views, width, height, number } = *made;
+    let dice = (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) % 100;
+    let mut rgb = Rgb::of(bgrx, width, height);
     let mut scale = [1.0, 1.0];
     let (mut range, mut coarse) = (Limited, 2);
     match fault {
@@ -117,10 +119,16 @@ pub fn make(fault: Option<Fault>, made: &Made<'_>, dice: u64) -> Option<(Frame, 
             rgb.px.iter_mut().for_each(|p| *p = p.map(|v| 16.0 + v * 219.0 / 255.0));
         }
         Some(Fault::Combed) => {
-            let other = Rgb::of(second, width, height);
-            for y in (1..rgb.height).step_by(2) {
-                let row = y * rgb.width..(y + 1) * rgb.width;
-                rgb.px[row.clone()].copy_from_slice(&other.px[row]);
+            // A sweep: up to four pixels from field to field.
+            let shift = (4.0 * (number as f32 * 0.9).sin()).round() as i64;
+            for view in views.into_iter().flatten() {
+                let (x0, x1) = (view.x0() as usize, view.x1() as usize);
+                for y in (view.y0()..view.y1()).filter(|y| y % 2 == 1) {
+                    let at = y as usize * rgb.width;
+                    let row = &mut rgb.px[at + x0..at + x1];
+                    let by = shift.rem_euclid(row.len() as i64) as usize;
+                    row.rotate_right(by);
+                }
             }
         }
         Some(Fault::Enlarged) => {
@@ -136,14 +144,13 @@ pub fn make(fault: Option<Fault>, made: &Made<'_>, dice: u64) -> Option<(Frame, 
         _ => {}
     }
     if fault == Some(Fault::Repeated) && dice < 15 {
-        // The one before, whatever it was: its second moment stands for it.
         return None;
     }
     Some((rgb.frame(range, Limited, coarse), scale))
 }
 
 /// A layout on a picture whose sides were scaled.
-pub fn scaled(layout: &ScreenLayout, [sx, sy]: [f32; 2]) -> ScreenLayout {
+pub(crate) fn scaled(layout: &ScreenLayout, [sx, sy]: [f32; 2]) -> ScreenLayout {
     let region = |r: Region| {
         let x = |v: u32| (v as f32 * sx).round() as u32;
         let y = |v: u32| (v as f32 * sy).round() as u32;
