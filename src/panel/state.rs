@@ -339,6 +339,23 @@ mod tests {
     }
 
     #[test]
+    fn what_happened_to_the_picture_on_its_way_stands_beside_score_and_reason() {
+        let at = |reading: &Reading| {
+            PanelState::at(Some(reading), &Trend::default(), reading.captured_ns, 1500).headline
+        };
+        let mut reading = sample::scored(0.5);
+        reading.input.faults.set(Fault::RateLow, true);
+        reading.input.faults.set(Fault::Enlarged, true);
+        let Headline::Scored { input, .. } = at(&reading) else { panic!("a score") };
+        assert_eq!(input, Some(Fault::Enlarged), "the one that matters most");
+        let mut reading = sample::withheld(Withheld::NoDualView);
+        reading.detail = Some("no colour box".into());
+        reading.input.faults.set(Fault::GreyOnly, true);
+        let Headline::Withheld { detail, .. } = at(&reading) else { panic!("no score") };
+        assert_eq!(detail.as_deref(), Some("no colour box. Input: no colour."));
+    }
+
+    #[test]
     fn a_reading_from_another_clock_is_stale() {
         let reading = sample::scored(0.5);
         let state =

@@ -289,7 +289,8 @@ impl Watch {
                 self.chroma.add(chroma::is_halved_twice(frame, layout, row, line));
             }
             self.swapped.add(layout.colour_bar.map(|_| seen.numbers_rise_to_blue));
-            self.rulers.look(frame, &layout.bmode_view, line);
+            let views = [&layout.bmode_view, &layout.elastogram_view];
+            self.rulers.look(frame, views, line);
             self.squeezed.add(self.rulers.squeezed());
         }
         let still = seen.still;

@@ -38,8 +38,23 @@ pub(super) struct Rulers {
 }
 
 impl Rulers {
-    /// Looks beside and above `view`.
-    pub(super) fn look(&mut self, frame: &Frame, view: &Region, line: &mut Vec<i16>) {
+    /// Looks beside and above each of `views`, which have one scale: often only the outer one has a
+    /// ruler.
+    pub(super) fn look(&mut self, frame: &Frame, views: [&Region; 2], line: &mut Vec<i16>) {
+        let mut found = false;
+        for view in views {
+            found = self.look_at(frame, view, line);
+            if found {
+                break;
+            }
+        }
+        if !found {
+            (self.scale, self.looks) = (None, 0);
+        }
+    }
+
+    /// Looks beside and above one view; `false` where no depth ruler is beside it.
+    fn look_at(&mut self, frame: &Frame, view: &Region, line: &mut Vec<i16>) -> bool {
         let bounds = frame.bounds();
         let right = Region::new(view.x1(), view.y0(), view.x1() + BESIDE_PX, view.y1());
         let left =
@@ -58,14 +73,12 @@ impl Rulers {
             let along = r.width() as usize;
             spacing(frame, r.y0()..r.y1(), along, line, |y, i| (r.x0() + i as u32, y))
         });
-        if let Some((px, on_the_right)) = found {
-            if self.looks % EVERY == 0 {
-                self.scale = self.numbers(frame, view, px, on_the_right);
-            }
-            self.looks = self.looks.wrapping_add(1);
-        } else {
-            (self.scale, self.looks) = (None, 0);
+        let Some((px, on_the_right)) = found else { return false };
+        if self.looks.is_multiple_of(EVERY) {
+            self.scale = self.numbers(frame, view, px, on_the_right);
         }
+        self.looks = self.looks.wrapping_add(1);
+        true
     }
 
     /// What the numbers beside the ticks make of their distance: centimetres, in halves or wholes.
