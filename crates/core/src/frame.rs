@@ -418,6 +418,25 @@ impl Frame {
         codes.take(width.div_ceil(apart)).for_each(|code| take(*code));
     }
 
+    /// The chroma codes Cb and Cr that pixel `x`, `y` has, as they are stored; `None` for formats
+    /// without.
+    pub(crate) fn chroma_codes(&self, x: u32, y: u32) -> Option<[u8; 2]> {
+        let (pair, y) = (x as usize / 2, y as usize);
+        Some(match self.format.pixel {
+            PixelFormat::Nv12 => {
+                let row = self.plane_row(1, y / 2);
+                [row[2 * pair], row[2 * pair + 1]]
+            }
+            PixelFormat::I420 => [self.plane_row(1, y / 2)[pair], self.plane_row(2, y / 2)[pair]],
+            PixelFormat::Yuy2 | PixelFormat::Uyvy => {
+                let first = usize::from(self.format.pixel == PixelFormat::Yuy2);
+                let row = self.plane_row(0, y);
+                [row[4 * pair + first], row[4 * pair + first + 2]]
+            }
+            PixelFormat::Bgrx | PixelFormat::Rgb | PixelFormat::Gray8 => return None,
+        })
+    }
+
     /// Converts `region` to R'G'B' rows, replacing what `out` held; allocates only while `out`
     /// still grows.
     ///

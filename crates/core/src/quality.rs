@@ -286,7 +286,7 @@ impl Watch {
             self.enlarged.add(soft);
             // What was enlarged has coarse colour too: that is told already.
             if soft != Some(true) {
-                self.chroma.add(chroma::is_halved_twice(frame, layout, row, line));
+                self.chroma.add(chroma::is_halved_twice(frame, layout, line));
             }
             self.swapped.add(layout.colour_bar.map(|_| seen.numbers_rise_to_blue));
             let views = [&layout.bmode_view, &layout.elastogram_view];

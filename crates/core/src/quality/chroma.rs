@@ -70,30 +70,24 @@ impl Count {
 pub(super) fn is_halved_twice(
     frame: &Frame,
     layout: &ScreenLayout,
-    row: &mut Vec<[u8; 3]>,
     line: &mut Vec<i16>,
 ) -> Option<bool> {
     let [mut along_x, mut along_y] = [Count::default(), Count::default()];
     for area in [Some(layout.elastogram_box), layout.colour_bar].into_iter().flatten() {
         let Some(area) = around(frame, &area) else { continue };
         for i in 0..LINES {
-            let y = area.y0() + (2 * i + 1) * area.height() / (2 * LINES);
-            row.resize(area.width() as usize, [0; 3]);
-            frame.rgb_span(y, area.x0(), row);
-            for axis in [red_less_blue, green_less_rest] {
-                line.clear();
-                line.extend(row.as_chunks::<2>().0.iter().map(|[a, b]| (axis(*a) + axis(*b)) / 2));
-                along_x.line(line);
-            }
+            let y = (area.y0() + (2 * i + 1) * area.height() / (2 * LINES)) & !1;
             let x = (area.x0() + (2 * i + 1) * area.width() / (2 * LINES)) & !1;
-            for axis in [red_less_blue, green_less_rest] {
+            for axis in 0..2 {
                 line.clear();
-                for y in (area.y0()..area.y1() - 1).step_by(2) {
-                    let mut pair = [[[0; 3]]; 2];
-                    frame.rgb_span(y, x, &mut pair[0]);
-                    frame.rgb_span(y + 1, x, &mut pair[1]);
-                    line.push((axis(pair[0][0]) + axis(pair[1][0])) / 2);
-                }
+                line.extend(
+                    (area.x0()..area.x1() - 1).step_by(2).map(|x| chroma(frame, x, y)[axis]),
+                );
+                along_x.line(line);
+                line.clear();
+                line.extend(
+                    (area.y0()..area.y1() - 1).step_by(2).map(|y| chroma(frame, x, y)[axis]),
+                );
                 along_y.line(line);
             }
         }
@@ -106,21 +100,33 @@ pub(super) fn is_halved_twice(
     Some(blurred || along_x.is_rhythmic() && along_y.is_rhythmic())
 }
 
-/// The area and what is around it, from an even pixel on.
+/// The area and what is around it, from a fourth pixel on: coarse colour changes at those.
 fn around(frame: &Frame, area: &Region) -> Option<Region> {
     Region::new(
-        area.x0().saturating_sub(AROUND) & !1,
-        area.y0().saturating_sub(AROUND) & !1,
+        area.x0().saturating_sub(AROUND) & !3,
+        area.y0().saturating_sub(AROUND) & !3,
         (area.x1() + AROUND).min(frame.width()),
         (area.y1() + AROUND).min(frame.height()),
     )
     .filter(|r| r.width() >= 2 * WINDOW as u32 && r.height() >= 2 * WINDOW as u32)
 }
 
-fn red_less_blue([r, _, b]: [u8; 3]) -> i16 {
-    i16::from(r) - i16::from(b)
-}
-
-fn green_less_rest([r, g, b]: [u8; 3]) -> i16 {
-    i16::from(g) - (i16::from(r) + i16::from(b)) / 2
+/// Two values for the colour of the 2 × 2 pixels from an even `x`, `y` on: the codes of Cr and Cb where
+/// the format has them, at the scale of differences of R'G'B'.
+fn chroma(frame: &Frame, x: u32, y: u32) -> [i16; 2] {
+    if let Some([cb, cr]) = frame.chroma_codes(x, y) {
+        return [cr, cb].map(|code| 2 * (i16::from(code) - 128));
+    }
+    let mut rows = [[[0; 3]; 2]; 2];
+    let last = frame.height() - 1;
+    for (y, row) in (y..).zip(&mut rows) {
+        frame.rgb_span(y.min(last), x, row);
+    }
+    let mut sum = [0i16; 2];
+    for &[r, g, b] in rows.as_flattened() {
+        let [r, g, b] = [r, g, b].map(i16::from);
+        sum[0] += r - b;
+        sum[1] += g - (r + b) / 2;
+    }
+    sum.map(|s| s / 4)
 }
