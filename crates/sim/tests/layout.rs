@@ -187,12 +187,11 @@ fn a_palette_that_is_turned_round_is_seen_in_its_first_picture() {
 }
 
 #[test]
-<<<<<<< HEAD
 fn a_pinned_hard_end_wins_over_the_labels_until_the_palette_is_turned_round() {
     for rate_hz in [15.0, 1.0] {
         let mut ends = [0, 0];
         for first in [HardEnd::Red, HardEnd::Blue] {
-            let pins = Pins { hard_end: Some(first), regions: None };
+            let pins = Pins { hard_end: Some(first), ..Pins::default() };
             for (truth, proven) in follow("invert-pinned", rate_hz, Some(pins)) {
                 let end = proven.unwrap().hard_end;
                 let place = (truth.skin, truth.index);
@@ -207,12 +206,6 @@ fn a_pinned_hard_end_wins_over_the_labels_until_the_palette_is_turned_round() {
             }
         }
         assert!(ends.iter().all(|n| *n > 30), "{rate_hz} pictures/s: {ends:?}");
-=======
-fn a_pinned_hard_end_wins_over_the_bar() {
-    let pins = Pins { hard_end: Some(HardEnd::Blue), ..Pins::default() };
-    for (truth, proven) in follow("invert", 1.0, Some(pins)) {
-        assert_eq!(proven.unwrap().hard_end, Some(HardEnd::Blue), "{}", truth.index);
->>>>>>> 60295b5 (Watch how the input comes: rate, gaps, scaling, combing, range and colour)
     }
 }
 

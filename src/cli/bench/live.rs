@@ -10,12 +10,8 @@ use sonofuse_core::NOTICE;
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
 use sonofuse_core::gate::Unfamiliar;
 use sonofuse_core::layout::Pins;
-<<<<<<< HEAD
-use sonofuse_sim::{HardEndSource, Play, Player, Scenario, SimError, Skin, Truth};
-=======
 use sonofuse_core::published;
-use sonofuse_sim::{HardEndSource, Play, Player, Scenario, SimError, Skin};
->>>>>>> 60295b5 (Watch how the input comes: rate, gaps, scaling, combing, range and colour)
+use sonofuse_sim::{HardEndSource, Play, Player, Scenario, SimError, Skin, Truth};
 
 use self::judge::Judge;
 use super::super::error::{CliError, Exit};

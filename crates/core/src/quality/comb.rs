@@ -13,9 +13,9 @@ const GROUPS: u32 = 8;
 const ROWS: usize = 5;
 /// How much farther apart neighbours must be than every second row. Simulated screens and the real
 /// ones have at most 0.7.
-const COMBED: f32 = 1.25;
+const COMBED: f32 = 1.0;
 /// Least difference of neighbouring rows, code values.
-const LEAST: f32 = 3.0;
+const LEAST: f32 = 2.0;
 
 /// Tells whether one of the two boxes is combed.
 pub(super) fn is_combed(frame: &Frame, layout: &ScreenLayout, row: &mut Vec<[u8; 3]>) -> bool {
