@@ -441,6 +441,18 @@ fn what_the_stop_says_is_not_on_the_snapshot() {
     assert!(seen.picture(MAX_AGE_MS) == before);
 }
 
+#[test]
+fn the_end_of_a_recording_leaves_its_last_picture_on_the_snapshot() {
+    let seen = panel::LastSeen::default();
+    seen.observe(Some(&screen_at(VGA, NOW_NS)), &reading(VGA, stacked()));
+    let before = seen.picture(MAX_AGE_MS);
+    let mut ended =
+        Reading { size: None, ..withheld(VGA, Withheld::NoSignal, "the source has ended") };
+    ended.detail_id = Some(sonofuse_core::words::Sentence::SourceEnded.id().into());
+    seen.observe(None, &ended);
+    assert!(seen.picture(MAX_AGE_MS) == before);
+}
+
 fn frame_pixel(frame: &Frame, x: u32, y: u32) -> [u8; 3] {
     let mut row = vec![[0; 3]; frame.width() as usize];
     frame.rgb_span(y, 0, &mut row);

@@ -265,6 +265,39 @@ fn the_copy_shows_the_scanner_s_picture_and_the_panel_of_that_moment() {
 }
 
 #[test]
+fn a_recording_that_changes_its_size_goes_on_in_a_second_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut all = Vec::new();
+    for (n, size) in [[640, 480]; 4].into_iter().chain([[800, 600]; 5]).enumerate() {
+        let shade = image::Rgb([40 + 10 * n as u8, 60, 80]);
+        let mut jpeg = std::io::Cursor::new(Vec::new());
+        let picture = image::RgbImage::from_pixel(size[0], size[1], shade);
+        picture.write_to(&mut jpeg, image::ImageFormat::Jpeg).unwrap();
+        all.extend(jpeg.into_inner());
+    }
+    let video = folder.path().join("end-to-end.mjpeg");
+    std::fs::write(&video, all).unwrap();
+    let out = folder.path().join("out.mkv");
+    let ran = sonofuse([
+        "replay".as_ref(),
+        "--json".as_ref(),
+        "--overlay".as_ref(),
+        out.as_os_str(),
+        video.as_os_str(),
+    ]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("change their size"), "{}", ran.err);
+    for (file, [width, height], count) in [("out.mkv", [640, 480], 4), ("out-2.mkv", [800, 600], 5)]
+    {
+        let canvas = sonofuse::panel::Canvas::new(width, height);
+        let pictures = pictures(&folder.path().join(file));
+        assert_eq!(pictures.len(), count, "{file}");
+        assert!(pictures.iter().all(|p| [p.0, p.1] == [canvas.width, canvas.height]), "{file}");
+    }
+    assert!(!folder.path().join("out-3.mkv").exists());
+}
+
+#[test]
 fn an_overlay_takes_one_recording_and_a_video_s_name() {
     let folder = tempfile::tempdir().unwrap();
     let screen = fixture("screens/mindray-dc70/screen.png");

@@ -1,6 +1,7 @@
 //! The panel's words: state, number, what stands behind it, model and notice. Each part draws itself
 //! into an area; lengths are in `u`, the panel's unit in pixels. Pure.
 
+use sonofuse_core::quality::Fault;
 use sonofuse_core::reading::Withheld;
 
 use super::draw::{ALERT, Area, DIM, GROUND, Painter, Rgb, SCORE, TEXT, Type};
@@ -217,8 +218,12 @@ pub(super) fn evidence(p: &mut Painter, state: &PanelState, area: Area, u: f32) 
 
 /// What to beware of: a line each, or one for all where the area has no more.
 pub(super) fn notes(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
-    let Headline::Scored { settled, palette_assumed, .. } = &state.headline else { return };
-    let all = [(!settled, "map not settled"), (*palette_assumed, "red assumed hard")];
+    let Headline::Scored { settled, palette_assumed, input, .. } = &state.headline else { return };
+    let all = [
+        (!settled, "map not settled"),
+        (*palette_assumed, "red assumed hard"),
+        (input.is_some(), input.map_or("", Fault::short)),
+    ];
     let notes: Vec<&str> = all.iter().filter(|(said, _)| *said).map(|(_, words)| *words).collect();
     let set = Type::bold(5.1 * u, ALERT);
     let step = 5.5 * u;

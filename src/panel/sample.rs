@@ -29,6 +29,7 @@ pub(crate) fn scored(score: f32) -> Reading {
         palette_assumed: false,
         operating_point: None,
         replaced: 0,
+        input: sonofuse_core::quality::Input::default(),
         layout: None,
         latency_ms: Latency { total: 41.3, ..Latency::default() },
         model: ModelInfo {

@@ -2,6 +2,7 @@
 //! rounded to what the eye can tell, so that equal states need no new drawing. Pure.
 
 use sonofuse_core::layout::{HardEnd, ScreenLayout};
+use sonofuse_core::quality::Fault;
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
 
 use super::trend::{Direction, Trend};
@@ -27,6 +28,8 @@ pub enum Headline {
         palette_assumed: bool,
         /// Age of the newest map behind the number, in whole seconds, rounded up.
         map_age_s: Option<u64>,
+        /// What happened to the picture on its way, the worst first.
+        input: Option<Fault>,
     },
     /// A fresh reading without a score.
     Withheld {
@@ -189,11 +192,12 @@ impl PanelState {
                 settled: reading.settled != Some(false),
                 palette_assumed: reading.palette_assumed,
                 map_age_s: reading.age_ms.map(|ms| calm(ms.saturating_add(age_ns / 1_000_000))),
+                input: reading.input.faults.iter().next(),
             },
             // A scored reading without a number is a fault upstream; it must not look like a score.
             _ => Headline::Withheld {
                 reason: reading.reason.unwrap_or(Withheld::EngineFault),
-                detail: reading.detail.clone(),
+                detail: detail(reading),
                 frozen: reading.frozen,
             },
         }
@@ -243,6 +247,13 @@ const fn calm(age_ms: u64) -> u64 {
 /// Ages from here on are said in minutes.
 const MINUTES_FROM_S: u64 = 120;
 const SECOND_NS: u64 = 1_000_000_000;
+
+/// The reading's words, and in short what happened to the picture on its way.
+fn detail(reading: &Reading) -> Option<String> {
+    let Some(fault) = reading.input.faults.iter().next() else { return reading.detail.clone() };
+    let input = format!("Input: {}.", fault.short());
+    Some(reading.detail.as_ref().map_or_else(|| input.clone(), |said| format!("{said}. {input}")))
+}
 
 fn palette(reading: &Reading) -> Option<Palette> {
     if reading.palette_assumed {
@@ -325,6 +336,23 @@ mod tests {
         let mut broken = sample::scored(0.5);
         broken.malignancy = Some(f32::NAN);
         assert!(!at(Some(&broken), 0).shows_score());
+    }
+
+    #[test]
+    fn what_happened_to_the_picture_on_its_way_stands_beside_score_and_reason() {
+        let at = |reading: &Reading| {
+            PanelState::at(Some(reading), &Trend::default(), reading.captured_ns, 1500).headline
+        };
+        let mut reading = sample::scored(0.5);
+        reading.input.faults.set(Fault::RateLow, true);
+        reading.input.faults.set(Fault::Enlarged, true);
+        let Headline::Scored { input, .. } = at(&reading) else { panic!("a score") };
+        assert_eq!(input, Some(Fault::Enlarged), "the one that matters most");
+        let mut reading = sample::withheld(Withheld::NoDualView);
+        reading.detail = Some("no colour box".into());
+        reading.input.faults.set(Fault::GreyOnly, true);
+        let Headline::Withheld { detail, .. } = at(&reading) else { panic!("no score") };
+        assert_eq!(detail.as_deref(), Some("no colour box. Input: no colour."));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use sonofuse_core::gate::{Refusal, Unfamiliar};
 use sonofuse_core::layout::{Follower, HardEnd, NoDualView, Pins, ScreenLayout};
 use sonofuse_core::picture::{self, Freeze, Grain, Look};
 use sonofuse_core::preprocess::DualView;
+use sonofuse_core::quality::{Scale, ScaleFrom, Seen, Watch};
 use sonofuse_core::reading::{Latency, Outcome, Reading, Withheld};
 use sonofuse_core::words::{Sentence, Words};
 
@@ -45,6 +46,9 @@ pub struct Analyzer {
     evidence: Evidence,
     freeze: Freeze,
     unchanged: Unchanged,
+    watch: Watch,
+    /// `[layout] mm-per-px` of the preset.
+    preset_scale: Option<Scale>,
     fault: Option<Fault>,
     last_sequence: u64,
     generation: u32,
@@ -88,6 +92,11 @@ impl Analyzer {
             logit_sd: model.manifest().aggregation.logit_sd,
         };
         let evidence = Evidence::new(rules, settings.gate);
+        let mm_per_px = pins.and_then(|pins| pins.mm_per_px);
+        let preset_scale =
+            mm_per_px.map(|px| Scale { mm_per_px: px.get(), from: ScaleFrom::Preset });
+        let mut watch = Watch::default();
+        watch.set_scale(preset_scale);
         Self {
             source,
             model,
@@ -101,6 +110,8 @@ impl Analyzer {
             evidence,
             freeze: Freeze::default(),
             unchanged: Unchanged::default(),
+            watch,
+            preset_scale,
             fault: None,
             last_sequence: 0,
             generation: 0,
@@ -115,6 +126,14 @@ impl Analyzer {
     /// Names another source in the readings to come.
     pub fn set_source(&mut self, source: String) {
         self.source = source;
+        self.watch.reset();
+    }
+
+    /// Says how large a pixel of the frames to come is, as their DICOM file does; what the preset says
+    /// goes first.
+    pub fn set_dicom_scale(&mut self, mm_per_px: Option<f32>) {
+        let dicom = mm_per_px.map(|mm_per_px| Scale { mm_per_px, from: ScaleFrom::Dicom });
+        self.watch.set_scale(self.preset_scale.or(dicom));
     }
 
     /// Sets how many frames were replaced before they were looked at, for the readings to come.
@@ -151,10 +170,27 @@ impl Analyzer {
         self.freeze.reset();
     }
 
+    /// Watches how the picture came: says nothing of what it shows.
+    fn watch(&mut self, frame: &Frame, verdict: &Verdict, media_ns: u64) {
+        if verdict.refusal.as_ref().is_some_and(|r| r.reason == Withheld::NoSignal) {
+            // A card is the grabber's own picture.
+            self.watch.reset();
+            return;
+        }
+        self.watch.observe(&Seen {
+            frame,
+            layout: verdict.layout.as_ref(),
+            numbers_rise_to_blue: self.follower.numbers_rise_to_blue(),
+            at_ns: media_ns,
+            still: self.still,
+        });
+    }
+
     /// Reads one frame. Always gives a reading; `clock` is the one behind `captured_ns`.
     pub fn analyze(&mut self, frame: &Frame, clock: &impl Clock) -> Reading {
         if self.still {
             self.reset();
+            self.watch.reset();
         }
         let started_ns = clock.now_ns();
         let meta = *frame.meta();
@@ -182,6 +218,9 @@ impl Analyzer {
                 .and_then(|layout| self.dual_view(frame, &layout, media_ns, clock, &mut latency))
                 .unwrap_or_else(|why| self.no_dual_view(frame, why, media_ns))
         };
+        if !meta.corrupted && !meta.signal_lost {
+            self.watch(frame, &verdict, media_ns);
+        }
         latency.total = ms(meta.captured_ns, clock.now_ns());
         self.reading(meta, Some([frame.width(), frame.height()]), latency, verdict)
     }
@@ -379,6 +418,7 @@ impl Analyzer {
             palette_assumed: verdict.layout.is_some() && hard_end.is_none(),
             operating_point: self.model.manifest().threshold.map(Into::into),
             replaced: self.replaced,
+            input: self.watch.input(),
             layout: verdict.layout,
             latency_ms: latency,
             model: self.model.info().clone(),

@@ -29,6 +29,7 @@ pub(crate) fn scored(captured_ns: u64) -> Reading {
         palette_assumed: false,
         operating_point: None,
         replaced: 0,
+        input: sonofuse_core::quality::Input::default(),
         layout: None,
         latency_ms: Latency::default(),
         model: ModelInfo {

@@ -16,6 +16,7 @@ pub mod manifest;
 pub mod picture;
 pub mod preprocess;
 pub mod published;
+pub mod quality;
 pub mod reading;
 pub mod region;
 pub mod words;

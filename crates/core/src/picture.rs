@@ -186,7 +186,7 @@ impl Look {
 }
 
 /// BT.601 luma in 0..=255.
-fn luma(r: u8, g: u8, b: u8) -> i32 {
+pub(crate) fn luma(r: u8, g: u8, b: u8) -> i32 {
     (77 * i32::from(r) + 150 * i32::from(g) + 29 * i32::from(b)) >> 8
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::layout::{HardEnd, ScreenLayout};
 use crate::manifest::Threshold;
+use crate::quality::Input;
 use crate::words::Values;
 
 /// Why there is no score. Absence of a score is a published value: nobody has to guess from silence.
@@ -184,6 +185,9 @@ pub struct Reading {
     /// Frames replaced by newer ones before they were looked at, since the source went live.
     #[serde(default)]
     pub replaced: u64,
+    /// How the picture came: its rate, its scale, and what a grabber did to it.
+    #[serde(default)]
+    pub input: Input,
     /// Where the two views are.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub layout: Option<ScreenLayout>,

@@ -114,6 +114,28 @@ sentences! {
     NoPictureFor = "no-picture-for" ["seconds"];
     /// The source came to its end.
     SourceEnded = "source-ended" [];
+    /// The bar's numbers grow towards blue: are red and blue exchanged?
+    InputRedBlueSwapped = "input-red-blue-swapped" [];
+    /// The source's picture has no colour.
+    InputGreyOnly = "input-grey-only" [];
+    /// Full range that says limited.
+    InputRangeClipped = "input-range-clipped" [];
+    /// Limited range taken for full, or limited twice.
+    InputRangeNarrow = "input-range-narrow" [];
+    /// Two fields of different moments in one picture.
+    InputCombed = "input-combed" [];
+    /// The picture was enlarged on its way.
+    InputEnlarged = "input-enlarged" [];
+    /// The picture's sides were scaled by different factors.
+    InputSqueezed = "input-squeezed" [];
+    /// Colour has a quarter of the resolution.
+    InputChromaHalvedTwice = "input-chroma-halved-twice" [];
+    /// Fewer pictures come than agreed.
+    InputRateLow = "input-rate-low" ["have_hz", "agreed_hz"];
+    /// Pictures are missing.
+    InputDropped = "input-dropped" ["percent"];
+    /// Pictures come twice.
+    InputRepeated = "input-repeated" ["percent"];
 }
 
 /// What fills a gap of a sentence: a number, or words that nobody can translate (a device's, a

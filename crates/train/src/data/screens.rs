@@ -79,7 +79,7 @@ pub fn import(list: &Path, input: &Input) -> Result<Imported, DataError> {
                     elastogram_box: Some(map),
                     colour_bar: None,
                 };
-                cutter.pinned(&frame, Pins { hard_end, regions: Some(regions) })
+                cutter.pinned(&frame, Pins { hard_end, regions: Some(regions), ..Pins::default() })
             }
             _ => {
                 return Err(
