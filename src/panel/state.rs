@@ -5,6 +5,7 @@ use sonofuse_core::layout::{HardEnd, ScreenLayout};
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
 
 use super::trend::{Direction, Trend};
+use super::words;
 
 /// The panel's first words.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +26,8 @@ pub enum Headline {
         settled: bool,
         /// The palette's direction was assumed.
         palette_assumed: bool,
+        /// The picture is unlike the training set; what of it, where the reading says.
+        unfamiliar: Option<&'static str>,
         /// Age of the newest map behind the number, in whole seconds, rounded up.
         map_age_s: Option<u64>,
     },
@@ -188,6 +191,7 @@ impl PanelState {
                 frozen: reading.frozen,
                 settled: reading.settled != Some(false),
                 palette_assumed: reading.palette_assumed,
+                unfamiliar: reading.unfamiliar.then(|| unlike(reading).unwrap_or_default()),
                 map_age_s: reading.age_ms.map(|ms| calm(ms.saturating_add(age_ns / 1_000_000))),
             },
             // A scored reading without a number is a fault upstream; it must not look like a score.
@@ -204,9 +208,15 @@ impl PanelState {
         matches!(self.headline, Headline::Scored { .. })
     }
 
+    /// Tells whether the number is of a picture that is unlike the training set.
+    pub const fn is_unfamiliar(&self) -> bool {
+        matches!(self.headline, Headline::Scored { unfamiliar: Some(_), .. })
+    }
+
     /// The state's word, as on the panel.
     pub const fn word(&self) -> &'static str {
         match self.headline {
+            Headline::Scored { unfamiliar: Some(_), .. } => "UNFAMILIAR",
             Headline::Scored { frozen: true, .. } => "FROZEN",
             Headline::Scored { .. } => "SCORED",
             Headline::Withheld { reason: Withheld::NoSignal, .. } | Headline::NoSignal => {
@@ -243,6 +253,10 @@ const fn calm(age_ms: u64) -> u64 {
 /// Ages from here on are said in minutes.
 const MINUTES_FROM_S: u64 = 120;
 const SECOND_NS: u64 = 1_000_000_000;
+
+fn unlike(reading: &Reading) -> Option<&'static str> {
+    words::unlike(reading.detail_id.as_deref()?)
+}
 
 fn palette(reading: &Reading) -> Option<Palette> {
     if reading.palette_assumed {

@@ -6,21 +6,24 @@
 
 use sonofuse_core::NOTICE;
 use sonofuse_core::calibrate::Logit;
+use sonofuse_core::familiar::Likeness;
 use sonofuse_core::evidence::{Evidence, Rules, Sight, Wanted};
 use sonofuse_core::frame::{Frame, FrameMeta};
-use sonofuse_core::gate::{Refusal, Unfamiliar};
+use sonofuse_core::gate::Refusal;
 use sonofuse_core::layout::{Follower, HardEnd, NoDualView, Pins, ScreenLayout};
 use sonofuse_core::picture::{self, Freeze, Grain, Look};
 use sonofuse_core::preprocess::DualView;
 use sonofuse_core::reading::{Latency, Outcome, Reading, Withheld};
 use sonofuse_core::words::{Sentence, Words};
 
+use self::likeness::Judge;
 use self::unchanged::Unchanged;
 use super::clock::{Clock, ms};
 use super::model::NoScore;
 use super::settings::{PaletteUnknown, Settings};
 use super::{Model, ScorerError};
 
+mod likeness;
 mod unchanged;
 
 const MS: u64 = 1_000_000;
@@ -45,6 +48,7 @@ pub struct Analyzer {
     evidence: Evidence,
     freeze: Freeze,
     unchanged: Unchanged,
+    judge: Judge,
     fault: Option<Fault>,
     last_sequence: u64,
     generation: u32,
@@ -74,10 +78,7 @@ impl Verdict {
 
 impl Analyzer {
     /// Prepares for a source; `pins` are the regions that its preset fixes.
-    pub fn new(source: String, mut model: Model, settings: Settings, pins: Option<Pins>) -> Self {
-        if settings.gate.unfamiliar == Unfamiliar::Off {
-            model.accept_unfamiliar();
-        }
+    pub fn new(source: String, model: Model, settings: Settings, pins: Option<Pins>) -> Self {
         let rules = Rules {
             window: settings.window as usize,
             min_evidence: settings.min_evidence,
@@ -101,6 +102,7 @@ impl Analyzer {
             evidence,
             freeze: Freeze::default(),
             unchanged: Unchanged::default(),
+            judge: Judge::new(settings.gate.unfamiliar),
             fault: None,
             last_sequence: 0,
             generation: 0,
@@ -315,6 +317,8 @@ impl Analyzer {
         {
             return Err(engine_fault(&fault.error));
         }
+        let likeness = self.judge.judge(self.model.manifest().familiarity.as_ref(), view)?;
+        self.evidence.note(likeness);
         let result = self.model.score_view(view, clock, latency);
         match result {
             Ok(logit) => {
@@ -346,9 +350,16 @@ impl Analyzer {
             // Unreachable by construction; a reading without a reason would be worse than this one.
             (None, None) => (Some(Withheld::WarmingUp), Some(Sentence::PlaceNotConfirmed.into())),
         };
+        let likeness = match reason {
+            None => self.evidence.likeness(),
+            Some(Withheld::OutOfDistribution) => self.judge.last(),
+            Some(_) => None,
+        };
+        let unlike = likeness.and_then(Likeness::unlike);
+        let unfamiliar = unlike.is_some();
         if reason.is_none() {
             words = if self.model.info().trained {
-                self.unchanged.words().filter(|_| verdict.frozen)
+                unlike.or_else(|| self.unchanged.words().filter(|_| verdict.frozen))
             } else {
                 Some(Sentence::UntrainedModel.into())
             };
@@ -378,6 +389,8 @@ impl Analyzer {
             hard_end,
             palette_assumed: verdict.layout.is_some() && hard_end.is_none(),
             operating_point: self.model.manifest().threshold.map(Into::into),
+            familiarity: likeness.map(Likeness::value),
+            unfamiliar,
             replaced: self.replaced,
             layout: verdict.layout,
             latency_ms: latency,

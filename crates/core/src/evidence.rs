@@ -22,6 +22,7 @@ use std::collections::VecDeque;
 
 use crate::aggregate::{Summary, summarise};
 use crate::calibrate::Logit;
+use crate::familiar::Likeness;
 use crate::gate::{Limits, Refusal};
 use crate::picture::{Look, Relief};
 use crate::reading::Withheld;
@@ -336,6 +337,7 @@ impl Evidence {
         self.pending = Some(Entry {
             logit: Logit::ZERO,
             settled,
+            likeness: None,
             relief: relief.clone(),
             map: sight.map.clone(),
             shown_ns: sight.at_ns,
@@ -349,6 +351,14 @@ impl Evidence {
     /// When the newest counted map came.
     fn last_counted_ns(&self) -> Option<u64> {
         self.entries.back().map(|entry| entry.shown_ns)
+    }
+
+    /// Notes how alike the picture of the map that was asked for is to the training set's: before it is
+    /// counted.
+    pub fn note(&mut self, likeness: Option<Likeness>) {
+        if let Some(entry) = &mut self.pending {
+            entry.likeness = likeness;
+        }
     }
 
     /// Counts the map that was asked for.
@@ -406,6 +416,12 @@ impl Evidence {
     /// Whether all of them had settled; `None` without any.
     pub fn settled(&self) -> Option<bool> {
         (self.evidence() > 0).then(|| self.supported().all(|entry| entry.settled))
+    }
+
+    /// The strangest of their pictures; `None` without any, or where none was judged.
+    pub fn likeness(&self) -> Option<Likeness> {
+        let judged = self.supported().filter_map(|entry| entry.likeness);
+        judged.reduce(Likeness::stranger)
     }
 
     /// The median of their logits, with its interval; `None` without any.

@@ -101,6 +101,13 @@ impl Likeness {
         self.bmode.min(self.map)
     }
 
+    /// Of two pictures, what is strangest of each view.
+    #[must_use]
+    pub const fn stranger(self, other: Self) -> Self {
+        let (bmode, map) = (self.bmode.min(other.bmode), self.map.min(other.map));
+        Self { bmode, map, limit: self.limit.max(other.limit) }
+    }
+
     /// What is unlike the training set, in words; `None` for a familiar picture.
     pub fn unlike(self) -> Option<Words> {
         let sentence = match (self.bmode < self.limit, self.map < self.limit) {

@@ -128,7 +128,6 @@ impl Gpu {
     pub fn options(manifest: &Manifest, settings: &Settings) -> Options {
         Options {
             device: settings.device,
-            statistics: manifest.out_of_distribution.is_some(),
             ..Options::default()
         }
     }

@@ -1,6 +1,7 @@
 //! What the evidence is told, and what it keeps: plain data. Pure.
 
 use crate::calibrate::Logit;
+use crate::familiar::Likeness;
 use crate::layout::{HardEnd, ScreenLayout};
 use crate::picture::{Grain, Look, Relief};
 use crate::region::Region;
@@ -64,6 +65,8 @@ pub enum Wanted {
 pub(super) struct Entry {
     pub(super) logit: Logit,
     pub(super) settled: bool,
+    /// How alike its picture is to the training set's, where that is judged.
+    pub(super) likeness: Option<Likeness>,
     pub(super) relief: Relief,
     pub(super) map: Look,
     /// When it was first and last on the screen.
