@@ -69,7 +69,10 @@ fn the_demo_model_withholds_the_real_screen_and_flags_it_for_a_trial() {
     };
     let (by_default, line) = read("");
     assert_eq!(by_default["reason"], "out-of-distribution", "{by_default}");
-    assert_eq!((&by_default["malignancy"], &by_default["unfamiliar"]), (&Value::Null, &true.into()));
+    assert_eq!(
+        (&by_default["malignancy"], &by_default["unfamiliar"]),
+        (&Value::Null, &true.into())
+    );
     assert!(by_default["detail_id"].as_str().unwrap().ends_with("-unfamiliar"), "{by_default}");
     let familiarity = by_default["familiarity"].as_f64().unwrap();
     assert!((0.0..0.02).contains(&familiarity), "{familiarity}");

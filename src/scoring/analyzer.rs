@@ -6,8 +6,8 @@
 
 use sonofuse_core::NOTICE;
 use sonofuse_core::calibrate::Logit;
-use sonofuse_core::familiar::Likeness;
 use sonofuse_core::evidence::{Evidence, Rules, Sight, Wanted};
+use sonofuse_core::familiar::Likeness;
 use sonofuse_core::frame::{Frame, FrameMeta};
 use sonofuse_core::gate::Refusal;
 use sonofuse_core::layout::{Follower, HardEnd, NoDualView, Pins, ScreenLayout};

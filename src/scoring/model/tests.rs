@@ -26,9 +26,7 @@ impl Scorer for Device {
 }
 
 /// Scores a view on a device that gives this answer.
-fn score(
-    answer: Result<ViewScore, ScorerError>,
-) -> (Result<Logit, NoScore>, Latency) {
+fn score(answer: Result<ViewScore, ScorerError>) -> (Result<Logit, NoScore>, Latency) {
     let manifest = crate::scoring::manifest(&demo()).unwrap();
     let info = ModelInfo {
         name: "m".into(),

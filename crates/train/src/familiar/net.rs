@@ -2,7 +2,6 @@
 //! fitted and joined into one, whose strangeness is their mean. One thread; the same seed gives the
 //! same numbers.
 
-use rand::Rng;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64Mcg;

@@ -12,7 +12,8 @@ const ANEW: usize = 2;
 
 pub(super) fn strange(mut plane: Plane, rng: &mut Pcg64Mcg) -> Plane {
     let order: Vec<usize> = (0..CHANGES.len()).collect();
-    let mut chosen: Vec<usize> = order.choose_multiple(rng, changes(rng)).copied().collect();
+    let count = changes(rng);
+    let mut chosen: Vec<usize> = order.choose_multiple(rng, count).copied().collect();
     // What is drawn anew comes first, and only once.
     chosen.sort_unstable();
     if chosen.iter().filter(|i| **i < ANEW).count() == ANEW {
@@ -136,7 +137,8 @@ fn stretched(plane: Plane, rng: &mut Pcg64Mcg) -> Plane {
 
 /// Another grey map.
 fn tone(mut plane: Plane, rng: &mut Pcg64Mcg) -> Plane {
-    let power = either(rng, even_log(rng, 0.33, 0.65), even_log(rng, 1.6, 3.0));
+    let (darker, lighter) = (even_log(rng, 1.6, 3.0), even_log(rng, 0.33, 0.65));
+    let power = either(rng, darker, lighter);
     let gain = rng.random_range(0.6..1.3);
     plane.change(|_, v| 255.0 * gain * (v / 255.0).clamp(0.0, 1.0).powf(power));
     plane

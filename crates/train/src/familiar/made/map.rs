@@ -16,7 +16,8 @@ pub(super) fn strange(mut map: Colours, rng: &mut Pcg64Mcg) -> Colours {
         map = heat(map, rng);
     } else {
         let order: Vec<usize> = (0..CHANGES.len()).collect();
-        let mut chosen: Vec<usize> = order.choose_multiple(rng, changes(rng)).copied().collect();
+        let count = changes(rng);
+        let mut chosen: Vec<usize> = order.choose_multiple(rng, count).copied().collect();
         chosen.sort_unstable();
         while chosen.iter().filter(|i| **i < ANEW).count() > 1 {
             chosen.remove(0);
