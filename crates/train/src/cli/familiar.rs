@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use sonofuse_core::familiar::Familiarity;
 use sonofuse_sim::Skin;
+use sonofuse_sim::seeds::FAMILIARITY;
 use sonofuse_train::demo;
 use sonofuse_train::familiar::{self, Exams, Measured, Rates};
 
@@ -19,7 +20,7 @@ pub(crate) struct Familiar {
     #[arg(long)]
     model: Option<PathBuf>,
     /// Patients to fit to; a third as many give the quantiles.
-    #[arg(long, default_value_t = 1200)]
+    #[arg(long, default_value_t = 1200, value_parser = clap::value_parser!(u32).range(1..=600_000))]
     patients: u32,
     /// Strange pictures made of each picture.
     #[arg(long, default_value_t = familiar::MADE)]
@@ -27,9 +28,9 @@ pub(crate) struct Familiar {
     /// Patients with named scanners that judge.
     #[arg(long, default_value_t = 600)]
     held_out: u32,
-    /// Seed of the first patient.
-    #[arg(long, default_value_t = 80_000_000)]
-    first_seed: u64,
+    /// Seed of the networks.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// Part of the training set's own kind that is refused for either view.
     #[arg(long, default_value_t = familiar::LIMIT)]
     limit: f32,
@@ -49,26 +50,29 @@ pub(crate) struct Familiar {
 impl Familiar {
     pub(crate) fn run(self) -> Result<(), Box<dyn std::error::Error>> {
         let input = demo::input();
-        let exams = |offset: u64, patients: u32, named: bool, made: u32| Exams {
-            first_seed: self.first_seed + offset,
-            patients: patients.max(1),
+        let reference = (self.patients / 3).max(1);
+        let mut drawn = FAMILIARITY.skins(self.patients + reference);
+        let others = drawn.split_off(self.patients as usize);
+        let exams = |offset: u64, patients: u32, skins: Vec<Skin>, made: u32| Exams {
+            first_seed: FAMILIARITY.first() + offset,
+            patients,
             images: 2,
-            skins: if named { named_skins() } else { Vec::new() },
+            skins,
             made,
         };
         let measure = |name: &str, exams: &Exams| {
             eprintln!("{name}: {} simulated patients", exams.patients);
             exams.measure(&input, self.threads)
         };
-        let train = measure("fit", &exams(0, self.patients, false, self.made))?;
-        let reference = measure("quantiles", &exams(1_000_000, self.patients / 3, false, 0))?;
-        let held_out = measure("held out", &exams(2_000_000, self.held_out, true, 0))?;
+        let train = measure("fit", &exams(0, self.patients, drawn, self.made))?;
+        let reference = measure("quantiles", &exams(1_000_000, reference, others, 0))?;
+        let held_out =
+            measure("held out", &exams(2_000_000, self.held_out.max(1), named_skins(), 0))?;
         let data = format!(
             "{} pictures of simulated exams, each of a scanner drawn from a seed; no real tissue",
             train.len()
         );
-        let table =
-            familiar::fit(&train, &reference, &held_out, self.limit, data, self.first_seed)?;
+        let table = familiar::fit(&train, &reference, &held_out, self.limit, data, self.seed)?;
         print!("{}", report(&table, &held_out)?);
         let mut groups = BTreeMap::new();
         for list in &self.judge {

@@ -32,7 +32,7 @@ pub struct Exams {
     pub patients: u32,
     /// Pictures of each.
     pub images: u32,
-    /// In turn; empty: each patient has a scanner drawn from its own seed.
+    /// In turn.
     pub skins: Vec<Skin>,
     /// Strange pictures made of each.
     pub made: u32,
@@ -75,9 +75,10 @@ impl Exams {
         let seed = self.first_seed + u64::from(i);
         // Another stream than the simulator's own.
         let mut rng = Pcg64Mcg::seed_from_u64(seed ^ 0xfa31_11a2);
-        let drawn = Skin::Drawn((seed % (1 << 32)) as u32);
-        let skin =
-            if self.skins.is_empty() { drawn } else { self.skins[i as usize % self.skins.len()] };
+        let skin = *self
+            .skins
+            .get(i as usize % self.skins.len().max(1))
+            .ok_or_else(|| recipe("no scanners".into()))?;
         let &(width, height) = SIZES.choose(&mut rng).unwrap_or(&SIZES[0]);
         let config = SimConfig { seed, skin, width, height, fps: FPS, exam_s: EXAM_S };
         let mut simulator = Simulator::new(config).map_err(|e| recipe(e.to_string()))?;
