@@ -20,12 +20,6 @@ pub(super) enum NoScore {
     Fault(ScorerError),
 }
 
-impl From<Refusal> for NoScore {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
 impl From<PreprocessError> for NoScore {
     fn from(error: PreprocessError) -> Self {
         Self::Refused(Refusal::new(

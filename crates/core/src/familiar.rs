@@ -126,7 +126,7 @@ impl Likeness {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A view whose strangeness is the first statistic.
@@ -142,7 +142,7 @@ mod tests {
         }
     }
 
-    fn table() -> Familiarity {
+    pub(crate) fn table() -> Familiarity {
         Familiarity {
             statistics: STATISTICS,
             limit: 0.1,

@@ -469,6 +469,28 @@ data = "none"
     }
 
     #[test]
+    fn a_familiarity_survives_writing_and_reading_and_is_checked() {
+        let mut manifest = Manifest::parse(TEXT).unwrap();
+        manifest.familiarity = Some(crate::familiar::tests::table());
+        let text = toml::to_string(&manifest).unwrap();
+        assert_eq!(Manifest::parse(&text).unwrap(), manifest);
+        let error = Manifest::parse(&text.replacen("statistics = 1", "statistics = 7", 1));
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("`familiarity.statistics`") && error.contains("is 7"), "{error}");
+    }
+
+    #[test]
+    fn a_manifest_with_the_ranges_of_older_versions_loads_and_judges_no_familiarity() {
+        let range = "[[-1.0, 1.0], [-1.0, 1.0], [-1.0, 1.0]]";
+        let keys = ["bmode-mean", "bmode-std", "elastogram-mean", "elastogram-std"];
+        let lines: String = keys.map(|key| format!("{key} = {range}\n")).concat();
+        let text = format!("{TEXT}[out-of-distribution]\n{lines}");
+        let manifest = Manifest::parse(&text).unwrap();
+        assert_eq!(manifest.familiarity, None);
+        assert!(!toml::to_string(&manifest).unwrap().contains("out-of-distribution"));
+    }
+
+    #[test]
     fn a_less_exact_backend_has_a_tolerance_of_its_own_where_there_is_one() {
         let golden = "[[golden]]\nwidth-px = 64\nheight-px = 64\nlogit = 1.5\ntolerance = 0.002\n";
         let of = |more: &str| Manifest::parse(&format!("{TEXT}{golden}{more}"));

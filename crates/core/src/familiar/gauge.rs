@@ -352,3 +352,6 @@ fn along<const N: usize>(row: &[f32]) -> f32 {
     }
     correlation(&means[..N], &depths[..N])
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,13 +16,13 @@ pub struct View {
     pub centre: Vec<f32>,
     /// Half of what lies between the 16th and the 84th hundredth, above 0.
     pub spread: Vec<f32>,
+    /// Strangeness of pictures that the network was not fitted on, at even steps from the least to the
+    /// most.
+    pub quantiles: Vec<f32>,
     /// From the statistics to units that count where they are above 0.
     pub hidden: Layer,
     /// From the units to the strangeness: the log-odds of a made picture.
     pub out: Layer,
-    /// Strangeness of pictures that the network was not fitted on, at even steps from the least to the
-    /// most.
-    pub quantiles: Vec<f32>,
 }
 
 /// A fully connected layer.
