@@ -28,6 +28,8 @@ pub(crate) fn scored(score: f32) -> Reading {
         hard_end: Some(HardEnd::Red),
         palette_assumed: false,
         operating_point: None,
+        familiarity: None,
+        unfamiliar: false,
         replaced: 0,
         input: sonofuse_core::quality::Input::default(),
         layout: None,

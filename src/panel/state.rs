@@ -6,6 +6,7 @@ use sonofuse_core::quality::Fault;
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
 
 use super::trend::{Direction, Trend};
+use super::words;
 
 /// The panel's first words.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,8 @@ pub enum Headline {
         settled: bool,
         /// The palette's direction was assumed.
         palette_assumed: bool,
+        /// The picture is unlike the training set; what of it, where the reading says.
+        unfamiliar: Option<&'static str>,
         /// Age of the newest map behind the number, in whole seconds, rounded up.
         map_age_s: Option<u64>,
         /// What happened to the picture on its way, the worst first.
@@ -191,6 +194,7 @@ impl PanelState {
                 frozen: reading.frozen,
                 settled: reading.settled != Some(false),
                 palette_assumed: reading.palette_assumed,
+                unfamiliar: reading.unfamiliar.then(|| unlike(reading).unwrap_or_default()),
                 map_age_s: reading.age_ms.map(|ms| calm(ms.saturating_add(age_ns / 1_000_000))),
                 input: reading.input.faults.iter().next(),
             },
@@ -208,9 +212,15 @@ impl PanelState {
         matches!(self.headline, Headline::Scored { .. })
     }
 
+    /// Tells whether the number is of a picture that is unlike the training set.
+    pub const fn is_unfamiliar(&self) -> bool {
+        matches!(self.headline, Headline::Scored { unfamiliar: Some(_), .. })
+    }
+
     /// The state's word, as on the panel.
     pub const fn word(&self) -> &'static str {
         match self.headline {
+            Headline::Scored { unfamiliar: Some(_), .. } => "UNFAMILIAR",
             Headline::Scored { frozen: true, .. } => "FROZEN",
             Headline::Scored { .. } => "SCORED",
             Headline::Withheld { reason: Withheld::NoSignal, .. } | Headline::NoSignal => {
@@ -253,6 +263,11 @@ fn detail(reading: &Reading) -> Option<String> {
     let Some(fault) = reading.input.faults.iter().next() else { return reading.detail.clone() };
     let input = format!("Input: {}.", fault.short());
     Some(reading.detail.as_ref().map_or_else(|| input.clone(), |said| format!("{said}. {input}")))
+}
+
+/// What of the picture is unlike the training set, where the reading says.
+fn unlike(reading: &Reading) -> Option<&'static str> {
+    words::unlike(reading.detail_id.as_deref()?)
 }
 
 fn palette(reading: &Reading) -> Option<Palette> {

@@ -89,6 +89,13 @@ impl Lines {
             line.push_str("  FROZEN");
         }
         if reading.outcome == Outcome::Scored {
+            if reading.unfamiliar {
+                let (on, off) = self.style.paint(WITHHELD);
+                let _ = write!(line, "  {on}UNFAMILIAR{off}");
+                if let Some(what) = reading.detail_id.as_deref().and_then(words::unlike) {
+                    let _ = write!(line, " {what}");
+                }
+            }
             if reading.settled == Some(false) {
                 line.push_str("  map not settled");
             }
@@ -149,6 +156,7 @@ enum Said {
         frozen: bool,
         settled: Option<bool>,
         palette_assumed: bool,
+        unfamiliar: bool,
         backend: String,
     },
     Withheld {
@@ -174,6 +182,7 @@ impl Said {
                 frozen,
                 settled: reading.settled,
                 palette_assumed: reading.palette_assumed,
+                unfamiliar: reading.unfamiliar,
                 backend,
             };
         }

@@ -7,8 +7,9 @@
 use sonofuse_core::NOTICE;
 use sonofuse_core::calibrate::Logit;
 use sonofuse_core::evidence::{Evidence, Rules, Sight, Wanted};
+use sonofuse_core::familiar::Likeness;
 use sonofuse_core::frame::{Frame, FrameMeta};
-use sonofuse_core::gate::{Refusal, Unfamiliar};
+use sonofuse_core::gate::Refusal;
 use sonofuse_core::layout::{Follower, HardEnd, NoDualView, Pins, ScreenLayout};
 use sonofuse_core::picture::{self, Freeze, Grain, Look};
 use sonofuse_core::preprocess::DualView;
@@ -16,12 +17,14 @@ use sonofuse_core::quality::{Scale, ScaleFrom, Seen, Watch};
 use sonofuse_core::reading::{Latency, Outcome, Reading, Withheld};
 use sonofuse_core::words::{Sentence, Words};
 
+use self::likeness::Judge;
 use self::unchanged::Unchanged;
 use super::clock::{Clock, ms};
 use super::model::NoScore;
 use super::settings::{PaletteUnknown, Settings};
 use super::{Model, ScorerError};
 
+mod likeness;
 mod unchanged;
 
 const MS: u64 = 1_000_000;
@@ -49,6 +52,7 @@ pub struct Analyzer {
     watch: Watch,
     /// `[layout] mm-per-px` of the preset.
     preset_scale: Option<Scale>,
+    judge: Judge,
     fault: Option<Fault>,
     last_sequence: u64,
     generation: u32,
@@ -78,10 +82,7 @@ impl Verdict {
 
 impl Analyzer {
     /// Prepares for a source; `pins` are the regions that its preset fixes.
-    pub fn new(source: String, mut model: Model, settings: Settings, pins: Option<Pins>) -> Self {
-        if settings.gate.unfamiliar == Unfamiliar::Off {
-            model.accept_unfamiliar();
-        }
+    pub fn new(source: String, model: Model, settings: Settings, pins: Option<Pins>) -> Self {
         let rules = Rules {
             window: settings.window as usize,
             min_evidence: settings.min_evidence,
@@ -92,6 +93,7 @@ impl Analyzer {
             logit_sd: model.manifest().aggregation.logit_sd,
         };
         let evidence = Evidence::new(rules, settings.gate);
+        let judge = Judge::new(settings.gate.unfamiliar);
         let mm_per_px = pins.and_then(|pins| pins.mm_per_px);
         let preset_scale =
             mm_per_px.map(|px| Scale { mm_per_px: px.get(), from: ScaleFrom::Preset });
@@ -112,6 +114,7 @@ impl Analyzer {
             unchanged: Unchanged::default(),
             watch,
             preset_scale,
+            judge,
             fault: None,
             last_sequence: 0,
             generation: 0,
@@ -354,6 +357,8 @@ impl Analyzer {
         {
             return Err(engine_fault(&fault.error));
         }
+        let likeness = self.judge.judge(self.model.manifest().familiarity.as_ref(), view)?;
+        self.evidence.note(likeness);
         let result = self.model.score_view(view, clock, latency);
         match result {
             Ok(logit) => {
@@ -385,9 +390,16 @@ impl Analyzer {
             // Unreachable by construction; a reading without a reason would be worse than this one.
             (None, None) => (Some(Withheld::WarmingUp), Some(Sentence::PlaceNotConfirmed.into())),
         };
+        let likeness = match reason {
+            None => self.evidence.likeness(),
+            Some(Withheld::OutOfDistribution) => self.judge.last(),
+            Some(_) => None,
+        };
+        let unlike = likeness.and_then(Likeness::unlike);
+        let unfamiliar = unlike.is_some();
         if reason.is_none() {
             words = if self.model.info().trained {
-                self.unchanged.words().filter(|_| verdict.frozen)
+                unlike.or_else(|| self.unchanged.words().filter(|_| verdict.frozen))
             } else {
                 Some(Sentence::UntrainedModel.into())
             };
@@ -417,6 +429,8 @@ impl Analyzer {
             hard_end,
             palette_assumed: verdict.layout.is_some() && hard_end.is_none(),
             operating_point: self.model.manifest().threshold.map(Into::into),
+            familiarity: likeness.map(Likeness::value),
+            unfamiliar,
             replaced: self.replaced,
             input: self.watch.input(),
             layout: verdict.layout,

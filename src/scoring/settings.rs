@@ -54,7 +54,7 @@ impl Default for Settings {
             min_spacing_ms: 300,
             freeze_after_ms: 3_000,
             layout_loss_ms: 2_000,
-            same_place: 0.62,
+            same_place: 0.5,
             palette_unknown: PaletteUnknown::Withhold,
             threads: super::DEFAULT_THREADS,
             gate: Limits::default(),

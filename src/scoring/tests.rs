@@ -80,7 +80,7 @@ fn the_shipped_model_proves_itself_and_says_that_it_knows_only_simulated_tissue(
         let model = load(&shipped(), backend).unwrap();
         assert!(model.info().trained);
         let manifest = model.manifest();
-        assert!(manifest.golden.len() >= 3 && manifest.out_of_distribution.is_some());
+        assert!(manifest.golden.len() >= 3 && manifest.familiarity.is_some());
         assert!(manifest.name.contains("simulated") && manifest.summary.contains("simulated"));
     }
     let card = fs::read_to_string(shipped().join("MODEL_CARD.md")).unwrap();

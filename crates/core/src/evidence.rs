@@ -22,6 +22,7 @@ use std::collections::VecDeque;
 
 use crate::aggregate::{Summary, summarise};
 use crate::calibrate::Logit;
+use crate::familiar::Likeness;
 use crate::gate::{Limits, Refusal};
 use crate::layout::ScreenLayout;
 use crate::picture::{Look, Relief, Shift};
@@ -263,11 +264,12 @@ impl Evidence {
     /// behind is dropped.
     fn support(&mut self, sight: &Sight<'_>, relief: &Relief) {
         let tracking = self.standing == Standing::Tracking;
-        let same_place = self.rules.same_place + WHOLE_VIEW * share_of_view(sight.layout);
+        let share = share_of_view(sight.layout);
+        let same_place = self.rules.same_place + WHOLE_VIEW * share;
         for entry in &mut self.entries {
-            entry.likeness = entry.relief.likeness_near(relief, &mut entry.shift);
+            entry.nearness = entry.relief.likeness_near(relief, share, &mut entry.shift);
             let least = if entry.supported { same_place } else { same_place + BACK_AGAIN };
-            entry.supported = tracking && entry.likeness >= least;
+            entry.supported = tracking && entry.nearness >= least;
             if !entry.map.map_change(sight.map).is_new_map() {
                 entry.seen_ns = sight.at_ns;
             }
@@ -281,7 +283,7 @@ impl Evidence {
                 self.stale = Some(sight.map.clone());
             }
         }
-        let left = |entry: &Entry| tracking && entry.likeness < same_place - LEFT_BEHIND;
+        let left = |entry: &Entry| tracking && entry.nearness < same_place - LEFT_BEHIND;
         if !self.entries.iter().all(left) {
             self.entries.retain(|entry| !left(entry));
         }
@@ -298,9 +300,9 @@ impl Evidence {
         let enough = self.rules.min_evidence.max(2) as usize;
         let mut i = 0;
         while i < self.entries.len() {
-            let nearer = self.entries[i].likeness + CLEARLY_NEARER;
+            let nearer = self.entries[i].nearness + CLEARLY_NEARER;
             let newer = self.entries.iter().skip(i + 1);
-            let nearer = newer.filter(|entry| entry.supported && entry.likeness >= nearer).count();
+            let nearer = newer.filter(|entry| entry.supported && entry.nearness >= nearer).count();
             if nearer >= enough {
                 self.entries.remove(i);
             } else {
@@ -363,11 +365,12 @@ impl Evidence {
         self.pending = Some(Entry {
             logit: Logit::ZERO,
             settled,
+            likeness: None,
             relief: relief.clone(),
             map: sight.map.clone(),
             shown_ns: sight.at_ns,
             seen_ns: sight.at_ns,
-            likeness: 1.0,
+            nearness: 1.0,
             shift: Shift::default(),
             supported: true,
         });
@@ -377,6 +380,14 @@ impl Evidence {
     /// When the newest counted map came.
     fn last_counted_ns(&self) -> Option<u64> {
         self.entries.back().map(|entry| entry.shown_ns)
+    }
+
+    /// Notes how alike the picture of the map that was asked for is to the training set's: before it is
+    /// counted.
+    pub fn note(&mut self, likeness: Option<Likeness>) {
+        if let Some(entry) = &mut self.pending {
+            entry.likeness = likeness;
+        }
     }
 
     /// Counts the map that was asked for.
@@ -434,6 +445,12 @@ impl Evidence {
     /// Whether all of them had settled; `None` without any.
     pub fn settled(&self) -> Option<bool> {
         (self.evidence() > 0).then(|| self.supported().all(|entry| entry.settled))
+    }
+
+    /// The strangest of their pictures; `None` without any, or where none was judged.
+    pub fn likeness(&self) -> Option<Likeness> {
+        let judged = self.supported().filter_map(|entry| entry.likeness);
+        judged.reduce(Likeness::stranger)
     }
 
     /// The median of their logits, with its interval; `None` without any.

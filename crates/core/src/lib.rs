@@ -9,6 +9,7 @@
 pub mod aggregate;
 pub mod calibrate;
 pub mod evidence;
+pub mod familiar;
 pub mod frame;
 pub mod gate;
 pub mod layout;

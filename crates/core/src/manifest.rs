@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::calibrate::Calibration;
+use crate::familiar::Familiarity;
 
 /// The `schema` that this version reads and writes.
 pub const SCHEMA: u32 = 1;
@@ -62,8 +63,12 @@ pub struct Manifest {
     /// Where to cut, and what that cut was measured to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Threshold>,
-    /// Inputs beyond these ranges are unlike the training set.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What the training set looks like; without it, no picture is judged unfamiliar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub familiarity: Option<Familiarity>,
+    /// What older versions judged instead of `familiarity`: read, so that their folders load, and not
+    /// used.
+    #[serde(default, skip_serializing)]
     pub out_of_distribution: Option<OutOfDistribution>,
     /// How several elastograms of one nodule make one score.
     #[serde(default)]
@@ -332,13 +337,8 @@ impl Manifest {
             "aggregation.logit-sd",
             &|| "must be above 0".into(),
         )?;
-        if let Some(ood) = &self.out_of_distribution {
-            let ranges = [ood.bmode_mean, ood.bmode_std, ood.elastogram_mean, ood.elastogram_std];
-            require(
-                ranges.iter().flatten().all(|[lo, hi]| lo <= hi),
-                "out-of-distribution",
-                &|| "each range must be [low, high] with low ≤ high".into(),
-            )?;
+        if let Some(familiarity) = &self.familiarity {
+            familiarity.check().map_err(|(key, problem)| ManifestError::Value { key, problem })?;
         }
         for g in &self.golden {
             require(
@@ -466,6 +466,28 @@ data = "none"
         );
         let text = toml::to_string(&manifest).unwrap();
         assert_eq!(Manifest::parse(&text).unwrap(), manifest);
+    }
+
+    #[test]
+    fn a_familiarity_survives_writing_and_reading_and_is_checked() {
+        let mut manifest = Manifest::parse(TEXT).unwrap();
+        manifest.familiarity = Some(crate::familiar::tests::table());
+        let text = toml::to_string(&manifest).unwrap();
+        assert_eq!(Manifest::parse(&text).unwrap(), manifest);
+        let error = Manifest::parse(&text.replacen("statistics = 1", "statistics = 7", 1));
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("`familiarity.statistics`") && error.contains("is 7"), "{error}");
+    }
+
+    #[test]
+    fn a_manifest_with_the_ranges_of_older_versions_loads_and_judges_no_familiarity() {
+        let range = "[[-1.0, 1.0], [-1.0, 1.0], [-1.0, 1.0]]";
+        let keys = ["bmode-mean", "bmode-std", "elastogram-mean", "elastogram-std"];
+        let lines: String = keys.map(|key| format!("{key} = {range}\n")).concat();
+        let text = format!("{TEXT}[out-of-distribution]\n{lines}");
+        let manifest = Manifest::parse(&text).unwrap();
+        assert_eq!(manifest.familiarity, None);
+        assert!(!toml::to_string(&manifest).unwrap().contains("out-of-distribution"));
     }
 
     #[test]

@@ -149,7 +149,7 @@ pub struct Reading {
     pub interval: Option<[f32; 2]>,
     /// Why there is no score; null when scored.
     pub reason: Option<Withheld>,
-    /// The reason in words, with what was seen.
+    /// The reason in words, with what was seen; with a score, what to beware of.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub detail: Option<String>,
     /// The reason as an identifier (`core::words::Sentence`), to be said in another language.
@@ -182,6 +182,16 @@ pub struct Reading {
     /// The model's stated cut; null where its manifest has none.
     #[serde(default)]
     pub operating_point: Option<OperatingPoint>,
+    /// How alike the picture is to those that the model was trained on: the part of them that is
+    /// stranger, 0..=1, for the stranger of B-mode and map, and the strangest picture behind the score;
+    /// null where it was not judged.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0.0, max = 1.0)))]
+    #[serde(default)]
+    pub familiarity: Option<f32>,
+    /// The picture is unlike those that the model was trained on: there is no score, or (`unfamiliar =
+    /// "flag"`) it rests on nothing that was tried.
+    #[serde(default)]
+    pub unfamiliar: bool,
     /// Frames replaced by newer ones before they were looked at, since the source went live.
     #[serde(default)]
     pub replaced: u64,

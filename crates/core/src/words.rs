@@ -92,14 +92,12 @@ sentences! {
     BmodeFlat = "bmode-flat" ["have", "need"];
     /// The map changed too much.
     ElastogramUnstable = "elastogram-unstable" ["have_percent", "most_percent"];
-    /// A mean of the B-mode input is unlike the training set's.
-    BmodeMeanUnfamiliar = "bmode-mean-unfamiliar" ["channel", "have", "low", "high"];
-    /// A spread of the B-mode input is unlike the training set's.
-    BmodeSpreadUnfamiliar = "bmode-spread-unfamiliar" ["channel", "have", "low", "high"];
-    /// A mean of the elastogram input is unlike the training set's.
-    ElastogramMeanUnfamiliar = "elastogram-mean-unfamiliar" ["channel", "have", "low", "high"];
-    /// A spread of the elastogram input is unlike the training set's.
-    ElastogramSpreadUnfamiliar = "elastogram-spread-unfamiliar" ["channel", "have", "low", "high"];
+    /// The B-mode is unlike the training set's.
+    BmodeUnfamiliar = "bmode-unfamiliar" ["have_percent", "need_percent"];
+    /// The stiffness map is unlike the training set's.
+    MapUnfamiliar = "map-unfamiliar" ["have_percent", "need_percent"];
+    /// Both are unlike the training set's.
+    BothUnfamiliar = "both-unfamiliar" ["have_percent", "need_percent"];
     /// The network or what runs it failed.
     EngineFault = "engine-fault" ["words"];
     /// No picture has come yet.

@@ -249,6 +249,7 @@ pub fn files(seed: u64, width: Width) -> Result<Files, WriteError> {
         output: Output { name: export::LOGITS.into(), kind: OutputKind::BenignMalignant },
         calibration: Calibration::default(),
         threshold: None,
+        familiarity: None,
         out_of_distribution: None,
         aggregation: Aggregation::default(),
         provenance: Provenance {

@@ -1,6 +1,7 @@
 //! What the evidence is told, and what it keeps: plain data. Pure.
 
 use crate::calibrate::Logit;
+use crate::familiar::Likeness;
 use crate::layout::{HardEnd, ScreenLayout};
 use crate::picture::{Grain, Look, Relief, Shift};
 use crate::region::Region;
@@ -65,6 +66,8 @@ pub enum Wanted {
 pub(super) struct Entry {
     pub(super) logit: Logit,
     pub(super) settled: bool,
+    /// How alike its picture is to the training set's, where that is judged.
+    pub(super) likeness: Option<Likeness>,
     pub(super) relief: Relief,
     pub(super) map: Look,
     /// When it was first and last on the screen.
@@ -72,7 +75,7 @@ pub(super) struct Entry {
     pub(super) seen_ns: u64,
     /// How like the picture of this moment is to the one that it was made of, and how far that lies
     /// from it.
-    pub(super) likeness: f32,
+    pub(super) nearness: f32,
     pub(super) shift: Shift,
     /// The picture of this moment shows what it was made of.
     pub(super) supported: bool,

@@ -84,7 +84,7 @@ impl Bench {
             max_age_ns: 10_000 * MS,
             min_spacing_ns: 300 * MS,
             loss_ns: 2_000 * MS,
-            same_place: 0.62,
+            same_place: 0.5,
             logit_sd: 1.0,
         };
         let evidence = Evidence::new(rules, Limits::default());

@@ -37,8 +37,12 @@ pub struct Shift {
     y: i8,
 }
 
-/// Farthest shift that is looked for, in half cells: further on, too little of the box is left.
-const FARTHEST: Shift = Shift { x: 6, y: 3 };
+/// Farthest shift that is looked for, in half cells: in a box that is a small part of its view, where
+/// further on too little of it is left, and in one that fills it, where a cell is some millimetres.
+const FARTHEST: [Shift; 2] = [Shift { x: 6, y: 3 }, Shift { x: 2, y: 1 }];
+
+/// What a likeness at another place than before is worth less: the best of many is high by chance.
+const SHIFTED: f32 = 0.25;
 
 /// Likeness from which no better shift is looked for.
 const NEAR_ENOUGH: f32 = 0.9;
@@ -68,23 +72,30 @@ impl Relief {
         self.likeness_at(other, Shift::default())
     }
 
-    /// The same where the tissue has moved on within the box: climbs from `shift`, where the last
-    /// comparison of the two ended, to the best one near it.
+    /// The same where the tissue may have moved on within the box, which fills `share` of its view
+    /// (0..=1): climbs from `shift`, where the last comparison of the two ended, to the best one near
+    /// it. That counts [`SHIFTED`] less than the likeness without a shift.
     ///
     /// Simulated, six scanners, a probe that is held and slides by 1 mm against a sweep to the next
     /// nodule (docs/validation/2026-11-26-live-truth.md): at least 0.53 and at most 0.60; without a
     /// shift −0.02 and 0.52.
-    pub fn likeness_near(&self, other: &Self, shift: &mut Shift) -> f32 {
+    pub fn likeness_near(&self, other: &Self, share: f32, shift: &mut Shift) -> f32 {
+        let unmoved = self.likeness(other);
+        if unmoved >= NEAR_ENOUGH {
+            *shift = Shift::default();
+            return unmoved;
+        }
+        let farthest = FARTHEST[usize::from(share >= 0.5)];
         let mut best = self.likeness_at(other, *shift);
         // A step a picture in each direction would do; a cut is no way to climb.
-        for _ in 0..FARTHEST.x {
+        for _ in 0..farthest.x {
             if best >= NEAR_ENOUGH {
                 break;
             }
             let from = *shift;
             for (x, y) in [(-1, 0), (1, 0), (0, -1), (0, 1)] {
                 let next = Shift { x: from.x + x, y: from.y + y };
-                if next.x.abs() > FARTHEST.x || next.y.abs() > FARTHEST.y {
+                if next.x.abs() > farthest.x || next.y.abs() > farthest.y {
                     continue;
                 }
                 let likeness = self.likeness_at(other, next);
@@ -96,7 +107,7 @@ impl Relief {
                 break;
             }
         }
-        best
+        unmoved.max(best - SHIFTED)
     }
 
     fn likeness_at(&self, other: &Self, shift: Shift) -> f32 {

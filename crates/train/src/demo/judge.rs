@@ -3,7 +3,6 @@
 
 use serde::Serialize;
 use sonofuse_core::calibrate::Calibration;
-use sonofuse_core::gate::{self, InputStatistics};
 use sonofuse_core::manifest::{OutOfDistribution, Threshold};
 use sonofuse_core::preprocess::Planes;
 
@@ -104,10 +103,10 @@ pub fn judge(test: &[Prediction], settings: &Settings) -> Result<Figures, Evalua
 /// among them, in steps of a twentieth, and at most as wide again; `None` as of [`ranges`].
 pub(super) fn room_for(known: &[&Sample], unseen: &[&Sample]) -> Option<f32> {
     let extremes = extremes(known.iter().copied())?;
-    let unseen: Vec<InputStatistics> = unseen.iter().map(|s| statistics(s)).collect();
+    let unseen: Vec<[[[f32; 2]; 3]; 2]> = unseen.iter().map(|s| statistics(s)).collect();
     let refused_at = |room: f32| {
         let ranges = widened(&extremes, room);
-        unseen.iter().filter(|s| gate::statistics_in_distribution(&ranges, s).is_err()).count()
+        unseen.iter().filter(|s| !within(&ranges, s)).count()
     };
     let enough = (1.0 - HELD) * unseen.len() as f64;
     let mut room = ROOM;
@@ -166,10 +165,23 @@ fn widened(ranges: &OutOfDistribution, room: f32) -> OutOfDistribution {
 
 /// Whether the daemon would withhold a sample as unlike the training set.
 pub(super) fn is_refused(ranges: &OutOfDistribution, sample: &Sample) -> bool {
-    gate::statistics_in_distribution(ranges, &statistics(sample)).is_err()
+    !within(ranges, &statistics(sample))
 }
 
-fn statistics(sample: &Sample) -> InputStatistics {
+/// Whether every channel's mean and spread lies in its range.
+fn within(ranges: &OutOfDistribution, [bmode, map]: &[[[f32; 2]; 3]; 2]) -> bool {
+    let views = [
+        (bmode, &ranges.bmode_mean, &ranges.bmode_std),
+        (map, &ranges.elastogram_mean, &ranges.elastogram_std),
+    ];
+    let inside = |value: f32, [low, high]: [f32; 2]| (low..=high).contains(&value);
+    views.into_iter().all(|(seen, mean, std)| {
+        let channels = seen.iter().zip(mean).zip(std);
+        channels.into_iter().all(|(([m, s], mean), std)| inside(*m, *mean) && inside(*s, *std))
+    })
+}
+
+fn statistics(sample: &Sample) -> [[[f32; 2]; 3]; 2] {
     let nothing = Planes::default();
     let map = sample.elastogram.as_ref().unwrap_or(&nothing);
     [sample.bmode.statistics(), map.statistics()]

@@ -55,7 +55,9 @@ pub fn write(
             specificity: Some(product.test.specificity as f32),
             ..product.settings.threshold
         }),
-        out_of_distribution: Some(report.ranges.clone()),
+        // `familiar --model` fits it afterwards.
+        familiarity: None,
+        out_of_distribution: None,
         aggregation: Aggregation { logit_sd: product.settings.logit_sd },
         provenance: Provenance {
             writer: concat!("sonofuse-train ", env!("CARGO_PKG_VERSION")).into(),
