@@ -114,7 +114,7 @@ impl Session {
         for i in 0..2 {
             // SAFETY: as in `put_view`.
             unsafe {
-                self.inputs.upload(i * half_at, &slot.memory, i * bytes, bytes, &self.stream)?
+                self.inputs.upload(i * half_at, &slot.memory, i * bytes, bytes, &self.stream)?;
             };
         }
         // The block of parameters, for statistics and the check's network.
@@ -138,7 +138,7 @@ impl Session {
         self.slots[index].memory.bytes_mut()[..PARAMS_BYTES].copy_from_slice(&bytes);
         // SAFETY: as in `put_view`.
         unsafe {
-            self.staging.upload(0, &self.slots[index].memory, 0, PARAMS_BYTES, &self.stream)?
+            self.staging.upload(0, &self.slots[index].memory, 0, PARAMS_BYTES, &self.stream)?;
         };
         self.slots[index].read.record(&self.stream)
     }
