@@ -29,7 +29,7 @@ pub fn demo() -> (Manifest, Vec<u8>) {
 /// The stand-in libnvinfer, in a copy of its own.
 pub struct Nvinfer {
     handle: libloading::Library,
-    folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
 }
 
 impl Nvinfer {
