@@ -89,6 +89,7 @@ impl Analyzer {
             logit_sd: model.manifest().aggregation.logit_sd,
         };
         let evidence = Evidence::new(rules, settings.gate);
+        let judge = Judge::new(settings.gate.unfamiliar);
         Self {
             source,
             model,
@@ -102,7 +103,7 @@ impl Analyzer {
             evidence,
             freeze: Freeze::default(),
             unchanged: Unchanged::default(),
-            judge: Judge::new(settings.gate.unfamiliar),
+            judge,
             fault: None,
             last_sequence: 0,
             generation: 0,
