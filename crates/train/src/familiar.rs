@@ -26,7 +26,7 @@ pub use manifest::write;
 /// Part of the training set's own kind that is refused for B-mode and map, unless told otherwise.
 pub const LIMITS: [f32; 2] = [0.03, 0.02];
 /// Strange pictures made of each picture, unless told otherwise.
-pub const MADE: u32 = 2;
+pub const MADE: u32 = 4;
 
 /// Least pictures to fit to, and least for the quantiles.
 const LEAST: [usize; 2] = [100, 50];

@@ -26,7 +26,7 @@ pub(crate) struct Familiar {
     #[arg(long, default_value_t = familiar::MADE)]
     made: u32,
     /// Patients with named scanners that judge.
-    #[arg(long, default_value_t = 600)]
+    #[arg(long, default_value_t = 450)]
     held_out: u32,
     /// Seed of the networks.
     #[arg(long, default_value_t = 1)]
