@@ -9,7 +9,7 @@ use sonofuse_core::reading::{Latency, ModelInfo, Withheld};
 use sonofuse_core::words::Sentence;
 
 use super::clock::{Clock, ms};
-use super::scorer::{Scorer, ScorerError, ViewScore, unwound};
+use super::scorer::{Scorer, ScorerError, unwound};
 
 /// Why a dual view got no logit.
 #[derive(Clone, Debug, PartialEq)]

@@ -24,9 +24,6 @@ pub use view::{Layer, View};
 pub struct Familiarity {
     /// Which statistics it was fitted to: [`STATISTICS`].
     pub statistics: u32,
-    /// A view is unfamiliar where its familiarity is below this, 0..=0.5: so large a part of the
-    /// training set's own kind is refused for either view.
-    pub limit: f32,
     /// Pictures behind the quantiles; the networks were not fitted on them.
     pub pictures: u32,
     /// What it was fitted to and judged on, in a sentence.
@@ -61,8 +58,8 @@ pub struct Likeness {
     pub bmode: f32,
     /// The same of the map.
     pub map: f32,
-    /// Below is unfamiliar.
-    pub limit: f32,
+    /// Below is unfamiliar: B-mode, map.
+    pub limits: [f32; 2],
 }
 
 impl Familiarity {
@@ -80,9 +77,6 @@ impl Familiarity {
                 ),
             ));
         }
-        if !(0.0..=0.5).contains(&self.limit) {
-            return Err(("familiarity.limit", format!("is {}: it must be 0 to 0.5", self.limit)));
-        }
         self.bmode.check(BMODE).map_err(|problem| ("familiarity.bmode", problem))?;
         self.map.check(MAP).map_err(|problem| ("familiarity.map", problem))
     }
@@ -91,7 +85,7 @@ impl Familiarity {
     pub fn judge(&self, statistics: Option<&Statistics>) -> Likeness {
         let [bmode, map] = statistics
             .map_or([0.0; 2], |s| [self.bmode.likeness(&s.bmode), self.map.likeness(&s.map)]);
-        Likeness { bmode, map, limit: self.limit }
+        Likeness { bmode, map, limits: [self.bmode.limit, self.map.limit] }
     }
 }
 
@@ -105,22 +99,31 @@ impl Likeness {
     #[must_use]
     pub const fn stranger(self, other: Self) -> Self {
         let (bmode, map) = (self.bmode.min(other.bmode), self.map.min(other.map));
-        Self { bmode, map, limit: self.limit.max(other.limit) }
+        Self { bmode, map, limits: self.limits }
     }
 
     /// What is unlike the training set, in words; `None` for a familiar picture.
     pub fn unlike(self) -> Option<Words> {
-        let sentence = match (self.bmode < self.limit, self.map < self.limit) {
+        let [bmode, map] = self.strange();
+        let (sentence, have, need) = match (bmode, map) {
             (false, false) => return None,
-            (true, false) => Sentence::BmodeUnfamiliar,
-            (false, true) => Sentence::MapUnfamiliar,
-            (true, true) => Sentence::BothUnfamiliar,
+            (true, false) => (Sentence::BmodeUnfamiliar, self.bmode, self.limits[0]),
+            (false, true) => (Sentence::MapUnfamiliar, self.map, self.limits[1]),
+            (true, true) => {
+                let [a, b] = self.limits;
+                (Sentence::BothUnfamiliar, self.value(), a.max(b))
+            }
         };
         Some(
             sentence
-                .with("have_percent", Value::rounded(100.0 * self.value(), 1))
-                .with("need_percent", Value::rounded(100.0 * self.limit, 1)),
+                .with("have_percent", Value::rounded(100.0 * have, 1))
+                .with("need_percent", Value::rounded(100.0 * need, 1)),
         )
+    }
+
+    /// Whether B-mode and map are unlike the training set's.
+    pub const fn strange(self) -> [bool; 2] {
+        [self.bmode < self.limits[0], self.map < self.limits[1]]
     }
 }
 
@@ -136,6 +139,7 @@ pub(crate) mod tests {
         View {
             centre: vec![0.0; statistics],
             spread: vec![1.0; statistics],
+            limit: 0.1,
             hidden: Layer { weights, bias: vec![0.0; 2] },
             out: Layer { weights: vec![1.0, -1.0], bias: vec![0.0] },
             quantiles: vec![-1.0, 0.0, 1.0],
@@ -145,7 +149,6 @@ pub(crate) mod tests {
     pub(crate) fn table() -> Familiarity {
         Familiarity {
             statistics: STATISTICS,
-            limit: 0.1,
             pictures: 100,
             data: "none".into(),
             held_out: None,
@@ -187,7 +190,7 @@ pub(crate) mod tests {
         };
         assert_eq!(of(&|_| ()), None);
         assert_eq!(of(&|t| t.statistics += 1), Some("familiarity.statistics"));
-        assert_eq!(of(&|t| t.limit = f32::NAN), Some("familiarity.limit"));
+        assert_eq!(of(&|t| t.bmode.limit = f32::NAN), Some("familiarity.bmode"));
         assert_eq!(of(&|t| t.bmode = first_of(MAP)), Some("familiarity.bmode"));
         assert_eq!(of(&|t| t.map.spread[3] = 0.0), Some("familiarity.map"));
         assert_eq!(of(&|t| t.map.quantiles = vec![1.0, 0.0]), Some("familiarity.map"));

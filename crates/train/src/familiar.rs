@@ -23,10 +23,10 @@ pub use exams::Exams;
 pub use judged::{Group, Picture, judge};
 pub use manifest::write;
 
-/// Part of the training set's own kind that is refused for either view, unless told otherwise.
-pub const LIMIT: f32 = 0.02;
+/// Part of the training set's own kind that is refused for B-mode and map, unless told otherwise.
+pub const LIMITS: [f32; 2] = [0.03, 0.02];
 /// Strange pictures made of each picture, unless told otherwise.
-pub const MADE: u32 = 2;
+pub const MADE: u32 = 4;
 
 /// Least pictures to fit to, and least for the quantiles.
 const LEAST: [usize; 2] = [100, 50];
@@ -99,7 +99,7 @@ pub fn fit(
     train: &[Measured],
     reference: &[Measured],
     held_out: &[Measured],
-    limit: f32,
+    limits: [f32; 2],
     data: String,
     seed: u64,
 ) -> Result<Familiarity, FamiliarError> {
@@ -109,22 +109,22 @@ pub fn fit(
             return Err(FamiliarError::TooFew { purpose, have: set.len(), need });
         }
     }
-    let view = |of: fn(&Statistics) -> &[f32], seed| {
+    let view = |of: fn(&Statistics) -> &[f32], limit, seed| {
         let own: Vec<&[f32]> = train.iter().map(|m| of(&m.own)).collect();
         let made: Vec<&[f32]> = train.iter().flat_map(|m| m.made.iter().map(of)).collect();
         let mut view = net::fit(&own, &made, seed);
+        view.limit = limit;
         let reference: Vec<&[f32]> = reference.iter().map(|m| of(&m.own)).collect();
         net::set_quantiles(&mut view, &reference);
         view
     };
     let mut table = Familiarity {
         statistics: STATISTICS,
-        limit,
         pictures: reference.len() as u32,
         data,
         held_out: None,
-        bmode: view(|s| &s.bmode, 2 * seed),
-        map: view(|s| &s.map, 2 * seed + 1),
+        bmode: view(|s| &s.bmode, limits[0], 2 * seed),
+        map: view(|s| &s.map, limits[1], 2 * seed + 1),
     };
     table.held_out = Rates::of(&table, held_out.iter().map(|m| &m.own)).map(|rates| HeldOut {
         pictures: rates.pictures as u32,
@@ -158,7 +158,7 @@ impl Rates {
         let mut counts = [0usize; 4];
         for statistics in pictures {
             let likeness = table.judge(Some(statistics));
-            let (bmode, map) = (likeness.bmode < table.limit, likeness.map < table.limit);
+            let [bmode, map] = likeness.strange();
             for (count, yes) in counts.iter_mut().zip([true, bmode, map, bmode || map]) {
                 *count += usize::from(yes);
             }

@@ -314,13 +314,13 @@ fn table(likeness: f32) -> Familiarity {
     let view = |statistics: usize| View {
         centre: vec![0.0; statistics],
         spread: vec![1.0; statistics],
+        limit: 0.1,
         hidden: Layer { weights: vec![0.0; statistics], bias: vec![0.0] },
         out: Layer { weights: vec![0.0], bias: vec![1.0 - likeness] },
         quantiles: vec![0.0, 1.0],
     };
     Familiarity {
         statistics: STATISTICS,
-        limit: 0.1,
         pictures: 100,
         data: "none".into(),
         held_out: None,

@@ -125,7 +125,7 @@ impl Gpu {
     }
 
     /// How a model is run on this device, as configured.
-    pub fn options(manifest: &Manifest, settings: &Settings) -> Options {
+    pub fn options(settings: &Settings) -> Options {
         Options { device: settings.device, ..Options::default() }
     }
 

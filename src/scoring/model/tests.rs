@@ -3,6 +3,7 @@
 
 use sonofuse_core::frame::Frame;
 
+use super::super::scorer::ViewScore;
 use super::super::tests::{demo, whole_picture};
 use super::*;
 

@@ -12,6 +12,9 @@ const FAR: f32 = 8.0;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct View {
+    /// It is unfamiliar where its familiarity is below this, 0..=0.5: so large a part of the training
+    /// set's own kind is refused for this view.
+    pub limit: f32,
     /// Median of each statistic.
     pub centre: Vec<f32>,
     /// Half of what lies between the 16th and the 84th hundredth, above 0.
@@ -81,6 +84,9 @@ impl View {
             if have != need {
                 return Err(format!("{key} has {have} numbers: it must have {need}"));
             }
+        }
+        if !(0.0..=0.5).contains(&self.limit) {
+            return Err(format!("limit is {}: it must be 0 to 0.5", self.limit));
         }
         if !(1..=UNITS).contains(&units) {
             return Err(format!("hidden has {units} units: it must have 1 to {UNITS}"));

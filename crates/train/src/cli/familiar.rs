@@ -26,14 +26,14 @@ pub(crate) struct Familiar {
     #[arg(long, default_value_t = familiar::MADE)]
     made: u32,
     /// Patients with named scanners that judge.
-    #[arg(long, default_value_t = 600)]
+    #[arg(long, default_value_t = 450)]
     held_out: u32,
     /// Seed of the networks.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Part of the training set's own kind that is refused for either view.
-    #[arg(long, default_value_t = familiar::LIMIT)]
-    limit: f32,
+    /// Parts of the training set's own kind that are refused for their B-mode and for their map.
+    #[arg(long, num_args = 2, value_names = ["BMODE", "MAP"], default_values_t = familiar::LIMITS)]
+    limits: Vec<f32>,
     /// List of pictures that judge, a JSON object a line: group, path, bmode and map as [x0, y0, x1, y1]
     /// (the crops, without outlines), and `map_path` where the map is in another picture.
     #[arg(long)]
@@ -68,11 +68,13 @@ impl Familiar {
         let reference = measure("quantiles", &exams(1_000_000, reference, others, 0))?;
         let held_out =
             measure("held out", &exams(2_000_000, self.held_out.max(1), named_skins(), 0))?;
+        let &[bmode, map] = &self.limits[..] else { return Err("--limits takes two parts".into()) };
+        let limits = [bmode, map];
         let data = format!(
             "{} pictures of simulated exams, each of a scanner drawn from a seed; no real tissue",
             train.len()
         );
-        let table = familiar::fit(&train, &reference, &held_out, self.limit, data, self.seed)?;
+        let table = familiar::fit(&train, &reference, &held_out, limits, data, self.seed)?;
         print!("{}", report(&table, &held_out)?);
         let mut groups = BTreeMap::new();
         for list in &self.judge {
@@ -96,8 +98,9 @@ impl Familiar {
 
 fn report(table: &Familiarity, held_out: &[Measured]) -> Result<String, serde_json::Error> {
     let mut text = format!(
-        "Refused below a familiarity of {}; {} pictures behind the quantiles.\n\n| pictures | number | for B-mode | for the map | for either |\n|---|---|---|---|---|\n",
-        serde_json::to_string(&table.limit)?,
+        "Refused below a familiarity of {} (B-mode) or {} (map); {} pictures behind the quantiles.\n\n| pictures | number | for B-mode | for the map | for either |\n|---|---|---|---|---|\n",
+        serde_json::to_string(&table.bmode.limit)?,
+        serde_json::to_string(&table.map.limit)?,
         table.pictures
     );
     let mut scanners: Vec<&str> = held_out.iter().map(|m| m.scanner.as_str()).collect();

@@ -214,7 +214,7 @@ impl Train {
         });
         let seed = self.seed.unwrap_or(1);
         let data = format!("{} pictures of the {data}", train.len());
-        familiar::fit(&train, &validation, &test, familiar::LIMIT, data, seed)
+        familiar::fit(&train, &validation, &test, familiar::LIMITS, data, seed)
             .inspect_err(|why| eprintln!("familiarity is not judged: {why}"))
             .ok()
     }

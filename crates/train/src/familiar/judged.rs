@@ -73,8 +73,10 @@ pub fn judge(list: &Path) -> Result<BTreeMap<String, Group>, FamiliarError> {
 impl Group {
     /// What a table refuses of it; a view that is not there is refused of none.
     pub fn rates(&self, table: &Familiarity) -> Option<Rates> {
-        let strange =
-            |view: usize, s: &[f32]| [&table.bmode, &table.map][view].likeness(s) < table.limit;
+        let strange = |view: usize, s: &[f32]| {
+            let view = [&table.bmode, &table.map][view];
+            view.likeness(s) < view.limit
+        };
         let mut counts = [0usize; 4];
         for [bmode, map] in &self.pictures {
             let a = bmode.as_deref().is_some_and(|s| strange(0, s));

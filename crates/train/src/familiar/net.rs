@@ -10,8 +10,8 @@ use sonofuse_core::familiar::{Layer, View};
 use super::plane::normal;
 
 /// Networks that are joined, and units of each: together at most what a manifest may hold.
-const MEMBERS: usize = 3;
-const UNITS: usize = 12;
+const MEMBERS: usize = 2;
+const UNITS: usize = 32;
 const EPOCHS: usize = 60;
 const BATCH: usize = 64;
 const RATE: f32 = 3e-3;
@@ -28,6 +28,7 @@ const STEPS: usize = 200;
 pub(super) fn fit(own: &[&[f32]], made: &[&[f32]], seed: u64) -> View {
     let inputs = own.first().map_or(0, |s| s.len());
     let mut view = View {
+        limit: 0.0,
         centre: Vec::new(),
         spread: Vec::new(),
         hidden: Layer { weights: Vec::new(), bias: Vec::new() },
