@@ -117,7 +117,9 @@ impl Faults {
 impl From<Vec<Fault>> for Faults {
     fn from(list: Vec<Fault>) -> Self {
         let mut faults = Self::default();
-        list.into_iter().for_each(|fault| faults.set(fault, true));
+        for fault in list {
+            faults.set(fault, true);
+        }
         faults
     }
 }

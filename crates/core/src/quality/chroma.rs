@@ -126,7 +126,7 @@ fn chroma(frame: &Frame, x: u32, y: u32) -> [i16; 2] {
     for &[r, g, b] in rows.as_flattened() {
         let [r, g, b] = [r, g, b].map(i16::from);
         sum[0] += r - b;
-        sum[1] += g - (r + b) / 2;
+        sum[1] += g - r.midpoint(b);
     }
     sum.map(|s| s / 4)
 }

@@ -49,7 +49,7 @@ impl Count {
     }
 
     fn is_soft(&self) -> Option<bool> {
-        (self.edges >= LEAST).then(|| (self.hard as f32) < SOFT * self.edges as f32)
+        (self.edges >= LEAST).then_some((self.hard as f32) < SOFT * self.edges as f32)
     }
 }
 

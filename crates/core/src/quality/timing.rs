@@ -17,7 +17,7 @@ const LOW: f32 = 0.9;
 const DROPPED: f32 = 0.03;
 const DROPPED_LEAST: u64 = 3;
 /// Part of the pictures that must be repeated, and how many.
-const REPEATED: f32 = 0.03;
+const REPEATED: f32 = 0.05;
 const REPEATED_LEAST: usize = 5;
 /// Repeats for so long are a frozen screen.
 const FROZEN_NS: u64 = 400_000_000;
@@ -32,7 +32,7 @@ const COLUMNS: u32 = 48;
 const LINES: u32 = 27;
 const SAMPLES: usize = (COLUMNS * LINES) as usize;
 /// Mean difference of samples below which a picture is the one before, code values.
-const SAME: f32 = 0.2;
+const SAME: f32 = 0.08;
 
 /// From one picture to the next.
 #[derive(Clone, Copy, Debug, Default)]

@@ -11,12 +11,12 @@ const COLOURED: u8 = 16;
 /// Luma code below which limited range has nothing but overshoot, and the part of a picture that
 /// overshoot does not reach.
 const BELOW: usize = 6;
-const BELOW_SHARE: f32 = 0.004;
+const BELOW_SHARE: f32 = 0.0015;
 /// What limited range that is shown as full has for black and for white, as R'G'B': 16 and 235.
 const BLACK: std::ops::RangeInclusive<usize> = 12..=22;
 const WHITE: std::ops::RangeInclusive<usize> = 190..=238;
 /// Part of the pixels at the darkest code and around it that makes it the screen's black.
-const BLACK_SHARE: f32 = 0.004;
+const BLACK_SHARE: f32 = 0.0015;
 /// Part of the pixels that may lie below black and above white: what a codec makes.
 const STRAY: f32 = 0.0005;
 
