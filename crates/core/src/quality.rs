@@ -49,7 +49,7 @@ macro_rules! faults {
 faults! {
     /// Red and blue may be exchanged: the bar's numbers grow towards blue. A question, no finding.
     RedBlueSwapped => InputRedBlueSwapped,
-    /// No colour at all.
+    /// No colour any more.
     GreyOnly => InputGreyOnly,
     /// Luma outside its nominal range: full range that says limited.
     RangeClipped => InputRangeClipped,
@@ -213,6 +213,8 @@ pub struct Seen<'a> {
 pub struct Watch {
     timing: Timing,
     told: Option<Scale>,
+    /// The source has shown colour: a screen may have none by its maker's choice.
+    coloured: bool,
     looked_ns: Option<u64>,
     size: (u32, u32),
     generation: u32,
@@ -233,9 +235,9 @@ pub struct Watch {
 impl Watch {
     /// Forgets what was seen; a scale that was told stays until another is told.
     pub fn reset(&mut self) {
-        let told = self.told;
+        let (told, coloured) = (self.told, self.coloured);
         let (row, line) = (std::mem::take(&mut self.row), std::mem::take(&mut self.line));
-        *self = Self { told, row, line, ..Self::default() };
+        *self = Self { told, coloured, row, line, ..Self::default() };
         self.input.scale = told;
     }
 
@@ -280,7 +282,8 @@ impl Watch {
         let Self { row, line, .. } = self;
         let frame = seen.frame;
         let tone = tone::look(frame, row);
-        self.grey.add(tone.grey);
+        self.coloured |= tone.grey == Some(false);
+        self.grey.add(tone.grey.filter(|_| self.coloured));
         self.narrow.add(tone.narrow);
         self.clipped.add(tone.clipped);
         if let Some(layout) = seen.layout {

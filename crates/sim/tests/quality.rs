@@ -75,7 +75,9 @@ fn watch(exam: &Exam, ways: &[Option<Fault>]) -> Vec<(Input, Option<u64>)> {
             };
             // None came: the grabber sends the one before again, or nothing.
             let again = if *way == Some(Fault::Repeated) { last.clone() } else { None };
-            let Some((frame, scale)) = make(*way, &picture).or(again) else { continue };
+            // Colour is lost on the way; a screen that never had any may be made so.
+            let fault = way.filter(|fault| *fault != Fault::GreyOnly || i >= 9);
+            let Some((frame, scale)) = make(fault, &picture).or(again) else { continue };
             let agreed = if *way == Some(Fault::RateLow) { 2 * RATE } else { RATE };
             let meta = FrameMeta {
                 sequence: last.as_ref().map_or(0, |(before, _)| before.meta().sequence + 1),

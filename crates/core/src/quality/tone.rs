@@ -13,12 +13,13 @@ const COLOURED: u8 = 16;
 const BELOW: usize = 6;
 const BELOW_SHARE: f32 = 0.0015;
 /// What limited range that is shown as full has for black and for white, as R'G'B': 16 and 235.
-const BLACK: std::ops::RangeInclusive<usize> = 12..=22;
+const BLACK: std::ops::RangeInclusive<usize> = 15..=22;
 const WHITE: std::ops::RangeInclusive<usize> = 190..=238;
 /// Part of the pixels at the darkest code and around it that makes it the screen's black.
 const BLACK_SHARE: f32 = 0.0015;
-/// Part of the pixels that may lie below black and above white: what a codec makes.
-const STRAY: f32 = 0.0005;
+/// Part of the pixels that may lie below black and above white: what a codec and rounding of colours make.
+const STRAY_BLACK: f32 = 0.003;
+const STRAY_WHITE: f32 = 0.0005;
 
 /// What one look at the tones says; `None` where it cannot tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,7 +66,8 @@ pub(super) fn look(frame: &Frame, row: &mut Vec<[u8; 3]>) -> Tone {
 
 /// Whether the screen's black and white are those of limited range.
 fn is_narrow(codes: &[u32; 256], count: u32) -> bool {
-    let (black, white) = (quantile(codes, count, STRAY), quantile(codes, count, 1.0 - STRAY));
+    let (black, white) =
+        (quantile(codes, count, STRAY_BLACK), quantile(codes, count, 1.0 - STRAY_WHITE));
     let near: u32 = codes[black.saturating_sub(1)..=(black + 5).min(255)].iter().sum();
     BLACK.contains(&black) && WHITE.contains(&white) && near as f32 >= BLACK_SHARE * count as f32
 }
