@@ -1,7 +1,7 @@
-//! A network that was loaded and checked, with what its manifest says: from a dual view to a logit,
+//! A network that was loaded and checked, with what its manifest says: from a dual view to an answer,
 //! wherever the preprocessing is done. Owned by the infer thread.
 
-use sonofuse_core::calibrate::Logit;
+use sonofuse_core::answer::Answer;
 use sonofuse_core::gate::{Refusal, in_distribution, statistics_in_distribution};
 use sonofuse_core::manifest::Manifest;
 use sonofuse_core::preprocess::{DualView, FusionInput, PreprocessError, Preprocessor};
@@ -11,7 +11,7 @@ use sonofuse_core::words::Sentence;
 use super::clock::{Clock, ms};
 use super::scorer::{Scorer, ScorerError, ViewScore, unwound};
 
-/// Why a dual view got no logit.
+/// Why a dual view got no answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum NoScore {
     /// The picture is to blame.
@@ -82,7 +82,7 @@ impl Model {
     ///
     /// # Errors
     /// [`ScorerError`], also for a panic inside the backend.
-    pub fn score(&mut self, input: &FusionInput) -> Result<Logit, ScorerError> {
+    pub fn score(&mut self, input: &FusionInput) -> Result<Answer, ScorerError> {
         unwound(|| self.scorer.score(input)).and_then(|r| r)
     }
 
@@ -98,7 +98,7 @@ impl Model {
         view: &DualView<'_>,
         clock: &impl Clock,
         latency: &mut Latency,
-    ) -> Result<Logit, NoScore> {
+    ) -> Result<Answer, NoScore> {
         let started_ns = clock.now_ns();
         if let Some(result) = unwound(|| self.scorer.score_view(view))? {
             latency.network = Some(ms(started_ns, clock.now_ns()));
@@ -117,14 +117,14 @@ impl Model {
     }
 
     /// Applies the gate that the caller of a device cannot apply before the network ran.
-    fn judged(&self, score: ViewScore) -> Result<Logit, NoScore> {
+    fn judged(&self, score: ViewScore) -> Result<Answer, NoScore> {
         if let Some(ranges) = &self.manifest.out_of_distribution {
             let statistics = score.statistics.ok_or_else(|| {
                 ScorerError::Run("the device told no statistics of its input".into())
             })?;
             statistics_in_distribution(ranges, &statistics)?;
         }
-        Ok(score.logit)
+        Ok(score.answer)
     }
 }
 

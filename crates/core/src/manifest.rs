@@ -7,7 +7,12 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::answer::Answer;
+use crate::assess::Assessing;
 use crate::calibrate::Calibration;
+
+mod outputs;
+pub use outputs::{Heads, Outputs};
 
 /// The `schema` that this version reads and writes.
 pub const SCHEMA: u32 = 1;
@@ -56,6 +61,9 @@ pub struct Manifest {
     pub input: Input,
     /// What comes out.
     pub output: Output,
+    /// What comes out beside it.
+    #[serde(default, skip_serializing_if = "Outputs::is_empty")]
+    pub outputs: Outputs,
     /// From logit to probability.
     #[serde(default)]
     pub calibration: Calibration,
@@ -68,6 +76,9 @@ pub struct Manifest {
     /// How several elastograms of one nodule make one score.
     #[serde(default)]
     pub aggregation: Aggregation,
+    /// From an exam's score to a verdict with a stated error rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assessment: Option<Assessing>,
     /// Where the model comes from.
     pub provenance: Provenance,
     /// Known answers, computed by the exporter's own arithmetic.
@@ -218,11 +229,14 @@ pub struct Aggregation {
     /// Standard deviation of the logit from one elastogram to the next of the same nodule, measured
     /// on validation patients: the interval's width while there is little evidence.
     pub logit_sd: f32,
+    /// What the standard deviation of the heads' log-odds is multiplied by to be that of what the model
+    /// does not know; above 0, meaningless without heads.
+    pub spread_scale: f32,
 }
 
 impl Default for Aggregation {
     fn default() -> Self {
-        Self { logit_sd: 1.0 }
+        Self { logit_sd: 1.0, spread_scale: 1.0 }
     }
 }
 
@@ -247,7 +261,7 @@ pub struct Provenance {
 
 /// A known answer: the network's logit for [`crate::preprocess::FusionInput::golden`] of this size.
 /// A backend whose answer differs by more is broken and is not used.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Golden {
     /// Width of both inputs in pixels.
@@ -256,6 +270,9 @@ pub struct Golden {
     pub height_px: u32,
     /// The logit.
     pub logit: f32,
+    /// Each head's log-odds, where the manifest names heads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heads: Vec<f32>,
     /// Largest difference allowed.
     pub tolerance: f32,
     /// Largest difference allowed where the backend is told to compute less exactly (fp16, TF32);
@@ -268,6 +285,15 @@ impl Golden {
     /// Largest difference allowed to a backend that computes in 32-bit floats, or less exactly.
     pub fn allowed(&self, half: bool) -> f32 {
         self.tolerance_half.filter(|_| half).unwrap_or(self.tolerance)
+    }
+
+    /// The number of an answer that is furthest from what is known, with that: `[found, expected]`.
+    pub fn worst(&self, answer: &Answer) -> [f32; 2] {
+        let heads = answer.heads().iter().copied().zip(self.heads.iter().copied());
+        let pairs = std::iter::once((answer.logit.get(), self.logit)).chain(heads);
+        let off = |(found, expected): (f32, f32)| (found - expected).abs();
+        let worst = pairs.max_by(|a, b| off(*a).total_cmp(&off(*b)));
+        worst.map_or([f32::NAN; 2], |(found, expected)| [found, expected])
     }
 }
 
@@ -332,6 +358,17 @@ impl Manifest {
             "aggregation.logit-sd",
             &|| "must be above 0".into(),
         )?;
+        require(
+            self.aggregation.spread_scale.is_finite() && self.aggregation.spread_scale > 0.0,
+            "aggregation.spread-scale",
+            &|| "must be above 0".into(),
+        )?;
+        self.outputs.check(&self.output.name)?;
+        if let Some(assessment) = &self.assessment {
+            assessment
+                .check()
+                .map_err(|problem| ManifestError::Value { key: "assessment", problem })?;
+        }
         if let Some(ood) = &self.out_of_distribution {
             let ranges = [ood.bmode_mean, ood.bmode_std, ood.elastogram_mean, ood.elastogram_std];
             require(
@@ -349,6 +386,11 @@ impl Manifest {
             let tolerances = g.tolerance > 0.0 && g.allowed(true) > 0.0;
             require(g.logit.is_finite() && tolerances, "golden", &|| {
                 "the logit must be finite and the tolerances above 0".into()
+            })?;
+            let heads = self.outputs.heads.as_ref().map_or(0, |heads| heads.count);
+            let known = g.heads.len() == heads && g.heads.iter().all(|z| z.is_finite());
+            require(known, "golden.heads", &|| {
+                format!("must be {heads} finite numbers, one for each head")
             })?;
         }
         Ok(())
@@ -473,7 +515,7 @@ data = "none"
         let golden = "[[golden]]\nwidth-px = 64\nheight-px = 64\nlogit = 1.5\ntolerance = 0.002\n";
         let of = |more: &str| Manifest::parse(&format!("{TEXT}{golden}{more}"));
         let allowed = |more: &str| {
-            let golden = of(more).unwrap().golden[0];
+            let golden = of(more).unwrap().golden.remove(0);
             [false, true].map(|half| golden.allowed(half).to_string())
         };
         assert_eq!(allowed(""), ["0.002", "0.002"]);

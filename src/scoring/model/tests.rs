@@ -1,6 +1,7 @@
 //! A device that keeps the network's input to itself: its statistics pass the same gate.
 #![allow(clippy::unwrap_used)]
 
+use sonofuse_core::calibrate::Logit;
 use sonofuse_core::frame::Frame;
 use sonofuse_core::gate::InputStatistics;
 use sonofuse_core::manifest::OutOfDistribution;
@@ -18,7 +19,7 @@ impl Scorer for Device {
         &self.info
     }
 
-    fn score(&mut self, _: &FusionInput) -> Result<Logit, ScorerError> {
+    fn score(&mut self, _: &FusionInput) -> Result<Answer, ScorerError> {
         panic!("the device takes views")
     }
 
@@ -31,7 +32,7 @@ impl Scorer for Device {
 fn score(
     answer: Result<ViewScore, ScorerError>,
     ranges: bool,
-) -> (Result<Logit, NoScore>, Latency) {
+) -> (Result<Answer, NoScore>, Latency) {
     let mut manifest = crate::scoring::manifest(&demo()).unwrap();
     let (mean, std) = ([[-0.5, 0.5]; 3], [[0.0, 1.0]; 3]);
     manifest.out_of_distribution = ranges.then_some(OutOfDistribution {
@@ -60,7 +61,7 @@ fn score(
 }
 
 fn answer(statistics: Option<InputStatistics>) -> ViewScore {
-    ViewScore { logit: Logit::new(1.5).unwrap(), statistics }
+    ViewScore { answer: Logit::new(1.5).unwrap().into(), statistics }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use sonofuse_core::calibrate::Logit;
 use sonofuse_core::frame::Frame;
 use sonofuse_core::layout::{Orientation, ScreenLayout};
 use sonofuse_core::preprocess::PreprocessError;
@@ -26,11 +27,11 @@ struct Fake {
 }
 
 impl Fake {
-    fn next(&self) -> Result<Logit, ScorerError> {
+    fn next(&self) -> Result<Answer, ScorerError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let next = self.script.lock().unwrap().pop_front().unwrap_or(Ok(1.0))?;
         assert!(next > -100.0, "a panic was asked for");
-        Ok(Logit::new(next).unwrap())
+        Ok(Logit::new(next).unwrap().into())
     }
 }
 
@@ -39,7 +40,7 @@ impl Scorer for Fake {
         &self.info
     }
 
-    fn score(&mut self, _: &FusionInput) -> Result<Logit, ScorerError> {
+    fn score(&mut self, _: &FusionInput) -> Result<Answer, ScorerError> {
         self.next()
     }
 

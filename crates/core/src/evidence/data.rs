@@ -1,6 +1,6 @@
 //! What the evidence is told, and what it keeps: plain data. Pure.
 
-use crate::calibrate::Logit;
+use crate::answer::Answer;
 use crate::layout::{HardEnd, ScreenLayout};
 use crate::picture::{Grain, Look, Relief};
 use crate::region::Region;
@@ -22,6 +22,8 @@ pub struct Rules {
     pub same_place: f32,
     /// The model's spread of the logit between elastograms of one nodule.
     pub logit_sd: f32,
+    /// What the spread of its heads is multiplied by.
+    pub spread_scale: f32,
 }
 
 /// What one picture shows.
@@ -60,7 +62,7 @@ pub enum Wanted {
 /// A map that was counted.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    pub(super) logit: Logit,
+    pub(super) answer: Answer,
     pub(super) settled: bool,
     pub(super) relief: Relief,
     pub(super) map: Look,

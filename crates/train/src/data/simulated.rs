@@ -116,6 +116,14 @@ impl Cohort {
         self.first_seed..self.first_seed.saturating_add(u64::from(self.patients))
     }
 
+    /// The scanner of the `i`-th patient, as its samples name it. Drawn ones are one kind: no two patients
+    /// share one.
+    pub fn scanner(&self, i: u32) -> String {
+        let name = self.skins[i as usize % self.skins.len()].to_string();
+        let kind = name.split_once(':').map(|(kind, _)| kind.to_owned());
+        kind.unwrap_or(name)
+    }
+
     /// Makes the samples on `threads` threads; `progress` is told the patients made so far.
     ///
     /// # Errors
@@ -198,14 +206,14 @@ impl Cohort {
                         all.samples.push(Sample {
                             patient: truth.patient.to_string(),
                             image: format!("elastogram-{}", truth.elastogram_index),
-                            scanner: skin.to_string(),
+                            scanner: self.scanner(i),
                             malignant,
                             bmode: input.bmode,
                             elastogram: Some(input.elastogram),
                         });
                     }
                     Err(why) => {
-                        *all.census.refused.entry(skin.to_string()).or_default() += 1;
+                        *all.census.refused.entry(self.scanner(i)).or_default() += 1;
                         let reason = match why {
                             Refused::NoDualView(why) => why.to_string(),
                             Refused::Gate(reason, _) => reason,

@@ -49,6 +49,9 @@ pub enum DemoError {
     /// A sample without an elastogram: none of the simulator's.
     #[error("a sample has no elastogram: the demo model needs both views")]
     NoElastogram,
+    /// The exported network on the daemon's own engine.
+    #[error("scoring the exams: {0}")]
+    Exams(String),
     /// The manifest that came of it breaks its own rules.
     #[error("the manifest is wrong: {0}")]
     Manifest(String),
@@ -218,7 +221,8 @@ impl Trainer<'_> {
         let name = format!("{stage:?}").to_lowercase();
         let folder = self.place.work.join(&name);
         let augment = Augment::default();
-        let vary = |sample: &_, rng: &mut _| augment.apply(sample, rng);
+        let bmode = recipe::input().bmode;
+        let vary = |sample: &_, rng: &mut _| augment.apply(sample, &bmode, rng);
         let mut heard = |p: &Progress| {
             (self.progress)(&name, p);
             true
