@@ -77,12 +77,12 @@ async fn the_shipped_simulator_preset_gives_a_dual_view_screen() {
 fn a_skin_that_does_not_exist_is_refused_with_those_that_do() {
     let mut preset = shipped("simulator");
     for skin in Skin::all() {
-        preset.set("skin", skin.as_str()).unwrap();
+        preset.set("skin", skin.to_string()).unwrap();
         preset.check().unwrap();
     }
     preset.set("skin", "kidney").unwrap();
     let error = preset.check().unwrap_err().to_string();
-    assert!(error.contains("kidney") && error.contains(Skin::all()[0].as_str()), "{error}");
+    assert!(error.contains("kidney") && error.contains(&Skin::all()[0].to_string()), "{error}");
 }
 
 #[test]

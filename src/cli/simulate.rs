@@ -138,7 +138,7 @@ fn list_skins() -> Result<(), CliError> {
     for skin in Skin::all() {
         let (width, height) = skin.native_size();
         let what = if skin.is_dual_view() { "dual view" } else { "no dual view" };
-        out.line(&format!("{:<24}{width}x{height:<8}{what}", skin.as_str()))?;
+        out.line(&format!("{:<24}{width}x{height:<8}{what}", skin.to_string()))?;
     }
     Ok(())
 }

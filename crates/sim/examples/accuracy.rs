@@ -260,7 +260,7 @@ fn simulated(
     let mut finder = Finder::new();
     let mut all = Tally::default();
     for &skin in Skin::all() {
-        if only.as_ref().is_some_and(|name| !skin.as_str().contains(name.as_str())) {
+        if only.as_ref().is_some_and(|name| !skin.to_string().contains(name.as_str())) {
             continue;
         }
         let (width, height) = size.unwrap_or(skin.native_size());
@@ -284,7 +284,7 @@ fn simulated(
                 all.add(&name, &found, &known, false);
             }
         }
-        tally.print(skin.as_str());
+        tally.print(&skin.to_string());
     }
     all.print("all");
     Ok(())

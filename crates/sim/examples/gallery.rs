@@ -1,4 +1,5 @@
-//! Writes a PNG of every skin: `cargo run -p sonofuse-sim --example gallery -- DIR [SEED] [INDEX] [WxH] [SKIN]`.
+//! Writes a PNG of every skin: `cargo run -p sonofuse-sim --example gallery -- DIR [SEED] [INDEX] [WxH] [SKIN]`; SKIN
+//! `drawn` gives the drawn skins 0 to 23.
 
 use std::path::PathBuf;
 
@@ -12,8 +13,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let size = args.next().filter(|s| s != "native");
     let only = args.next();
     std::fs::create_dir_all(&dir)?;
-    for &skin in Skin::all() {
-        if only.as_ref().is_some_and(|name| !skin.as_str().contains(name.as_str())) {
+    let drawn = only.as_deref() == Some("drawn");
+    let skins: Vec<Skin> =
+        if drawn { (0..24).map(Skin::Drawn).collect() } else { Skin::all().to_vec() };
+    for skin in skins {
+        if only.as_ref().is_some_and(|name| !skin.to_string().contains(name.as_str())) {
             continue;
         }
         let (width, height) = match &size {
@@ -28,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut bgrx = vec![0; (width * height * 4) as usize];
         let truth = simulator.render(index, &mut bgrx, width as usize * 4);
         let rgb: Vec<u8> = bgrx.chunks_exact(4).flat_map(|p| [p[2], p[1], p[0]]).collect();
-        let path = dir.join(format!("{skin}.png"));
+        let path = dir.join(format!("{skin}.png").replace(':', "-"));
         image::save_buffer(&path, &rgb, width, height, image::ExtendedColorType::Rgb8)?;
         println!("{}", serde_json::to_string(&truth)?);
     }

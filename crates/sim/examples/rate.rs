@@ -41,13 +41,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Ok(());
     }
     for &skin in Skin::all() {
-        if only.as_ref().is_some_and(|name| !skin.as_str().contains(name.as_str())) {
+        if only.as_ref().is_some_and(|name| !skin.to_string().contains(name.as_str())) {
             continue;
         }
         let config = SimConfig { skin, width, height, exam_s: 10.0, ..SimConfig::default() };
         let mut simulator = Simulator::new(config)?;
         let mut bgrx = vec![0; (width * height * 4) as usize];
-        print(skin.as_str(), frames, |index| {
+        print(&skin.to_string(), frames, |index| {
             simulator.render(index, &mut bgrx, width as usize * 4);
         });
     }

@@ -62,7 +62,7 @@ impl BarInk {
 
 /// Height of a capital letter on this screen, pixels.
 fn cap(screen: &Screen, relative: f32) -> f32 {
-    (14.0 * screen.unit * relative).max(6.0)
+    (14.0 * screen.unit * screen.text * relative).max(6.0)
 }
 
 /// Draws everything that stays for the exam beside the images.

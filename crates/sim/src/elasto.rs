@@ -11,6 +11,7 @@ use crate::motion::Pose;
 use crate::palette::Rgb;
 use crate::patient::Patient;
 use crate::rng::{Purpose, mix, normal, stream};
+use crate::skin::Mapping;
 use crate::truth::{ShownValues, Unit};
 
 mod flow;
@@ -23,6 +24,8 @@ const CELL_MM: f32 = 0.3;
 const NOISE_CELLS: [f32; 2] = [0.65 / CELL_MM, 1.3 / CELL_MM];
 /// Stiffness in which the map's spread is 0.16 in ln kPa once it is settled.
 const NOISE_LN: f32 = 0.16;
+/// Maps before this one that persistence still shows.
+const PERSISTENT: u64 = 5;
 
 /// What the map's values mean.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,7 +33,7 @@ pub(crate) enum Scale {
     /// Absolute: 0 … `max_kpa` over the palette.
     Kpa { max_kpa: f32 },
     /// Relative to the box's mean, as strain imaging is.
-    Relative,
+    Relative { mean_at: f32, per_ln: f32 },
 }
 
 /// The rectangle of tissue under a map and how its pixels lie on it.
@@ -66,6 +69,7 @@ pub(crate) struct Update {
     pub(crate) unsettled: f32,
     /// Added to ln kPa everywhere.
     pub(crate) bias_ln: f32,
+    pub(crate) mapping: Mapping,
 }
 
 /// A Gaussian of unit energy: `TAPS` weights around the middle one.
@@ -138,9 +142,12 @@ impl Grid {
                 self.ln_kpa[i] = tissue.kpa.unwrap_or(patient.background_kpa).ln();
             }
         }
-        self.soften();
+        for _ in 0..update.mapping.smoothed {
+            self.soften();
+        }
         // Artefacts that stay for the exam and noise of this update, of equal power.
-        let spread = NOISE_LN * (1.0 + 3.0 * update.unsettled);
+        let Mapping { noise, persistence, .. } = update.mapping;
+        let spread = NOISE_LN * noise * (1.0 + 3.0 * update.unsettled);
         let (of, artefacts) = &mut self.artefacts;
         let key = mix(update.seed, update.exam);
         if *of != key || artefacts.len() != cols * rows {
@@ -153,6 +160,9 @@ impl Grid {
         }
         let mut fresh = stream(update.seed, Purpose::Map, &[update.exam, update.index]);
         smooth_noise(&mut fresh, cols, rows, &mut self.noise, &mut self.scratch);
+        if persistence > 0.0 {
+            self.persist(&update, persistence);
+        }
         for (v, n) in self.ln_kpa.iter_mut().zip(&self.noise) {
             // A map that is being built up is too soft at first.
             *v += n * spread * 0.7 - 0.5 * update.unsettled + update.bias_ln;
@@ -172,19 +182,35 @@ impl Grid {
         }
     }
 
-    /// Blurs the stiffness to the method's resolution of about a millimetre.
+    /// Blurs the stiffness; twice gives the usual resolution of about a millimetre.
     fn soften(&mut self) {
         let (cols, rows) = (self.cols, self.rows);
-        for _ in 0..2 {
-            self.scratch.clear();
-            self.scratch.extend_from_slice(&self.ln_kpa);
-            for row in 1..rows - 1 {
-                for col in 1..cols - 1 {
-                    let i = row * cols + col;
-                    let s = &self.scratch;
-                    let cross = s[i - 1] + s[i + 1] + s[i - cols] + s[i + cols];
-                    self.ln_kpa[i] = (s[i] * 2.0 + cross) / 6.0;
-                }
+        self.scratch.clear();
+        self.scratch.extend_from_slice(&self.ln_kpa);
+        for row in 1..rows - 1 {
+            for col in 1..cols - 1 {
+                let i = row * cols + col;
+                let s = &self.scratch;
+                let cross = s[i - 1] + s[i + 1] + s[i - cols] + s[i + cols];
+                self.ln_kpa[i] = (s[i] * 2.0 + cross) / 6.0;
+            }
+        }
+    }
+
+    /// Averages the noise of the maps before into this one's, as a scanner's persistence does:
+    /// `(1 − p)·Σ pᵏ·n₋ₖ`.
+    fn persist(&mut self, update: &Update, persistence: f32) {
+        let mut weight = 1.0 - persistence;
+        for n in &mut self.noise {
+            *n *= weight;
+        }
+        let mut before = Vec::new();
+        for age in 1..=PERSISTENT.min(update.index) {
+            weight *= persistence;
+            let mut then = stream(update.seed, Purpose::Map, &[update.exam, update.index - age]);
+            smooth_noise(&mut then, self.cols, self.rows, &mut before, &mut self.scratch);
+            for (n, b) in self.noise.iter_mut().zip(&before) {
+                *n += weight * b;
             }
         }
     }
@@ -193,7 +219,7 @@ impl Grid {
     fn hardness(ln_kpa: f32, scale: Scale, mean: f32) -> f32 {
         match scale {
             Scale::Kpa { max_kpa } => ln_kpa.exp() / max_kpa,
-            Scale::Relative => 0.46 + 0.24 * (ln_kpa - mean),
+            Scale::Relative { mean_at, per_ln } => mean_at + per_ln * (ln_kpa - mean),
         }
     }
 
@@ -208,7 +234,7 @@ impl Scale {
     fn end(self) -> (f32, Unit) {
         match self {
             Self::Kpa { max_kpa } => (max_kpa, Unit::Kpa),
-            Self::Relative => (1.0, Unit::Relative),
+            Self::Relative { .. } => (1.0, Unit::Relative),
         }
     }
 }
@@ -268,8 +294,8 @@ pub(crate) struct Inking<'a> {
     pub(crate) palette: &'a [Rgb; 256],
     /// Weight of the colour, of 256.
     pub(crate) weight: u8,
-    /// Fills the holes too (strain maps have none).
-    pub(crate) fill: bool,
+    /// Quality below which a pixel stays empty.
+    pub(crate) hole_below: f32,
 }
 
 impl ColourMap {
@@ -315,7 +341,7 @@ impl ColourMap {
                 let gx = x as f32 * step;
                 let (col, fx) = (gx as usize, gx.fract());
                 let (a, b) = (self.line[col], self.line[col + 1]);
-                if inking.fill || a[1] + (b[1] - a[1]) * fx > 0.12 {
+                if a[1] + (b[1] - a[1]) * fx > inking.hole_below {
                     let v = a[0] + (b[0] - a[0]) * fx;
                     tally.add((v / 255.0).clamp(0.0, 1.0));
                     let [r, g, b] = inking.palette[v as u8 as usize];

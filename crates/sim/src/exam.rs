@@ -9,7 +9,7 @@ use crate::paint::{Canvas, Overlay};
 use crate::palette::Rgb;
 use crate::patient::Patient;
 use crate::picture;
-use crate::rng::{Purpose, pick, stream, uniform};
+use crate::rng::{Purpose, pick, stream, within};
 use crate::scan::ScanConversion;
 use crate::screen::{self, Ink, Screen, Tweak};
 use crate::skin::{Scene, Skin, Style};
@@ -60,16 +60,17 @@ impl Setting {
         exam_s: f32,
     ) -> Self {
         let patient = Patient::draw(seed, number);
+        let style = Self::installed(seed, skin);
         Self {
             seed,
             number,
             tissue: number,
             skin,
-            style: Self::installed(seed, skin),
+            style,
             size,
             laid_out_for: patient.clone(),
             patient,
-            timeline: Timeline::new(seed, number, exam_s),
+            timeline: Timeline::new(seed, number, exam_s, style.mapping.rate_hz),
             tweak: Tweak::default(),
         }
     }
@@ -148,27 +149,28 @@ impl Exam {
     pub(crate) fn new(setting: Setting, memory: Memory) -> Self {
         let Setting { seed, number, tissue, skin, style, size, patient, timeline, tweak, .. } =
             setting;
-        let mut rng = stream(seed, Purpose::Screen, &[number, skin as u64]);
+        let mut rng = stream(seed, Purpose::Screen, &[number, skin.stream_key()]);
         let screen = screen::lay_out(&style, size, &setting.laid_out_for, &tweak, &mut rng);
+        let imaging = &style.imaging;
         let acquisition = Acquisition {
-            axial_mm: uniform(&mut rng, 0.15, 0.24),
-            lateral_mm: uniform(&mut rng, 0.26, 0.4),
-            focus_mm: uniform(&mut rng, 12.0, 20.0),
-            range_db: uniform(&mut rng, 60.0, 72.0),
-            gain_db: uniform(&mut rng, -2.0, 3.0),
-            decay_db_per_mm: uniform(&mut rng, 0.08, 0.42),
+            axial_mm: within(&mut rng, imaging.axial_mm),
+            lateral_mm: within(&mut rng, imaging.lateral_mm),
+            focus_mm: within(&mut rng, imaging.focus_mm),
+            range_db: within(&mut rng, imaging.range_db),
+            gain_db: within(&mut rng, imaging.gain_db),
+            decay_db_per_mm: within(&mut rng, imaging.decay_db_per_mm),
             coupling: number as u32 ^ 0x5eed,
-            compounding: uniform(&mut rng, 0.35, 1.0),
-            noise_db: uniform(&mut rng, -84.0, -74.0),
+            compounding: within(&mut rng, imaging.compounding),
+            noise_db: within(&mut rng, imaging.noise_db),
         };
-        let max_kpa = pick(&mut rng, &[100.0, 100.0, 120.0, 150.0, 180.0]);
+        let max_kpa = pick(&mut rng, &style.mapping.max_kpa);
         let caption = Caption::draw(&mut rng, max_kpa);
         let mut palette = style.palette.table();
         if !chrome::hard_is_high(&style) {
             palette.reverse();
         }
         let look = style.look.tint;
-        let gamma = uniform(&mut rng, 1.05, 1.5);
+        let gamma = within(&mut rng, style.imaging.gamma);
         let tint = match style.scene {
             Scene::Tinted => pick(
                 &mut rng,
@@ -263,7 +265,7 @@ impl Exam {
     }
 
     fn draw_chrome(&mut self) {
-        let rng = &mut stream(self.seed, Purpose::Chrome, &[self.number, self.skin as u64]);
+        let rng = &mut stream(self.seed, Purpose::Chrome, &[self.number, self.skin.stream_key()]);
         self.memory.mask.clear();
         if let Some(b) = self.screen.colour_box
             && self.screen.has_shaped_box()

@@ -22,6 +22,7 @@
 mod anatomy;
 mod cast;
 mod chrome;
+mod codec;
 mod course;
 mod elasto;
 mod exam;
@@ -43,7 +44,6 @@ mod truth;
 use thiserror::Error;
 
 use exam::{Exam, Memory, Setting};
-use motion::Timeline;
 use paint::Canvas;
 use speckle::NoiseTile;
 
@@ -171,10 +171,11 @@ impl Simulator {
     pub fn new(config: SimConfig) -> Result<Self, SimError> {
         config.check()?;
         let SimConfig { width, fps, exam_s, .. } = config;
+        let [_, maps_hz] = config.skin.style().mapping.rate_hz;
         Ok(Self {
             config,
             frames_per_exam: ((fps * exam_s).round() as u64).max(1),
-            updates_per_exam: (exam_s * f64::from(Timeline::MAX_ELASTO_HZ)).ceil() as u64 + 2,
+            updates_per_exam: (exam_s * f64::from(maps_hz)).ceil() as u64 + 2,
             tile: NoiseTile::new(config.seed, width as usize),
             current: None,
             next: None,
@@ -209,6 +210,7 @@ impl Simulator {
         let mut canvas = Canvas { px: bgrx, stride, width: width as i32, height: height as i32 };
         let exam = self.current.as_mut().expect("open() has put the exam here");
         let moment = exam.draw(t_s, &self.tile, &mut canvas);
+        exam.code(&mut canvas);
         let truth = exam.truth(index, updates, &moment);
         self.work_ahead(number, local);
         truth

@@ -1,7 +1,7 @@
 //! What happens during an exam as a function of time: the probe's pose (drift, breathing, pulse,
 //! repositioning), freezes, and when B-mode and elastogram are renewed. Pure.
 
-use crate::rng::{Purpose, chance, stream, uniform};
+use crate::rng::{Purpose, chance, stream, uniform, within};
 
 /// Time after a move until the map is called settled, in time constants of [`SETTLE_S`].
 const SETTLED_BELOW: f32 = 0.1;
@@ -63,10 +63,8 @@ pub(crate) struct Moment {
 }
 
 impl Timeline {
-    /// Highest refresh rate of the elastogram, in Hz.
-    pub(crate) const MAX_ELASTO_HZ: f32 = 2.0;
-
-    pub(crate) fn new(seed: u64, exam: u64, exam_s: f32) -> Self {
+    /// The course of an exam of `exam_s` on a scanner that renews its maps so often, least and most.
+    pub(crate) fn new(seed: u64, exam: u64, exam_s: f32, elasto_hz: [f32; 2]) -> Self {
         let mut rng = stream(seed, Purpose::Timeline, &[exam]);
         let mut moves = Vec::new();
         if exam_s > 5.0 && chance(&mut rng, 0.6) {
@@ -95,14 +93,14 @@ impl Timeline {
             drift_mm: uniform(&mut rng, 0.2, 0.8),
             breathing_hz: uniform(&mut rng, 0.2, 0.32),
             bmode_hz: uniform(&mut rng, 14.0, 36.0),
-            elasto_hz: uniform(&mut rng, 1.0, Self::MAX_ELASTO_HZ),
+            elasto_hz: within(&mut rng, elasto_hz),
             elasto_phase: uniform(&mut rng, 0.0, 1.0),
         }
     }
 
     /// A probe that is held still: it drifts, and the patient breathes.
     pub(crate) fn steady(seed: u64) -> Self {
-        Self { moves: Vec::new(), freeze: None, ..Self::new(seed, 0, 1.0) }
+        Self { moves: Vec::new(), freeze: None, ..Self::new(seed, 0, 1.0, [1.0, 2.0]) }
     }
 
     /// What is on the screen `t_s` seconds after the exam's start.

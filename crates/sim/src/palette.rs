@@ -15,7 +15,7 @@ pub fn jet(v: f32) -> [u8; 3] {
 }
 
 /// Palette of a stiffness map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Palette {
     /// Dark blue, blue, cyan, green, yellow, red, dark red.
     Jet,
@@ -23,6 +23,32 @@ pub(crate) enum Palette {
     Rainbow,
     /// Blue, green, red with darker steps between (older strain scanners).
     BlueGreenRed,
+    /// Any course of colours.
+    Curve(Curve),
+}
+
+/// Colours at even distances from 0 to 1, straight lines between them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Curve {
+    pub(crate) stops: [Rgb; CURVE_STOPS],
+    /// Steps that the palette is shown in; 256 is smooth.
+    pub(crate) levels: u16,
+}
+
+/// Colours of a [`Curve`].
+pub(crate) const CURVE_STOPS: usize = 17;
+
+impl Curve {
+    fn colour(&self, v: f32) -> Rgb {
+        let steps = f32::from(self.levels.max(2) - 1);
+        let at = (v * steps).round() / steps * (CURVE_STOPS - 1) as f32;
+        let i = (at as usize).min(CURVE_STOPS - 2);
+        let part = at - i as f32;
+        std::array::from_fn(|c| {
+            let (a, b) = (f32::from(self.stops[i][c]), f32::from(self.stops[i + 1][c]));
+            (a + (b - a) * part + 0.5) as u8
+        })
+    }
 }
 
 impl Palette {
@@ -36,6 +62,7 @@ impl Palette {
                 let ramp = |c: f32| (1.15 - (v - c).abs() * 2.3).clamp(0.0, 1.0);
                 [ramp(1.0), ramp(0.5), ramp(0.0)].map(|c| (c * 245.0) as u8 + 8)
             }
+            Self::Curve(curve) => curve.colour(v),
         }
     }
 
@@ -53,6 +80,13 @@ pub(crate) fn hue(degrees: f32) -> Rgb {
         ((1.0 - k.min(4.0 - k).clamp(0.0, 1.0)) * 255.0) as u8
     };
     [c(5.0), c(3.0), c(1.0)]
+}
+
+/// Colour of hue `degrees` (any turn), saturation and value in 0..=1.
+pub(crate) fn hsv(degrees: f32, saturation: f32, value: f32) -> Rgb {
+    let full = hue(degrees.rem_euclid(360.0));
+    let (s, v) = (saturation.clamp(0.0, 1.0), value.clamp(0.0, 1.0));
+    full.map(|c| ((255.0 + (f32::from(c) - 255.0) * s) * v + 0.5) as u8)
 }
 
 /// Colour-flow palette: `v` −1 … 1 from light blue over black to yellow.

@@ -19,6 +19,7 @@ pub(crate) enum Purpose {
     Picture,
     Chrome,
     Installation,
+    Skin,
 }
 
 /// Folds `value` into `hash` (the finaliser of splitmix64).
@@ -39,6 +40,11 @@ pub(crate) fn stream(seed: u64, purpose: Purpose, parts: &[u64]) -> Pcg64Mcg {
 /// Uniform in `low..high`.
 pub(crate) fn uniform(rng: &mut Pcg64Mcg, low: f32, high: f32) -> f32 {
     low + (high - low) * rng.random::<f32>()
+}
+
+/// Uniform in a range.
+pub(crate) fn within(rng: &mut Pcg64Mcg, [low, high]: [f32; 2]) -> f32 {
+    uniform(rng, low, high)
 }
 
 /// True with probability `p`.

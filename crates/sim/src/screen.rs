@@ -6,7 +6,7 @@ use sonofuse_core::layout::Orientation;
 use crate::motion::{AXIAL_RANGE_MM, LATERAL_RANGE_MM};
 use crate::paint::Rect;
 use crate::patient::Patient;
-use crate::rng::{chance, pick, uniform};
+use crate::rng::{chance, pick, uniform, within};
 use crate::skin::{BarPlace, MapKind, Scene, Style};
 use crate::speckle::{Beams, Probe};
 use rand_pcg::Pcg64Mcg;
@@ -66,6 +66,8 @@ pub(crate) struct Screen {
     pub(crate) stage: Rect,
     /// Pixels of a length that is 1 on a screen of 1080 lines.
     pub(crate) unit: f32,
+    /// Height of the letters, against the usual.
+    pub(crate) text: f32,
     pub(crate) panes: Vec<Pane>,
     pub(crate) content: Rect,
     pub(crate) beams: Beams,
@@ -218,6 +220,7 @@ pub(crate) fn lay_out(
     let mut screen = Screen {
         stage,
         unit,
+        text: look.text_size,
         panes,
         content,
         beams,
@@ -267,8 +270,8 @@ fn image_area(
         };
         return (with_margins(beams, tweak), depth_mm, [-width_mm / 2.0, top], view);
     }
-    let probe_mm = uniform(rng, 36.0, 50.0);
-    let depth_mm = (uniform(rng, 25.0, 40.0) * tweak.depth).max(need_mm);
+    let probe_mm = within(rng, style.imaging.probe_mm);
+    let depth_mm = (within(rng, style.imaging.depth_mm) * tweak.depth).max(need_mm);
     let fit = (pw / probe_mm).min(ph / depth_mm);
     // Zoomed in, the sides of the probe's field are cut off.
     let tallest = (ph / (depth_mm * fit)).clamp(1.0, 1.75);

@@ -8,28 +8,35 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+mod drawn;
 mod look;
 mod style;
 
-pub(crate) use style::{BarPlace, Keys, MapKind, Scene, Style, Twin};
+pub(crate) use style::{BarPlace, Codec, Keys, MapKind, Mapping, Scene, Style, Twin};
 
-/// Declares the skins once: variant, name and what it shows.
+/// Declares the named skins once: variant, name and what it shows.
 macro_rules! skins {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
         /// A scanner's screen.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(into = "String", try_from = "String")]
         pub enum Skin {
-            $($(#[$doc])* #[serde(rename = $name)] $variant,)*
+            $($(#[$doc])* $variant,)*
+            /// A scanner that no maker builds, drawn from this seed: always a dual view.
+            Drawn(u32),
         }
 
         impl Skin {
-            /// All skins, dual views first.
+            /// All named skins, dual views first.
             pub const fn all() -> &'static [Skin] {
                 &[$(Skin::$variant),*]
             }
-            /// The skin's name, as in presets and on the command line.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name),* }
+            /// The name of a named skin, as in presets and on the command line.
+            const fn name(self) -> Option<&'static str> {
+                match self {
+                    $(Self::$variant => Some($name),)*
+                    Self::Drawn(_) => None,
+                }
             }
         }
     };
@@ -88,42 +95,76 @@ skins! {
     Uniform = "uniform",
 }
 
+/// What the name of a drawn skin begins with; its seed follows.
+const DRAWN: &str = "drawn:";
+
 impl fmt::Display for Skin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+        match self {
+            Self::Drawn(seed) => f.pad(&format!("{DRAWN}{seed}")),
+            named => f.pad(named.name().unwrap_or_default()),
+        }
+    }
+}
+
+impl From<Skin> for String {
+    fn from(skin: Skin) -> Self {
+        skin.to_string()
     }
 }
 
 /// A name that is no skin's.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("there is no skin {name:?}: choose one of {}", names())]
+#[error("there is no skin {name:?}: choose one of {}, or {DRAWN}SEED", names())]
 pub struct UnknownSkin {
     /// The name asked for.
     pub name: String,
 }
 
 fn names() -> String {
-    let names: Vec<&str> = Skin::all().iter().map(|s| s.as_str()).collect();
+    let names: Vec<String> = Skin::all().iter().map(ToString::to_string).collect();
     names.join(", ")
 }
 
 impl FromStr for Skin {
     type Err = UnknownSkin;
     fn from_str(name: &str) -> Result<Self, UnknownSkin> {
-        let found = Self::all().iter().copied().find(|s| s.as_str() == name);
+        if let Some(seed) = name.strip_prefix(DRAWN) {
+            return seed
+                .parse()
+                .map(Self::Drawn)
+                .map_err(|_| UnknownSkin { name: name.to_owned() });
+        }
+        let found = Self::all().iter().copied().find(|s| s.name() == Some(name));
         found.ok_or_else(|| UnknownSkin { name: name.to_owned() })
+    }
+}
+
+impl TryFrom<String> for Skin {
+    type Error = UnknownSkin;
+    fn try_from(name: String) -> Result<Self, UnknownSkin> {
+        name.parse()
     }
 }
 
 impl Skin {
     /// Tells whether the skin shows a B-mode image and a stiffness map of the same anatomy.
-    pub const fn is_dual_view(self) -> bool {
+    pub fn is_dual_view(self) -> bool {
         matches!(self.style().scene, Scene::Dual)
     }
 
     /// Size in pixels of the scanner's own screen, `(width, height)`.
-    pub const fn native_size(self) -> (u32, u32) {
+    pub fn native_size(self) -> (u32, u32) {
         let [w, h] = self.style().native;
         (w, h)
+    }
+
+    /// What keeps the streams of two skins apart.
+    pub(crate) fn stream_key(self) -> u64 {
+        match self {
+            // Above all named ones.
+            Self::Drawn(seed) => 1 << 32 | u64::from(seed),
+            named => Self::all().iter().position(|s| *s == named).unwrap_or_default() as u64,
+        }
     }
 }

@@ -58,6 +58,43 @@ fn shear_wave_skins_with_a_labelled_bar_tell_their_hard_end() {
     }
 }
 
+/// How the search fares on `draws` drawn scanners: found where they are, told elsewhere, and why the
+/// others were refused.
+fn drawn(draws: std::ops::Range<u32>) -> (usize, Vec<String>, Vec<String>) {
+    let (mut found, mut wrong, mut refused) = (0, Vec::new(), Vec::new());
+    for draw in draws {
+        let (truth, layout) = shoot(Skin::Drawn(draw), u64::from(draw));
+        match layout {
+            Ok(layout) => {
+                let map = layout.elastogram_box.iou(&truth.elastogram_box.unwrap());
+                let twin = layout.bmode_box.iou(&truth.bmode_box.unwrap());
+                if map >= 0.9 && twin >= 0.9 && Some(layout.orientation) == truth.orientation {
+                    found += 1;
+                } else {
+                    wrong.push(format!("{draw}: IoU {map:.2} {twin:.2}"));
+                }
+            }
+            Err(why) => refused.push(format!("{draw}: {why}")),
+        }
+    }
+    (found, wrong, refused)
+}
+
+#[test]
+fn most_drawn_scanners_are_found_and_few_are_found_elsewhere() {
+    let (found, wrong, refused) = drawn(0..60);
+    assert!(found >= 36, "{found} of 60: {wrong:#?} {refused:#?}");
+    assert!(wrong.len() <= 3, "{wrong:#?}");
+}
+
+/// The figure of the validation page.
+#[test]
+#[ignore = "a minute; prints a figure"]
+fn the_share_of_drawn_scanners_that_are_found_is_counted() {
+    let (found, wrong, refused) = drawn(0..400);
+    println!("{found} of 400 found; elsewhere {wrong:#?}; refused {refused:#?}");
+}
+
 #[test]
 fn negative_skins_have_no_dual_view() {
     for &skin in Skin::all().iter().filter(|s| !s.is_dual_view()) {

@@ -171,7 +171,7 @@ impl<M: FnMut(Option<Pins>) -> Result<Analyzer, CliError>> LiveBench<M> {
         analyzer.reset();
         let rate_hz = play.rate_hz.unwrap_or(scenario.rate_hz());
         let skin = play.skin.unwrap_or(scenario.skins()[0]);
-        let mut judge = Judge::new(scenario.name(), skin.as_str(), rate_hz);
+        let mut judge = Judge::new(scenario.name(), &skin.to_string(), rate_hz);
         let now_ns = Cell::new(START_NS);
         let clock = || now_ns.get();
         let frames = player.frames();

@@ -149,8 +149,8 @@ impl ObjectSubclass for SimSrc {
 impl ObjectImpl for SimSrc {
     fn properties() -> &'static [glib::ParamSpec] {
         static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-            let skins: Vec<&str> = Skin::all().iter().map(|skin| skin.as_str()).collect();
-            let skins = format!("The scanner's screen: {}", skins.join(", "));
+            let skins: Vec<String> = Skin::all().iter().map(ToString::to_string).collect();
+            let skins = format!("The scanner's screen: {}, or drawn:SEED", skins.join(", "));
             let scenarios: Vec<&str> = Scenario::names().collect();
             let scenarios = format!(
                 "A scripted exam to play over and over instead of the seed's exams (its changes of size \
@@ -166,7 +166,7 @@ impl ObjectImpl for SimSrc {
                     .build(),
                 glib::ParamSpecString::builder("skin")
                     .blurb(&skins)
-                    .default_value(default.skin.as_str())
+                    .default_value(Some(default.skin.to_string().as_str()))
                     .mutable_ready()
                     .build(),
                 glib::ParamSpecDouble::builder("exam-seconds")
@@ -230,7 +230,7 @@ impl ObjectImpl for SimSrc {
         let settings = lock(&self.settings);
         match spec.name() {
             "seed" => settings.seed.to_value(),
-            "skin" => settings.skin.as_str().to_value(),
+            "skin" => settings.skin.to_string().to_value(),
             "exam-seconds" => settings.exam_s.to_value(),
             "scenario" => settings.scenario.as_ref().map_or("", Scenario::name).to_value(),
             "is-live" => settings.live.to_value(),

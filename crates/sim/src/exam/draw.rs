@@ -143,7 +143,10 @@ impl Exam {
             },
             pose: self.timeline.pose(moment.elastogram_s),
             index: moment.elastogram,
-            unsettled: self.timeline.unsettled(moment.elastogram_s),
+            unsettled: self
+                .timeline
+                .unsettled(moment.elastogram_s)
+                .max(self.between_strokes(moment)),
             weight: self.style.weight,
             unlike: false,
             flow_cover: 1.0,
@@ -151,6 +154,23 @@ impl Exam {
         let mut map = std::mem::take(&mut self.memory.map);
         self.make_map(&request, &mut map);
         self.memory.map = map;
+    }
+
+    /// How much worse a strain map is that was taken between two pushes of the hand.
+    fn between_strokes(&self, moment: &Moment) -> f32 {
+        let hz = self.style.mapping.strokes_hz;
+        if hz == 0.0 {
+            return 0.0;
+        }
+        let still = 1.0 - (std::f32::consts::PI * hz * moment.elastogram_s).sin().abs();
+        0.3 * still * still
+    }
+
+    /// Codes the finished picture as the skin's grabber does.
+    pub(crate) fn code(&self, canvas: &mut Canvas<'_>) {
+        if let Some(codec) = self.style.codec {
+            codec.apply(canvas);
+        }
     }
 
     /// Makes what the colour box shows; a screen without one leaves `map` as it is.
@@ -168,6 +188,7 @@ impl Exam {
             index: request.index,
             unsettled: request.unsettled,
             bias_ln: if request.unlike { UNLIKE_LN } else { 0.0 },
+            mapping: self.style.mapping,
         };
         let memory = &mut self.memory;
         let mask = &memory.mask;
@@ -185,11 +206,17 @@ impl Exam {
             Content::Stiffness => {
                 memory.grid.measure(&self.patient, &patch, pose, update);
                 let swe = self.style.map == MapKind::Swe;
+                let [mean_at, per_ln] = self.style.mapping.relative;
+                let scale = if swe {
+                    Scale::Kpa { max_kpa: self.max_kpa }
+                } else {
+                    Scale::Relative { mean_at, per_ln }
+                };
                 let inking = Inking {
-                    scale: if swe { Scale::Kpa { max_kpa: self.max_kpa } } else { Scale::Relative },
+                    scale,
                     palette: &self.palette,
                     weight: request.weight,
-                    fill: !swe,
+                    hole_below: self.style.mapping.hole_below,
                 };
                 map.stiffness(&memory.grid, &patch, &inking, inside);
             }

@@ -108,6 +108,7 @@ impl Player {
             let clock_s = key.clock_s as f32;
             exam.compose(&Face { map, tints, frozen: key.frozen, clock_s }, &mut canvas);
             self.marks.apply(&mut canvas);
+            exam.code(&mut canvas);
         }
         self.bgrx = bgrx;
     }

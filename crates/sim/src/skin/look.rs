@@ -21,6 +21,8 @@ pub(crate) struct Look {
     pub(crate) letterbox: bool,
     pub(crate) swirl: bool,
     pub(crate) tint: [f32; 3],
+    /// Height of the letters, against the usual.
+    pub(crate) text_size: f32,
 }
 
 pub(crate) const DARK: Look = Look {
@@ -38,6 +40,7 @@ pub(crate) const DARK: Look = Look {
     letterbox: true,
     swirl: true,
     tint: [0.96, 0.97, 1.0],
+    text_size: 1.0,
 };
 pub(crate) const GE: Look = Look {
     banner: [0, 0, 0],

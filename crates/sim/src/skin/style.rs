@@ -65,11 +65,64 @@ pub(crate) enum Keys {
     None,
 }
 
+/// Ranges that an exam's pictures are drawn from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Imaging {
+    /// Full widths at half maximum of the point-spread function, mm.
+    pub(crate) axial_mm: [f32; 2],
+    pub(crate) lateral_mm: [f32; 2],
+    pub(crate) focus_mm: [f32; 2],
+    /// Dynamic range shown, dB.
+    pub(crate) range_db: [f32; 2],
+    pub(crate) gain_db: [f32; 2],
+    /// What the time-gain compensation leaves of the attenuation, dB per mm.
+    pub(crate) decay_db_per_mm: [f32; 2],
+    pub(crate) compounding: [f32; 2],
+    pub(crate) noise_db: [f32; 2],
+    /// Exponent of the grey curve.
+    pub(crate) gamma: [f32; 2],
+    /// Width of a linear probe's face and depth of the picture, mm.
+    pub(crate) probe_mm: [f32; 2],
+    pub(crate) depth_mm: [f32; 2],
+}
+
+/// How the scanner makes its maps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mapping {
+    /// Maps a second, least and most.
+    pub(crate) rate_hz: [f32; 2],
+    /// Share of the maps before in each map's noise, 0 (none) .. 1.
+    pub(crate) persistence: f32,
+    /// Noise of a map, against that of a shear-wave map.
+    pub(crate) noise: f32,
+    /// Pushes of the hand a second that strain is worth something at, 0 where nothing is pushed.
+    pub(crate) strokes_hz: f32,
+    /// Times that the map is smoothed.
+    pub(crate) smoothed: u8,
+    /// Quality below which a pixel stays without colour.
+    pub(crate) hole_below: f32,
+    /// Value at the hard end, kPa, one of these for an exam.
+    pub(crate) max_kpa: [f32; 5],
+    /// Where the box's mean lies on a strain scanner's palette, and a unit of ln kPa from it.
+    pub(crate) relative: [f32; 2],
+}
+
+/// What a grabber's or recorder's coding does to the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Codec {
+    /// Steps of the coding at its lowest frequencies; the larger the coarser.
+    pub(crate) step: u8,
+    /// Colours are kept at half the resolution.
+    pub(crate) half_chroma: bool,
+}
+
 /// Everything that tells a skin from another.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent traits in a constant table")]
 pub(crate) struct Style {
     pub(crate) scene: Scene,
+    /// Drawn from a seed, one installation only.
+    pub(crate) drawn: bool,
     /// Size that the scanner's own screen has.
     pub(crate) native: [u32; 2],
     pub(crate) orientation: Orientation,
@@ -93,14 +146,46 @@ pub(crate) struct Style {
     pub(crate) circles: f32,
     pub(crate) table: f32,
     pub(crate) look: Look,
+    pub(crate) imaging: Imaging,
+    pub(crate) mapping: Mapping,
+    pub(crate) codec: Option<Codec>,
 }
+
+/// What the named shear-wave scanners have in common.
+const IMAGING: Imaging = Imaging {
+    axial_mm: [0.15, 0.24],
+    lateral_mm: [0.26, 0.4],
+    focus_mm: [12.0, 20.0],
+    range_db: [60.0, 72.0],
+    gain_db: [-2.0, 3.0],
+    decay_db_per_mm: [0.08, 0.42],
+    compounding: [0.35, 1.0],
+    noise_db: [-84.0, -74.0],
+    gamma: [1.05, 1.5],
+    probe_mm: [36.0, 50.0],
+    depth_mm: [25.0, 40.0],
+};
+/// Nothing stays empty.
+pub(super) const FILLED: f32 = f32::NEG_INFINITY;
+const SWE: Mapping = Mapping {
+    rate_hz: [1.0, 2.0],
+    persistence: 0.0,
+    noise: 1.0,
+    strokes_hz: 0.0,
+    smoothed: 2,
+    hole_below: 0.12,
+    max_kpa: [100.0, 100.0, 120.0, 150.0, 180.0],
+    relative: [0.46, 0.24],
+};
+const STRAIN: Mapping = Mapping { hole_below: FILLED, ..SWE };
 
 const ORANGE: Rgb = [233, 150, 45];
 const YELLOW: Rgb = [240, 230, 60];
 const WHITE: Rgb = [235, 235, 235];
 
-const BASE: Style = Style {
+pub(super) const BASE: Style = Style {
     scene: Scene::Dual,
+    drawn: false,
     native: [1440, 1080],
     orientation: Orientation::Stacked,
     map_first: true,
@@ -118,13 +203,16 @@ const BASE: Style = Style {
     circles: 0.4,
     table: 0.25,
     look: DARK,
+    imaging: IMAGING,
+    mapping: SWE,
+    codec: None,
 };
 
 impl Style {
     /// The style as one installation of the scanner shows it: opacity is the user's choice there.
     /// Shear-wave scanners whose opacity is known to be a half keep it.
     pub(crate) fn installed(mut self, rng: &mut Pcg64Mcg) -> Self {
-        if self.weight != 128 {
+        if self.weight != 128 && !self.drawn {
             let weight = f32::from(self.weight) * uniform(rng, 0.88, 1.12);
             self.weight = weight.clamp(90.0, 250.0) as u8;
         }
@@ -135,9 +223,10 @@ impl Style {
 impl Skin {
     /// What makes the skin different.
     #[expect(clippy::too_many_lines, reason = "one table")]
-    pub(crate) const fn style(self) -> Style {
+    pub(crate) fn style(self) -> Style {
         const SIDE: Style = Style { orientation: Orientation::SideBySide, ..BASE };
         match self {
+            Self::Drawn(seed) => super::drawn::style(seed),
             Self::AixplorerStacked => BASE,
             Self::AixplorerSide => Style { map_first: false, ..SIDE },
             Self::GeSweSide => Style {
@@ -151,6 +240,7 @@ impl Skin {
             Self::GeStrainSide => Style {
                 native: [960, 720],
                 map: MapKind::StrainFull,
+                mapping: STRAIN,
                 palette: Palette::Rainbow,
                 hard_end: HardEnd::Blue,
                 hard_on_top: false,
@@ -166,6 +256,7 @@ impl Skin {
                 native: [1024, 768],
                 map_first: false,
                 map: MapKind::StrainFull,
+                mapping: STRAIN,
                 palette: Palette::Rainbow,
                 outline: None,
                 twin: Twin::None,
@@ -197,6 +288,7 @@ impl Skin {
             Self::HitachiStrainSide => Style {
                 native: [800, 600],
                 map: MapKind::StrainBox,
+                mapping: STRAIN,
                 palette: Palette::BlueGreenRed,
                 hard_end: HardEnd::Blue,
                 hard_on_top: false,
@@ -218,6 +310,7 @@ impl Skin {
             Self::MindrayStrainStacked => Style {
                 native: [1280, 895],
                 map: MapKind::StrainBox,
+                mapping: STRAIN,
                 hard_end: HardEnd::Blue,
                 outline: Some(WHITE),
                 weight: 140,
@@ -240,6 +333,7 @@ impl Skin {
                 native: [1280, 720],
                 map_first: false,
                 map: MapKind::StrainFull,
+                mapping: STRAIN,
                 palette: Palette::Rainbow,
                 hard_end: HardEnd::Blue,
                 outline: None,
@@ -254,6 +348,7 @@ impl Skin {
             Self::EsaoteStrainStacked => Style {
                 native: [800, 600],
                 map: MapKind::StrainFull,
+                mapping: STRAIN,
                 hard_end: HardEnd::Blue,
                 outline: None,
                 twin: Twin::None,
@@ -268,6 +363,7 @@ impl Skin {
                 native: [1280, 960],
                 map_first: false,
                 map: MapKind::StrainBox,
+                mapping: STRAIN,
                 palette: Palette::Rainbow,
                 outline: Some([90, 220, 250]),
                 twin: Twin::None,
