@@ -9,7 +9,7 @@ use sonofuse_core::preprocess::Planes;
 
 use crate::evaluate::bootstrap::{Bootstrap, Interval};
 use crate::evaluate::confusion::Confusion;
-use crate::evaluate::reliability::{Bins, brier, expected_calibration_error};
+use crate::evaluate::reliability::{Bins, brier, error_by_chance, expected_calibration_error};
 use crate::evaluate::threshold::{self, Choice};
 use crate::evaluate::{EvaluateError, Patients, calibration, curve, logits, probabilities, video};
 use crate::sample::{Prediction, Sample};
@@ -36,7 +36,8 @@ pub struct Settings {
     pub auc: f64,
 }
 
-/// Figures on held-out patients. Images are counted one by one; intervals resample patients (95 %).
+/// Figures on held-out patients, one score a patient: the median logit of the patient's images; intervals
+/// resample patients (95 %).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Figures {
@@ -46,8 +47,6 @@ pub struct Figures {
     pub images: usize,
     /// Area under the ROC curve.
     pub auc: Interval,
-    /// The same for each patient's median logit: what a reading of several elastograms is worth.
-    pub patient_auc: Interval,
     /// At the threshold.
     pub accuracy: f64,
     /// At the threshold.
@@ -56,6 +55,8 @@ pub struct Figures {
     pub specificity: f64,
     /// Expected calibration error, over [`BINS`].
     pub ece: f64,
+    /// The same of perfect probabilities: mean and 95 % point.
+    pub ece_by_chance: [f64; 2],
     /// Brier score.
     pub brier: f64,
 }
@@ -81,23 +82,29 @@ pub fn settle(validation: &[Prediction]) -> Result<Settings, EvaluateError> {
 /// # Errors
 /// [`EvaluateError`].
 pub fn judge(test: &[Prediction], settings: &Settings) -> Result<Figures, EvaluateError> {
-    let probabilities = probabilities(test, &settings.calibration)?;
+    let medians = by_patient(test)?;
+    let probabilities = probabilities(&medians, &settings.calibration)?;
     let confusion = Confusion::at(&probabilities, f64::from(settings.threshold.malignancy));
-    let bootstrap = Bootstrap::default();
-    let patients = Patients::of_logits(test);
-    let each = video::Video { logit_sd: settings.logit_sd, ..video::Video::default() };
-    let medians: Vec<Prediction> = each.scores(test)?.into_iter().map(|v| v.prediction).collect();
     Ok(Figures {
-        patients: patients.len(),
+        patients: medians.len(),
         images: test.len(),
-        auc: bootstrap.interval(&patients, curve::auc)?,
-        patient_auc: bootstrap.interval(&Patients::of_logits(&medians), curve::auc)?,
+        auc: Bootstrap::default().interval(&Patients::of_logits(&medians), curve::auc)?,
         accuracy: confusion.accuracy().unwrap_or(f64::NAN),
         sensitivity: confusion.sensitivity().unwrap_or(f64::NAN),
         specificity: confusion.specificity().unwrap_or(f64::NAN),
         ece: expected_calibration_error(&probabilities, BINS)?,
+        ece_by_chance: error_by_chance(&probabilities, BINS, 11)?,
         brier: brier(&probabilities),
     })
+}
+
+/// One prediction a patient: the median logit of the patient's images.
+///
+/// # Errors
+/// [`EvaluateError`].
+pub(super) fn by_patient(predictions: &[Prediction]) -> Result<Vec<Prediction>, EvaluateError> {
+    let each = video::Video::default().scores(predictions)?;
+    Ok(each.into_iter().map(|v| v.prediction).collect())
 }
 
 /// The room that lets the ranges of `known` samples hold nearly all of those of scanners that are not

@@ -5,7 +5,7 @@ use sonofuse_sim::Skin;
 
 use crate::data::simulated::{self, Cohort};
 use crate::data::{DataError, small_input};
-use crate::fit::Plan;
+use crate::fit::{HeadsPlan, Plan};
 use crate::model::{Architecture, Backbone, Head, Method, ModelError};
 use crate::network::{Network, folded};
 
@@ -15,40 +15,55 @@ use crate::network::{Network, folded};
 /// few of the simulator's and the real Aixplorer screen's in tests/screens are.
 pub const INPUT_SIDES_PX: [u32; 3] = [64, 256, 160];
 
-/// Skins that are trained on.
-const TRAINED: [Skin; 9] = [
-    Skin::AixplorerStacked,
-    Skin::AixplorerSide,
-    Skin::GeSweSide,
-    Skin::GeStrainSide,
-    Skin::SiemensStrainSide,
-    Skin::PhilipsSweSide,
-    Skin::HitachiStrainSide,
-    Skin::MindrayStrainStacked,
-    Skin::CurvedSweSide,
-];
-
-/// Skins that only validation patients have: the calibration must not count on known screens.
-const VALIDATED: [Skin; 2] = [Skin::MindraySteSide, Skin::SamsungStrainSide];
-
-/// Skins that only the held-out patients have: shear-wave and strain, stacked and side by side, box
-/// and full view, red and blue hard.
-const HELD_OUT: [Skin; 4] = [
+/// Skins of the held-out patients: shear-wave and strain, stacked and side by side, box and full view, red
+/// and blue hard. All others see scanners that the generator draws, one a patient, and no named one.
+pub const HELD_OUT: [Skin; 4] = [
     Skin::SiemensSweStacked,
     Skin::CanonSweSide,
     Skin::ToshibaStrainSide,
     Skin::EsaoteStrainStacked,
 ];
 
-/// The three groups of patients.
+/// The groups of patients whose pictures are kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cohorts {
-    /// Trained on.
+    /// The stacks learn from them.
     pub train: Cohort,
-    /// For early stopping, calibration, threshold and the interval's width.
+    /// The heads learn from them.
+    pub heads: Cohort,
+    /// For early stopping.
     pub validation: Cohort,
-    /// Looked at once.
+    /// For the comparison with the single sources; looked at once.
     pub test: Cohort,
+}
+
+/// The groups of patients of whom only what was said is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExamCohorts {
+    /// For calibration, threshold and the verdict's limits at few elastograms.
+    pub calibration: Cohort,
+    /// The same at many.
+    pub calibration_long: Cohort,
+    /// For the interval: the same patients by two scanners each.
+    pub twins: [Cohort; 2],
+    /// Judged: other patients on other drawn scanners.
+    pub trial: Cohort,
+    /// The same at many elastograms.
+    pub trial_long: Cohort,
+    /// Judged: on the held-out skins.
+    pub held_out: Cohort,
+    /// Some of them again, each by the next of the skins.
+    pub held_out_twins: Cohort,
+}
+
+impl ExamCohorts {
+    /// All of them.
+    pub fn all(&self) -> [&Cohort; 8] {
+        let [one, other] = &self.twins;
+        let Self { calibration, calibration_long, trial, trial_long, held_out, held_out_twins, .. } =
+            self;
+        [calibration, calibration_long, one, other, trial, trial_long, held_out, held_out_twins]
+    }
 }
 
 /// What the demo model is fed.
@@ -62,22 +77,57 @@ pub fn input() -> Input {
 /// # Errors
 /// [`DataError::Recipe`] when they are not apart, which a change of this file may cause.
 pub fn cohorts(scale: f64) -> Result<Cohorts, DataError> {
-    let cohort = |name: &str, first_seed, patients: f64, images, skins: &[Skin]| Cohort {
-        name: name.into(),
-        first_seed,
-        patients: ((patients * scale).round() as u32).max(1),
-        images,
-        skins: skins.to_vec(),
-        named_hard_end: true,
-    };
-    let validated: Vec<Skin> = TRAINED.into_iter().chain(VALIDATED).collect();
     let cohorts = Cohorts {
-        train: cohort("train", 10_000_000, 4800.0, 2, &TRAINED),
-        validation: cohort("validation", 20_000_000, 770.0, 2, &validated),
-        test: cohort("test", 31_000_000, 1000.0, 2, &HELD_OUT),
+        train: drawn("train", 10_000_000, 4800.0 * scale, 2, 0),
+        heads: drawn("heads", 12_000_000, 2400.0 * scale, 2, 0),
+        validation: drawn("validation", 20_000_000, 770.0 * scale, 2, 0),
+        test: named("test", 31_000_000, 1500.0 * scale, 2, 0),
     };
-    simulated::check_apart(&[&cohorts.train, &cohorts.validation], &cohorts.test)?;
+    let Cohorts { train, heads, validation, test } = &cohorts;
+    simulated::check_apart(&[train, heads, validation], test)?;
     Ok(cohorts)
+}
+
+/// The patients whose exams are only scored, `scale` times as many as the recipe has.
+///
+/// # Errors
+/// [`DataError::Recipe`] when they are not apart.
+pub fn exam_cohorts(scale: f64) -> Result<ExamCohorts, DataError> {
+    let cohorts = ExamCohorts {
+        calibration: drawn("calibration", 60_000_000, 5600.0 * scale, 3, 0),
+        calibration_long: drawn("calibration-long", 62_000_000, 1200.0 * scale, 10, 0),
+        twins: [
+            drawn("twins", 64_000_000, 600.0 * scale, 3, 0),
+            drawn("twins-again", 64_000_000, 600.0 * scale, 3, 500_000),
+        ],
+        trial: drawn("trial", 66_000_000, 5600.0 * scale, 3, 0),
+        trial_long: drawn("trial-long", 68_000_000, 1200.0 * scale, 10, 0),
+        held_out: named("held-out", 70_000_000, 4800.0 * scale, 3, 0),
+        held_out_twins: named("held-out-twins", 70_000_000, 600.0 * scale, 3, 1),
+    };
+    let ExamCohorts { calibration, calibration_long, trial, trial_long, .. } = &cohorts;
+    let apart = [calibration, calibration_long, &cohorts.twins[0], trial, trial_long];
+    simulated::check_apart(&apart, &cohorts.held_out)?;
+    Ok(cohorts)
+}
+
+fn cohort(name: &str, first_seed: u64, patients: f64, images: u32, skins: Vec<Skin>) -> Cohort {
+    let patients = (patients.round() as u32).max(1);
+    Cohort { name: name.into(), first_seed, patients, images, skins, named_hard_end: true }
+}
+
+/// A cohort on drawn scanners, one a patient, of the patient's own seed plus `other`.
+fn drawn(name: &str, first_seed: u64, patients: f64, images: u32, other: u32) -> Cohort {
+    let first = first_seed as u32 + other;
+    let count = (patients.round() as u32).max(1);
+    cohort(name, first_seed, patients, images, (first..first + count).map(Skin::Drawn).collect())
+}
+
+/// A cohort on the held-out skins in turn, beginning with number `from`.
+fn named(name: &str, first_seed: u64, patients: f64, images: u32, from: usize) -> Cohort {
+    let mut skins = HELD_OUT.to_vec();
+    skins.rotate_left(from);
+    cohort(name, first_seed, patients, images, skins)
 }
 
 /// A network of the demo's size: VGG16 with spatial pyramid pooling at an eighth of its width.
@@ -109,7 +159,7 @@ impl Stage {
     pub fn plan(self, scale: f64) -> Plan {
         let (epochs, rate) = match self {
             Self::Elastography => (5.0, 7e-4),
-            Self::Conventional => (8.0, 3e-4),
+            Self::Conventional => (6.0, 3e-4),
             Self::Together => (2.0, 2e-4),
         };
         Plan {
@@ -160,6 +210,20 @@ pub fn joined(conventional: &Network, elastography: &Network) -> Result<Network,
     Ok(network)
 }
 
+/// How the heads are trained.
+pub fn heads_plan(scale: f64) -> HeadsPlan {
+    HeadsPlan {
+        count: 8,
+        hidden: 24,
+        epochs: (10.0 * scale).round().max(2.0) as usize,
+        batch: 32,
+        rate: 5e-4,
+        weight_decay: 1e-2,
+        dropout: 0.2,
+        seed: 101,
+    }
+}
+
 /// Numbers in a network as it is exported.
 pub(super) fn parameters(network: &Network) -> usize {
     let network = folded(network);
@@ -170,14 +234,48 @@ pub(super) fn parameters(network: &Network) -> usize {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
     fn the_held_out_patients_have_other_seeds_and_other_skins() {
         let cohorts = cohorts(1.0).unwrap();
-        for other in [&cohorts.train, &cohorts.validation] {
+        for other in [&cohorts.train, &cohorts.heads, &cohorts.validation] {
             assert!(cohorts.test.skins.iter().all(|s| !other.skins.contains(s)));
             assert!(other.seeds().end <= cohorts.test.seeds().start);
+        }
+        // Seeds of patients, and of drawn scanners, over all groups and over what others use.
+        let exams = exam_cohorts(1.0).unwrap();
+        let Cohorts { train, heads, validation, test } = &cohorts;
+        let mut groups = vec![train, heads, validation, test];
+        groups.extend(exams.all());
+        let same = |a: &Cohort, b: &Cohort| a.first_seed == b.first_seed;
+        let drawn = |c: &Cohort| -> HashSet<Skin> {
+            c.skins.iter().copied().filter(|s| matches!(s, Skin::Drawn(_))).collect()
+        };
+        let skins: Vec<HashSet<Skin>> = groups.iter().map(|c| drawn(c)).collect();
+        for (i, a) in groups.iter().enumerate() {
+            for (j, b) in groups.iter().enumerate().skip(i + 1) {
+                let (p, q) = (a.seeds(), b.seeds());
+                assert!(same(a, b) || p.end <= q.start || q.end <= p.start, "{} {}", a.name, b.name);
+                assert!(skins[i].is_disjoint(&skins[j]), "{} {}", a.name, b.name);
+            }
+            // The tables' cohorts and `evaluate`'s.
+            for taken in [40_000_000, 50_000_000, 90_000_000] {
+                assert!(a.seeds().end <= taken || a.seeds().start >= taken + 1_000_000, "{}", a.name);
+            }
+        }
+        let twice: Vec<&str> = groups
+            .iter()
+            .filter(|a| groups.iter().filter(|b| same(a, b)).count() > 1)
+            .map(|a| a.name.as_str())
+            .collect();
+        assert_eq!(twice, ["twins", "twins-again", "held-out", "held-out-twins"]);
+        for (a, b) in [(&exams.twins[0], &exams.twins[1]), (&exams.held_out, &exams.held_out_twins)] {
+            assert!((0..b.patients as usize).all(|i| {
+                a.skins[i % a.skins.len()] != b.skins[i % b.skins.len()]
+            }));
         }
         // Whoever runs the simulator with a small seed sees patients that were not trained on.
         assert!(cohorts.train.seeds().start > 1_000_000);

@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde::Serialize;
-use sonofuse_core::manifest::OutOfDistribution;
+use sha2::{Digest, Sha256};
+use sonofuse_core::manifest::{Aggregation, OutOfDistribution};
 use thiserror::Error;
 
+use super::exams::{self, Exam, Scored};
 use super::judge::{self, Figures, Settings};
 use super::recipe::{self, Stage};
+use super::uncertain::{self, Decided, ExamFigures, Twins};
 use crate::data::augment::Augment;
 use crate::data::card::Part;
 use crate::data::simulated::Cohort;
@@ -16,9 +20,10 @@ use crate::data::split::{SplitError, check_leaks};
 use crate::data::{DataError, cache};
 use crate::evaluate::EvaluateError;
 use crate::evaluate::compare::{Comparison, Unit, delong};
+use crate::export;
 use crate::fit::{self, FitError, Fitted, Options, Progress};
 use crate::model::{Method, ModelError};
-use crate::network::Network;
+use crate::network::{Network, folded};
 use crate::sample::{Prediction, Sample};
 
 /// Why there is no demo model.
@@ -106,8 +111,15 @@ pub struct Report {
     pub parts: Vec<Part>,
     /// Re-fusion, conventional, elastography.
     pub models: Vec<Judged>,
-    /// Re-fusion's area against each peer's, on the same held-out images.
+    /// Re-fusion's area against each peer's, one score a patient, on the same held-out images.
     pub against: Vec<(String, Comparison)>,
+    /// What calibration exams decided for re-fusion.
+    pub decided: Decided,
+    /// Re-fusion on exams that decided nothing: on drawn scanners, on the held-out skins together, on each.
+    pub exams: Vec<(String, ExamFigures)>,
+    /// Part of the pairs of examinations by two held-out skins that the intervals reconcile, with their
+    /// number, and the part that repetition alone would.
+    pub reconciled: (f64, usize, f64),
     /// Ranges of the training and validation pictures.
     pub ranges: OutOfDistribution,
     /// Room that each side of a range got, as a part of it.
@@ -150,10 +162,21 @@ pub fn run(
     let conventional = trainer.stage(Stage::Conventional, Some(&start))?;
     let start = recipe::joined(&conventional.network, &elastography.network)
         .map_err(|e| shape(e, Stage::Together))?;
-    let product = trainer.stage(Stage::Together, Some(&start))?;
+    let mut product = trainer.stage(Stage::Together, Some(&start))?;
+    let heads = set(&cohorts.heads)?;
+    check_leaks(&[("train", &train), ("validation", &validation), ("heads", &heads)])?;
+    let plan = recipe::heads_plan(place.scale);
+    let begun = Instant::now();
+    let hear = |line: &str| eprintln!("{line}");
+    product.network =
+        fit::heads(&product.network, Method::ReFusion, &plan, &heads, place.threads, &hear);
+    product.seconds += begun.elapsed().as_secs_f64();
+    let part_of_heads = Part::of("heads", &heads);
+    drop(heads);
 
     let test = set(&cohorts.test)?;
     check_leaks(&[("train", &train), ("validation", &validation), ("test", &test)])?;
+    let examined = examine(place, &product, say)?;
     let mut models = Vec::new();
     let mut said: Vec<(Method, Vec<Prediction>)> = Vec::new();
     for fitted in [&product, &conventional, &elastography] {
@@ -162,15 +185,22 @@ pub fn run(
         let validated = fitted.predict(&validation).map_err(failed)?;
         let tested = fitted.predict(&test).map_err(failed)?;
         let failed = |source| DemoError::Evaluate { method, source };
-        let settings = judge::settle(&validated).map_err(failed)?;
+        let mut settings = judge::settle(&validated).map_err(failed)?;
+        if method == Method::ReFusion {
+            settings.calibration = examined.decided.calibration.clone();
+            settings.threshold = examined.decided.threshold;
+            settings.logit_sd = examined.decided.aggregation.logit_sd;
+        }
         models.push(judged(fitted, settings, &tested).map_err(failed)?);
         said.push((method, tested));
     }
     let mut against = Vec::new();
     if let Some(((_, first), peers)) = said.split_first() {
         for (method, second) in peers {
-            let comparison = delong(first, second, Unit::Patient)
-                .map_err(|source| DemoError::Evaluate { method: *method, source })?;
+            let failed = |source| DemoError::Evaluate { method: *method, source };
+            let [first, second] = [first, second].map(|said| judge::by_patient(said));
+            let comparison = delong(&first.map_err(failed)?, &second.map_err(failed)?, Unit::Patient)
+                .map_err(failed)?;
             against.push((method.to_string(), comparison));
         }
     }
@@ -200,10 +230,73 @@ pub fn run(
         }
         _ => return Err(DemoError::NoElastogram),
     };
-    let parts = [("train", &train), ("validation", &validation), ("test", &test)]
-        .map(|(name, set)| Part::of(name, set))
-        .to_vec();
-    Ok((product, Report { parts, models, against, ranges, room, beyond, beyond_skins, within }))
+    let [train, validation, test] =
+        [("train", &train), ("validation", &validation), ("test", &test)]
+            .map(|(name, set)| Part::of(name, set));
+    let parts = vec![train, part_of_heads, validation, test];
+    let Examined { decided, exams, reconciled } = examined;
+    let report = Report {
+        parts,
+        models,
+        against,
+        decided,
+        exams,
+        reconciled,
+        ranges,
+        room,
+        beyond,
+        beyond_skins,
+        within,
+    };
+    Ok((product, report))
+}
+
+/// What came of the exams.
+struct Examined {
+    decided: Decided,
+    exams: Vec<(String, ExamFigures)>,
+    reconciled: (f64, usize, f64),
+}
+
+/// Draws and scores whole exams by the exported network: some decide, others judge.
+fn examine(place: Place<'_>, product: &Fitted, say: &dyn Fn(&str)) -> Result<Examined, DemoError> {
+    let cohorts = recipe::exam_cohorts(place.scale)?;
+    let model = export::onnx(&folded(&product.network), None, "");
+    let digest = format!("{:x}", Sha256::digest(&model));
+    let scored = Scored::load(&model, product.network.heads).map_err(DemoError::Exams)?;
+    let input = recipe::input();
+    let of = |cohort: &Cohort| {
+        let file = place.work.join(format!("exams-{}.jsonl", cohort.name));
+        exams::exams(cohort, &input, (&scored, &digest), place.threads, &file, say)
+    };
+    let failed = |source| DemoError::Evaluate { method: Method::ReFusion, source };
+    let [one, other] = cohorts.twins.each_ref().map(|cohort| of(cohort));
+    let (one, other) = (one?, other?);
+    let (calibration, long) = (of(&cohorts.calibration)?, of(&cohorts.calibration_long)?);
+    let deciding: Vec<&Exam> = calibration.iter().chain(&long).collect();
+    let twins = Twins { one: &one, other: &other };
+    let decided = uncertain::decide(&deciding, twins).map_err(failed)?;
+
+    let held_out = of(&cohorts.held_out)?;
+    let again = of(&cohorts.held_out_twins)?;
+    let (trial, trial_long) = (of(&cohorts.trial)?, of(&cohorts.trial_long)?);
+    let drawn: Vec<&Exam> = trial.iter().chain(&trial_long).collect();
+    let named: Vec<&Exam> = held_out.iter().collect();
+    let mut groups = vec![("drawn scanners".to_owned(), drawn), ("held-out skins".into(), named)];
+    for skin in recipe::HELD_OUT {
+        let name = skin.to_string();
+        let own = held_out.iter().filter(|exam| exam.scanner == name).collect();
+        groups.push((name, own));
+    }
+    let mut judged = Vec::new();
+    for (name, exams) in groups {
+        judged.push((name, uncertain::judge(&exams, &decided).map_err(failed)?));
+    }
+    let twins = Twins { one: &again, other: &held_out };
+    let (held, pairs) = uncertain::reconciled(twins, decided.aggregation);
+    let narrow = Aggregation { spread_scale: f32::MIN_POSITIVE, ..decided.aggregation };
+    let alone = uncertain::reconciled(twins, narrow).0;
+    Ok(Examined { decided, exams: judged, reconciled: (held, pairs, alone) })
 }
 
 /// What the stages share.
