@@ -125,7 +125,10 @@ mod tests {
         assert_eq!(read(&[0.0], &[0.0; 6]), Unreadable::Shape { found: 1, expected: 2 });
         assert_eq!(read(&[0.0; 2], &[0.0; 5]), Unreadable::Shape { found: 5, expected: 6 });
         assert_eq!(read(&[0.0, f32::NAN], &[0.0; 6]), Unreadable::NotFinite);
-        assert_eq!(read(&[0.0; 2], &[0.0, 0.0, f32::INFINITY, 0.0, 0.0, 0.0]), Unreadable::NotFinite);
+        assert_eq!(
+            read(&[0.0; 2], &[0.0, 0.0, f32::INFINITY, 0.0, 0.0, 0.0]),
+            Unreadable::NotFinite
+        );
         // Two finite numbers whose difference is none.
         assert_eq!(read(&[f32::MIN, f32::MAX], &[0.0; 6]), Unreadable::NotFinite);
         let none = Form { heads: 0, ..PAIRS };

@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::calibrate::Logit;
+use crate::words::{Sentence, Value, Words};
 
 /// What the evidence leans to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -43,6 +44,18 @@ pub struct Assessment {
     /// Part of the exams of each class whose truth is outside of the set, on exams like those of the
     /// calibration, 0..1. An empty set counts as an error.
     pub error_rate: f32,
+}
+
+impl Assessment {
+    /// The verdict as a sentence.
+    pub fn words(&self) -> Words {
+        let sentence = match self.verdict {
+            Verdict::BenignLeaning => Sentence::AssessedBenignLeaning,
+            Verdict::Suspicious => Sentence::AssessedSuspicious,
+            Verdict::Indeterminate => Sentence::AssessedIndeterminate,
+        };
+        sentence.with("error_percent", Value::rounded(100.0 * self.error_rate, 1))
+    }
 }
 
 /// The manifest's table `[assessment]`.
@@ -104,7 +117,10 @@ impl Assessing {
     /// A sentence for the manifest's error.
     pub fn check(&self) -> Result<(), String> {
         if !(self.error_rate > 0.0 && self.error_rate < 0.5) {
-            return Err(format!("error-rate is {}: it must be above 0 and below 0.5", self.error_rate));
+            return Err(format!(
+                "error-rate is {}: it must be above 0 and below 0.5",
+                self.error_rate
+            ));
         }
         if self.limits.is_empty() {
             return Err("has no limits: give at least those of 1 elastogram".into());
@@ -154,6 +170,16 @@ mod tests {
         }
         assert_eq!(table().limits[0].set(Logit::ZERO), [true, true]);
         assert_eq!(table().limits[1].set(Logit::ZERO), [false, false]);
+    }
+
+    #[test]
+    fn each_verdict_is_said_with_its_error_rate() {
+        for z in [-1.0, 0.0, 1.0] {
+            let assessment = table().assess(Logit::new(z).unwrap(), 1).unwrap();
+            let said = assessment.words().english();
+            let word = assessment.verdict.as_str();
+            assert_eq!(said, format!("{word} (error rate 10 %)"));
+        }
     }
 
     #[test]

@@ -317,6 +317,15 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// What a reading by this model leaves open, in words; empty where nothing is.
+    pub fn not_judged(&self) -> Vec<&'static str> {
+        let missing = [
+            (self.outputs.heads.is_none(), "its interval tells repetition alone (no [outputs.heads])"),
+            (self.assessment.is_none(), "it gives no verdict (no [assessment])"),
+        ];
+        missing.into_iter().filter(|(is, _)| *is).map(|(_, words)| words).collect()
+    }
+
     /// Checks what the types cannot hold.
     ///
     /// # Errors
@@ -522,6 +531,45 @@ data = "none"
         assert_eq!(allowed("tolerance-half = 0.1\n"), ["0.002", "0.1"]);
         let error = of("tolerance-half = 0.0\n").unwrap_err().to_string();
         assert!(error.contains("golden"), "{error}");
+    }
+
+    const HEADS: &str = "[outputs.heads]\nname = \"heads\"\ncount = 2\n";
+
+    #[test]
+    fn a_folder_with_logits_alone_is_read_and_says_what_it_leaves_open() {
+        let alone = Manifest::parse(TEXT).unwrap();
+        assert_eq!(alone.not_judged().len(), 2);
+        assert!(!toml::to_string(&alone).unwrap().contains("[outputs"));
+        let verdict = "[assessment]\nerror-rate = 0.1\n[[assessment.limits]]\nevidence = 1\n\
+            benign-to = 0.5\nmalignant-from = -0.5\nexams = [3000, 3000]\n";
+        let more = Manifest::parse(&format!("{TEXT}{HEADS}{verdict}")).unwrap();
+        assert!(more.not_judged().is_empty());
+        assert_eq!(Manifest::parse(&toml::to_string(&more).unwrap()).unwrap(), more);
+        let wrong = verdict.replace("0.1", "0.7");
+        let error = Manifest::parse(&format!("{TEXT}{wrong}")).unwrap_err().to_string();
+        assert!(error.contains("`assessment`") && error.contains("0.7"), "{error}");
+    }
+
+    #[test]
+    fn known_answers_cover_every_head_and_the_furthest_number_is_told() {
+        let golden = "[[golden]]\nwidth-px = 64\nheight-px = 64\nlogit = 1.5\ntolerance = 0.002\n";
+        let of = |heads: &str| Manifest::parse(&format!("{TEXT}{HEADS}{golden}{heads}"));
+        let manifest = of("heads = [1.0, 2.0]\n").unwrap();
+        let answer = Answer::read((&manifest).into(), &[1.5], &[1.0, 2.25]).unwrap();
+        assert_eq!(manifest.golden[0].worst(&answer).map(|v| v.to_string()), ["2.25", "2"]);
+        for heads in ["", "heads = [1.0]\n", "heads = [1.0, nan]\n"] {
+            let error = of(heads).unwrap_err().to_string();
+            assert!(error.contains("`golden.heads`"), "{error}");
+        }
+        for (from, to, says) in [
+            ("count = 2", "count = 1", "`outputs.heads.count`"),
+            ("count = 2", "count = 17", "`outputs.heads.count`"),
+            ("\"heads\"", "\"logit\"", "`outputs.heads.name`"),
+        ] {
+            let text = format!("{TEXT}{}", HEADS.replace(from, to));
+            let error = Manifest::parse(&text).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
     }
 
     #[test]

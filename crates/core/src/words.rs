@@ -98,6 +98,12 @@ sentences! {
     ElastogramMeanUnfamiliar = "elastogram-mean-unfamiliar" ["channel", "have", "low", "high"];
     /// A spread of the elastogram input is unlike the training set's.
     ElastogramSpreadUnfamiliar = "elastogram-spread-unfamiliar" ["channel", "have", "low", "high"];
+    /// The evidence leans to benign.
+    AssessedBenignLeaning = "assessed-benign-leaning" ["error_percent"];
+    /// The evidence leans to malignant.
+    AssessedSuspicious = "assessed-suspicious" ["error_percent"];
+    /// The evidence does not decide.
+    AssessedIndeterminate = "assessed-indeterminate" ["error_percent"];
     /// The network or what runs it failed.
     EngineFault = "engine-fault" ["words"];
     /// No picture has come yet.

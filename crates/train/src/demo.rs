@@ -17,5 +17,5 @@ pub use recipe::{
     exam_cohorts, heads_plan, input, joined,
 };
 pub use run::{DemoError, Judged, Place, Report, run};
-pub use uncertain::{Decided, EVIDENCE, ERROR_RATE, ExamFigures};
+pub use uncertain::{Decided, ERROR_RATE, EVIDENCE, ExamFigures};
 pub use write::{markdown, write};

@@ -5,8 +5,8 @@
 
 mod folder;
 
-pub(crate) use folder::{known_answers, outputs};
 pub use folder::{Parts, write};
+pub(crate) use folder::{known_answers, outputs};
 
 use crate::network::{Conv, Linear, Network, Pooling, Sources, Step, Window, folded};
 use crate::onnx::{Attr, Builder};

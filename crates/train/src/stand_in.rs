@@ -15,8 +15,8 @@ use rand_pcg::Pcg64Mcg;
 use sha2::{Digest, Sha256};
 use sonofuse_core::calibrate::Calibration;
 use sonofuse_core::manifest::{
-    Aggregation, Branch, ChannelOrder, Input, InputSize, Manifest, Output, OutputKind, Outputs, Provenance,
-    SCHEMA,
+    Aggregation, Branch, ChannelOrder, Input, InputSize, Manifest, Output, OutputKind, Outputs,
+    Provenance, SCHEMA,
 };
 use sonofuse_core::preprocess::{FusionInput, Planes};
 use thiserror::Error;

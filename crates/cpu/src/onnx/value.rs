@@ -59,11 +59,8 @@ impl Vector<'_> {
             && count <= other.dense.len()
             && self.parts == other.parts
             && self.dense.iter().zip(&other.dense).all(|(a, b)| same(a, b))
-            && self.activation == if count < other.dense.len() {
-                Activation::None
-            } else {
-                other.activation
-            }
+            && self.activation
+                == if count < other.dense.len() { Activation::None } else { other.activation }
     }
 }
 

@@ -174,9 +174,10 @@ mod tests {
         assert!(changed > 5.0, "{changed}: it must change at all");
         for other in &varied {
             let grey = other.chunks(80);
-            assert!(grey.zip(varied[0].chunks(80)).all(|(a, b)| {
-                a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-3)
-            }));
+            assert!(
+                grey.zip(varied[0].chunks(80))
+                    .all(|(a, b)| { a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-3) })
+            );
             for i in 0..80 {
                 assert!((other[i] - other[160 + i]).abs() < 1e-3, "grey stays grey");
             }

@@ -99,7 +99,8 @@ impl Scored {
     /// In words, where it has no elastogram or the engine fails.
     pub fn answer(&mut self, sample: &Sample) -> Result<Answer, String> {
         let map = sample.elastogram.as_ref().ok_or("a sample without an elastogram")?;
-        let output = self.network.run(&[view(&sample.bmode), view(map)]).map_err(|e| e.to_string())?;
+        let output =
+            self.network.run(&[view(&sample.bmode), view(map)]).map_err(|e| e.to_string())?;
         let [logits, heads] = self.places.map(|place| output.of(place));
         Answer::read(self.form, logits, heads).map_err(|problem| format!("{problem:?}"))
     }

@@ -60,8 +60,9 @@ impl ExamCohorts {
     /// All of them.
     pub fn all(&self) -> [&Cohort; 8] {
         let [one, other] = &self.twins;
-        let Self { calibration, calibration_long, trial, trial_long, held_out, held_out_twins, .. } =
-            self;
+        let Self {
+            calibration, calibration_long, trial, trial_long, held_out, held_out_twins, ..
+        } = self;
         [calibration, calibration_long, one, other, trial, trial_long, held_out, held_out_twins]
     }
 }
@@ -258,12 +259,21 @@ mod tests {
         for (i, a) in groups.iter().enumerate() {
             for (j, b) in groups.iter().enumerate().skip(i + 1) {
                 let (p, q) = (a.seeds(), b.seeds());
-                assert!(same(a, b) || p.end <= q.start || q.end <= p.start, "{} {}", a.name, b.name);
+                assert!(
+                    same(a, b) || p.end <= q.start || q.end <= p.start,
+                    "{} {}",
+                    a.name,
+                    b.name
+                );
                 assert!(skins[i].is_disjoint(&skins[j]), "{} {}", a.name, b.name);
             }
             // The tables' cohorts and `evaluate`'s.
             for taken in [40_000_000, 50_000_000, 90_000_000] {
-                assert!(a.seeds().end <= taken || a.seeds().start >= taken + 1_000_000, "{}", a.name);
+                assert!(
+                    a.seeds().end <= taken || a.seeds().start >= taken + 1_000_000,
+                    "{}",
+                    a.name
+                );
             }
         }
         let twice: Vec<&str> = groups
@@ -272,10 +282,12 @@ mod tests {
             .map(|a| a.name.as_str())
             .collect();
         assert_eq!(twice, ["twins", "twins-again", "held-out", "held-out-twins"]);
-        for (a, b) in [(&exams.twins[0], &exams.twins[1]), (&exams.held_out, &exams.held_out_twins)] {
-            assert!((0..b.patients as usize).all(|i| {
-                a.skins[i % a.skins.len()] != b.skins[i % b.skins.len()]
-            }));
+        for (a, b) in [(&exams.twins[0], &exams.twins[1]), (&exams.held_out, &exams.held_out_twins)]
+        {
+            assert!(
+                (0..b.patients as usize)
+                    .all(|i| { a.skins[i % a.skins.len()] != b.skins[i % b.skins.len()] })
+            );
         }
         // Whoever runs the simulator with a small seed sees patients that were not trained on.
         assert!(cohorts.train.seeds().start > 1_000_000);

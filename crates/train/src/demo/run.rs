@@ -199,8 +199,9 @@ pub fn run(
         for (method, second) in peers {
             let failed = |source| DemoError::Evaluate { method: *method, source };
             let [first, second] = [first, second].map(|said| judge::by_patient(said));
-            let comparison = delong(&first.map_err(failed)?, &second.map_err(failed)?, Unit::Patient)
-                .map_err(failed)?;
+            let comparison =
+                delong(&first.map_err(failed)?, &second.map_err(failed)?, Unit::Patient)
+                    .map_err(failed)?;
             against.push((method.to_string(), comparison));
         }
     }

@@ -257,18 +257,15 @@ mod tests {
     fn what_was_decided_holds_on_other_patients_of_the_same_kind() {
         let calibration = exams(0, 2000, 0.6, 9, 1);
         let (one, other) = (exams(10_000, 500, 0.6, 3, 1), exams(10_000, 500, 0.6, 3, 2));
-        let decided = decide(
-            &calibration.iter().collect::<Vec<_>>(),
-            Twins { one: &one, other: &other },
-        )
-        .unwrap();
+        let decided =
+            decide(&calibration.iter().collect::<Vec<_>>(), Twins { one: &one, other: &other })
+                .unwrap();
         // The heads say half of what a scanner moves.
         let scale = decided.aggregation.spread_scale;
         assert!((1.3..2.8).contains(&scale), "{scale}");
         assert!((0.25..0.35).contains(&decided.aggregation.logit_sd));
         let (one, other) = (exams(20_000, 800, 0.6, 3, 1), exams(20_000, 800, 0.6, 3, 2));
-        let (held, pairs) =
-            reconciled(Twins { one: &one, other: &other }, decided.aggregation);
+        let (held, pairs) = reconciled(Twins { one: &one, other: &other }, decided.aggregation);
         assert!(pairs == 800 && (0.92..0.98).contains(&held), "{held} of {pairs}");
         let narrow = Aggregation { spread_scale: 1e-6, ..decided.aggregation };
         let alone = reconciled(Twins { one: &one, other: &other }, narrow).0;

@@ -6,13 +6,11 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use sonofuse_core::NOTICE;
-use sonofuse_core::manifest::{
-    Manifest, Output, OutputKind, Provenance, SCHEMA, Threshold,
-};
+use sonofuse_core::manifest::{Manifest, Output, OutputKind, Provenance, SCHEMA, Threshold};
 
 use super::recipe;
-use super::uncertain;
 use super::run::{DemoError, Judged, Report};
+use super::uncertain;
 use crate::data::card;
 use crate::evaluate::conformal::Errors;
 use crate::export;
@@ -66,7 +64,12 @@ pub fn write(
             writer: concat!("sonofuse-train ", env!("CARGO_PKG_VERSION")).into(),
             data: format!(
                 "{} simulated patients of sonofuse-sim, each on a drawn scanner of its own; no real tissue",
-                report.parts.iter().take(2).map(|p| p.patients.iter().sum::<usize>()).sum::<usize>(),
+                report
+                    .parts
+                    .iter()
+                    .take(2)
+                    .map(|p| p.patients.iter().sum::<usize>())
+                    .sum::<usize>(),
             ),
             seed: Some(fitted.plan.seed),
             commit,
@@ -213,7 +216,9 @@ threshold, interval and verdict were decided on {} benign and {} malignant other
 scanner of its own.\n\n\
 | exams | patients | AUC | sensitivity | specificity | calibration error (by chance) | Brier | mean width of the interval (by repetition alone) | pictures without a score |\n\
 |---|---|---|---|---|---|---|---|---|\n",
-        uncertain::USUAL, decided.exams[0], decided.exams[1],
+        uncertain::USUAL,
+        decided.exams[0],
+        decided.exams[1],
     );
     for (name, f) in &report.exams {
         let _ = writeln!(
@@ -259,7 +264,12 @@ set is one. Undecided: both classes in the set, or neither.\n\n\
                 )
             };
             let empty = benign.empty + malignant.empty;
-            let _ = writeln!(out, "| {name} | {evidence} | {} | {} | {empty} |", of(benign), of(malignant));
+            let _ = writeln!(
+                out,
+                "| {name} | {evidence} | {} | {} | {empty} |",
+                of(benign),
+                of(malignant)
+            );
         }
     }
     let (held, pairs, alone) = report.reconciled;

@@ -139,8 +139,10 @@ impl Head {
             weight: he(rng, inputs, inputs * outputs),
             bias: vec![0.0; outputs],
         };
-        let mut head =
-            Self { hidden: linear(&mut rng, width, plan.hidden), last: linear(&mut rng, plan.hidden, 2) };
+        let mut head = Self {
+            hidden: linear(&mut rng, width, plan.hidden),
+            last: linear(&mut rng, plan.hidden, 2),
+        };
         let mut order = resampled(set, &mut rng);
         let Self { hidden, last } = &mut head;
         let lists = || [&hidden.weight, &hidden.bias, &last.weight, &last.bias];
@@ -157,9 +159,11 @@ impl Head {
                 }
                 t += 1;
                 let done = t as f32 / (plan.epochs * steps) as f32;
-                let rate = plan.rate * (0.01 + 0.99 * 0.5 * (1.0 + (std::f32::consts::PI * done).cos()));
+                let rate =
+                    plan.rate * (0.01 + 0.99 * 0.5 * (1.0 + (std::f32::consts::PI * done).cos()));
                 let Self { hidden, last } = &mut head;
-                let values = [&mut hidden.weight, &mut hidden.bias, &mut last.weight, &mut last.bias];
+                let values =
+                    [&mut hidden.weight, &mut hidden.bias, &mut last.weight, &mut last.bias];
                 let decays = [plan.weight_decay, 0.0, plan.weight_decay, 0.0];
                 for (((v, g), m), decay) in
                     values.into_iter().zip(&mut gradients).zip(&mut moments).zip(decays)
@@ -309,7 +313,9 @@ mod tests {
     }
 
     fn cases(set: &[(String, bool, Arc<[f32]>)]) -> Vec<Case<'_>> {
-        let case = |(patient, malignant, vector): &'_ (String, bool, Arc<[f32]>)| (patient.as_str(), *malignant, vector);
+        let case = |(patient, malignant, vector): &'_ (String, bool, Arc<[f32]>)| {
+            (patient.as_str(), *malignant, vector)
+        };
         set.iter()
             .map(|s| {
                 let (patient, malignant, _) = case(s);
@@ -321,7 +327,9 @@ mod tests {
     fn odds(layers: &[Linear], x: &[f32]) -> Vec<f32> {
         let run = |layer: &Linear, x: &[f32], relu: bool| -> Vec<f32> {
             let rows = layer.weight.chunks_exact(layer.inputs).zip(&layer.bias);
-            rows.map(|(row, b)| b + dot(row, x)).map(|v| if relu { v.max(0.0) } else { v }).collect()
+            rows.map(|(row, b)| b + dot(row, x))
+                .map(|v| if relu { v.max(0.0) } else { v })
+                .collect()
         };
         let said = run(&layers[1], &run(&layers[0], x, true), false);
         said.chunks_exact(2).map(|z| z[1] - z[0]).collect()
@@ -340,9 +348,9 @@ mod tests {
             (z.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / 3.0).sqrt()
         };
         let new = vectors(400, 2);
-        let right = new.iter().filter(|(_, malignant, x)| {
-            (odds(&layers, x).iter().sum::<f32>() > 0.0) == *malignant
-        });
+        let right = new
+            .iter()
+            .filter(|(_, malignant, x)| (odds(&layers, x).iter().sum::<f32>() > 0.0) == *malignant);
         assert!(right.count() > 340);
         let near: f32 = new.iter().map(|(_, _, x)| spread(x)).sum::<f32>() / 400.0;
         let far: f32 = new

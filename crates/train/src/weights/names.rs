@@ -82,7 +82,8 @@ pub(super) fn pair(mut named: Vec<Named>, by_columns: bool) -> Result<Vec<Filter
 /// The name of a list of numbers whose layer has no filter or matrix: a normalisation's gain, shift,
 /// mean or variance.
 fn stray(named: &[Named]) -> Option<&str> {
-    let owners: Vec<_> = named.iter().filter(|n| n.shape.len() > 1).map(|n| layer(&n.name)).collect();
+    let owners: Vec<_> =
+        named.iter().filter(|n| n.shape.len() > 1).map(|n| layer(&n.name)).collect();
     let lone = named.iter().filter(|n| n.shape.len() == 1 && !owners.contains(&layer(&n.name)));
     lone.map(|n| n.name.as_str()).next()
 }
