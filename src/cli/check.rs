@@ -179,7 +179,8 @@ fn model(report: &mut Report, loaded: &Loaded) -> Result<(), CliError> {
             let says =
                 format!("{} on {}, digest {digest}…{trained}{on_gpu}", info.name, info.backend);
             let left_open = model.manifest().not_judged();
-            let says = std::iter::once(says.as_str()).chain(left_open).collect::<Vec<_>>().join("; ");
+            let says =
+                std::iter::once(says.as_str()).chain(left_open).collect::<Vec<_>>().join("; ");
             report.add("model", &config.name, Verdict::Ok, says, true)
         }
         Err(e) => report.add("model", &config.name, Verdict::Fail, told(&e), true),

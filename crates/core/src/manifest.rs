@@ -320,7 +320,10 @@ impl Manifest {
     /// What a reading by this model leaves open, in words; empty where nothing is.
     pub fn not_judged(&self) -> Vec<&'static str> {
         let missing = [
-            (self.outputs.heads.is_none(), "its interval tells repetition alone (no [outputs.heads])"),
+            (
+                self.outputs.heads.is_none(),
+                "its interval tells repetition alone (no [outputs.heads])",
+            ),
             (self.assessment.is_none(), "it gives no verdict (no [assessment])"),
         ];
         missing.into_iter().filter(|(is, _)| *is).map(|(_, words)| words).collect()

@@ -123,8 +123,7 @@ fn every_method_and_head_says_the_same_everywhere() {
 
 #[test]
 fn heads_are_an_output_of_their_own_and_the_answer_is_their_mean_everywhere() {
-    let architecture: Architecture =
-        "re-fusion/spp/vgg16:width=16:hidden=24".parse().unwrap();
+    let architecture: Architecture = "re-fusion/spp/vgg16:width=16:hidden=24".parse().unwrap();
     let mut network = network(&architecture, 7);
     // Three heads: what a network of six classes would say.
     let last = network.layers.last_mut().unwrap();
@@ -145,8 +144,7 @@ fn heads_are_an_output_of_their_own_and_the_answer_is_their_mean_everywhere() {
     let bytes = export::onnx(&network, None, "");
     near(&rten(bytes.clone(), &input), &mean, "rten's first output");
     near(&rten_output(bytes.clone(), &input, 1), &heads, "rten's second output");
-    let mut own =
-        sonofuse_cpu::Network::load(&bytes, &sonofuse_cpu::Options::default()).unwrap();
+    let mut own = sonofuse_cpu::Network::load(&bytes, &sonofuse_cpu::Options::default()).unwrap();
     assert_eq!(own.outputs(), [export::LOGITS, export::HEADS]);
     let view = |p: &'_ Planes| p.shape();
     let [a, b] = [&input.bmode, &input.elastogram].map(|p| {
