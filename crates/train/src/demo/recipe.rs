@@ -2,6 +2,7 @@
 
 use sonofuse_core::manifest::Input;
 use sonofuse_sim::Skin;
+use sonofuse_sim::seeds::{self, Share};
 
 use crate::data::simulated::{self, Cohort};
 use crate::data::{DataError, small_input};
@@ -15,30 +16,12 @@ use crate::network::{Network, folded};
 /// few of the simulator's and the real Aixplorer screen's in tests/screens are.
 pub const INPUT_SIDES_PX: [u32; 3] = [64, 256, 160];
 
-/// Skins that are trained on.
-const TRAINED: [Skin; 9] = [
-    Skin::AixplorerStacked,
-    Skin::AixplorerSide,
-    Skin::GeSweSide,
-    Skin::GeStrainSide,
-    Skin::SiemensStrainSide,
-    Skin::PhilipsSweSide,
-    Skin::HitachiStrainSide,
-    Skin::MindrayStrainStacked,
-    Skin::CurvedSweSide,
-];
-
-/// Skins that only validation patients have: the calibration must not count on known screens.
-const VALIDATED: [Skin; 2] = [Skin::MindraySteSide, Skin::SamsungStrainSide];
-
-/// Skins that only the held-out patients have: shear-wave and strain, stacked and side by side, box
-/// and full view, red and blue hard.
-const HELD_OUT: [Skin; 4] = [
-    Skin::SiemensSweStacked,
-    Skin::CanonSweSide,
-    Skin::ToshibaStrainSide,
-    Skin::EsaoteStrainStacked,
-];
+/// Named skins that the model is judged on: every one. Training and validation see drawn scanners
+/// only, each patient on another; the simulator's example `reach` tells which of the named ones a draw
+/// comes near.
+fn held_out() -> Vec<Skin> {
+    Skin::all().iter().copied().filter(|s| s.is_dual_view()).collect()
+}
 
 /// The three groups of patients.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,19 +45,22 @@ pub fn input() -> Input {
 /// # Errors
 /// [`DataError::Recipe`] when they are not apart, which a change of this file may cause.
 pub fn cohorts(scale: f64) -> Result<Cohorts, DataError> {
-    let cohort = |name: &str, first_seed, patients: f64, images, skins: &[Skin]| Cohort {
-        name: name.into(),
-        first_seed,
-        patients: ((patients * scale).round() as u32).max(1),
-        images,
-        skins: skins.to_vec(),
-        named_hard_end: true,
+    let cohort = |name: &str, share: &Share, patients: f64, images| {
+        let patients = ((patients * scale).round() as u32).max(1);
+        let drawn = share.skins(patients);
+        Cohort {
+            name: name.into(),
+            first_seed: share.first(),
+            patients,
+            images,
+            skins: if drawn.is_empty() { held_out() } else { drawn },
+            named_hard_end: true,
+        }
     };
-    let validated: Vec<Skin> = TRAINED.into_iter().chain(VALIDATED).collect();
     let cohorts = Cohorts {
-        train: cohort("train", 10_000_000, 4800.0, 2, &TRAINED),
-        validation: cohort("validation", 20_000_000, 770.0, 2, &validated),
-        test: cohort("test", 31_000_000, 1000.0, 2, &HELD_OUT),
+        train: cohort("train", &seeds::DEMO_TRAIN, 4800.0, 2),
+        validation: cohort("validation", &seeds::DEMO_VALIDATION, 770.0, 2),
+        test: cohort("test", &seeds::DEMO_TEST, 1000.0, 2),
     };
     simulated::check_apart(&[&cohorts.train, &cohorts.validation], &cohorts.test)?;
     Ok(cohorts)
@@ -177,6 +163,8 @@ mod tests {
         let cohorts = cohorts(1.0).unwrap();
         for other in [&cohorts.train, &cohorts.validation] {
             assert!(cohorts.test.skins.iter().all(|s| !other.skins.contains(s)));
+            assert!(other.skins.iter().all(|s| matches!(s, Skin::Drawn(_))), "{}", other.name);
+            assert_eq!(other.skins.len(), other.patients as usize, "each on a scanner of its own");
             assert!(other.seeds().end <= cohorts.test.seeds().start);
         }
         // Whoever runs the simulator with a small seed sees patients that were not trained on.
