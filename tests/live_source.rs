@@ -77,7 +77,7 @@ async fn the_shipped_simulator_preset_gives_a_dual_view_screen() {
 fn a_skin_that_does_not_exist_is_refused_with_those_that_do() {
     let mut preset = shipped("simulator");
     for skin in Skin::all() {
-        preset.set("skin", skin.to_string()).unwrap();
+        preset.set("skin", &skin.to_string()).unwrap();
         preset.check().unwrap();
     }
     preset.set("skin", "kidney").unwrap();

@@ -18,6 +18,8 @@ mod script;
 mod words;
 
 pub(crate) use over::over_images;
+#[cfg(test)]
+pub(crate) use over::table_place;
 pub(crate) use script::{Marks, cover_bar, dialog, marks};
 use words::{LANGUAGES, Words};
 

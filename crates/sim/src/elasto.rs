@@ -15,7 +15,10 @@ use crate::skin::Mapping;
 use crate::truth::{ShownValues, Unit};
 
 mod flow;
+mod measuring;
 mod quality;
+
+pub(crate) use measuring::{Circle, Measured, Measuring};
 
 /// Side of a map cell, mm.
 const CELL_MM: f32 = 0.3;

@@ -3,13 +3,13 @@
 //! save work. Runs on the caller's thread.
 
 use crate::chrome::{self, BarInk, Caption};
-use crate::elasto::{ColourMap, Grid};
+use crate::elasto::{ColourMap, Grid, Measuring, Update};
 use crate::motion::{Pose, Timeline};
 use crate::paint::{Canvas, Overlay};
 use crate::palette::Rgb;
 use crate::patient::Patient;
 use crate::picture;
-use crate::rng::{Purpose, pick, stream, within};
+use crate::rng::{Purpose, mix, pick, stream, within};
 use crate::scan::ScanConversion;
 use crate::screen::{self, Ink, Screen, Tweak};
 use crate::skin::{Scene, Skin, Style};
@@ -31,6 +31,9 @@ enum Stage {
     Field,
     Done,
 }
+
+/// Number of the map that a result table was measured on.
+const MEASURED: u64 = u64::MAX;
 
 /// Everything that an exam is made of.
 pub(crate) struct Setting {
@@ -159,7 +162,8 @@ impl Exam {
             range_db: within(&mut rng, imaging.range_db),
             gain_db: within(&mut rng, imaging.gain_db),
             decay_db_per_mm: within(&mut rng, imaging.decay_db_per_mm),
-            coupling: number as u32 ^ 0x5eed,
+            // Of this neck at this place: another patient has other contact shadows.
+            coupling: mix(patient.id.0, tissue) as u32,
             compounding: within(&mut rng, imaging.compounding),
             noise_db: within(&mut rng, imaging.noise_db),
         };
@@ -304,6 +308,21 @@ impl Exam {
             (&self.palette, (!self.dress.bar_gone).then_some(ink)),
             rng,
         );
+        let probe = Measuring {
+            patient: &self.patient,
+            screen: &self.screen,
+            // A map of its own, frozen before the exam's first: its noise is in no other.
+            update: Update {
+                seed: self.seed,
+                exam: self.tissue,
+                index: MEASURED,
+                unsettled: 0.0,
+                bias_ln: 0.0,
+                mapping: self.style.mapping,
+            },
+            pose: self.timeline.pose(0.0),
+            max_kpa: self.max_kpa,
+        };
         chrome::over_images(
             &mut memory.over,
             &self.style,
@@ -311,6 +330,7 @@ impl Exam {
             &self.patient,
             &self.caption,
             &memory.mask,
+            |circles| probe.within(&mut memory.grid, circles),
             rng,
         );
         if self.dress.bar_covered {

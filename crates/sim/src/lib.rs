@@ -27,16 +27,21 @@ mod course;
 mod elasto;
 mod exam;
 mod font;
+#[cfg(test)]
+mod leaks;
 mod motion;
 mod paint;
 mod palette;
 mod patient;
 mod picture;
 mod player;
+#[cfg(test)]
+mod rank;
 mod rng;
 mod scan;
 mod scenario;
 mod screen;
+pub mod seeds;
 mod skin;
 mod speckle;
 mod truth;
@@ -51,7 +56,7 @@ pub use palette::jet;
 pub use patient::{Composition, Echogenicity, PatientId, Plane, Signs};
 pub use player::{Picture, Play, Player};
 pub use scenario::{HardEndSource, Scenario, ScenarioError};
-pub use skin::{Skin, UnknownSkin};
+pub use skin::{Distance, Skin, Traits, UnknownSkin};
 pub use truth::{OUTLINE_POINTS, Screen, ShownValues, StiffnessKpa, Support, Truth, Unit};
 
 /// What to simulate.

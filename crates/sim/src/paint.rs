@@ -31,6 +31,13 @@ impl Rect {
     pub(crate) const fn inset(&self, px: i32) -> Self {
         Self { x: self.x + px, y: self.y + px, w: self.w - 2 * px, h: self.h - 2 * px }
     }
+    /// Tells whether the two share a pixel.
+    pub(crate) const fn overlaps(&self, other: &Self) -> bool {
+        self.x < other.right()
+            && other.x < self.right()
+            && self.y < other.bottom()
+            && other.y < self.bottom()
+    }
     /// The region, when there is a pixel in it and none left of or above the frame.
     pub(crate) fn region(&self) -> Option<sonofuse_core::region::Region> {
         let side = |v: i32| u32::try_from(v).ok();

@@ -1,7 +1,8 @@
 //! Simulated patients: anatomy, nodule, TI-RADS signs and stiffness, drawn from the seed.
 //!
 //! The two classes differ as published series differ (odds ratios of the B-mode signs, log-normal
-//! stiffness) and overlap as those do: no sign and no stiffness separates them. Pure.
+//! stiffness) and overlap as those do: no sign and no stiffness separates them, and nothing else
+//! depends on the class. The test of the ceilings goes through every parameter. Pure.
 
 use std::fmt;
 
@@ -138,6 +139,9 @@ impl Ellipse {
     }
 }
 
+/// Spread of ln kPa, against that of the published moments.
+const SPREAD: f32 = 1.2;
+
 /// A thyroid nodule. Its centre is at x = 0.
 #[derive(Clone, Debug)]
 pub(crate) struct Nodule {
@@ -159,8 +163,11 @@ impl Nodule {
         // 617 of the paper's 1156 images are malignant.
         let malignant = chance(rng, 0.534);
         let signs = Signs::draw(rng, malignant);
-        // ln kPa; the two log-normals overlap (area under the ROC curve about 0.92).
+        // ln kPa; moments of PMC7879443 (benign 37.6 ± 26.1, malignant 105.4 ± 48.8 kPa), whose own
+        // area under the curve, 0.889, is less than log-normals of these moments have (0.929): both
+        // spreads are 1.2 times as wide.
         let (mu, sigma) = if malignant { (4.56, 0.44) } else { (3.43, 0.63) };
+        let sigma = sigma * SPREAD;
         let mean_kpa = (mu + sigma * normal(rng)).exp().clamp(4.0, 320.0);
         let width = (2.35 + 0.38 * normal(rng)).exp().clamp(5.5, 24.0);
         let aspect = if signs.taller_than_wide {
@@ -207,7 +214,9 @@ impl Nodule {
                 (0..(rx * rz * 1.6) as usize).map(|_| inside(0.85, [0.2, 0.65])).collect()
             }
         };
-        let rim_gain = if malignant { uniform(rng, 1.15, 1.75) } else { uniform(rng, 0.95, 1.3) };
+        // PMC5355106 (322 nodules): the mean of the highest stiffness is 1.84 times that of the mean
+        // stiffness in benign nodules and 1.92 times in malignant ones. A rim tells nothing.
+        let rim_gain = uniform(rng, 0.95, 1.75);
         Self { malignant, signs, shape, waves, mean_kpa, rim_gain, specks, coarse, cysts }
     }
 
@@ -348,6 +357,9 @@ impl Patient {
 }
 
 #[cfg(test)]
+mod ceilings;
+
+#[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
@@ -373,12 +385,6 @@ mod tests {
             }
         }
         wins / (of(true).count() * benign.len()) as f64
-    }
-
-    #[test]
-    fn stiffness_tells_the_classes_apart_as_well_as_in_published_series_and_no_better() {
-        let auc = area_under_the_curve(&nodules(), |n| n.mean_kpa);
-        assert!((0.87..0.945).contains(&auc), "AUC of the true stiffness {auc}");
     }
 
     #[test]

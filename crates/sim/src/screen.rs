@@ -148,6 +148,10 @@ fn stage(style: &Style, size: [u32; 2]) -> Rect {
     }
 }
 
+/// Tissue that is shown below and beside the middle of the nodule at least, mm.
+const BELOW_MM: f32 = 10.0;
+const ASIDE_MM: f32 = 9.0;
+
 /// Lays out the screen of one exam.
 pub(crate) fn lay_out(
     style: &Style,
@@ -246,10 +250,10 @@ fn image_area(
     tweak: &Tweak,
     rng: &mut Pcg64Mcg,
 ) -> (Beams, f32, [f32; 2], Rect) {
-    let (need_mm, half_mm) = match &patient.nodule {
-        Some(n) => (n.shape.z + n.shape.rz + 5.0, n.shape.rx + 3.0),
-        None => (patient.lobe.z + 5.0, 8.0),
-    };
+    // Nothing here or in the box may tell of the nodule's shape, which is a sign: the user looks for
+    // the middle of it, and no further.
+    let need_mm = target_mm(patient)[1] + BELOW_MM;
+    let half_mm = ASIDE_MM;
     let (pw, ph) = (panel.w.max(48) as f32, panel.h.max(48) as f32);
     if style.curved {
         let depth_mm = (uniform(rng, 38.0, 50.0) * tweak.depth).max(need_mm + 4.0);
@@ -302,7 +306,12 @@ fn with_margins(beams: Beams, tweak: &Tweak) -> Beams {
     }
 }
 
-/// Puts the colour box around the lesion.
+/// What the user centres: the middle of the nodule, or of the lobe.
+fn target_mm(patient: &Patient) -> [f32; 2] {
+    patient.nodule.as_ref().map_or([0.0, patient.lobe.z], |n| [n.shape.x, n.shape.z])
+}
+
+/// Puts the colour box over the lesion.
 fn place_box(
     style: &Style,
     screen: &Screen,
@@ -315,14 +324,11 @@ fn place_box(
         return ColourBox { rect: Rect::new(0, 0, view.w, view.h), fan: None, steer: 0 };
     }
     let s = screen.beams.px_per_mm;
-    let target = match &patient.nodule {
-        Some(n) => n.shape,
-        None => crate::patient::Ellipse { rx: 6.0, rz: 5.0, x: 0.0, ..patient.lobe },
-    };
-    let half_w = (target.rx + uniform(rng, 1.5, 6.0)).max(6.5) * tweak.box_scale;
-    let half_h = (target.rz + uniform(rng, 1.5, 4.0)).max(5.0) * tweak.box_scale;
-    let x = target.x + uniform(rng, -1.5, 1.5) + tweak.box_shift_mm[0];
-    let z = (target.z + uniform(rng, -1.2, 1.2)).max(half_h + 2.5) + tweak.box_shift_mm[1];
+    let [x, z] = target_mm(patient);
+    let half_w = uniform(rng, 7.0, 13.0) * tweak.box_scale;
+    let half_h = uniform(rng, 5.5, 10.0) * tweak.box_scale;
+    let x = x + uniform(rng, -1.5, 1.5) + tweak.box_shift_mm[0];
+    let z = (z + uniform(rng, -1.5, 1.5)).max(half_h + 2.5) + tweak.box_shift_mm[1];
     if let Probe::Curved { radius_mm, half_rad } = screen.beams.probe {
         let at = radius_mm + z;
         let a = (x / at).clamp(-0.2, 0.2);
@@ -399,12 +405,8 @@ fn place_bars(
     }
     if style.grey_bar {
         let grey = if has_bar { bar.shifted(-space, 0) } else { bar };
-        if grey.x > stage.x && !screen.panes.iter().any(|p| overlaps(p.view, grey)) {
+        if grey.x > stage.x && !screen.panes.iter().any(|p| p.view.overlaps(&grey)) {
             screen.grey_bar = Some(grey);
         }
     }
-}
-
-fn overlaps(a: Rect, b: Rect) -> bool {
-    a.x < b.right() && b.x < a.right() && a.y < b.bottom() && b.y < a.bottom()
 }

@@ -10,7 +10,10 @@ use thiserror::Error;
 
 mod drawn;
 mod look;
+mod reach;
 mod style;
+
+pub use reach::{Distance, Traits};
 
 pub(crate) use style::{BarPlace, Codec, Keys, MapKind, Mapping, Scene, Style, Twin};
 

@@ -4,6 +4,7 @@
 use rand_pcg::Pcg64Mcg;
 
 use super::{Caption, cap};
+use crate::elasto::{Circle, Measured};
 use crate::paint::{self, Align, Rect, Surface};
 use crate::palette::Rgb;
 use crate::patient::Patient;
@@ -11,7 +12,9 @@ use crate::rng::{chance, pick, uniform};
 use crate::screen::{Ink, Screen};
 use crate::skin::{MapKind, Scene, Style, Twin};
 
-/// Draws what lies over the images: box outline, twin, measurement marks, annotations.
+/// Draws what lies over the images: box outline, twin, measurement marks, annotations. `measure`
+/// reads circles off a map.
+#[expect(clippy::too_many_arguments, reason = "each is a thing of its own")]
 pub(crate) fn over_images(
     s: &mut impl Surface,
     style: &Style,
@@ -19,6 +22,7 @@ pub(crate) fn over_images(
     patient: &Patient,
     caption: &Caption,
     mask: &[bool],
+    measure: impl FnOnce([Circle; 2]) -> [Option<Measured>; 2],
     rng: &mut Pcg64Mcg,
 ) {
     let outline = match (style.scene, style.outline) {
@@ -34,7 +38,7 @@ pub(crate) fn over_images(
         debug_assert!(b.rect.w > 0);
     }
     if style.scene == Scene::Dual {
-        marks(s, style, screen, patient, caption, rng);
+        marks(s, style, screen, patient, caption, measure, rng);
     }
     if let Some(first) = screen.panes.first() {
         let size = cap(screen, 1.3);
@@ -91,31 +95,36 @@ fn draw_outline(
     }
 }
 
-/// Draws measurement circles in both views and a table of results over a part of one.
+/// Draws measurement circles in both views and a table of what was measured in them.
 fn marks(
     s: &mut impl Surface,
     style: &Style,
     screen: &Screen,
     patient: &Patient,
     caption: &Caption,
+    measure: impl FnOnce([Circle; 2]) -> [Option<Measured>; 2],
     rng: &mut Pcg64Mcg,
 ) {
     let scale = screen.beams.px_per_mm;
-    let (centre, radius) = match &patient.nodule {
-        Some(n) => ([n.shape.x, n.shape.z], n.shape.rx.min(n.shape.rz) * 0.55),
-        None => ([0.0, patient.lobe.z], 2.0),
-    };
-    let px = [(centre[0] - screen.origin_mm[0]) * scale, (centre[1] - screen.origin_mm[1]) * scale];
+    // As large as the user likes, whatever the nodule's shape.
+    let radius = uniform(rng, 1.2, 2.8);
+    let centre = patient.nodule.as_ref().map_or([0.0, patient.lobe.z], |n| [n.shape.x, n.shape.z]);
+    let second = [centre[0] + uniform(rng, 6.0, 9.0), centre[1] + uniform(rng, -2.0, 2.0)];
     let circles = chance(rng, style.circles) || (style.map != MapKind::Swe && chance(rng, 0.4));
     let width = 1.2f32.max(1.3 * screen.unit);
     if circles {
-        let second =
-            [px[0] + uniform(rng, 5.0, 8.0) * scale, px[1] + uniform(rng, -2.0, 2.0) * scale];
         for pane in &screen.panes {
-            let to = |p: [f32; 2]| [pane.view.x as f32 + p[0], pane.view.y as f32 + p[1]];
+            let to = |p: [f32; 2]| {
+                let [left, top] = screen.origin_mm;
+                [
+                    pane.view.x as f32 + (p[0] - left) * scale,
+                    pane.view.y as f32 + (p[1] - top) * scale,
+                ]
+            };
             let r = radius * scale;
-            paint::ellipse(s, to(px), [r, r], width, 0.0, [245, 245, 245]);
-            if style.map != MapKind::Swe && second[0] + r * 0.7 < pane.view.w as f32 {
+            paint::ellipse(s, to(centre), [r, r], width, 0.0, [245, 245, 245]);
+            let [x, _] = to(second);
+            if style.map != MapKind::Swe && x + r * 0.7 < pane.view.right() as f32 {
                 paint::ellipse(s, to(second), [r * 0.7, r * 0.7], width, 0.0, [120, 240, 250]);
             }
         }
@@ -123,20 +132,20 @@ fn marks(
     if !chance(rng, style.table) {
         return;
     }
-    let Some(nodule) = &patient.nodule else { return };
-    let Some(view) = screen.panes.iter().find(|p| p.ink == Ink::Grey).map(|p| p.view) else {
+    let size = cap(screen, 0.9);
+    let Some(table) = table_place(screen, [(size * 15.0) as i32, (size * 10.0) as i32]) else {
         return;
     };
-    let size = cap(screen, 0.9);
-    let table = Rect::new(0, 0, (size * 15.0) as i32, (size * 10.0) as i32);
-    let table = table.shifted(view.right() - table.w - 4, view.bottom() - table.h - 4);
+    let [inside, around] = measure([(centre, radius), (second, radius * 0.7)]);
+    let Some(inside) = inside else { return };
     paint::fill(s, table, [24, 30, 44], 215);
     paint::frame(s, table, 1, style.look.accent, 255);
+    let ratio = around.map_or("-".to_owned(), |a| format!("{:.1}", inside.mean / a.mean));
     let rows = [
-        (caption.words.mean, format!("{:.1} kPa", nodule.mean_kpa)),
-        ("Max", format!("{:.1} kPa", nodule.mean_kpa * nodule.rim_gain)),
-        ("SD", format!("{:.1} kPa", nodule.mean_kpa * 0.17)),
-        (caption.words.ratio, format!("{:.1}", nodule.mean_kpa / patient.background_kpa)),
+        (caption.words.mean, format!("{:.1} kPa", inside.mean)),
+        ("Max", format!("{:.1} kPa", inside.max)),
+        ("SD", format!("{:.1} kPa", inside.sd)),
+        (caption.words.ratio, ratio),
         ("Diam.", format!("{:.1} mm", radius * 2.0)),
     ];
     for (i, (name, value)) in rows.iter().enumerate() {
@@ -152,6 +161,38 @@ fn marks(
         let right = table.right() as f32 - size * 0.6;
         paint::text(s, [right, y], size, Align::Right, [235, 235, 235], value);
     }
+}
+
+/// Where a table of `size` pixels covers no colour box and no twin: in a corner of the B-mode view, of
+/// the other, or under them.
+pub(crate) fn table_place(screen: &Screen, [w, h]: [i32; 2]) -> Option<Rect> {
+    const GAP: i32 = 4;
+    let boxed = screen.colour_box?.rect;
+    let views: Vec<Rect> = screen.panes.iter().map(|p| p.view).collect();
+    let corners = |v: &Rect| {
+        let (left, right) = (v.x + GAP, v.right() - w - GAP);
+        [
+            [right, v.bottom() - h - GAP],
+            [left, v.bottom() - h - GAP],
+            [right, v.y + GAP],
+            [left, v.y + GAP],
+        ]
+    };
+    let grey = screen.panes.iter().filter(|p| p.ink == Ink::Grey).map(|p| p.view);
+    let mut places: Vec<[i32; 2]> =
+        grey.chain(views.iter().copied()).flat_map(|v| corners(&v)).collect();
+    let under = views.iter().map(Rect::bottom).max()? + GAP * 2;
+    places.extend(views.iter().map(|v| [v.x, under]));
+    let stage = screen.stage;
+    let whole = |r: &Rect| {
+        r.x >= stage.x
+            && r.right() <= stage.right()
+            && r.y >= stage.y
+            && r.bottom() <= stage.bottom()
+    };
+    places.into_iter().map(|[x, y]| Rect::new(x, y, w, h)).find(|r| {
+        whole(r) && !views.iter().any(|v| r.overlaps(&boxed.shifted(v.x, v.y).inset(-GAP)))
+    })
 }
 
 fn cursor(s: &mut impl Surface, screen: &Screen, rng: &mut Pcg64Mcg) {

@@ -19,7 +19,7 @@ use sonofuse_train::sample::Prediction;
 use super::data::{census, ticker};
 
 /// First seed of the simulated patients here: none that the demo model was made with.
-pub(crate) const FIRST_SEED: u64 = 90_000_000;
+pub(crate) const FIRST_SEED: u64 = sonofuse_sim::seeds::EVALUATE.first();
 
 /// Judges predictions in a file, or a model on simulated patients: report.md, report.json, figures.
 #[derive(Args)]

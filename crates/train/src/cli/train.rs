@@ -7,7 +7,7 @@ use std::{fs, io};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use sonofuse_core::manifest::{Input, InputSize, OutOfDistribution};
-use sonofuse_sim::Skin;
+use sonofuse_sim::seeds;
 use sonofuse_train::data::augment::Augment;
 use sonofuse_train::data::simulated::Cohort;
 use sonofuse_train::data::{cache, fixed_input, screens, small_input, split};
@@ -209,7 +209,8 @@ impl Train {
             first_seed: self.first_seed,
             patients,
             images: self.images,
-            skins: Skin::all().iter().copied().filter(|s| s.is_dual_view()).collect(),
+            // What learns sees drawn scanners; named ones are for judging.
+            skins: seeds::BY_HAND.skins(patients),
             named_hard_end: true,
         };
         let folder = self.cache.clone().unwrap_or_else(cache::default_folder);

@@ -2,6 +2,7 @@
 
 use sonofuse_core::manifest::Input;
 use sonofuse_sim::Skin;
+use sonofuse_sim::seeds::{self, Share};
 
 use crate::data::simulated::{self, Cohort};
 use crate::data::{DataError, small_input};
@@ -15,14 +16,21 @@ use crate::network::{Network, folded};
 /// few of the simulator's and the real Aixplorer screen's in tests/screens are.
 pub const INPUT_SIDES_PX: [u32; 3] = [64, 256, 160];
 
-/// Skins of the held-out patients: shear-wave and strain, stacked and side by side, box and full view, red
-/// and blue hard. All others see scanners that the generator draws, one a patient, and no named one.
+/// Skins whose exams are judged one by one: shear-wave and strain, stacked and side by side, box and full
+/// view, red and blue hard.
 pub const HELD_OUT: [Skin; 4] = [
     Skin::SiemensSweStacked,
     Skin::CanonSweSide,
     Skin::ToshibaStrainSide,
     Skin::EsaoteStrainStacked,
 ];
+
+/// Named skins that the model is judged on: every one. Training and validation see drawn scanners
+/// only, each patient on another; the simulator's example `reach` tells which of the named ones a draw
+/// comes near.
+fn held_out() -> Vec<Skin> {
+    Skin::all().iter().copied().filter(|s| s.is_dual_view()).collect()
+}
 
 /// The groups of patients whose pictures are kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,11 +86,12 @@ pub fn input() -> Input {
 /// # Errors
 /// [`DataError::Recipe`] when they are not apart, which a change of this file may cause.
 pub fn cohorts(scale: f64) -> Result<Cohorts, DataError> {
+    let test = &seeds::DEMO_TEST;
     let cohorts = Cohorts {
-        train: drawn("train", 10_000_000, 4800.0 * scale, 2, 0),
-        heads: drawn("heads", 12_000_000, 2400.0 * scale, 2, 0),
-        validation: drawn("validation", 20_000_000, 770.0 * scale, 2, 0),
-        test: named("test", 31_000_000, 1500.0 * scale, 2, 0),
+        train: drawn("train", &seeds::DEMO_TRAIN, 0, 4800.0 * scale, 2),
+        heads: drawn("heads", &seeds::DEMO_TRAIN, 500_000, 2400.0 * scale, 2),
+        validation: drawn("validation", &seeds::DEMO_VALIDATION, 0, 770.0 * scale, 2),
+        test: cohort("test", test.first(), 1500.0 * scale, 2, held_out()),
     };
     let Cohorts { train, heads, validation, test } = &cohorts;
     simulated::check_apart(&[train, heads, validation], test)?;
@@ -94,17 +103,25 @@ pub fn cohorts(scale: f64) -> Result<Cohorts, DataError> {
 /// # Errors
 /// [`DataError::Recipe`] when they are not apart.
 pub fn exam_cohorts(scale: f64) -> Result<ExamCohorts, DataError> {
+    let assessment = &seeds::ASSESSMENT;
+    let [long, twins, trial, trial_long] = [100_000, 200_000, 300_000, 400_000];
+    let named = |name: &str, patients: f64, from: usize| {
+        let mut skins = HELD_OUT.to_vec();
+        skins.rotate_left(from);
+        cohort(name, seeds::DEMO_TEST.first() + 1_000_000, patients * scale, 3, skins)
+    };
+    let two = drawn("twins-again", assessment, twins + 50_000, 600.0 * scale, 3);
     let cohorts = ExamCohorts {
-        calibration: drawn("calibration", 60_000_000, 5600.0 * scale, 3, 0),
-        calibration_long: drawn("calibration-long", 62_000_000, 1200.0 * scale, 10, 0),
+        calibration: drawn("calibration", assessment, 0, 5600.0 * scale, 3),
+        calibration_long: drawn("calibration-long", assessment, long, 1200.0 * scale, 10),
         twins: [
-            drawn("twins", 64_000_000, 600.0 * scale, 3, 0),
-            drawn("twins-again", 64_000_000, 600.0 * scale, 3, 500_000),
+            drawn("twins", assessment, twins, 600.0 * scale, 3),
+            Cohort { first_seed: assessment.first() + u64::from(twins), ..two },
         ],
-        trial: drawn("trial", 66_000_000, 5600.0 * scale, 3, 0),
-        trial_long: drawn("trial-long", 68_000_000, 1200.0 * scale, 10, 0),
-        held_out: named("held-out", 70_000_000, 4800.0 * scale, 3, 0),
-        held_out_twins: named("held-out-twins", 70_000_000, 600.0 * scale, 3, 1),
+        trial: drawn("trial", assessment, trial, 5600.0 * scale, 3),
+        trial_long: drawn("trial-long", assessment, trial_long, 1200.0 * scale, 10),
+        held_out: named("held-out", 4800.0, 0),
+        held_out_twins: named("held-out-twins", 600.0, 1),
     };
     let ExamCohorts { calibration, calibration_long, trial, trial_long, .. } = &cohorts;
     let apart = [calibration, calibration_long, &cohorts.twins[0], trial, trial_long];
@@ -117,18 +134,11 @@ fn cohort(name: &str, first_seed: u64, patients: f64, images: u32, skins: Vec<Sk
     Cohort { name: name.into(), first_seed, patients, images, skins, named_hard_end: true }
 }
 
-/// A cohort on drawn scanners, one a patient, of the patient's own seed plus `other`.
-fn drawn(name: &str, first_seed: u64, patients: f64, images: u32, other: u32) -> Cohort {
-    let first = first_seed as u32 + other;
+/// A cohort on drawn scanners, one a patient, from number `from` of a share on.
+fn drawn(name: &str, share: &Share, from: u32, patients: f64, images: u32) -> Cohort {
     let count = (patients.round() as u32).max(1);
-    cohort(name, first_seed, patients, images, (first..first + count).map(Skin::Drawn).collect())
-}
-
-/// A cohort on the held-out skins in turn, beginning with number `from`.
-fn named(name: &str, first_seed: u64, patients: f64, images: u32, from: usize) -> Cohort {
-    let mut skins = HELD_OUT.to_vec();
-    skins.rotate_left(from);
-    cohort(name, first_seed, patients, images, skins)
+    let skins = share.skins(from + count).split_off(from as usize);
+    cohort(name, share.first() + u64::from(from), patients, images, skins)
 }
 
 /// A network of the demo's size: VGG16 with spatial pyramid pooling at an eighth of its width.
@@ -244,6 +254,8 @@ mod tests {
         let cohorts = cohorts(1.0).unwrap();
         for other in [&cohorts.train, &cohorts.heads, &cohorts.validation] {
             assert!(cohorts.test.skins.iter().all(|s| !other.skins.contains(s)));
+            assert!(other.skins.iter().all(|s| matches!(s, Skin::Drawn(_))), "{}", other.name);
+            assert_eq!(other.skins.len(), other.patients as usize, "each on a scanner of its own");
             assert!(other.seeds().end <= cohorts.test.seeds().start);
         }
         // Seeds of patients, and of drawn scanners, over all groups and over what others use.
@@ -267,14 +279,14 @@ mod tests {
                 );
                 assert!(skins[i].is_disjoint(&skins[j]), "{} {}", a.name, b.name);
             }
-            // The tables' cohorts and `evaluate`'s.
-            for taken in [40_000_000, 50_000_000, 90_000_000] {
-                assert!(
-                    a.seeds().end <= taken || a.seeds().start >= taken + 1_000_000,
-                    "{}",
-                    a.name
-                );
-            }
+            // Each from its own share of the seeds, the judged ones on named skins.
+            let within = |share: &&&Share| {
+                share.patients.start <= a.first_seed && a.seeds().end <= share.patients.end
+            };
+            let share = seeds::ALL.iter().find(within).unwrap().name;
+            let judged = skins[i].is_empty();
+            assert!(share.starts_with("demo") || share == "assessment", "{}: {share}", a.name);
+            assert_eq!(judged, share == "demo: test", "{}", a.name);
         }
         let twice: Vec<&str> = groups
             .iter()

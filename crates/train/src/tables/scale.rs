@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sonofuse_core::manifest::Input;
-use sonofuse_sim::Skin;
+use sonofuse_sim::seeds;
 
 use crate::data::simulated::Cohort;
 use crate::data::{fixed_input, small_input};
@@ -14,7 +14,7 @@ use crate::fit::Plan;
 pub struct Scale {
     /// `reduced` or `full`.
     pub name: String,
-    /// Simulated patients of the Aixplorer's two skins; the paper has 233.
+    /// Simulated patients, all on one drawn scanner; the paper has 233.
     pub patients: u32,
     /// Distinct elastograms of a patient; the paper has 5 images on the mean.
     pub images: u32,
@@ -91,23 +91,22 @@ impl Scale {
     pub fn cohort(&self) -> Cohort {
         Cohort {
             name: "tables".into(),
-            first_seed: 40_000_000,
+            first_seed: seeds::TABLES.first(),
             patients: self.patients,
             images: self.images,
-            skins: vec![Skin::AixplorerStacked, Skin::AixplorerSide],
+            skins: vec![seeds::TABLES_SCANNER],
             named_hard_end: true,
         }
     }
 
     /// The patients that stand for `ImageNet`.
     pub fn source(&self) -> Cohort {
-        let skins = Skin::all().iter().copied().filter(|s| s.is_dual_view());
         Cohort {
             name: "source".into(),
-            first_seed: 50_000_000,
+            first_seed: seeds::SOURCE.first(),
             patients: self.source_patients,
             images: 2,
-            skins: skins.filter(|s| !self.cohort().skins.contains(s)).collect(),
+            skins: seeds::SOURCE.skins(self.source_patients),
             named_hard_end: true,
         }
     }

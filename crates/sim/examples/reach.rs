@@ -1,0 +1,32 @@
+//! Tells how near the generator comes to each named skin: the nearest of 1,000 draws.
+//! `cargo run -p sonofuse-sim --example reach`.
+
+use sonofuse_sim::{Distance, Skin, seeds};
+
+fn main() {
+    let drawn: Vec<_> = seeds::DISTANCE.skins(1000);
+    let traits: Vec<_> = drawn.iter().filter_map(|s| s.traits().map(|t| (*s, t))).collect();
+    println!(
+        "| skin | palette, delta E | box share | opacity | nearest | palette alone | unseen |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    for skin in Skin::all() {
+        let Some(own) = skin.traits() else { continue };
+        let apart: Vec<(Skin, Distance)> =
+            traits.iter().map(|(s, t)| (*s, own.distance(t))).collect();
+        let Some((nearest, d)) = apart.iter().min_by(|a, b| a.1.total().total_cmp(&b.1.total()))
+        else {
+            continue;
+        };
+        let palette = apart.iter().map(|(_, d)| d.palette).fold(f32::INFINITY, f32::min);
+        let near = apart.iter().filter(|(_, d)| d.total() <= 1.0).count();
+        println!(
+            "| {skin} | {:.1} | {:.2} | {:.2} | {nearest}: {:.2} | {palette:.1} | {} |",
+            d.palette,
+            d.box_share,
+            d.opacity,
+            d.total(),
+            if near == 0 { "yes".to_owned() } else { format!("no, {near} draws near") }
+        );
+    }
+}
