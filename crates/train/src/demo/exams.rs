@@ -16,6 +16,7 @@ use sonofuse_core::calibrate::Logit;
 use sonofuse_core::manifest::{Input, OutputKind};
 use sonofuse_core::preprocess::Planes;
 use sonofuse_cpu::{Network, Options, TensorView};
+use sonofuse_sim::Skin;
 
 use super::run::DemoError;
 use crate::data::cut::Cutter;
@@ -64,7 +65,7 @@ impl Exam {
 }
 
 /// A model file on the daemon's own engine, on one thread.
-pub struct Scored {
+pub(super) struct Scored {
     network: Network,
     form: Form,
     places: [usize; 2],
@@ -75,7 +76,7 @@ impl Scored {
     ///
     /// # Errors
     /// In words, where the engine does not take it.
-    pub fn load(model: &[u8], heads: usize) -> Result<Self, String> {
+    pub(super) fn load(model: &[u8], heads: usize) -> Result<Self, String> {
         let options = Options { threads: 1, ..Options::default() };
         let network = Network::load(model, &options).map_err(|e| e.to_string())?;
         let place = |name: &str| {
@@ -97,7 +98,7 @@ impl Scored {
     ///
     /// # Errors
     /// In words, where it has no elastogram or the engine fails.
-    pub fn answer(&mut self, sample: &Sample) -> Result<Answer, String> {
+    pub(super) fn answer(&mut self, sample: &Sample) -> Result<Answer, String> {
         let map = sample.elastogram.as_ref().ok_or("a sample without an elastogram")?;
         let output =
             self.network.run(&[view(&sample.bmode), view(map)]).map_err(|e| e.to_string())?;
@@ -111,12 +112,28 @@ fn view(planes: &Planes) -> TensorView<'_> {
     TensorView { data: planes.data(), channels, height, width }
 }
 
-/// What the first line of a file says: which exams, scored by what.
+/// What the first line of a file says: which exams, scored by what. Not how many: a longer run goes on
+/// behind a shorter one.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Header {
-    cohort: Cohort,
+    name: String,
+    first_seed: u64,
+    images: u32,
+    first_skins: Vec<Skin>,
     model: String,
+}
+
+impl Header {
+    fn new(cohort: &Cohort, model: &str) -> Self {
+        Self {
+            name: cohort.name.clone(),
+            first_seed: cohort.first_seed,
+            images: cohort.images,
+            first_skins: cohort.skins.iter().take(4).copied().collect(),
+            model: model.to_owned(),
+        }
+    }
 }
 
 /// Draws and scores a cohort's exams on `threads` threads, or goes on with it in `file`. `digest` names the
@@ -124,7 +141,7 @@ struct Header {
 ///
 /// # Errors
 /// [`DemoError`].
-pub fn exams(
+pub(super) fn exams(
     cohort: &Cohort,
     input: &Input,
     model: (&Scored, &str),
@@ -133,15 +150,19 @@ pub fn exams(
     say: &dyn Fn(&str),
 ) -> Result<Vec<Exam>, DemoError> {
     let (scored, digest) = model;
-    let header = Header { cohort: cohort.clone(), model: digest.to_owned() };
+    let header = Header::new(cohort, digest);
+    let count = cohort.patients as usize;
     let mut done = read(file, &header).unwrap_or_default();
+    if done.len() >= count {
+        done.truncate(count);
+        return Ok(done);
+    }
     let fail = |source| DemoError::Write { path: file.to_owned(), source };
     if done.is_empty() {
         let line = serde_json::to_string(&header).map_err(|e| fail(e.into()))?;
         fs::write(file, line + "\n").map_err(fail)?;
     }
     let mut out = fs::OpenOptions::new().append(true).open(file).map_err(fail)?;
-    let count = cohort.patients as usize;
     while done.len() < count {
         let range = done.len()..count.min(done.len() + BLOCK);
         let block = block(cohort, input, scored, threads, range)?;
@@ -168,11 +189,7 @@ fn read(file: &Path, header: &Header) -> Option<Vec<Exam>> {
         return None;
     }
     let exams: Vec<Exam> = lines.map_while(|line| serde_json::from_str(line).ok()).collect();
-    let whole = if exams.len() < header.cohort.patients as usize {
-        exams.len() / BLOCK * BLOCK
-    } else {
-        exams.len()
-    };
+    let whole = exams.len() / BLOCK * BLOCK;
     let kept: usize = text.lines().take(whole + 1).map(|line| line.len() + 1).sum();
     fs::OpenOptions::new().write(true).open(file).ok()?.set_len(kept as u64).ok()?;
     Some(exams.into_iter().take(whole).collect())

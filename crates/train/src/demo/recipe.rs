@@ -88,8 +88,8 @@ pub fn input() -> Input {
 pub fn cohorts(scale: f64) -> Result<Cohorts, DataError> {
     let test = &seeds::DEMO_TEST;
     let cohorts = Cohorts {
-        train: drawn("train", &seeds::DEMO_TRAIN, 0, 4800.0 * scale, 2),
-        heads: drawn("heads", &seeds::DEMO_TRAIN, 500_000, 2400.0 * scale, 2),
+        train: drawn("train", &seeds::DEMO_TRAIN, 0, 4000.0 * scale, 2),
+        heads: drawn("heads", &seeds::DEMO_TRAIN, 500_000, 2000.0 * scale, 2),
         validation: drawn("validation", &seeds::DEMO_VALIDATION, 0, 770.0 * scale, 2),
         test: cohort("test", test.first(), 1500.0 * scale, 2, held_out()),
     };
@@ -112,14 +112,14 @@ pub fn exam_cohorts(scale: f64) -> Result<ExamCohorts, DataError> {
     };
     let two = drawn("twins-again", assessment, twins + 50_000, 600.0 * scale, 3);
     let cohorts = ExamCohorts {
-        calibration: drawn("calibration", assessment, 0, 5600.0 * scale, 3),
-        calibration_long: drawn("calibration-long", assessment, long, 1200.0 * scale, 10),
+        calibration: drawn("calibration", assessment, 0, 6000.0 * scale, 3),
+        calibration_long: drawn("calibration-long", assessment, long, 1000.0 * scale, 10),
         twins: [
             drawn("twins", assessment, twins, 600.0 * scale, 3),
             Cohort { first_seed: assessment.first() + u64::from(twins), ..two },
         ],
-        trial: drawn("trial", assessment, trial, 5600.0 * scale, 3),
-        trial_long: drawn("trial-long", assessment, trial_long, 1200.0 * scale, 10),
+        trial: drawn("trial", assessment, trial, 6000.0 * scale, 3),
+        trial_long: drawn("trial-long", assessment, trial_long, 1000.0 * scale, 10),
         held_out: named("held-out", 4800.0, 0),
         held_out_twins: named("held-out-twins", 600.0, 1),
     };
@@ -169,8 +169,8 @@ impl Stage {
     /// How it is trained; fewer epochs at a `scale` below 1.
     pub fn plan(self, scale: f64) -> Plan {
         let (epochs, rate) = match self {
-            Self::Elastography => (5.0, 7e-4),
-            Self::Conventional => (6.0, 3e-4),
+            Self::Elastography => (4.0, 7e-4),
+            Self::Conventional => (5.0, 3e-4),
             Self::Together => (2.0, 2e-4),
         };
         Plan {

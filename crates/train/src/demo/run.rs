@@ -81,6 +81,9 @@ pub struct Place<'p> {
     pub threads: usize,
     /// 1 for the model that ships; less makes fewer patients and epochs, for trying out.
     pub scale: f64,
+    /// 1 for the model that ships; less draws fewer exams to calibrate and to judge on. A later run goes on
+    /// behind them.
+    pub exams: f64,
 }
 
 /// A trained network with what it is worth.
@@ -261,7 +264,7 @@ struct Examined {
 
 /// Draws and scores whole exams by the exported network: some decide, others judge.
 fn examine(place: Place<'_>, product: &Fitted, say: &dyn Fn(&str)) -> Result<Examined, DemoError> {
-    let cohorts = recipe::exam_cohorts(place.scale)?;
+    let cohorts = recipe::exam_cohorts(place.scale * place.exams)?;
     let model = export::onnx(&folded(&product.network), None, "");
     let digest = format!("{:x}", Sha256::digest(&model));
     let scored = Scored::load(&model, product.network.heads).map_err(DemoError::Exams)?;

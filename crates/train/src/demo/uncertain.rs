@@ -26,7 +26,7 @@ pub const ERROR_RATE: f64 = 0.1;
 /// Counts of evidence that it is calibrated for.
 pub const EVIDENCE: [usize; 3] = [1, 3, 9];
 /// The count that scores are calibrated and figures are told at.
-pub const USUAL: usize = 3;
+pub(super) const USUAL: usize = 3;
 /// Part of the pairs of examinations that the intervals must reconcile.
 const RECONCILED: f64 = 0.95;
 /// Seed of the draws that tell what chance alone gives.
@@ -52,18 +52,18 @@ pub struct Decided {
 
 /// Two examinations of the same patients by different scanners.
 #[derive(Clone, Copy, Debug)]
-pub struct Twins<'e> {
+pub(super) struct Twins<'e> {
     /// By one.
-    pub one: &'e [Exam],
+    pub(super) one: &'e [Exam],
     /// By the other.
-    pub other: &'e [Exam],
+    pub(super) other: &'e [Exam],
 }
 
 /// Decides on calibration exams; `twins` are examined twice, by two scanners.
 ///
 /// # Errors
 /// [`EvaluateError`].
-pub fn decide(exams: &[&Exam], twins: Twins<'_>) -> Result<Decided, EvaluateError> {
+pub(super) fn decide(exams: &[&Exam], twins: Twins<'_>) -> Result<Decided, EvaluateError> {
     let all = cases(exams, USUAL);
     let scores: Vec<Score> = all.iter().map(|(z, m)| Score::new(f64::from(*z), *m)).collect();
     let calibration = calibration::fit(&scores, calibration::Method::TemperatureAndBias)?;
@@ -101,10 +101,10 @@ fn spread_scale(twins: Twins<'_>, logit_sd: f32) -> f32 {
 
 /// The part of the pairs whose two scores differ by no more than the root of the sum of the squares of the
 /// half intervals that face each other, as two independent errors would; and the number of pairs.
-pub fn reconciled(twins: Twins<'_>, aggregation: Aggregation) -> (f64, usize) {
+pub(super) fn reconciled(twins: Twins<'_>, aggregation: Aggregation) -> (f64, usize) {
     let others: BTreeMap<u64, &Exam> = twins.other.iter().map(|exam| (exam.seed, exam)).collect();
     let summary = |exam: &Exam| summary(exam, USUAL, aggregation);
-    let (mut all, mut good) = (0, 0);
+    let (mut all, mut good) = (0usize, 0usize);
     for one in twins.one {
         let other = others.get(&one.seed).and_then(|other| summary(other));
         let Some((a, b)) = summary(one).zip(other) else { continue };
@@ -115,7 +115,7 @@ pub fn reconciled(twins: Twins<'_>, aggregation: Aggregation) -> (f64, usize) {
         all += 1;
         good += usize::from(apart <= up.hypot(down));
     }
-    (f64::from(good) / f64::from(all.max(1)), all as usize)
+    (good as f64 / all.max(1) as f64, all)
 }
 
 /// The score of an exam's first elastograms with the interval that the daemon shows, in logits.
@@ -135,7 +135,7 @@ fn predictions(exam: &Exam) -> impl Iterator<Item = Prediction> {
 }
 
 /// Median logits of the exams with so much evidence, with the truth.
-pub fn cases(exams: &[&Exam], evidence: usize) -> Vec<Case> {
+pub(super) fn cases(exams: &[&Exam], evidence: usize) -> Vec<Case> {
     exams.iter().filter_map(|exam| Some((exam.median(evidence)?, exam.malignant))).collect()
 }
 
@@ -177,7 +177,7 @@ pub struct ExamFigures {
 ///
 /// # Errors
 /// [`EvaluateError`].
-pub fn judge(exams: &[&Exam], decided: &Decided) -> Result<ExamFigures, EvaluateError> {
+pub(super) fn judge(exams: &[&Exam], decided: &Decided) -> Result<ExamFigures, EvaluateError> {
     let usual = cases(exams, USUAL);
     let scores = probabilities(&usual, &decided.calibration);
     let confusion = Confusion::at(&scores, f64::from(decided.threshold.malignancy));
