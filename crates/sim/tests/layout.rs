@@ -182,7 +182,8 @@ fn a_pinned_hard_end_wins_over_the_bar() {
 #[test]
 fn a_bar_that_was_covered_at_first_is_found_within_seconds_and_outlives_another_cover() {
     for (truth, proven) in follow("bar-covered", 15.0, None) {
-        let end = proven.unwrap().hard_end;
+        let place = (truth.skin, truth.index);
+        let end = proven.unwrap_or_else(|why| panic!("{place:?}: {why}")).hard_end;
         // Covered until 4 s, then shown, from 12 s on covered or gone.
         match truth.index as f64 / 15.0 {
             at_s if at_s < 4.0 => assert_eq!(end, None, "picture {}", truth.index),
