@@ -1,10 +1,11 @@
 //! Tells how near the generator comes to each named skin: the nearest of 1,000 draws.
-//! `cargo run -p sonofuse-sim --example reach`.
+//! `cargo run -p sonofuse-sim --example reach -- [DRAWS]`.
 
 use sonofuse_sim::{Distance, Skin, seeds};
 
 fn main() {
-    let drawn: Vec<_> = seeds::DISTANCE.skins(1000);
+    let draws = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(1000);
+    let drawn: Vec<_> = seeds::DISTANCE.skins(draws);
     let traits: Vec<_> = drawn.iter().filter_map(|s| s.traits().map(|t| (*s, t))).collect();
     println!(
         "| skin | colours, ΔE | palette, ΔE | box share | opacity | nearest | colours alone | unseen |"

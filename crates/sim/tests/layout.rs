@@ -5,7 +5,7 @@
 
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
 use sonofuse_core::layout::{Finder, Follower, HardEnd, NoDualView, Pins, ScreenLayout};
-use sonofuse_sim::{Play, Player, Scenario, SimConfig, Simulator, Skin, Truth};
+use sonofuse_sim::{Play, Player, Scenario, SimConfig, Simulator, Skin, Truth, Unit, seeds};
 
 /// Simulated patients per skin.
 const SEEDS: [u64; 2] = [0, 2];
@@ -93,6 +93,21 @@ fn most_drawn_scanners_are_found_and_few_are_found_elsewhere() {
 fn the_share_of_drawn_scanners_that_are_found_is_counted() {
     let (found, wrong, refused) = drawn(0..400);
     println!("{found} of 400 found; elsewhere {wrong:#?}; refused {refused:#?}");
+}
+
+/// The paper's scanner makes shear-wave maps, red for hard, and every patient of it counts.
+#[test]
+fn the_tables_scanner_is_the_first_of_its_share_that_is_like_the_papers() {
+    let like = |skin: &Skin| {
+        (0..4).all(|seed| {
+            let (truth, found) = shoot(*skin, seed);
+            truth.hard_end == Some(HardEnd::Red)
+                && truth.shown.is_some_and(|s| s.unit == Unit::Kpa)
+                && found.is_ok()
+        })
+    };
+    let first = seeds::TABLES.skins(200).into_iter().find(like);
+    assert_eq!(first, Some(seeds::TABLES_SCANNER));
 }
 
 #[test]

@@ -144,6 +144,23 @@ mod tests {
         }
     }
 
+    /// At the size of the training set, 4,800 draws, three strain skins are near one: those do not count
+    /// as unseen (docs/validation/2026-11-26-simulator.md).
+    #[test]
+    fn no_named_skin_is_near_any_of_a_thousand_draws() {
+        let drawn: Vec<Traits> =
+            crate::seeds::DISTANCE.skins(1000).into_iter().filter_map(Skin::traits).collect();
+        assert_eq!(drawn.len(), 1000);
+        for own in Skin::all().iter().filter(|s| s.is_dual_view()) {
+            let traits = own.traits().unwrap();
+            let nearest =
+                drawn.iter().map(|d| traits.distance(d).total()).fold(f32::INFINITY, f32::min);
+            assert!(nearest > 1.0, "{own}: {nearest:.2}");
+            // Far, but not out of this world: a generator of something else would test nothing.
+            assert!(nearest < 4.0, "{own}: {nearest:.2}");
+        }
+    }
+
     #[test]
     fn a_scanner_is_near_itself_and_far_from_one_on_the_other_side() {
         let of = |skin: Skin| skin.traits().unwrap();
