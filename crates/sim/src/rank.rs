@@ -1,6 +1,6 @@
 //! Area under the ROC curve with its standard error, for the tests of what tells the classes apart.
 
-/// Area under the curve of `values` for `positive`, and DeLong's standard error.
+/// Area under the curve of `values` for `positive`, and its standard error by `DeLong`.
 pub(crate) fn auc(values: &[f64], positive: &[bool]) -> (f64, f64) {
     let of = |class: bool| -> Vec<f64> {
         values.iter().zip(positive).filter(|(_, p)| **p == class).map(|(v, _)| *v).collect()

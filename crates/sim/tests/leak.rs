@@ -1,6 +1,6 @@
 //! What trivial features of a picture tell of the class: where things are, text, furniture, and the
 //! B-mode outside the box. One picture of each of 2,000 patients and more; each feature's area under
-//! the curve must stay at 0.60 or less at the upper end of its 95 % interval (DeLong). What the screen's
+//! the curve must stay at 0.60 or less at the upper end of its 95 % interval (`DeLong`). What the screen's
 //! arrangement alone tells is tested in every run, in `src/leaks.rs`.
 //!
 //! `cargo test --release -p sonofuse-sim --test leak -- --ignored --nocapture`
