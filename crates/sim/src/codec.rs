@@ -73,9 +73,9 @@ impl Codec {
 
     /// Rounds a block's frequencies: the higher the coarser.
     fn round(self, block: &mut Block, coarse: f32) {
-        let first = block[0];
+        let first = block[0].to_bits();
         // Most of a scanner's screen is one colour.
-        if block.iter().all(|v| *v == first) {
+        if block.iter().all(|v| v.to_bits() == first) {
             return;
         }
         let mut frequencies =

@@ -406,3 +406,22 @@ fn tint_table(tint: [f32; 3], gamma: f32) -> [u32; 256] {
         u32::from_le_bytes([b, gr, r, 255])
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An exam of a script: all have number 0, as the screen stays.
+    fn scripted(patient: u64, tissue: u64) -> Exam {
+        let setting = Setting::ordinary(3, patient, Skin::AixplorerSide, [640, 480], 10.0);
+        Exam::new(Setting { number: 0, tissue, ..setting }, Memory::default())
+    }
+
+    #[test]
+    fn each_patient_and_place_has_contact_shadows_of_its_own() {
+        let coupling = |patient, tissue| scripted(patient, tissue).acquisition.coupling;
+        assert_eq!(coupling(1, 5), coupling(1, 5));
+        assert_ne!(coupling(1, 5), coupling(2, 5), "another patient");
+        assert_ne!(coupling(1, 5), coupling(1, 6), "another nodule or plane");
+    }
+}

@@ -1,7 +1,7 @@
 //! Area under the ROC curve with its standard error, for the tests of what tells the classes apart.
 
-/// Area under the curve of `values` for `positive`, and DeLong's standard error.
-pub fn auc(values: &[f64], positive: &[bool]) -> (f64, f64) {
+/// Area under the curve of `values` for `positive`, and its standard error by `DeLong`.
+pub(crate) fn auc(values: &[f64], positive: &[bool]) -> (f64, f64) {
     let of = |class: bool| -> Vec<f64> {
         values.iter().zip(positive).filter(|(_, p)| **p == class).map(|(v, _)| *v).collect()
     };
@@ -24,7 +24,7 @@ pub fn auc(values: &[f64], positive: &[bool]) -> (f64, f64) {
 }
 
 /// The larger of the curve's two sides with the upper end of its 95 % interval.
-pub fn told(values: &[f64], positive: &[bool]) -> (f64, f64) {
+pub(crate) fn told(values: &[f64], positive: &[bool]) -> (f64, f64) {
     let (area, error) = auc(values, positive);
     let side = area.max(1.0 - area);
     (side, side + 1.96 * error)

@@ -45,8 +45,8 @@ pub const DEMO_TEST: Share = share("demo: test", 30_000_000, 0..0);
 /// The paper's tables: one scanner.
 pub const TABLES: Share = share("tables", 40_000_000, 4_000_000..5_000_000);
 /// The one scanner of the tables, as the paper has one: the share's first that makes shear-wave maps
-/// with red for hard.
-pub const TABLES_SCANNER: Skin = Skin::Drawn(4_000_000);
+/// with red for hard and is found by the layout search (held by `tests/layout.rs`).
+pub const TABLES_SCANNER: Skin = Skin::Drawn(4_000_001);
 /// What the tables' networks learn before.
 pub const SOURCE: Share = share("tables: source", 50_000_000, 5_000_000..6_000_000);
 /// `sonofuse-train evaluate` and `explain`: named scanners.

@@ -5,7 +5,7 @@
 
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
 use sonofuse_core::layout::{Finder, Follower, HardEnd, NoDualView, Pins, ScreenLayout};
-use sonofuse_sim::{Play, Player, Scenario, SimConfig, Simulator, Skin, Truth};
+use sonofuse_sim::{Play, Player, Scenario, SimConfig, Simulator, Skin, Truth, Unit, seeds};
 
 /// Simulated patients per skin.
 const SEEDS: [u64; 2] = [0, 2];
@@ -95,6 +95,21 @@ fn the_share_of_drawn_scanners_that_are_found_is_counted() {
     println!("{found} of 400 found; elsewhere {wrong:#?}; refused {refused:#?}");
 }
 
+/// The paper's scanner makes shear-wave maps, red for hard, and every patient of it counts.
+#[test]
+fn the_tables_scanner_is_the_first_of_its_share_that_is_like_the_papers() {
+    let like = |skin: &Skin| {
+        (0..4).all(|seed| {
+            let (truth, found) = shoot(*skin, seed);
+            truth.hard_end == Some(HardEnd::Red)
+                && truth.shown.is_some_and(|s| s.unit == Unit::Kpa)
+                && found.is_ok()
+        })
+    };
+    let first = seeds::TABLES.skins(200).into_iter().find(like);
+    assert_eq!(first, Some(seeds::TABLES_SCANNER));
+}
+
 #[test]
 fn negative_skins_have_no_dual_view() {
     for &skin in Skin::all().iter().filter(|s| !s.is_dual_view()) {
@@ -182,7 +197,8 @@ fn a_pinned_hard_end_wins_over_the_bar() {
 #[test]
 fn a_bar_that_was_covered_at_first_is_found_within_seconds_and_outlives_another_cover() {
     for (truth, proven) in follow("bar-covered", 15.0, None) {
-        let end = proven.unwrap().hard_end;
+        let place = (truth.skin, truth.index);
+        let end = proven.unwrap_or_else(|why| panic!("{place:?}: {why}")).hard_end;
         // Covered until 4 s, then shown, from 12 s on covered or gone.
         match truth.index as f64 / 15.0 {
             at_s if at_s < 4.0 => assert_eq!(end, None, "picture {}", truth.index),

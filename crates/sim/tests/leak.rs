@@ -1,6 +1,6 @@
 //! What trivial features of a picture tell of the class: where things are, text, furniture, and the
 //! B-mode outside the box. One picture of each of 2,000 patients and more; each feature's area under
-//! the curve must stay at 0.60 or less at the upper end of its 95 % interval (DeLong). What the screen's
+//! the curve must stay at 0.60 or less at the upper end of its 95 % interval (`DeLong`). What the screen's
 //! arrangement alone tells is tested in every run, in `src/leaks.rs`.
 //!
 //! `cargo test --release -p sonofuse-sim --test leak -- --ignored --nocapture`
@@ -17,7 +17,8 @@ use sonofuse_sim::{SimConfig, Simulator, Skin, Truth, seeds};
 mod rank;
 
 const MOST: f64 = 0.6;
-const [WIDTH, HEIGHT]: [usize; 2] = [800, 600];
+const WIDTH: usize = 800;
+const HEIGHT: usize = 600;
 
 /// Luma statistics of some pixels.
 #[derive(Default)]
@@ -114,7 +115,10 @@ fn features(truth: &Truth, bgrx: &[u8]) -> Vec<(String, f64)> {
 }
 
 /// Draws one picture of each of `patients` patients with a nodule.
-fn draw(patients: usize, skin: impl Fn(usize) -> Skin + Sync) -> (Vec<Vec<(String, f64)>>, Vec<bool>) {
+fn draw(
+    patients: usize,
+    skin: impl Fn(usize) -> Skin + Sync,
+) -> (Vec<Vec<(String, f64)>>, Vec<bool>) {
     let next = AtomicUsize::new(0);
     let rows = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -154,8 +158,12 @@ fn judge(name: &str, patients: usize, skin: impl Fn(usize) -> Skin + Sync) -> Ve
     println!("| feature | AUC | upper end |\n|---|---|---|");
     let mut told = Vec::new();
     for k in 0..rows[0].len() {
-        let known: Vec<(f64, bool)> =
-            rows.iter().zip(&ill).map(|(r, i)| (r[k].1, *i)).filter(|(v, _)| v.is_finite()).collect();
+        let known: Vec<(f64, bool)> = rows
+            .iter()
+            .zip(&ill)
+            .map(|(r, i)| (r[k].1, *i))
+            .filter(|(v, _)| v.is_finite())
+            .collect();
         let (values, class): (Vec<f64>, Vec<bool>) = known.into_iter().unzip();
         let (side, upper) = rank::told(&values, &class);
         println!("| {} | {side:.3} | {upper:.3} |", rows[0][k].0);

@@ -245,19 +245,16 @@ fn score<const N: usize>(row: &[f64; N], weights: &[f64; N]) -> f64 {
 /// Solves `a·x = b` for a positive definite `a`.
 fn solved<const N: usize>(mut a: [[f64; N]; N], mut b: [f64; N]) -> [f64; N] {
     for i in 0..N {
+        let (pivot, value) = (a[i], b[i]);
         for k in i + 1..N {
-            let part = a[k][i] / a[i][i];
-            for j in i..N {
-                a[k][j] -= part * a[i][j];
-            }
-            b[k] -= part * b[i];
+            let part = a[k][i] / pivot[i];
+            a[k].iter_mut().zip(&pivot).for_each(|(to, from)| *to -= part * from);
+            b[k] -= part * value;
         }
     }
     for i in (0..N).rev() {
-        for j in i + 1..N {
-            b[i] -= a[i][j] * b[j];
-        }
-        b[i] /= a[i][i];
+        let known: f64 = a[i][i + 1..].iter().zip(&b[i + 1..]).map(|(a, b)| a * b).sum();
+        b[i] = (b[i] - known) / a[i][i];
     }
     b
 }

@@ -10,7 +10,7 @@ use rand::Rng;
 use rand_pcg::Pcg64Mcg;
 use sonofuse_core::layout::{HardEnd, Orientation};
 
-use super::look::{DARK, Look};
+use super::look::Look;
 use super::style::{BASE, BarPlace, Codec, FILLED, Imaging, Keys, MapKind, Mapping, Style, Twin};
 use crate::palette::{CURVE_STOPS, Curve, Palette, Rgb, hsv};
 use crate::rng::{Purpose, chance, pick, stream, uniform, within};
@@ -237,7 +237,6 @@ fn look(rng: &mut Pcg64Mcg) -> Look {
         swirl: false,
         tint: [1.0 + warmth.min(0.0), 1.0 - 0.3 * warmth.abs(), 1.0 - warmth.max(0.0)],
         text_size: uniform(rng, 0.75, 1.3),
-        ..DARK
     }
 }
 

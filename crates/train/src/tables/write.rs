@@ -94,7 +94,7 @@ fn roc_of(head: Head, results: &[CellResult], out: &Path) -> Result<(), TablesEr
 fn markdown(tables: &[Table], scale: &Scale, results: &[CellResult]) -> String {
     let mut out = format!(
         "Written by `sonofuse-train tables --scale {}`. **Simulated patients; the paper's are real.** {NOTICE}\n\n\
-         {} patients with up to {} elastograms on the Aixplorer's two skins, {} folds by patient ({} of them run: \
+         {} patients with up to {} elastograms on one drawn scanner, {} folds by patient ({} of them run: \
          trained on {} parts, the epoch chosen on one, tested on one), widths 1/{}, {} px for fixed heads and {:?} px \
          (least, largest, view) for the pyramid, {} epochs from random weights, {} from pretrained ones \
          ({} simulated patients of other scanners stand for ImageNet, {} epochs), batch {}, Adam at {:e}. \
