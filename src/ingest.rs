@@ -35,6 +35,7 @@ mod signal;
 mod simsrc;
 mod stamps;
 mod supervisor;
+pub mod transcode;
 
 pub use files::{FileFrames, is_video, open_file, open_preset};
 pub use preset::{AtEnd, Expect, Kind, Missing, Param, Preset, PresetError};

@@ -16,10 +16,14 @@ const SIZE_PX: [u32; 2] = [800, 600];
 
 fn play_all() -> Vec<LiveFigures> {
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("engines/demo");
-    let mut bench = LiveBench::new(|pins| {
-        let model = scoring::load(&demo, Backend::Cpu).unwrap();
-        Ok(Analyzer::new("live-truth".into(), model, Settings::default(), pins))
-    });
+    let mut bench = LiveBench::new(
+        |pins| {
+            let model = scoring::load(&demo, Backend::Cpu).unwrap();
+            Ok(Analyzer::new("live-truth".into(), model, Settings::default(), pins))
+        },
+        None,
+        false,
+    );
     let mut all = Vec::new();
     println!("{}", LiveFigures::heading());
     for name in Scenario::names() {

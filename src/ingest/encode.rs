@@ -41,6 +41,9 @@ pub enum EncodeError {
         "{0} is not installed: sudo apt-get install gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly"
     )]
     Missing(String),
+    /// The codec gave up.
+    #[error("the video codec failed: {0}")]
+    Codec(String),
     /// GStreamer gave up, or the file cannot be written.
     #[error("cannot write {}: {problem}", path.display())]
     Failed {

@@ -39,6 +39,8 @@ pub struct Analyzer {
     still: bool,
     replaced: u64,
     follower: Follower,
+    /// The preset pins the hard end.
+    pinned_end: bool,
     row: Vec<[u8; 3]>,
     grain: Grain,
     evidence: Evidence,
@@ -94,6 +96,7 @@ impl Analyzer {
             settings,
             still: false,
             replaced: 0,
+            pinned_end: pins.as_ref().is_some_and(|pins| pins.hard_end.is_some()),
             follower: Follower::new(pins),
             row: Vec::new(),
             grain: Grain::default(),
@@ -249,7 +252,9 @@ impl Analyzer {
         let assumed = self.settings.palette_unknown == PaletteUnknown::AssumeRed;
         let Some(hard_end) = layout.hard_end.or(assumed.then_some(HardEnd::Red)) else {
             self.evidence.pause();
-            let refusal = Refusal::new(Withheld::PaletteUnknown, Sentence::PaletteUnknown);
+            let words =
+                if self.pinned_end { Sentence::PaletteTurned } else { Sentence::PaletteUnknown };
+            let refusal = Refusal::new(Withheld::PaletteUnknown, words);
             return Ok(verdict(Some(refusal)));
         };
         if let Err(refusal) = self.settings.gate.judge(layout, &bmode, &map) {
@@ -264,6 +269,7 @@ impl Analyzer {
             bmode: &bmode,
             grain: &self.grain,
             map: &map,
+            news,
             frozen,
             still: self.still,
         };

@@ -177,7 +177,7 @@ impl Evidence {
         self.at_ns = sight.at_ns;
         self.alone = sight.still || sight.frozen;
         self.pending = None;
-        if self.is_news(sight.map) {
+        if sight.news {
             self.proven = Some(sight.map.clone());
         }
         self.settle_site(sight);
@@ -191,26 +191,22 @@ impl Evidence {
 
     fn remember(&mut self, sight: &Sight<'_>, relief: Relief) {
         let at_ns = sight.at_ns;
-        match &mut self.before {
-            Some(before) => {
-                before.at_ns = at_ns;
-                before.map.clone_from(sight.map);
-            }
-            None => self.before = Some(Before { at_ns, map: sight.map.clone() }),
+        if let Some(before) = &mut self.before {
+            before.at_ns = at_ns;
+            before.map.clone_from(sight.map);
+        } else {
+            self.before = Some(Before { at_ns, map: sight.map.clone() });
         }
         if self.standing != Standing::Tracking {
             return;
         }
-        match &mut self.known {
-            Some(known) => {
-                known.at_ns = at_ns;
-                known.relief = relief;
-                known.grain.clone_from(sight.grain);
-            }
-            None => {
-                let grain = sight.grain.clone();
-                self.known = Some(Box::new(Known { at_ns, relief, grain }));
-            }
+        if let Some(known) = &mut self.known {
+            known.at_ns = at_ns;
+            known.relief = relief;
+            known.grain.clone_from(sight.grain);
+        } else {
+            let grain = sight.grain.clone();
+            self.known = Some(Box::new(Known { at_ns, relief, grain }));
         }
     }
 

@@ -315,8 +315,12 @@ impl Frame {
                 let line = self.data.get(plane.offset + row * plane.stride..).unwrap_or_default();
                 let line = line.get(..bytes).unwrap_or_default();
                 let (words, rest) = line.as_chunks::<8>();
-                words.iter().for_each(|word| mix(u64::from_le_bytes(*word)));
-                rest.iter().for_each(|byte| mix(u64::from(*byte)));
+                for word in words {
+                    mix(u64::from_le_bytes(*word));
+                }
+                for byte in rest {
+                    mix(u64::from(*byte));
+                }
             }
         }
         digest

@@ -171,7 +171,8 @@ impl Look {
 #[cfg(test)]
 impl Look {
     /// Made of cells alone.
-    pub(crate) fn of_cells(cells: [[f32; 3]; GRID * GRID]) -> Self {
+    pub(crate) fn of_cells(cells: impl Fn(usize) -> [f32; 3]) -> Self {
+        let cells = std::array::from_fn::<_, { GRID * GRID }, _>(cells);
         let luma_mean = cells.iter().map(|cell| cell[0]).sum::<f32>() / cells.len() as f32;
         Self { cells, luma_mean, coloured: 1.0, texture: 0.1 }
     }
@@ -180,7 +181,7 @@ impl Look {
     pub(crate) fn mixed(&self, other: &Self, share: f32) -> Self {
         let mix = |a: f32, b: f32| share * a + (1.0 - share) * b;
         let cell = |i: usize| std::array::from_fn(|k| mix(self.cells[i][k], other.cells[i][k]));
-        Self::of_cells(std::array::from_fn(cell))
+        Self::of_cells(cell)
     }
 }
 

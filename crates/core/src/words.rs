@@ -78,6 +78,8 @@ sentences! {
     PinsDoNotFit = "pins-do-not-fit" [];
     /// The palette's direction cannot be told.
     PaletteUnknown = "palette-unknown" [];
+    /// The palette runs the other way than when the pinned hard end was first used.
+    PaletteTurned = "palette-turned" [];
     /// The colour box is too small.
     ColourBoxTooSmall = "colour-box-too-small" ["width_px", "height_px", "need_px"];
     /// The B-mode box is too small.
@@ -344,11 +346,8 @@ mod tests {
     #[test]
     fn a_file_that_is_not_complete_is_refused_by_the_sentence() {
         let english = include_str!("words/en.toml");
-        let without: String = english
-            .lines()
-            .filter(|l| !l.starts_with("no-twin"))
-            .map(|l| format!("{l}\n"))
-            .collect();
+        let lines: Vec<&str> = english.lines().filter(|l| !l.starts_with("no-twin")).collect();
+        let without = lines.join("\n");
         let wrong = english.replace("{have} of {need}", "{have} of {hvae}");
         let more = format!("{english}\nhello = \"world\"\n");
         for (text, names) in

@@ -187,10 +187,25 @@ fn a_palette_that_is_turned_round_is_seen_in_its_first_picture() {
 }
 
 #[test]
-fn a_pinned_hard_end_wins_over_the_bar() {
-    let pins = Pins { hard_end: Some(HardEnd::Blue), regions: None };
-    for (truth, proven) in follow("invert", 1.0, Some(pins)) {
-        assert_eq!(proven.unwrap().hard_end, Some(HardEnd::Blue), "{}", truth.index);
+fn a_pinned_hard_end_wins_over_the_labels_until_the_palette_is_turned_round() {
+    for rate_hz in [15.0, 1.0] {
+        let mut ends = [0, 0];
+        for first in [HardEnd::Red, HardEnd::Blue] {
+            let pins = Pins { hard_end: Some(first), regions: None };
+            for (truth, proven) in follow("invert-pinned", rate_hz, Some(pins)) {
+                let end = proven.unwrap().hard_end;
+                let place = (truth.skin, truth.index);
+                let turned = (8.0..16.0).contains(&(truth.index as f64 / rate_hz));
+                // Turned round, the labels decide, where they tell: also against a wrong pin.
+                let fits = match turned {
+                    false => end == Some(first),
+                    true => end.is_none() || end == truth.support.palette,
+                };
+                assert!(fits, "{place:?}: {end:?} under {first:?}");
+                ends[usize::from(turned)] += 1;
+            }
+        }
+        assert!(ends.iter().all(|n| *n > 30), "{rate_hz} pictures/s: {ends:?}");
     }
 }
 

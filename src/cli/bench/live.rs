@@ -2,7 +2,7 @@
 //! numbers that the picture did not support, and those that should have been there and were not.
 //! Runs on the main thread, as fast as it goes; the analyzer's clock follows the scenario's time.
 
-use std::cell::Cell;
+use std::collections::VecDeque;
 use std::path::Path;
 
 use clap::Args;
@@ -11,13 +11,15 @@ use sonofuse_core::NOTICE;
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
 use sonofuse_core::gate::Unfamiliar;
 use sonofuse_core::layout::Pins;
-use sonofuse_sim::{HardEndSource, Play, Player, Scenario, SimError, Skin};
+use sonofuse_sim::{HardEndSource, Play, Player, Scenario, SimError, Skin, Truth};
 
 use self::judge::Judge;
 use super::super::error::{CliError, Exit};
 use super::super::output::Output;
 use super::super::replay::{load_config, load_model};
 use crate::cli::simulate::parse_size;
+use crate::ingest::encode::EncodeError;
+use crate::ingest::transcode::Transcoder;
 use crate::scoring::Analyzer;
 
 mod figures;
@@ -43,7 +45,8 @@ const START_NS: u64 = 1_000_000_000;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  sonofuse bench live\n  sonofuse bench live --scenario next-patient --rate \
-    15 --rate 1\n  sonofuse bench live --scenario my.toml --json\n\nsimulate --list-scenarios tells the \
+    15 --rate 1\n  sonofuse bench live --scenario my.toml --json\n  sonofuse bench \
+    live --scenario steady --size 1280x720 --h264 6000\n\nsimulate --list-scenarios tells the \
     names."
 )]
 pub struct LiveArgs {
@@ -59,12 +62,18 @@ pub struct LiveArgs {
     /// Size of the pictures, instead of the scenario's; its changes of size are left out.
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size)]
     pub size: Option<(u32, u32)>,
+    /// Send the pictures through H.264 of so many kbit/s first, as a recorder does.
+    #[arg(long, value_name = "KBIT/S", value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
+    pub h264: Option<u32>,
     /// Model: a name, or the folder that holds its model.toml [default: the configured one].
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
     /// Configuration file.
     #[arg(long, value_name = "FILE")]
     pub config: Option<std::path::PathBuf>,
+    /// Pin the hard end on every scanner, as a preset does, not only where the scenario says so.
+    #[arg(long)]
+    pub pinned: bool,
     /// Take every picture for familiar: the model's own refusals hide what else goes wrong.
     #[arg(long)]
     pub familiar: bool,
@@ -94,7 +103,7 @@ pub fn run(args: &LiveArgs) -> Result<(), CliError> {
         }
         Ok(Analyzer::new("bench-live".into(), model, settings, pins))
     };
-    let mut bench = LiveBench::new(make);
+    let mut bench = LiveBench::new(make, args.h264, args.pinned);
     let mut out = Output::new();
     if !args.json {
         out.line(&LiveFigures::heading())?;
@@ -143,12 +152,17 @@ pub struct LiveBench<M> {
     make: M,
     /// The analyzer that nothing is pinned for: it serves every scenario that tells its palette.
     plain: Option<Analyzer>,
+    /// Rate of the codec that the pictures go through, kbit/s.
+    h264: Option<u32>,
+    /// The hard end is pinned in every play.
+    pinned: bool,
 }
 
 impl<M: FnMut(Option<Pins>) -> Result<Analyzer, CliError>> LiveBench<M> {
-    /// Plays through the analyzers that `make` gives.
-    pub fn new(make: M) -> Self {
-        Self { make, plain: None }
+    /// Plays through the analyzers that `make` gives; `h264`: rate of a codec before them, kbit/s;
+    /// `pinned`: the hard end is pinned, whatever the scenario says.
+    pub fn new(make: M, h264: Option<u32>, pinned: bool) -> Self {
+        Self { make, plain: None, h264, pinned }
     }
 
     /// Plays `scenario` from its beginning to its end.
@@ -157,44 +171,94 @@ impl<M: FnMut(Option<Pins>) -> Result<Analyzer, CliError>> LiveBench<M> {
     /// [`CliError`] when it cannot be played so, or there is no analyzer.
     pub fn play(&mut self, scenario: &Scenario, play: Play) -> Result<LiveFigures, CliError> {
         let mut player = Player::with(scenario, play).map_err(|e| refused(&e))?;
-        let mut pinned;
-        let analyzer = match scenario.hard_end() {
-            HardEndSource::Told => match &mut self.plain {
-                Some(analyzer) => analyzer,
-                none => none.insert((self.make)(None)?),
-            },
-            HardEndSource::Pinned => {
-                pinned = (self.make)(pins(&mut player))?;
-                &mut pinned
+        let source = if self.pinned { HardEndSource::Pinned } else { scenario.hard_end() };
+        let pins = match source {
+            HardEndSource::Told => None,
+            HardEndSource::Pinned => pins(&mut player),
+        };
+        let hard_end = pins.as_ref().and_then(|pins| pins.hard_end);
+        let mut own;
+        let analyzer = match (pins, &mut self.plain) {
+            (None, Some(plain)) => plain,
+            (None, plain) => plain.insert((self.make)(None)?),
+            (pins, _) => {
+                own = (self.make)(pins)?;
+                &mut own
             }
         };
         analyzer.reset();
         let rate_hz = play.rate_hz.unwrap_or(scenario.rate_hz());
         let skin = play.skin.unwrap_or(scenario.skins()[0]);
-        let mut judge = Judge::new(scenario.name(), &skin.to_string(), rate_hz);
-        let now_ns = Cell::new(START_NS);
-        let clock = || now_ns.get();
-        let frames = player.frames();
-        for index in 0..frames {
+        let mut listener = Listener {
+            analyzer,
+            judge: Judge::new(scenario.name(), &skin.to_string(), rate_hz, hard_end),
+            truths: VecDeque::new(),
+        };
+        let mut codec = match self.h264 {
+            Some(kbit_per_s) => Some(Transcoder::h264(kbit_per_s, rate_hz).map_err(|e| coded(&e))?),
+            None => None,
+        };
+        for index in 0..player.frames() {
             let mut bgrx = Vec::new();
             let picture = player.render(index, &mut bgrx);
-            let pts_ns = picture.pts_ns + START_NS;
-            now_ns.set(pts_ns);
-            let meta = FrameMeta {
-                sequence: index,
-                pts_ns: Some(pts_ns),
-                captured_ns: pts_ns,
-                ..FrameMeta::default()
+            let (pts_ns, size) = (picture.pts_ns + START_NS, picture.size);
+            listener.truths.push_back((pts_ns, picture.truth));
+            let Some(codec) = &mut codec else {
+                let meta = FrameMeta { pts_ns: Some(pts_ns), ..FrameMeta::default() };
+                let format = FrameFormat::packed(PixelFormat::Bgrx, size[0], size[1]);
+                let frame = Frame::new(format, meta, bgrx.into())
+                    .map_err(|e| CliError::caused(Exit::Software, "a picture is no frame", &e))?;
+                listener.take(frame)?;
+                continue;
             };
-            let [width, height] = picture.size;
-            let format = FrameFormat::packed(PixelFormat::Bgrx, width, height);
-            let frame = Frame::new(format, meta, bgrx.into())
-                .map_err(|e| CliError::caused(Exit::Software, "a picture is no frame", &e))?;
-            let reading = analyzer.analyze(&frame, &clock);
-            judge.take(&picture.truth, pts_ns, &reading);
+            codec.push(bgrx, size, pts_ns).map_err(|e| coded(&e))?;
+            while let Some(frame) = codec.pull(false).map_err(|e| coded(&e))? {
+                listener.take(frame)?;
+            }
         }
-        Ok(judge.finish((scenario.length_s() * 1e9) as u64 + START_NS))
+        if let Some(codec) = &mut codec {
+            codec.end().map_err(|e| coded(&e))?;
+            while let Some(frame) = codec.pull(true).map_err(|e| coded(&e))? {
+                listener.take(frame)?;
+            }
+        }
+        if let Some((pts_ns, _)) = listener.truths.front() {
+            return Err(missing(*pts_ns));
+        }
+        Ok(listener.judge.finish((scenario.length_s() * 1e9) as u64 + START_NS))
     }
+}
+
+/// The analyzer, and the truths of the pictures that are on their way to it.
+struct Listener<'a> {
+    analyzer: &'a mut Analyzer,
+    judge: Judge,
+    truths: VecDeque<(u64, Truth)>,
+}
+
+impl Listener<'_> {
+    /// Reads the next picture, at its own time, and judges the reading.
+    fn take(&mut self, frame: Frame) -> Result<(), CliError> {
+        let Some((pts_ns, truth)) = self.truths.pop_front() else {
+            return Err(CliError::new(Exit::Software, "the codec gave a picture too many"));
+        };
+        if frame.meta().pts_ns != Some(pts_ns) {
+            return Err(missing(pts_ns));
+        }
+        let meta = FrameMeta { captured_ns: pts_ns, ..*frame.meta() };
+        let reading = self.analyzer.analyze(&frame.with_meta(meta), &|| pts_ns);
+        self.judge.take(&truth, pts_ns, &reading);
+        Ok(())
+    }
+}
+
+fn missing(pts_ns: u64) -> CliError {
+    let at_s = (pts_ns - START_NS) as f64 / 1e9;
+    CliError::new(Exit::Software, format!("the codec lost the picture at {at_s:.3} s"))
+}
+
+fn coded(error: &EncodeError) -> CliError {
+    CliError::of(error)
 }
 
 /// What a preset of the scanner pins: the hard end, as the first picture shows it.

@@ -84,6 +84,7 @@ exits! {
         "GStreamer does not start": Self::Init(_) => Exit::Unavailable,
         "its name tells no container": Self::Name(_) => Exit::Usage,
         "no encoder": Self::Missing(_) => Exit::Unavailable,
+        "the codec fails": Self::Codec(_) => Exit::Software,
         "cannot be written": Self::Failed { .. } => Exit::CantCreate,
     }
     SimError, "simulator" {

@@ -41,6 +41,8 @@ pub struct Sight<'a> {
     pub grain: &'a Grain,
     /// The colour box.
     pub map: &'a Look,
+    /// What [`Evidence::is_news`] said of it.
+    pub news: bool,
     /// Neither view changed for longer than the slowest refresh.
     pub frozen: bool,
     /// A picture of its own, not one of a stream.

@@ -8,7 +8,7 @@
 
 mod held;
 
-use self::held::{BAR_PAUSE_NS, BarWatch, Held, same, take_bar};
+use self::held::{BAR_PAUSE_NS, BarWatch, Held, Run, same, take_bar};
 use super::bar;
 use super::colour::Tint;
 use super::find::Found;
@@ -54,6 +54,7 @@ impl Observation {
 pub struct Follower {
     finder: Finder,
     pins: Pins,
+    run: Run,
     prover: Prover,
     scene: Scene,
     /// Size and format of the last frame: a change forgets all.
@@ -90,6 +91,7 @@ impl Follower {
     pub fn reset(&mut self) {
         self.state = State::Start;
         self.format = None;
+        self.run = Run::default();
     }
 
     /// Looks at the next frame, shown at `media_ns` by the source's own time.
@@ -116,8 +118,8 @@ impl Follower {
             }
         };
         let kept = match &self.state {
-            State::Held(held) if layout.is_err() => Some(held.layout),
-            State::Lost { kept, .. } => kept.as_ref().map(|held| held.layout),
+            State::Held(held) if layout.is_err() => Some(self.said(held)),
+            State::Lost { kept, .. } => kept.as_ref().map(|held| self.said(held)),
             _ => None,
         };
         Observation { layout, kept, searched: self.searched }
@@ -185,7 +187,13 @@ impl Follower {
         regions: &PinnedRegions,
         refused: bool,
     ) -> Result<ScreenLayout, NoDualView> {
-        let mut layout = pinned::apply(regions, self.pins.hard_end, frame);
+        if let Some(region) = regions.colour_bar
+            && let Some(red_first) = bar::look(frame, &Tint::default(), &region)
+        {
+            self.run.see(&region, red_first);
+        }
+        let hard_end = self.run.hard_end(self.pins.hard_end, None);
+        let mut layout = pinned::apply(regions, hard_end, frame);
         if refused && let Ok(regions) = &layout {
             layout = self.proof_of_pinned(frame, regions).map(|()| *regions);
         }
@@ -229,12 +237,16 @@ impl Follower {
         if seen.shrunk && self.passed(held.searched_ns, SHRINK_PAUSE_NS) {
             return self.search(frame, SEARCH_PAUSE_NS[0], Some(held));
         }
-        if self.pins.hard_end.is_none() || held.bar.bar.is_some() {
-            self.watch_bar(frame, &mut held);
-        }
-        let layout = held.layout;
+        self.watch_bar(frame, &mut held);
+        let layout = self.said(&held);
         self.state = State::Held(held);
         Ok(layout)
+    }
+
+    /// The layout with the hard end that is to be used.
+    fn said(&self, held: &Held) -> ScreenLayout {
+        let hard_end = self.run.hard_end(self.pins.hard_end, held.layout.hard_end);
+        ScreenLayout { hard_end, ..held.layout }
     }
 
     /// Looks whether the bar is where it was and runs as it did; looks for it elsewhere when it is
@@ -242,12 +254,15 @@ impl Follower {
     fn watch_bar(&mut self, frame: &Frame, held: &mut Held) {
         let tint = held.watch.tint;
         let now = held.bar.bar.and_then(|b| bar::look(frame, &tint, &b.region));
-        let pinned = self.pins.hard_end.is_some();
+        if let (Some(bar), Some(red_first)) = (held.bar.bar, now) {
+            self.run.see(&bar.region, red_first);
+        }
+        let hard_end = self.said(held).hard_end;
         let due = self.passed(held.bar.looked_ns, held.bar.pause_ns);
         let look = match (held.bar.bar, now) {
             (Some(before), Some(red_first)) if red_first == before.red_first => {
                 held.bar.hidden_ns = None;
-                held.layout.hard_end.is_none() && due
+                hard_end.is_none() && due
             }
             // Turned round: the direction of a moment ago is no longer true.
             (Some(_), Some(red_first)) => {
@@ -256,21 +271,20 @@ impl Follower {
                 if let Some(bar) = &mut held.bar.bar {
                     bar.red_first = red_first;
                 }
-                if !pinned {
-                    held.layout.hard_end = None;
-                }
-                true
+                held.layout.hard_end = None;
+                self.said(held).hard_end.is_none()
             }
             (Some(_), None) => {
                 let since_ns = *held.bar.hidden_ns.get_or_insert(self.now_ns);
-                if held.layout.hard_end.is_some() && !pinned {
+                if hard_end.is_some() {
                     self.distrust(frame, held);
                 }
                 self.passed(since_ns, BAR_GONE_NS) && due
             }
-            (None, _) => due,
+            // A pin needs no bar.
+            (None, _) => hard_end.is_none() && due,
         };
-        if look && !pinned {
+        if look {
             let found = self.finder.bar(frame, &held.layout.elastogram_box);
             held.bar.looked_ns = self.now_ns;
             held.bar.pause_ns = (held.bar.pause_ns * 2).min(BAR_PAUSE_NS[1]);
@@ -287,6 +301,7 @@ impl Follower {
         let (_, now) = self.prover.look(frame, &held.layout.elastogram_box, &held.watch.tint);
         if now.is_turned(&before) {
             held.layout.hard_end = None;
+            self.run.doubt();
         }
     }
 
@@ -306,7 +321,7 @@ impl Follower {
                 self.watch_bar(frame, &mut held);
                 if self.proof(frame, &mut held) == Proof::Holds {
                     held.doubted = None;
-                    let layout = held.layout;
+                    let layout = self.said(&held);
                     self.state = State::Held(held);
                     return Ok(layout);
                 }
@@ -372,12 +387,14 @@ impl Follower {
                 take_bar(&mut held, bar);
             }
         }
-        held.layout.hard_end = self.pins.hard_end.or(held.layout.hard_end);
+        if let Some(bar) = held.bar.bar {
+            self.run.see(&bar.region, bar.red_first);
+        }
         if held.bar.is_seen() {
             let map = &held.layout.elastogram_box;
             held.bar.map = Some(self.prover.look(frame, map, &found.tint).1);
         }
-        let layout = held.layout;
+        let layout = self.said(&held);
         self.state = State::Held(held);
         layout
     }

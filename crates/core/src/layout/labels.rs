@@ -63,6 +63,7 @@ pub struct Reader {
 struct Number {
     label: Label,
     height_px: f32,
+    decimals: usize,
     loose: bool,
 }
 
@@ -103,9 +104,10 @@ impl Reader {
     fn scale(&mut self, bar: &Region) -> Option<Labels> {
         self.numbers.clear();
         for word in &self.words {
-            if let Some(value) = value(word) {
+            if let Some((value, decimals)) = value(word) {
                 let label = Label { value, y_px: word.y_px };
-                self.numbers.push(Number { label, height_px: word.height_px, loose: word.loose });
+                let (height_px, loose) = (word.height_px, word.loose);
+                self.numbers.push(Number { label, height_px, decimals, loose });
             }
         }
         self.numbers.sort_by(|a, b| a.label.y_px.total_cmp(&b.label.y_px));
@@ -132,8 +134,14 @@ impl Reader {
         if !has_step(&values) {
             return None;
         }
-        // The order is the same with every point lost, the values are not.
-        let certain = !self.numbers.iter().any(|n| n.loose);
+        // The order is the same with every point lost, the values are not; nor are they with a digit
+        // too many, of something that touches a label.
+        let decimals = |n: &Number| (n.label.value > 0.0).then_some(n.decimals);
+        let mut all = self.numbers.iter().filter(|n| on_line(&n.label)).filter_map(decimals);
+        let places = all.next().unwrap_or(0);
+        let certain = all.all(|n| n == places)
+            && !self.numbers.iter().any(|n| n.loose)
+            && are_rounded(&values, 10f32.powi(-(places as i32)));
         Some(Labels { upper_is_hard, scale: certain.then_some(Scale { values }) })
     }
 
@@ -186,26 +194,27 @@ impl Reader {
     }
 }
 
-/// The value of a word of digits, with at most one point or comma within; a sign before it is passed
-/// over.
-fn value(word: &Word) -> Option<f32> {
+/// The value of a word of digits and how many of them are decimals, with at most one point or comma
+/// within; a sign before it is passed over.
+fn value(word: &Word) -> Option<(f32, usize)> {
     let mut glyphs = word.glyphs();
     if let Some((Glyph::AtLeast, rest)) = glyphs.split_first().map(|(g, rest)| (*g, rest)) {
         glyphs = rest;
     }
-    let (mut value, mut scale, mut digits) = (0f32, None, 0);
+    let (mut value, mut decimals, mut digits) = (0f32, None, 0);
     for &glyph in glyphs {
         match glyph {
             Glyph::Digit(d) => {
                 value = value * 10.0 + f32::from(d);
                 digits += 1;
-                scale = scale.map(|s: f32| s * 10.0);
+                decimals = decimals.map(|n| n + 1);
             }
-            Glyph::Point if scale.is_none() && digits > 0 => scale = Some(1.0),
+            Glyph::Point if decimals.is_none() && digits > 0 => decimals = Some(0),
             _ => return None,
         }
     }
-    (1..=3).contains(&digits).then(|| value / scale.unwrap_or(1.0))
+    let decimals = decimals.unwrap_or(0);
+    (1..=3).contains(&digits).then(|| (value / 10f32.powi(decimals), decimals as usize))
 }
 
 /// Whether a word is a letter of hard, and how many letters its pair has.
@@ -257,6 +266,15 @@ fn has_step(values: &[Label]) -> bool {
         let steps = l.value / step;
         (steps - steps.round()).abs() <= OFF_STEP
     })
+}
+
+/// Tells whether the values are multiples of one step, each rounded to its last place.
+fn are_rounded(values: &[Label], last_place: f32) -> bool {
+    let differences = values.windows(2).map(|p| (p[0].value - p[1].value).abs());
+    let least = differences.fold(f32::INFINITY, f32::min);
+    let largest = values.iter().map(|l| l.value).fold(0.0, f32::max);
+    let step = largest / (largest / least).round();
+    values.iter().all(|l| ((l.value / least).round() * step - l.value).abs() <= last_place)
 }
 
 fn on_line(label: Label, slope: f32, zero_px: f32, height_px: f32) -> bool {

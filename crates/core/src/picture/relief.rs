@@ -37,7 +37,9 @@ impl Relief {
         let mut fine = coarse;
         for (y, row) in coarse.chunks_exact_mut(GRID).enumerate() {
             let mean = row.iter().sum::<f32>() / GRID as f32;
-            row.iter_mut().for_each(|v| *v -= mean);
+            for v in row.iter_mut() {
+                *v -= mean;
+            }
             for x in 0..GRID {
                 fine[y * GRID + x] -= mean_around(look, x, y);
             }
@@ -82,13 +84,19 @@ fn mean_around(look: &Look, x: usize, y: usize) -> f32 {
 /// the tissue changes), and makes the length 1; returns the mean deviation that there was.
 fn normalise(cells: &mut [f32; CELLS]) -> f32 {
     let mean = cells.iter().sum::<f32>() / CELLS as f32;
-    cells.iter_mut().for_each(|v| *v -= mean);
+    for v in cells.iter_mut() {
+        *v -= mean;
+    }
     let deviation = cells.iter().map(|v| v.abs()).sum::<f32>() / CELLS as f32;
     let most = CLIP * deviation;
-    cells.iter_mut().for_each(|v| *v = v.clamp(-most, most));
+    for v in cells.iter_mut() {
+        *v = v.clamp(-most, most);
+    }
     let length = cells.iter().map(|v| v * v).sum::<f32>().sqrt();
     if length > f32::EPSILON {
-        cells.iter_mut().for_each(|v| *v /= length);
+        for v in cells.iter_mut() {
+            *v /= length;
+        }
     }
     deviation
 }

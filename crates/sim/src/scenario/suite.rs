@@ -10,6 +10,7 @@ pub(super) const SUITE: &[(&str, &str)] = &[
     ("freeze-same-map", include_str!("../../scenarios/freeze-same-map.toml")),
     ("geometry", include_str!("../../scenarios/geometry.toml")),
     ("invert", include_str!("../../scenarios/invert.toml")),
+    ("invert-pinned", include_str!("../../scenarios/invert-pinned.toml")),
     ("marks-live", include_str!("../../scenarios/marks-live.toml")),
     ("menus", include_str!("../../scenarios/menus.toml")),
     ("mode-off", include_str!("../../scenarios/mode-off.toml")),

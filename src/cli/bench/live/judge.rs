@@ -111,6 +111,7 @@ struct Awaited {
 /// Judges the readings of one play.
 pub(super) struct Judge {
     figures: LiveFigures,
+    pinned: Option<HardEnd>,
     runs: Vec<Run>,
     streak: Streak,
     waiting: Option<Waiting>,
@@ -119,9 +120,11 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    pub(super) fn new(scenario: &str, skin: &str, rate_hz: f64) -> Self {
+    /// `pinned`: the hard end that a preset pins.
+    pub(super) fn new(scenario: &str, skin: &str, rate_hz: f64, pinned: Option<HardEnd>) -> Self {
         Self {
             figures: LiveFigures::new(scenario, skin, rate_hz),
+            pinned,
             runs: Vec::new(),
             streak: Streak::default(),
             waiting: None,
@@ -140,8 +143,11 @@ impl Judge {
         {
             self.runs.push(Run { subject: own.then(|| Subject::of(s)), map: s.map });
         }
-        // A palette that no bar explains cannot be told: that is no loss.
-        let blind = reading.reason == Some(Withheld::PaletteUnknown) && truth.colour_bar.is_none();
+        // A palette that no bar explains, or that was turned round under a pin, cannot be told: that
+        // is no loss.
+        let unpinned = self.pinned.is_some_and(|end| s.palette != Some(end));
+        let blind = reading.reason == Some(Withheld::PaletteUnknown)
+            && (truth.colour_bar.is_none() || unpinned);
         let due = self.streak.take(truth, at_ns) && !blind;
         let scored = reading.outcome == Outcome::Scored;
         self.figures.readings += 1;

@@ -84,7 +84,7 @@ fn judged(scenario: &str, fault: Fault) -> LiveFigures {
     let play = Play { rate_hz: Some(10.0), size: Some([400, 300]), ..Play::default() };
     let mut player = Player::with(&scenario, play).unwrap();
     let mut reader = Reader { fault, place: None, maps: Vec::new(), last: None };
-    let mut judge = Judge::new(scenario.name(), "", 10.0);
+    let mut judge = Judge::new(scenario.name(), "", 10.0, None);
     for index in 0..player.frames() {
         let picture = player.draw(index);
         let reading = reader.read(&picture.truth.support);

@@ -211,6 +211,7 @@ fn table() -> String {
             EncodeError::Init(text()),
             EncodeError::Name(path()),
             EncodeError::Missing(text()),
+            EncodeError::Codec(text()),
             EncodeError::Failed { path: path(), problem: text() },
         ],
         &[],

@@ -4,7 +4,7 @@ use super::super::bar::Bar;
 use super::super::probe::Watch;
 use super::super::proof::Signature;
 use super::super::verdict::Peak;
-use super::super::{NoDualView, ScreenLayout};
+use super::super::{HardEnd, NoDualView, ScreenLayout};
 use crate::region::Region;
 
 /// Between two looks for a bar that is not seen, or whose labels do not tell: at first, and after
@@ -17,6 +17,7 @@ const SAME_PX: u32 = 3;
 /// A layout and what it looked like.
 #[derive(Debug)]
 pub(super) struct Held {
+    /// Its hard end is what the picture tells, whatever a preset pins.
     pub(super) layout: ScreenLayout,
     pub(super) watch: Watch,
     /// How much the twin's place stood out when it was found.
@@ -47,6 +48,40 @@ impl BarWatch {
 
     pub(super) fn is_seen(&self) -> bool {
         self.bar.is_some() && self.hidden_ns.is_none()
+    }
+}
+
+/// Whether the palette still runs as it did when the hard end that a preset pins was first used: a
+/// scanner that turns it round (*Invert*) makes the pin wrong.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    /// Whether the bar stands upright, and whether it begins with red.
+    first: Option<(bool, bool)>,
+    turned: bool,
+}
+
+impl Run {
+    /// Takes the bar's direction. A bar that lies down where one stood says nothing of the other.
+    pub(super) fn see(&mut self, region: &Region, red_first: bool) {
+        let upright = region.height() >= region.width();
+        match self.first {
+            Some((before, first)) if before == upright => self.turned = first != red_first,
+            _ => *self = Self { first: Some((upright, red_first)), turned: false },
+        }
+    }
+
+    /// The bar is hidden, and the map's own colours were turned round.
+    pub(super) fn doubt(&mut self) {
+        self.turned = true;
+    }
+
+    /// The hard end that is to be used: the pinned one, or what the picture tells by itself.
+    pub(super) fn hard_end(
+        &self,
+        pinned: Option<HardEnd>,
+        told: Option<HardEnd>,
+    ) -> Option<HardEnd> {
+        pinned.filter(|_| !self.turned).or(told)
     }
 }
 

@@ -117,11 +117,12 @@ pub(super) fn read(ink: &Ink, places: &[Place], top_px: f32, bar: &Region) -> Op
         return None;
     }
     let alike: Vec<Alike> = places.iter().map(|p| Alike::new(ink, p)).collect();
-    let mut best = [0f32; 2];
+    let mut all = [0f32; 2];
+    let mut but_one = [0f32; 2];
     for (tenths, decimal) in steps() {
-        for (direction, best) in best.iter_mut().enumerate() {
+        for direction in 0..2 {
             let mut sum = 0.0;
-            let mut each = true;
+            let mut failed = 0;
             for (alike, &y) in alike.iter().zip(&rows) {
                 let up = division(y).round();
                 let steps = if direction == 0 { up } else { parts - up };
@@ -130,20 +131,29 @@ pub(super) fn read(ink: &Ink, places: &[Place], top_px: f32, bar: &Region) -> Op
                     Some(text) => alike.to(text),
                     None => f32::NEG_INFINITY,
                 };
-                each &= score >= EACH;
-                sum += score;
-                if !each {
+                if score >= EACH {
+                    sum += score;
+                    continue;
+                }
+                failed += 1;
+                if failed > 1 {
                     break;
                 }
             }
-            let mean = sum / places.len() as f32;
-            if each {
-                *best = best.max(mean);
+            match failed {
+                0 => all[direction] = all[direction].max(sum / places.len() as f32),
+                1 => {
+                    let mean = sum / (places.len() - 1) as f32;
+                    but_one[direction] = but_one[direction].max(mean);
+                }
+                _ => {}
             }
         }
     }
-    let upper_is_hard = best[0] > best[1];
-    let (first, second) = if upper_is_hard { (best[0], best[1]) } else { (best[1], best[0]) };
+    let upper_is_hard = all[0] > all[1];
+    let (first, other) = if upper_is_hard { (all[0], 1) } else { (all[1], 0) };
+    // A label that something else touches must not decide: the other direction may do without one.
+    let second = all[other].max(but_one[other]);
     if first < ALIKE || first - second < CLEAR[usize::from(places.len() > 3)] {
         return None;
     }

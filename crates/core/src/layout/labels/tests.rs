@@ -109,9 +109,9 @@ struct Drawn {
 }
 
 /// What stands beside the bars: scales more often than the rest.
-const KINDS: [&str; 12] = [
-    "kpa", "kpa", "kpa", "speed", "speed", "letter", "letters", "words", "ruler", "flow",
-    "quality", "odd",
+const KINDS: [&str; 13] = [
+    "kpa", "kpa", "kpa", "speed", "speed", "touched", "letter", "letters", "words", "ruler",
+    "flow", "quality", "odd",
 ];
 
 /// Draws one bar with labels of a random kind in a cell of a sheet.
@@ -144,10 +144,11 @@ fn labelled(
     let mut truth = None;
     let mut values = Vec::new();
     match kind {
-        "kpa" | "speed" => {
+        "kpa" | "speed" | "touched" => {
             truth = Some(up);
             let parts = dice.of(&[4usize, 5, 6]);
-            let step = if kind == "kpa" {
+            let whole = kind == "kpa" || kind == "touched" && dice.below(2) == 0;
+            let step = if whole {
                 dice.of(&[5.0f32, 10.0, 20.0, 30.0, 40.0, 50.0])
             } else {
                 dice.of(&[0.5f32, 1.0, 1.5, 2.0])
@@ -159,14 +160,21 @@ fn labelled(
                     continue;
                 }
                 let value = step * i as f32;
-                let mut text =
-                    if kind == "kpa" { format!("{value:.0}") } else { format!("{value:.1}") };
+                let mut text = if whole { format!("{value:.0}") } else { format!("{value:.1}") };
                 if comma {
                     text = text.replace('.', ",");
                 }
                 let t = i as f32 / parts as f32;
                 draw(to, font, em_px, (at, row(if up { 1.0 - t } else { t })), align, &text, ink);
                 values.push(value);
+            }
+            for _ in 0..if kind == "touched" { 1 + dice.below(2) } else { 0 } {
+                // The number of a depth ruler lies over a label, or beside it.
+                let label = (1 + dice.below(parts - 1)) as f32 / parts as f32;
+                let aside = em_px * (1.6 * dice.unit() - 0.2);
+                let x = if right { at + aside } else { at - aside };
+                let y = row(label) + em_px * (0.5 * dice.unit() - 0.25);
+                draw(to, font, em_px, (x, y), align, &format!("{}", dice.below(10)), ink);
             }
             if dice.below(2) == 0 {
                 let text = dice.of(&["kPa", "≥100 kPa", "m/s", "E [kPa]"]);
@@ -451,6 +459,20 @@ fn numbers_that_are_no_scale_tell_nothing() {
         &[],
     ] {
         assert_eq!(read(texts), None, "{texts:?}");
+    }
+}
+
+#[test]
+fn a_label_that_another_number_touches_does_not_turn_the_scale_round() {
+    let scale = [(0.2, "120"), (0.4, "90"), (0.6, "60"), (0.8, "30")];
+    for touched in 0..scale.len() {
+        for stray in [1, 2, 8] {
+            let text = format!("{}{stray}", scale[touched].1);
+            let mut texts = scale;
+            texts[touched].1 = &text;
+            let told = read(&texts).map(|labels| labels.upper_is_hard);
+            assert_ne!(told, Some(false), "{texts:?}");
+        }
     }
 }
 
