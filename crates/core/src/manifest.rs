@@ -11,7 +11,9 @@ use crate::answer::Answer;
 use crate::assess::Assessing;
 use crate::calibrate::Calibration;
 
+mod held_out;
 mod outputs;
+pub use held_out::HeldOut;
 pub use outputs::{Heads, Outputs};
 
 /// The `schema` that this version reads and writes.
@@ -79,6 +81,9 @@ pub struct Manifest {
     /// From an exam's score to a verdict with a stated error rate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assessment: Option<Assessing>,
+    /// What it said of exams that nothing was learned or decided on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<HeldOut>,
     /// Where the model comes from.
     pub provenance: Provenance,
     /// Known answers, computed by the exporter's own arithmetic.
@@ -376,6 +381,7 @@ impl Manifest {
             &|| "must be above 0".into(),
         )?;
         self.outputs.check(&self.output.name)?;
+        self.held_out.as_ref().map_or(Ok(()), HeldOut::check)?;
         if let Some(assessment) = &self.assessment {
             assessment
                 .check()
@@ -545,12 +551,23 @@ data = "none"
         assert!(!toml::to_string(&alone).unwrap().contains("[outputs"));
         let verdict = "[assessment]\nerror-rate = 0.1\n[[assessment.limits]]\nevidence = 1\n\
             benign-to = 0.5\nmalignant-from = -0.5\nexams = [3000, 3000]\n";
-        let more = Manifest::parse(&format!("{TEXT}{HEADS}{verdict}")).unwrap();
+        let held_out = "[held-out]\nexams = 9\nevidence = 3\nwithheld = 0.25\nscore-deciles = \
+            [0, 0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1]\n";
+        let more = Manifest::parse(&format!("{TEXT}{HEADS}{verdict}{held_out}")).unwrap();
         assert!(more.not_judged().is_empty());
         assert_eq!(Manifest::parse(&toml::to_string(&more).unwrap()).unwrap(), more);
         let wrong = verdict.replace("0.1", "0.7");
         let error = Manifest::parse(&format!("{TEXT}{wrong}")).unwrap_err().to_string();
         assert!(error.contains("`assessment`") && error.contains("0.7"), "{error}");
+        for (from, to, says) in [
+            ("0.6, 0.7", "0.7, 0.6", "score-deciles"),
+            ("0, 0, 0.1", "0.1", "score-deciles"),
+            ("0.25", "1.5", "withheld"),
+        ] {
+            let text = format!("{TEXT}{}", held_out.replace(from, to));
+            let error = Manifest::parse(&text).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
     }
 
     #[test]

@@ -254,6 +254,7 @@ pub fn files(seed: u64, width: Width) -> Result<Files, WriteError> {
         out_of_distribution: None,
         aggregation: Aggregation::default(),
         assessment: None,
+        held_out: None,
         provenance: Provenance {
             writer: concat!("sonofuse-train ", env!("CARGO_PKG_VERSION")).into(),
             data: "none: random weights, scaled on simulated pictures".into(),

@@ -204,11 +204,8 @@ impl Cohort {
                 let hard_end = truth.hard_end.filter(|_| self.named_hard_end);
                 let found = match cutter.screen(&frame, hard_end) {
                     // Whoever has a scanner that the search does not know pins it.
-                    Err(Refused::NoDualView(why)) if self.named_hard_end => {
-                        pins(&truth).map_or(Err(Refused::NoDualView(why)), |pins| {
-                            cutter.pinned(&frame, pins)
-                        })
-                    }
+                    Err(Refused::NoDualView(why)) if self.named_hard_end => pins(&truth)
+                        .map_or(Err(Refused::NoDualView(why)), |pins| cutter.pinned(&frame, pins)),
                     found => found,
                 };
                 match found {

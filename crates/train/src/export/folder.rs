@@ -80,6 +80,7 @@ pub fn write(
         out_of_distribution: parts.out_of_distribution.clone(),
         aggregation: parts.aggregation,
         assessment: None,
+        held_out: None,
         provenance: Provenance {
             writer: concat!("sonofuse-train ", env!("CARGO_PKG_VERSION")).into(),
             data: parts.data.clone(),
