@@ -13,7 +13,7 @@ use sonofuse_core::manifest::{Aggregation, Threshold};
 
 use super::exams::Exam;
 use super::judge::BINS;
-use crate::evaluate::bootstrap::{Bootstrap, Interval};
+use crate::evaluate::bootstrap::{Bootstrap, Interval, quantile};
 use crate::evaluate::conformal::{self, Case, Errors};
 use crate::evaluate::confusion::Confusion;
 use crate::evaluate::reliability::{brier, error_by_chance, expected_calibration_error};
@@ -171,6 +171,8 @@ pub struct ExamFigures {
     pub assessed: Vec<(usize, [Errors; 2])>,
     /// Part of the pictures that got no score.
     pub withheld: f64,
+    /// Scores below which 0, 10, … 100 % of the exams lie.
+    pub deciles: Vec<f32>,
 }
 
 /// Judges exams that decided nothing.
@@ -201,6 +203,9 @@ pub(super) fn judge(exams: &[&Exam], decided: &Decided) -> Result<ExamFigures, E
         widths.iter().sum::<f64>() / widths.len().max(1) as f64
     });
     let malignant = usual.iter().filter(|(_, m)| *m).count();
+    let mut sorted: Vec<f64> = scores.iter().map(|score| score.value).collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let deciles = (0..=10).map(|i| quantile(&sorted, f64::from(i) / 10.0) as f32).collect();
     let drawn: usize = exams.iter().map(|exam| exam.drawn).sum();
     let scored: usize = exams.iter().map(|exam| exam.said.len()).sum();
     Ok(ExamFigures {
@@ -214,6 +219,7 @@ pub(super) fn judge(exams: &[&Exam], decided: &Decided) -> Result<ExamFigures, E
         widths,
         assessed: assessed.collect(),
         withheld: 1.0 - scored as f64 / drawn.max(1) as f64,
+        deciles,
     })
 }
 

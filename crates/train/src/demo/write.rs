@@ -6,7 +6,9 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use sonofuse_core::NOTICE;
-use sonofuse_core::manifest::{Manifest, Output, OutputKind, Provenance, SCHEMA, Threshold};
+use sonofuse_core::manifest::{
+    HeldOut, Manifest, Output, OutputKind, Provenance, SCHEMA, Threshold,
+};
 
 use super::recipe;
 use super::run::{DemoError, Judged, Report};
@@ -60,6 +62,12 @@ pub fn write(
         out_of_distribution: Some(report.ranges.clone()),
         aggregation: report.decided.aggregation,
         assessment: Some(report.decided.assessment.clone()),
+        held_out: held_out.map(|figures| HeldOut {
+            exams: figures.patients.iter().sum::<usize>() as u32,
+            evidence: uncertain::USUAL as u32,
+            score_deciles: figures.deciles.clone(),
+            withheld: figures.withheld as f32,
+        }),
         provenance: Provenance {
             writer: concat!("sonofuse-train ", env!("CARGO_PKG_VERSION")).into(),
             data: format!(
