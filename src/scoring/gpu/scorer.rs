@@ -72,3 +72,31 @@ impl Scorer for TensorRtScorer {
         Some(read(self.form, self.heads.as_deref(), self.gpu.score(view)))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use sonofuse_core::manifest::OutputKind;
+    use sonofuse_gpu::Further;
+
+    use super::*;
+
+    #[test]
+    fn the_heads_are_found_by_name_among_the_engines_further_outputs() {
+        let further =
+            |name: &str, numbers: &[f32]| Further { name: name.into(), numbers: numbers.into() };
+        let said = Answer {
+            numbers: vec![0.0, 1.0],
+            further: vec![further("map", &[9.0]), further("heads", &[0.0, 0.5, 0.0, 1.5])],
+            ..Answer::default()
+        };
+        let form = Form { kind: OutputKind::BenignMalignant, heads: 2 };
+        let answer = read(form, Some("heads"), Ok(&said)).unwrap().answer;
+        assert_eq!(answer.heads(), [0.5, 1.5]);
+        // An engine that lacks them, of a manifest that names them, is no score.
+        let error = read(form, Some("spread"), Ok(&said)).unwrap_err();
+        assert_eq!(error, ScorerError::Shape { found: 0, expected: 4 });
+        let alone = Form { heads: 0, ..form };
+        assert!(read(alone, None, Ok(&said)).unwrap().answer.heads().is_empty());
+    }
+}
