@@ -313,14 +313,8 @@ mod tests {
     }
 
     fn cases(set: &[(String, bool, Arc<[f32]>)]) -> Vec<Case<'_>> {
-        let case = |(patient, malignant, vector): &'_ (String, bool, Arc<[f32]>)| {
-            (patient.as_str(), *malignant, vector)
-        };
         set.iter()
-            .map(|s| {
-                let (patient, malignant, _) = case(s);
-                Case { patient, malignant, vector: &s.2 }
-            })
+            .map(|(patient, malignant, vector)| Case { patient, malignant: *malignant, vector })
             .collect()
     }
 
