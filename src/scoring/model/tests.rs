@@ -70,7 +70,7 @@ fn a_devices_statistics_pass_the_gate_that_the_processors_input_passes() {
     let mut strange = usual;
     strange[1][2] = [0.9, 0.5];
     let (scored, latency) = score(Ok(answer(Some(usual))), true);
-    assert_eq!(scored.unwrap().get().to_bits(), 1.5f32.to_bits());
+    assert_eq!(scored.unwrap().logit.get().to_bits(), 1.5f32.to_bits());
     // Both stages are one, on the device.
     assert_eq!((latency.preprocess, latency.network), (None, Some(2.0)));
     match score(Ok(answer(Some(strange))), true).0 {

@@ -45,7 +45,7 @@ impl Scorer for Fake {
     }
 
     fn score_view(&mut self, _: &DualView<'_>) -> Option<Result<ViewScore, ScorerError>> {
-        self.takes_views.then(|| self.next().map(|logit| ViewScore { logit, statistics: None }))
+        self.takes_views.then(|| self.next().map(|answer| ViewScore { answer, statistics: None }))
     }
 }
 
@@ -100,8 +100,8 @@ impl Bench {
             confidence: 1.0,
         };
         let view = DualView::new(&frame, &layout).unwrap();
-        let logit = match self.standby.score_view(&view) {
-            Some(score) => score.unwrap().logit,
+        let answer = match self.standby.score_view(&view) {
+            Some(score) => score.unwrap().answer,
             None => self.standby.score(&FusionInput::golden(16, 16)).unwrap(),
         };
         // The reading names who answered.
@@ -178,9 +178,9 @@ fn a_panic_of_the_gpus_side_and_a_number_that_is_none_are_failures_like_others()
 fn a_ready_input_goes_to_the_gpu_and_to_the_processor_when_that_fails() {
     let mut bench = Bench::new();
     let input = FusionInput::golden(16, 16);
-    assert!(bench.standby.score(&input).unwrap().get() > 0.0);
+    assert!(bench.standby.score(&input).unwrap().logit.get() > 0.0);
     bench.fails(1);
-    assert!(bench.standby.score(&input).unwrap().get() < 0.0);
+    assert!(bench.standby.score(&input).unwrap().logit.get() < 0.0);
     assert_eq!(bench.standby.info().backend, "cpu");
 }
 

@@ -171,7 +171,7 @@ impl Stage {
         let (epochs, rate) = match self {
             Self::Elastography => (4.0, 7e-4),
             Self::Conventional => (5.0, 3e-4),
-            Self::Together => (2.0, 2e-4),
+            Self::Together => (3.0, 3e-4),
         };
         Plan {
             epochs: (epochs * scale).round().max(1.0) as usize,
