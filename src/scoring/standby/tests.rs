@@ -106,7 +106,7 @@ impl Bench {
         };
         // The reading names who answered.
         let backend = self.standby.info().backend.clone();
-        assert_eq!(backend, if logit.get() > 0.0 { "gpu" } else { "cpu" });
+        assert_eq!(backend, if answer.logit.get() > 0.0 { "gpu" } else { "cpu" });
         backend
     }
 }
