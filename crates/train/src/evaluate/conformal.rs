@@ -34,10 +34,11 @@ pub fn fit(evidence: u32, error_rate: f64, cases: &[Case]) -> Result<Limits, Eva
             range: "at least 1 / error rate",
         })
     };
+    let (of_benign, of_malignant) = (place(&benign)?, place(&malignant)?);
     Ok(Limits {
         evidence,
-        benign_to: benign[benign.len() - 1 - place(&benign)?],
-        malignant_from: malignant[place(&malignant)?],
+        benign_to: benign[benign.len() - 1 - of_benign],
+        malignant_from: malignant[of_malignant],
         exams: [benign.len() as u32, malignant.len() as u32],
     })
 }
