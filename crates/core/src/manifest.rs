@@ -236,7 +236,14 @@ pub struct Aggregation {
     pub logit_sd: f32,
     /// What the standard deviation of the heads' log-odds is multiplied by to be that of what the model
     /// does not know; above 0, meaningless without heads.
+    #[serde(skip_serializing_if = "is_one")]
     pub spread_scale: f32,
+}
+
+/// The default needs no key.
+#[expect(clippy::trivially_copy_pass_by_ref, clippy::float_cmp, reason = "as serde calls it")]
+fn is_one(scale: &f32) -> bool {
+    *scale == 1.0
 }
 
 impl Default for Aggregation {
