@@ -73,18 +73,18 @@ smoke() {
     sonofuse locate "$work"/sim/*.png --json > "$work/located"
     [ "$(grep -c '"found":true' "$work/located")" = 3 ] || { cat "$work/located"; exit 1; }
     echo "-- the real Aixplorer screen, scored with NEON"
-    sonofuse replay tests/screens/aixplorer-swe-stacked/screen.png --json > "$work/replayed"
+    sonofuse replay --config tests/unfamiliar-off.toml tests/screens/aixplorer-swe-stacked/screen.png --json > "$work/replayed"
     grep -q '"outcome":"scored"' "$work/replayed" || { cat "$work/replayed"; exit 1; }
     grep -q '"backend":"cpu-neon"' "$work/replayed" || { cat "$work/replayed"; exit 1; }
     echo "-- the same screen on this machine's own processor: the scores agree"
-    env -u SONOFUSE_CPU_ISA target/release/sonofuse replay tests/screens/aixplorer-swe-stacked/screen.png --json > "$work/native"
+    env -u SONOFUSE_CPU_ISA target/release/sonofuse replay --config tests/unfamiliar-off.toml tests/screens/aixplorer-swe-stacked/screen.png --json > "$work/native"
     score() { sed -n 's/.*"malignancy":\([0-9.eE+-]*\).*/\1/p' "$1" | tail -n 1; }
     awk -v a="$(score "$work/replayed")" -v b="$(score "$work/native")" 'BEGIN {
         d = a - b; if (d < 0) d = -d
         printf "arm64 %s, here %s\n", a, b
         exit !(a != "" && b != "" && d <= 1e-4) }'
     echo "-- in half precision, within the manifest's tolerance for that"
-    SONOFUSE_CPU_ISA=neon-half sonofuse replay tests/screens/aixplorer-swe-stacked/screen.png --json > "$work/half"
+    SONOFUSE_CPU_ISA=neon-half sonofuse replay --config tests/unfamiliar-off.toml tests/screens/aixplorer-swe-stacked/screen.png --json > "$work/half"
     grep -q '"backend":"cpu-neon-half"' "$work/half" || { cat "$work/half"; exit 1; }
     awk -v a="$(score "$work/half")" -v b="$(score "$work/native")" 'BEGIN {
         d = a - b; if (d < 0) d = -d

@@ -296,6 +296,7 @@ async fn watch_over(
             changed = state.changed() => {
                 // The sender lives as long as ingest, which `parts` holds.
                 if changed.is_err() || *state.borrow_and_update() == SourceState::Ended {
+                    parts.look_at_the_last().await;
                     info!(EVENT = "source", STATE = "ended", "the source came to its end");
                     return Ok(());
                 }
@@ -340,6 +341,17 @@ fn status(state: &SourceState) -> String {
 }
 
 impl Parts {
+    /// Lets the infer thread look at what came last before a finite source ended, as long as that
+    /// takes no longer than a picture usually does.
+    async fn look_at_the_last(&self) {
+        const PATIENCE: Duration = Duration::from_millis(300);
+        self.mailbox.close();
+        let until = tokio::time::Instant::now() + PATIENCE;
+        while !self.infer.is_finished() && tokio::time::Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Stops everything in order; each stage says that it is done, so that a stage that hangs is the
     /// one after the last line.
     async fn stop(self) {

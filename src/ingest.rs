@@ -141,6 +141,7 @@ pub fn start(
         progress: Arc::clone(&progress),
         current: Arc::clone(&current),
         warned: fault::Counted::default(),
+        lacks: None,
     };
     let task = tokio::spawn(supervisor.run());
     Ok(Ingest { stop, task, progress, outlet, current })

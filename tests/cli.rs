@@ -248,7 +248,9 @@ fn doctor_says_69_where_the_model_is_missing() {
 #[test]
 fn bench_tells_every_stage_and_its_alternatives() {
     let screen = command::fixture("screens/aixplorer-swe-stacked/screen.png");
-    let ran = sonofuse(["bench", "--json", "--path", screen.to_str().unwrap()]);
+    let ran = sonofuse(
+        ["bench", "--json", "--path", screen.to_str().unwrap()].into_iter().chain(command::OFF),
+    );
     assert_eq!(ran.code, 0, "{}", ran.err);
     let report = &ran.json()[0];
     assert_eq!(report["frames"], 1);

@@ -65,7 +65,10 @@ fn the_real_aixplorer_screen_over_rtsp_gives_its_boxes_and_a_reading() {
         0,
     );
     let location = format!("location={}", server.url());
-    let (_daemon, readings) = run(&["--preset", "rtsp", "--param", &location, "--seconds", "60"]);
+    // The demo model withholds real tissue by default: `replay`'s tests hold that.
+    let off = "tests/unfamiliar-off.toml";
+    let args = ["--config", off, "--preset", "rtsp", "--param", &location, "--seconds", "60"];
+    let (_daemon, readings) = run(&args);
     let scored = readings
         .into_iter()
         .find(|r| r["outcome"] == "scored")

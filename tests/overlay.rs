@@ -176,6 +176,7 @@ fn each_state_looks_as_agreed_beside_a_4_3_screen() {
     // The score and the cut are the same: the tick stays visible beside the pointer.
     plain.operating_point =
         Some(OperatingPoint { malignancy: 0.634, sensitivity: None, specificity: None });
+    let strange = unfamiliar(reading(SVGA_LIKE, stacked()));
     let palette = withheld(SVGA_LIKE, Withheld::PaletteUnknown, "");
     let no_view = withheld(SVGA_LIKE, Withheld::NoDualView, "the colour box has no B-mode twin");
     let no_signal = withheld(SVGA_LIKE, Withheld::NoSignal, "the picture is blank");
@@ -183,6 +184,7 @@ fn each_state_looks_as_agreed_beside_a_4_3_screen() {
         ("scored", PanelState::at(Some(&scored), &trend, NOW_NS, MAX_AGE_MS)),
         ("frozen", PanelState::at(Some(&frozen), &trend, NOW_NS, MAX_AGE_MS)),
         ("trained", PanelState::at(Some(&plain), &trend, NOW_NS, MAX_AGE_MS)),
+        ("unfamiliar", PanelState::at(Some(&strange), &trend, NOW_NS, MAX_AGE_MS)),
         ("withheld", PanelState::at(Some(&no_view), &trend, NOW_NS, MAX_AGE_MS)),
         ("palette-unknown", PanelState::at(Some(&palette), &trend, NOW_NS, MAX_AGE_MS)),
         ("not-shown", PanelState::not_shown(Some(&scored))),
@@ -441,6 +443,37 @@ fn what_the_stop_says_is_not_on_the_snapshot() {
     assert!(seen.picture(MAX_AGE_MS) == before);
 }
 
+#[test]
+fn the_end_of_a_recording_leaves_its_last_picture_on_the_snapshot() {
+    let seen = panel::LastSeen::default();
+    seen.observe(Some(&screen_at(VGA, NOW_NS)), &reading(VGA, stacked()));
+    let before = seen.picture(MAX_AGE_MS);
+    let mut ended =
+        Reading { size: None, ..withheld(VGA, Withheld::NoSignal, "the source has ended") };
+    ended.detail_id = Some(sonofuse_core::words::Sentence::SourceEnded.id().into());
+    seen.observe(None, &ended);
+    assert!(seen.picture(MAX_AGE_MS) == before);
+}
+
+/// A reading that is flagged, its B-mode and its map unlike the training set's.
+fn unfamiliar(mut reading: Reading) -> Reading {
+    reading.unfamiliar = true;
+    reading.familiarity = Some(0.0);
+    reading.detail_id = Some("both-unfamiliar".into());
+    reading
+}
+
+#[test]
+fn a_flagged_number_is_never_shown_without_the_word() {
+    for frozen in [false, true] {
+        let mut flagged = unfamiliar(reading(FULL_HD, side_by_side()));
+        flagged.frozen = frozen;
+        let state = PanelState::at(Some(&flagged), &Trend::default(), NOW_NS, MAX_AGE_MS);
+        assert!(state.shows_score());
+        assert_eq!(state.word(), "UNFAMILIAR");
+    }
+}
+
 fn frame_pixel(frame: &Frame, x: u32, y: u32) -> [u8; 3] {
     let mut row = vec![[0; 3]; frame.width() as usize];
     frame.rgb_span(y, 0, &mut row);
@@ -483,7 +516,7 @@ fn each_fact_about_a_score_changes_the_picture() {
         strip(&state, FULL_HD)
     };
     let mut seen = vec![shown(&|_| {})];
-    let changes: [&dyn Fn(&mut Reading); 8] = [
+    let changes: [&dyn Fn(&mut Reading); 10] = [
         &|r| r.settled = Some(false),
         &|r| r.palette_assumed = true,
         &|r| r.hard_end = Some(HardEnd::Blue),
@@ -492,6 +525,11 @@ fn each_fact_about_a_score_changes_the_picture() {
         &|r| r.operating_point.as_mut().unwrap().malignancy = 0.5,
         &|r| r.operating_point.as_mut().unwrap().specificity = None,
         &|r| r.age_ms = Some(9000),
+        &|r| *r = unfamiliar(r.clone()),
+        &|r| {
+            *r = unfamiliar(r.clone());
+            r.detail_id = Some("map-unfamiliar".into());
+        },
     ];
     for (n, change) in changes.iter().enumerate() {
         let picture = shown(change);

@@ -8,7 +8,7 @@ mod command;
 use std::fs;
 use std::path::Path;
 
-use command::{fixture, sonofuse};
+use command::{OFF, fixture, sonofuse};
 use serde_json::Value;
 
 /// A simulated recording in `folder`.
@@ -33,7 +33,7 @@ fn recording(folder: &Path, name: &str, frames: u32) -> std::path::PathBuf {
 #[test]
 fn the_real_dual_view_is_scored_as_a_still() {
     let screen = fixture("screens/aixplorer-swe-stacked/screen.png");
-    let ran = sonofuse(["replay".as_ref(), "--json".as_ref(), screen.as_os_str()]);
+    let ran = sonofuse(["replay", "--json", screen.to_str().unwrap()].into_iter().chain(OFF));
     assert_eq!(ran.code, 0, "{}", ran.err);
     let readings = ran.json();
     assert_eq!(readings.len(), 1);
@@ -52,6 +52,42 @@ fn the_real_dual_view_is_scored_as_a_still() {
     for key in ["name", "digest", "backend"] {
         assert!(reading["model"][key].is_string(), "{key}");
     }
+}
+
+#[test]
+fn the_demo_model_withholds_the_real_screen_and_flags_it_for_a_trial() {
+    let screen = fixture("screens/aixplorer-swe-stacked/screen.png");
+    let folder = tempfile::tempdir().unwrap();
+    let read = |gate: &str| {
+        let file = folder.path().join("c.toml");
+        fs::write(&file, gate).unwrap();
+        let config = ["--config", file.to_str().unwrap()];
+        let args = ["replay", screen.to_str().unwrap()];
+        let ran = sonofuse(args.iter().chain(&config).chain(&["--json"]));
+        let line = sonofuse(args.iter().chain(&config)).out;
+        (ran.json().remove(0), line)
+    };
+    let (by_default, line) = read("");
+    assert_eq!(by_default["reason"], "out-of-distribution", "{by_default}");
+    assert_eq!(
+        (&by_default["malignancy"], &by_default["unfamiliar"]),
+        (&Value::Null, &true.into())
+    );
+    assert!(by_default["detail_id"].as_str().unwrap().ends_with("-unfamiliar"), "{by_default}");
+    let familiarity = by_default["familiarity"].as_f64().unwrap();
+    assert!((0.0..0.02).contains(&familiarity), "{familiarity}");
+    assert!(line.contains("WITHHELD  Unfamiliar picture"), "{line}");
+
+    let (flagged, line) = read("[scoring.gate]\nunfamiliar = \"flag\"\n");
+    assert!(flagged["malignancy"].is_number(), "{flagged}");
+    assert_eq!((&flagged["reason"], &flagged["unfamiliar"]), (&Value::Null, &true.into()));
+    assert_eq!(flagged["detail_id"], by_default["detail_id"], "{flagged}");
+    assert!(line.contains("SCORED") && line.contains("UNFAMILIAR unlike: "), "{line}");
+
+    let (off, line) = read("[scoring.gate]\nunfamiliar = \"off\"\n");
+    assert!(off["malignancy"].is_number(), "{off}");
+    assert_eq!((&off["familiarity"], &off["unfamiliar"]), (&Value::Null, &false.into()));
+    assert!(!line.contains("UNFAMILIAR"), "{line}");
 }
 
 #[test]
@@ -90,8 +126,8 @@ fn a_pinned_hard_end_turns_the_map_round_with_regions_and_alone() {
         let head = "schema = 1\nsummary = \"pinned\"\n[source]\nlaunch = \"videotestsrc ! identity name=out\"\n\
              [expect]\nkind = \"live\"\nstall-ms = 2000\nconnect-ms = 10000\n[layout]\n";
         fs::write(&preset, format!("{head}{layout}")).unwrap();
-        let args = ["replay".as_ref(), "--json".as_ref(), "--preset".as_ref(), preset.as_os_str()];
-        let ran = sonofuse(args.into_iter().chain([screen.as_os_str()]));
+        let args = ["replay", "--json", "--preset", preset.to_str().unwrap()];
+        let ran = sonofuse(args.into_iter().chain([screen.to_str().unwrap()]).chain(OFF));
         assert_eq!(ran.code, 0, "{}", ran.err);
         ran.json()[0].clone()
     };
@@ -106,9 +142,8 @@ fn a_pinned_hard_end_turns_the_map_round_with_regions_and_alone() {
             assert_eq!(reading["layout"]["hard_end"], end, "{reading}");
             reading
         });
-        assert!(red["malignancy"].is_number() || red["reason"] == "out-of-distribution", "{red}");
-        let told = |r: &Value| [r["malignancy"].clone(), r["detail"].clone()];
-        assert_ne!(told(&red), told(&blue), "the network saw the same map");
+        assert!(red["malignancy"].is_number(), "{red}");
+        assert_ne!(red["malignancy"], blue["malignancy"], "the network saw the same map");
     }
 }
 
@@ -262,6 +297,39 @@ fn the_copy_shows_the_scanner_s_picture_and_the_panel_of_that_moment() {
     }
     let mean = off as f64 / count as f64;
     assert!(mean < 4.0, "{mean} code values away from what the display would show");
+}
+
+#[test]
+fn a_recording_that_changes_its_size_goes_on_in_a_second_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut all = Vec::new();
+    for (n, size) in [[640, 480]; 4].into_iter().chain([[800, 600]; 5]).enumerate() {
+        let shade = image::Rgb([40 + 10 * n as u8, 60, 80]);
+        let mut jpeg = std::io::Cursor::new(Vec::new());
+        let picture = image::RgbImage::from_pixel(size[0], size[1], shade);
+        picture.write_to(&mut jpeg, image::ImageFormat::Jpeg).unwrap();
+        all.extend(jpeg.into_inner());
+    }
+    let video = folder.path().join("end-to-end.mjpeg");
+    std::fs::write(&video, all).unwrap();
+    let out = folder.path().join("out.mkv");
+    let ran = sonofuse([
+        "replay".as_ref(),
+        "--json".as_ref(),
+        "--overlay".as_ref(),
+        out.as_os_str(),
+        video.as_os_str(),
+    ]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("change their size"), "{}", ran.err);
+    for (file, [width, height], count) in [("out.mkv", [640, 480], 4), ("out-2.mkv", [800, 600], 5)]
+    {
+        let canvas = sonofuse::panel::Canvas::new(width, height);
+        let pictures = pictures(&folder.path().join(file));
+        assert_eq!(pictures.len(), count, "{file}");
+        assert!(pictures.iter().all(|p| [p.0, p.1] == [canvas.width, canvas.height]), "{file}");
+    }
+    assert!(!folder.path().join("out-3.mkv").exists());
 }
 
 #[test]

@@ -59,13 +59,15 @@ fn what_the_commands_print_keeps_to_its_schema() {
     let screen = fixture("screens/aixplorer-swe-stacked/screen.png");
     let other = fixture("screens/mindray-dc70/screen.png");
     let network = ["bench", "network", "--json", "--rounds", "1", "--size", "64x64"];
-    let cases: [(&str, Vec<&str>); 6] = [
+    let live = ["bench", "live", "--json", "--scenario", "strain-live", "--rate", "1"];
+    let cases: [(&str, Vec<&str>); 7] = [
         ("locate", vec!["locate", "--json", screen.to_str().unwrap(), other.to_str().unwrap()]),
         ("reading", vec!["replay", "--json", screen.to_str().unwrap(), other.to_str().unwrap()]),
         ("check", vec!["check", "--json"]),
         ("doctor", vec!["doctor", "--json"]),
         ("bench", vec!["bench", "--json", "--frames", "4"]),
         ("bench-network", network.to_vec()),
+        ("bench-live", live.to_vec()),
     ];
     for (name, args) in cases {
         let ran = sonofuse(&args);

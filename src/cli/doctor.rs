@@ -1,7 +1,7 @@
 //! `sonofuse doctor`: what this machine has, what is missing, and what to do about it.
 //!
 //! Looks at files, asks the service manager, and loads GPU libraries and model as the service would;
-//! opens no capture device and changes nothing. A probe that cannot answer says so: no finding ever
+//! opens no capture device (unless asked to, `--live`) and changes nothing. A probe that cannot answer says so: no finding ever
 //! stops the others. Runs on the main thread.
 
 use std::path::PathBuf;
@@ -16,6 +16,7 @@ use super::output::Output;
 use crate::config::{ConfigError, Loaded};
 
 mod gpu;
+mod input;
 mod live;
 mod probe;
 mod service;
@@ -23,8 +24,8 @@ mod service;
 /// Tells what this machine has for sonofuse, what is missing, and what to do.
 ///
 /// Looks at the operating system, GStreamer, the pipeline presets, capture devices, graphics driver,
-/// GPU, TensorRT, compiled engine, model and system service. Opens no capture device and changes
-/// nothing, so it may be run at any time, also beside a running service; for a moment it loads the
+/// GPU, TensorRT, compiled engine, model and system service. Without --live it opens no capture
+/// device and changes nothing, so it may be run at any time, also beside a running service; for a moment it loads the
 /// model, on the GPU where the service would. Send its output along when you ask for help: it names no
 /// patient.
 #[derive(Debug, Args)]
@@ -34,6 +35,10 @@ pub struct DoctorArgs {
     /// Configuration file [default: /etc/sonofuse/sonofuse.toml if it is there].
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Open the configured source for ten seconds as well, and tell how its pictures come. A device
+    /// that the service holds cannot be opened twice: stop the service first.
+    #[arg(long)]
+    pub live: bool,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
@@ -54,6 +59,9 @@ pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
     let mut findings = findings(&Machine::this(), &loaded);
     findings.push(configuration);
     findings.extend(live::findings(&loaded));
+    if args.live {
+        findings.extend(input::findings(&loaded));
+    }
     let missing = findings.iter().filter(|f| f.state == State::Missing).count();
     let mut out = Output::new();
     if args.json {

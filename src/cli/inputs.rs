@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use sonofuse_core::frame::{Frame, FrameMeta};
-use sonofuse_dicom::Still;
+use sonofuse_dicom::{Still, UltrasoundRegion};
 
 use self::folder::Folder;
 use super::error::{CliError, Exit, unreadable};
@@ -107,6 +107,21 @@ impl Input {
             Frames::Still(still) => still.frame_count() == 1,
             Frames::Video { alone, .. } => *alone,
         }
+    }
+
+    /// Millimetres a pixel, where a DICOM file's regions agree on it: those that show tissue.
+    pub(super) fn mm_per_px(&self) -> Option<f32> {
+        const TISSUE: u16 = 1;
+        const IMAGE_2D: u16 = 1;
+        let Frames::Still(still) = &self.frames else { return None };
+        let shows = |r: &&UltrasoundRegion| {
+            r.spatial_format == IMAGE_2D && matches!(r.data_type, TISSUE | 2)
+        };
+        let mut sizes =
+            still.regions().iter().filter(shows).filter_map(UltrasoundRegion::mm_per_px);
+        let [first, _] = sizes.next()?;
+        let same = |size: f64| (size / first - 1.0).abs() < 0.01;
+        sizes.all(|[x, _]| same(x)).then_some(first as f32)
     }
 
     /// What had to be assumed to read it.

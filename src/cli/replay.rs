@@ -97,6 +97,7 @@ pub fn run(args: &ReplayArgs) -> Result<(), CliError> {
         analyzer.reset();
         analyzer.set_source(name.clone());
         analyzer.set_still(input.is_still());
+        analyzer.set_dicom_scale(input.mm_per_px());
         report.begin();
         for words in input.notes() {
             inputs::note(&path, words);

@@ -5,9 +5,8 @@
 //! name after the video: whatever stops the command, each line speaks of a picture that is there.
 
 use std::fs::{self, File};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use clap::Args;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
@@ -19,6 +18,7 @@ use self::plan::Skins;
 use self::reel::Reel;
 use super::error::{CliError, Exit};
 use super::output::Output;
+use super::progress::Progress;
 use crate::ingest::encode::{EncodeError, Encoder};
 
 mod plan;
@@ -153,22 +153,9 @@ fn list_scenarios() -> Result<(), CliError> {
     Ok(())
 }
 
-/// Tells how far it is, once a second on a terminal.
-struct Progress {
-    tell_at: Option<Instant>,
-}
-
-impl Progress {
-    fn new() -> Self {
-        Self { tell_at: io::stderr().is_terminal().then(Instant::now) }
-    }
-
-    fn tell(&mut self, n: u64, of: u64) {
-        if self.tell_at.is_some_and(|at| Instant::now() >= at) {
-            let _ = write!(io::stderr(), "\rsonofuse: picture {n} of {of}\r");
-            self.tell_at = Some(Instant::now() + Duration::from_secs(1));
-        }
-    }
+/// What part is behind once picture `n` of so many was written.
+fn behind(n: u64, of: u64) -> Option<f64> {
+    Some((n + 1) as f64 / of.max(1) as f64)
 }
 
 /// Writes a folder of PNG and its truth.
@@ -195,7 +182,7 @@ fn pictures(reel: &mut Reel, folder: &Path, force: bool) -> Result<String, CliEr
             truth: &drawn.truth,
         };
         write_line(&mut truth_file, &line).map_err(|e| cannot_write(&truth_path, &e))?;
-        progress.tell(n, reel.len());
+        progress.tell(behind(n, reel.len()), "simulating");
     }
     Ok(format!("{} pictures in {}", reel.len(), folder.display()))
 }
@@ -232,7 +219,7 @@ fn video(reel: &mut Reel, file: &Path, force: bool) -> Result<String, CliError> 
                 truth: &drawn.truth,
             };
             write_line(&mut truth_file, &line).map_err(|e| cannot_write(&part, &e))?;
-            progress.tell(n, reel.len());
+            progress.tell(behind(n, reel.len()), "simulating");
         }
         let codec = encoder.codec();
         if truth_path.exists() {

@@ -3,8 +3,9 @@
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use sonofuse_core::quality::{Fault, Faults, Input};
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
-use tracing::info;
+use tracing::{info, warn};
 
 /// Counts since the last line. Fed by the infer thread, logged by a tokio task; the lock is held for
 /// a few additions.
@@ -18,20 +19,24 @@ struct Counts {
     replaced: u64,
     worst_ms: f32,
     last: Option<(Outcome, Option<Withheld>, bool)>,
+    /// What was told of the input so far.
+    faults: Faults,
 }
 
 impl Summary {
     /// Counts a reading, and says in the journal when the state changed.
     pub(super) fn observe(&self, reading: &Reading) {
         let state = (reading.outcome, reading.reason, reading.frozen);
-        let changed = {
+        let (changed, faults) = {
             let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             counts.readings += 1;
             counts.scored += u64::from(reading.outcome == Outcome::Scored);
             counts.replaced = reading.replaced;
             counts.worst_ms = counts.worst_ms.max(reading.latency_ms.total);
-            counts.last.replace(state) != Some(state)
+            let faults = std::mem::replace(&mut counts.faults, reading.input.faults);
+            (counts.last.replace(state) != Some(state), faults)
         };
+        tell_input(&reading.input, faults);
         if changed {
             info!(
                 EVENT = "state",
@@ -49,8 +54,8 @@ impl Summary {
     pub(super) fn log(&self) {
         let counts = {
             let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let last = counts.last;
-            std::mem::replace(&mut *counts, Counts { last, ..Counts::default() })
+            let kept = Counts { last: counts.last, faults: counts.faults, ..Counts::default() };
+            std::mem::replace(&mut *counts, kept)
         };
         info!(
             EVENT = "summary",
@@ -60,5 +65,22 @@ impl Summary {
             WORST_MS = (f64::from(counts.worst_ms) * 10.0).round() / 10.0,
             "readings since the last summary"
         );
+    }
+}
+
+/// Says what is new in how the picture comes, and what is over.
+fn tell_input(input: &Input, before: Faults) {
+    if input.faults == before {
+        return;
+    }
+    for &fault in Fault::ALL {
+        let (was, is) = (before.has(fault), input.faults.has(fault));
+        let id = fault.sentence().id();
+        if is && !was {
+            let detail = input.words(fault).english();
+            warn!(EVENT = "input", FAULT = id, DETAIL = detail, "the input's quality");
+        } else if was && !is {
+            info!(EVENT = "input", FAULT = id, "no longer so");
+        }
     }
 }

@@ -267,6 +267,7 @@ impl Receiver {
             generation: 0,
             corrupted: corrupted(&buffer),
             signal_lost: self.device.is_lost(),
+            interval_ns: stream.rate().map(gst::ClockTime::nseconds),
         };
         let frame = stream.frame(buffer, meta)?;
         let before_ns = self.outlet.newest_ns.swap(captured_ns, Ordering::AcqRel);

@@ -31,6 +31,9 @@ pub(super) enum Fault {
     ClockLost,
     #[error("GStreamer closed the message bus")]
     BusClosed,
+    /// There is no decoder or demuxer for what comes: which, and its package.
+    #[error("{what}")]
+    Lacks { what: String },
     /// An element's own words, and what to do where that is known.
     #[error("{speaker}: {words}{}", advice.as_ref().map_or_else(String::new, |a| format!("; {a}")))]
     Element { speaker: String, words: String, advice: Option<String> },
@@ -84,6 +87,7 @@ impl Fault {
             Self::EndedBySender => "ended-by-sender",
             Self::ClockLost => "clock-lost",
             Self::BusClosed => "bus-closed",
+            Self::Lacks { .. } => "no-decoder",
             Self::Element { speaker, words, .. } => return Cause::said(speaker, words),
         })
     }

@@ -186,6 +186,9 @@ fn weave_apart(convert: &gst::Element) -> Option<gst::Pad> {
     let (into, fields) = (make("videoconvert")?, make("deinterlace")?);
     fields.set_property_from_str("mode", "interlaced");
     fields.set_property_from_str("fields", "top");
+    // Where nothing moves, both fields stay: a box found in one of them alone lies half a line off,
+    // and the views, a line apart from field to field, no longer agree.
+    fields.set_property_from_str("method", "greedyl");
     bin.add_many([&into, &fields]).ok()?;
     gst::Element::link_many([&into, &fields, convert]).ok()?;
     fields.sync_state_with_parent().ok()?;
@@ -352,6 +355,7 @@ impl FileFrames {
             pts_ns: Some(pts.nseconds()),
             captured_ns: gst::SystemClock::obtain().time().nseconds(),
             corrupted: capture::corrupted(&buffer),
+            interval_ns: rate.map(gst::ClockTime::nseconds),
             ..FrameMeta::default()
         };
         let Some((_, stream)) = &self.caps else {

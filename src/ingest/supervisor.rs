@@ -19,6 +19,7 @@ use super::capture::{self, Capture, Outlet, Seen};
 use super::fault::{Cause, Counted, Fault};
 use super::jitter;
 use super::messages::{redact, speaker, words};
+use super::missing;
 use super::preset::{AtEnd, Kind, Preset};
 use crate::state::SourceState;
 
@@ -74,6 +75,9 @@ pub(super) struct Supervisor {
     pub(super) current: Current,
     /// What was warned of so far, over all pipelines.
     pub(super) warned: Counted,
+    /// What GStreamer has no element for, of this pipeline: it says so before the error that follows,
+    /// which tells only that something is not linked.
+    pub(super) lacks: Option<String>,
 }
 
 impl Supervisor {
@@ -219,6 +223,7 @@ impl Supervisor {
 
     /// Builds a pipeline, plays it until something ends it, and stops it.
     async fn session(&mut self, live_since: &mut Option<Instant>) -> End {
+        self.lacks = None;
         let (preset, outlet) = (self.preset.clone(), Arc::clone(&self.outlet));
         let built = off_thread("sonofuse-build", move || capture::build(&preset, &outlet));
         let mut capture = match self.wait(built, self.preset.expect.connect(), Duration::ZERO).await
@@ -295,8 +300,12 @@ impl Supervisor {
         let now_ns = self.outlet.now_ns();
         let Some((width, height, format)) = &seen.stream else {
             let waited_ms = now_ns.saturating_sub(started_ns) / 1_000_000;
-            return (waited_ms > expect.connect_ms)
-                .then_some(End::Fault(Fault::NoFirstPicture { limit_ms: expect.connect_ms }));
+            return (waited_ms > expect.connect_ms).then(|| {
+                End::Fault(match self.lacks.take() {
+                    Some(what) => Fault::Lacks { what },
+                    None => Fault::NoFirstPicture { limit_ms: expect.connect_ms },
+                })
+            });
         };
         let quiet_ms =
             now_ns.saturating_sub(self.outlet.newest_ns.load(Ordering::Acquire)) / 1_000_000;
@@ -319,6 +328,14 @@ impl Supervisor {
     fn heed(&mut self, message: &gst::Message, pipeline: &gst::Pipeline) -> Option<End> {
         use gst::MessageView;
         match message.view() {
+            MessageView::Element(e) => {
+                self.lacks = self.lacks.take().or_else(|| e.structure().and_then(missing::told));
+            }
+            // A missing decoder ends in errors of other elements that name neither.
+            MessageView::Error(_) if self.lacks.is_some() => {
+                let what = self.lacks.take().unwrap_or_default();
+                return Some(End::Fault(Fault::Lacks { what }));
+            }
             MessageView::Error(e) => {
                 let advice = advice::of(message, e).map(|advice| redact(&advice));
                 let fault = Fault::Element { speaker: speaker(message), words: words(e), advice };

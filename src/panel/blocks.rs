@@ -1,6 +1,7 @@
 //! The panel's words: state, number, what stands behind it, model and notice. Each part draws itself
 //! into an area; lengths are in `u`, the panel's unit in pixels. Pure.
 
+use sonofuse_core::quality::Fault;
 use sonofuse_core::reading::Withheld;
 
 use super::draw::{ALERT, Area, DIM, GROUND, Painter, Rgb, SCORE, TEXT, Type};
@@ -33,12 +34,17 @@ pub(super) fn caption(p: &mut Painter, area: Area, u: f32) {
 }
 
 fn tone(state: &PanelState) -> Rgb {
-    if state.shows_score() { SCORE } else { ALERT }
+    if state.shows_score() && !state.is_unfamiliar() { SCORE } else { ALERT }
 }
 
 /// A shape of its own for each state: none is told by its colour alone.
 fn mark(p: &mut Painter, state: &PanelState, x: f32, y: f32, r: f32) {
     match &state.headline {
+        Headline::Scored { unfamiliar: Some(_), .. } => {
+            // The triangle of what is withheld, and the number's disc in it.
+            p.polygon(&[[x, y - r], [x + r, y + r * 0.85], [x - r, y + r * 0.85]], ALERT, 1.0);
+            p.disc(x, y + r * 0.28, r * 0.32, GROUND);
+        }
         Headline::Scored { frozen: true, .. } => {
             for dx in [-0.75, 0.15] {
                 p.fill(Area::new(x + dx * r, y - r * 0.9, 0.6 * r, 1.8 * r), SCORE, 1.0);
@@ -229,8 +235,20 @@ pub(super) fn evidence(p: &mut Painter, state: &PanelState, area: Area, u: f32) 
 
 /// What to beware of: a line each, or one for all where the area has no more.
 pub(super) fn notes(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
-    let Headline::Scored { settled, palette_assumed, .. } = &state.headline else { return };
-    let all = [(!settled, "map not settled"), (*palette_assumed, "red assumed hard")];
+    let Headline::Scored { settled, palette_assumed, unfamiliar, frozen, input, .. } =
+        &state.headline
+    else {
+        return;
+    };
+    // The word of a frozen screen gave way to a graver one.
+    let frozen = *frozen && unfamiliar.is_some();
+    let all = [
+        (unfamiliar.is_some_and(|what| !what.is_empty()), unfamiliar.unwrap_or_default()),
+        (frozen, "frozen"),
+        (!settled, "map not settled"),
+        (*palette_assumed, "red assumed hard"),
+        (input.is_some(), input.map_or("", Fault::short)),
+    ];
     let notes: Vec<&str> = all.iter().filter(|(said, _)| *said).map(|(_, words)| *words).collect();
     let set = Type::bold(5.1 * u, ALERT);
     let step = 5.5 * u;

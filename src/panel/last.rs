@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use image::RgbImage;
 use sonofuse_core::frame::Frame;
 use sonofuse_core::reading::Reading;
+use sonofuse_core::words::Sentence;
 
 use super::trend::Trend;
 use super::{Card, PanelState, QUIET, SnapshotError, compose, compose_card, is_gone, write_png};
@@ -37,6 +38,10 @@ impl LastSeen {
 
     /// Takes note of a reading, and of its frame if there was one.
     pub fn observe(&self, frame: Option<&Frame>, reading: &Reading) {
+        // The end of a recording is no news to who looks at its last picture.
+        if reading.detail_id.as_deref() == Some(Sentence::SourceEnded.id()) {
+            return;
+        }
         let mut inner = self.lock();
         if inner.at_ns.is_some() {
             return;

@@ -29,7 +29,10 @@ pub(crate) fn scored(score: f32) -> Reading {
         palette_assumed: false,
         assessment: None,
         operating_point: None,
+        familiarity: None,
+        unfamiliar: false,
         replaced: 0,
+        input: sonofuse_core::quality::Input::default(),
         layout: None,
         latency_ms: Latency { total: 41.3, ..Latency::default() },
         model: ModelInfo {

@@ -3,9 +3,11 @@
 
 use sonofuse_core::assess::Assessment;
 use sonofuse_core::layout::{HardEnd, ScreenLayout};
+use sonofuse_core::quality::Fault;
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
 
 use super::trend::{Direction, Trend};
+use super::words;
 
 /// The panel's first words.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,8 +28,12 @@ pub enum Headline {
         settled: bool,
         /// The palette's direction was assumed.
         palette_assumed: bool,
+        /// The picture is unlike the training set; what of it, where the reading says.
+        unfamiliar: Option<&'static str>,
         /// Age of the newest map behind the number, in whole seconds, rounded up.
         map_age_s: Option<u64>,
+        /// What happened to the picture on its way, the worst first.
+        input: Option<Fault>,
     },
     /// A fresh reading without a score.
     Withheld {
@@ -194,12 +200,14 @@ impl PanelState {
                 frozen: reading.frozen,
                 settled: reading.settled != Some(false),
                 palette_assumed: reading.palette_assumed,
+                unfamiliar: reading.unfamiliar.then(|| unlike(reading).unwrap_or_default()),
                 map_age_s: reading.age_ms.map(|ms| calm(ms.saturating_add(age_ns / 1_000_000))),
+                input: reading.input.faults.iter().next(),
             },
             // A scored reading without a number is a fault upstream; it must not look like a score.
             _ => Headline::Withheld {
                 reason: reading.reason.unwrap_or(Withheld::EngineFault),
-                detail: reading.detail.clone(),
+                detail: detail(reading),
                 frozen: reading.frozen,
             },
         }
@@ -210,9 +218,15 @@ impl PanelState {
         matches!(self.headline, Headline::Scored { .. })
     }
 
+    /// Tells whether the number is of a picture that is unlike the training set.
+    pub const fn is_unfamiliar(&self) -> bool {
+        matches!(self.headline, Headline::Scored { unfamiliar: Some(_), .. })
+    }
+
     /// The state's word, as on the panel.
     pub const fn word(&self) -> &'static str {
         match self.headline {
+            Headline::Scored { unfamiliar: Some(_), .. } => "UNFAMILIAR",
             Headline::Scored { frozen: true, .. } => "FROZEN",
             Headline::Scored { .. } => "SCORED",
             Headline::Withheld { reason: Withheld::NoSignal, .. } | Headline::NoSignal => {
@@ -249,6 +263,18 @@ const fn calm(age_ms: u64) -> u64 {
 /// Ages from here on are said in minutes.
 const MINUTES_FROM_S: u64 = 120;
 const SECOND_NS: u64 = 1_000_000_000;
+
+/// The reading's words, and in short what happened to the picture on its way.
+fn detail(reading: &Reading) -> Option<String> {
+    let Some(fault) = reading.input.faults.iter().next() else { return reading.detail.clone() };
+    let input = format!("Input: {}.", fault.short());
+    Some(reading.detail.as_ref().map_or_else(|| input.clone(), |said| format!("{said}. {input}")))
+}
+
+/// What of the picture is unlike the training set, where the reading says.
+fn unlike(reading: &Reading) -> Option<&'static str> {
+    words::unlike(reading.detail_id.as_deref()?)
+}
 
 fn palette(reading: &Reading) -> Option<Palette> {
     if reading.palette_assumed {
@@ -347,6 +373,23 @@ mod tests {
         let withheld = Reading { assessment: Some(said), ..sample::withheld(Withheld::NoDualView) };
         assert_eq!(at(&withheld, 0), None);
         assert_eq!(PanelState::no_signal(Some(&reading)).assessment, None);
+    }
+
+    #[test]
+    fn what_happened_to_the_picture_on_its_way_stands_beside_score_and_reason() {
+        let at = |reading: &Reading| {
+            PanelState::at(Some(reading), &Trend::default(), reading.captured_ns, 1500).headline
+        };
+        let mut reading = sample::scored(0.5);
+        reading.input.faults.set(Fault::RateLow, true);
+        reading.input.faults.set(Fault::Enlarged, true);
+        let Headline::Scored { input, .. } = at(&reading) else { panic!("a score") };
+        assert_eq!(input, Some(Fault::Enlarged), "the one that matters most");
+        let mut reading = sample::withheld(Withheld::NoDualView);
+        reading.detail = Some("no colour box".into());
+        reading.input.faults.set(Fault::GreyOnly, true);
+        let Headline::Withheld { detail, .. } = at(&reading) else { panic!("no score") };
+        assert_eq!(detail.as_deref(), Some("no colour box. Input: no colour."));
     }
 
     #[test]

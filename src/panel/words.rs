@@ -21,6 +21,16 @@ pub const NOT_SHOWN: Plain = Plain {
 /// Why an old number is not shown.
 pub const STALE: &str = "The last score is too old to be shown.";
 
+/// Which part of a picture is unfamiliar, by the identifier of the reading's sentence.
+pub fn unlike(detail_id: &str) -> Option<&'static str> {
+    Some(match detail_id {
+        "bmode-unfamiliar" => "unlike: B-mode",
+        "map-unfamiliar" => "unlike: map",
+        "both-unfamiliar" => "unlike: B-mode, map",
+        _ => return None,
+    })
+}
+
 /// Says `reason` in plain language.
 pub const fn plain(reason: Withheld) -> Plain {
     let (what, hint) = match reason {

@@ -90,6 +90,13 @@ impl Lines {
             line.push_str("  FROZEN");
         }
         if reading.outcome == Outcome::Scored {
+            if reading.unfamiliar {
+                let (on, off) = self.style.paint(WITHHELD);
+                let _ = write!(line, "  {on}UNFAMILIAR{off}");
+                if let Some(what) = reading.detail_id.as_deref().and_then(words::unlike) {
+                    let _ = write!(line, " {what}");
+                }
+            }
             if reading.settled == Some(false) {
                 line.push_str("  map not settled");
             }
@@ -154,6 +161,7 @@ enum Said {
         settled: Option<bool>,
         palette_assumed: bool,
         verdict: Option<Verdict>,
+        unfamiliar: bool,
         backend: String,
     },
     Withheld {
@@ -180,6 +188,7 @@ impl Said {
                 settled: reading.settled,
                 palette_assumed: reading.palette_assumed,
                 verdict: reading.assessment.map(|assessment| assessment.verdict),
+                unfamiliar: reading.unfamiliar,
                 backend,
             };
         }

@@ -7,21 +7,25 @@
 use sonofuse_core::NOTICE;
 use sonofuse_core::answer::Answer;
 use sonofuse_core::evidence::{Evidence, Rules, Sight, Wanted};
+use sonofuse_core::familiar::Likeness;
 use sonofuse_core::frame::{Frame, FrameMeta};
-use sonofuse_core::gate::{Refusal, Unfamiliar};
+use sonofuse_core::gate::Refusal;
 use sonofuse_core::layout::{Follower, HardEnd, NoDualView, Pins, ScreenLayout};
 use sonofuse_core::manifest::Manifest;
 use sonofuse_core::picture::{self, Freeze, Grain, Look};
 use sonofuse_core::preprocess::DualView;
+use sonofuse_core::quality::{Scale, ScaleFrom, Seen, Watch};
 use sonofuse_core::reading::{Latency, Outcome, Reading, Withheld};
 use sonofuse_core::words::{Sentence, Words};
 
+use self::likeness::Judge;
 use self::unchanged::Unchanged;
 use super::clock::{Clock, ms};
 use super::model::NoScore;
 use super::settings::{PaletteUnknown, Settings};
 use super::{Model, ScorerError};
 
+mod likeness;
 mod unchanged;
 
 const MS: u64 = 1_000_000;
@@ -46,6 +50,10 @@ pub struct Analyzer {
     evidence: Evidence,
     freeze: Freeze,
     unchanged: Unchanged,
+    watch: Watch,
+    /// `[layout] mm-per-px` of the preset.
+    preset_scale: Option<Scale>,
+    judge: Judge,
     fault: Option<Fault>,
     last_sequence: u64,
     generation: u32,
@@ -75,10 +83,7 @@ impl Verdict {
 
 impl Analyzer {
     /// Prepares for a source; `pins` are the regions that its preset fixes.
-    pub fn new(source: String, mut model: Model, settings: Settings, pins: Option<Pins>) -> Self {
-        if settings.gate.unfamiliar == Unfamiliar::Off {
-            model.accept_unfamiliar();
-        }
+    pub fn new(source: String, model: Model, settings: Settings, pins: Option<Pins>) -> Self {
         let rules = Rules {
             window: settings.window as usize,
             min_evidence: settings.min_evidence,
@@ -90,6 +95,12 @@ impl Analyzer {
             spread_scale: model.manifest().aggregation.spread_scale,
         };
         let evidence = Evidence::new(rules, settings.gate);
+        let judge = Judge::new(settings.gate.unfamiliar);
+        let mm_per_px = pins.and_then(|pins| pins.mm_per_px);
+        let preset_scale =
+            mm_per_px.map(|px| Scale { mm_per_px: px.get(), from: ScaleFrom::Preset });
+        let mut watch = Watch::default();
+        watch.set_scale(preset_scale);
         Self {
             source,
             model,
@@ -103,6 +114,9 @@ impl Analyzer {
             evidence,
             freeze: Freeze::default(),
             unchanged: Unchanged::default(),
+            watch,
+            preset_scale,
+            judge,
             fault: None,
             last_sequence: 0,
             generation: 0,
@@ -117,6 +131,14 @@ impl Analyzer {
     /// Names another source in the readings to come.
     pub fn set_source(&mut self, source: String) {
         self.source = source;
+        self.watch.reset();
+    }
+
+    /// Says how large a pixel of the frames to come is, as their DICOM file does; what the preset says
+    /// goes first.
+    pub fn set_dicom_scale(&mut self, mm_per_px: Option<f32>) {
+        let dicom = mm_per_px.map(|mm_per_px| Scale { mm_per_px, from: ScaleFrom::Dicom });
+        self.watch.set_scale(self.preset_scale.or(dicom));
     }
 
     /// Sets how many frames were replaced before they were looked at, for the readings to come.
@@ -153,10 +175,27 @@ impl Analyzer {
         self.freeze.reset();
     }
 
+    /// Watches how the picture came: says nothing of what it shows.
+    fn watch(&mut self, frame: &Frame, verdict: &Verdict, media_ns: u64) {
+        if verdict.refusal.as_ref().is_some_and(|r| r.reason == Withheld::NoSignal) {
+            // A card is the grabber's own picture.
+            self.watch.reset();
+            return;
+        }
+        self.watch.observe(&Seen {
+            frame,
+            layout: verdict.layout.as_ref(),
+            numbers_rise_to_blue: self.follower.numbers_rise_to_blue(),
+            at_ns: media_ns,
+            still: self.still,
+        });
+    }
+
     /// Reads one frame. Always gives a reading; `clock` is the one behind `captured_ns`.
     pub fn analyze(&mut self, frame: &Frame, clock: &impl Clock) -> Reading {
         if self.still {
             self.reset();
+            self.watch.reset();
         }
         let started_ns = clock.now_ns();
         let meta = *frame.meta();
@@ -184,6 +223,9 @@ impl Analyzer {
                 .and_then(|layout| self.dual_view(frame, &layout, media_ns, clock, &mut latency))
                 .unwrap_or_else(|why| self.no_dual_view(frame, why, media_ns))
         };
+        if !meta.corrupted && !meta.signal_lost {
+            self.watch(frame, &verdict, media_ns);
+        }
         latency.total = ms(meta.captured_ns, clock.now_ns());
         self.reading(meta, Some([frame.width(), frame.height()]), latency, verdict)
     }
@@ -317,6 +359,8 @@ impl Analyzer {
         {
             return Err(engine_fault(&fault.error));
         }
+        let likeness = self.judge.judge(self.model.manifest().familiarity.as_ref(), view)?;
+        self.evidence.note(likeness);
         let result = self.model.score_view(view, clock, latency);
         match result {
             Ok(answer) => {
@@ -348,9 +392,16 @@ impl Analyzer {
             // Unreachable by construction; a reading without a reason would be worse than this one.
             (None, None) => (Some(Withheld::WarmingUp), Some(Sentence::PlaceNotConfirmed.into())),
         };
+        let likeness = match reason {
+            None => self.evidence.likeness(),
+            Some(Withheld::OutOfDistribution) => self.judge.last(),
+            Some(_) => None,
+        };
+        let unlike = likeness.and_then(Likeness::unlike);
+        let unfamiliar = unlike.is_some();
         if reason.is_none() {
             words = if self.model.info().trained {
-                self.unchanged.words().filter(|_| verdict.frozen)
+                unlike.or_else(|| self.unchanged.words().filter(|_| verdict.frozen))
             } else {
                 Some(Sentence::UntrainedModel.into())
             };
@@ -382,7 +433,10 @@ impl Analyzer {
             palette_assumed: verdict.layout.is_some() && hard_end.is_none(),
             assessment: summary.and_then(|s| assessing?.assess(s.median, s.evidence)),
             operating_point: self.model.manifest().threshold.map(Into::into),
+            familiarity: likeness.map(Likeness::value),
+            unfamiliar,
             replaced: self.replaced,
+            input: self.watch.input(),
             layout: verdict.layout,
             latency_ms: latency,
             model: self.model.info().clone(),

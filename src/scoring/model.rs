@@ -2,14 +2,14 @@
 //! wherever the preprocessing is done. Owned by the infer thread.
 
 use sonofuse_core::answer::Answer;
-use sonofuse_core::gate::{Refusal, in_distribution, statistics_in_distribution};
+use sonofuse_core::gate::Refusal;
 use sonofuse_core::manifest::Manifest;
 use sonofuse_core::preprocess::{DualView, FusionInput, PreprocessError, Preprocessor};
 use sonofuse_core::reading::{Latency, ModelInfo, Withheld};
 use sonofuse_core::words::Sentence;
 
 use super::clock::{Clock, ms};
-use super::scorer::{Scorer, ScorerError, ViewScore, unwound};
+use super::scorer::{Scorer, ScorerError, unwound};
 
 /// Why a dual view got no answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,12 +18,6 @@ pub(super) enum NoScore {
     Refused(Refusal),
     /// The network or its hardware is.
     Fault(ScorerError),
-}
-
-impl From<Refusal> for NoScore {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
 }
 
 impl From<PreprocessError> for NoScore {
@@ -73,11 +67,6 @@ impl Model {
         &self.manifest
     }
 
-    /// Takes every input for one like those of the training set.
-    pub(super) fn accept_unfamiliar(&mut self) {
-        self.manifest.out_of_distribution = None;
-    }
-
     /// Runs the network.
     ///
     /// # Errors
@@ -102,29 +91,15 @@ impl Model {
         let started_ns = clock.now_ns();
         if let Some(result) = unwound(|| self.scorer.score_view(view))? {
             latency.network = Some(ms(started_ns, clock.now_ns()));
-            return self.judged(result?);
+            return Ok(result?.answer);
         }
         let started_ns = clock.now_ns();
         let input = self.preprocessor.run(view)?;
         let ready_ns = clock.now_ns();
         latency.preprocess = Some(ms(started_ns, ready_ns));
-        if let Some(ranges) = &self.manifest.out_of_distribution {
-            in_distribution(ranges, input)?;
-        }
         let result = unwound(|| self.scorer.score(input)).and_then(|r| r);
         latency.network = Some(ms(ready_ns, clock.now_ns()));
         Ok(result?)
-    }
-
-    /// Applies the gate that the caller of a device cannot apply before the network ran.
-    fn judged(&self, score: ViewScore) -> Result<Answer, NoScore> {
-        if let Some(ranges) = &self.manifest.out_of_distribution {
-            let statistics = score.statistics.ok_or_else(|| {
-                ScorerError::Run("the device told no statistics of its input".into())
-            })?;
-            statistics_in_distribution(ranges, &statistics)?;
-        }
-        Ok(score.answer)
     }
 }
 

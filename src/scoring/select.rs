@@ -73,7 +73,7 @@ fn tensorrt(
         Backend::Auto => format!("engine {} on {}", short(&key.id()), gpu.device().name),
         _ => NAMED.to_owned(),
     };
-    let options = Gpu::options(&files.manifest, settings);
+    let options = Gpu::options(settings);
     let mut scorer = gpu.start(files, stored.plan, options, why)?;
     prove_gpu(&mut scorer, files, settings)?;
     Ok(scorer)

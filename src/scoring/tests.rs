@@ -80,7 +80,7 @@ fn the_shipped_model_proves_itself_and_says_that_it_knows_only_simulated_tissue(
         let model = load(&shipped(), backend).unwrap();
         assert!(model.info().trained);
         let manifest = model.manifest();
-        assert!(manifest.golden.len() >= 3 && manifest.out_of_distribution.is_some());
+        assert!(manifest.golden.len() >= 3 && manifest.familiarity.is_some());
         assert!(manifest.name.contains("simulated") && manifest.summary.contains("simulated"));
     }
     let card = fs::read_to_string(shipped().join("MODEL_CARD.md")).unwrap();
@@ -168,6 +168,26 @@ fn an_output_of_another_shape_is_told() {
     edit(folder.path(), "benign-malignant", "logit");
     let error = load(folder.path(), Backend::Rten).unwrap_err().to_string();
     assert!(error.contains("2 numbers"), "{error}");
+}
+
+#[test]
+fn a_box_as_long_as_the_manifest_allows_is_scored_and_a_longer_one_is_refused() {
+    // Longer than the engine's own limit, which is for who names none.
+    let folder = copy();
+    edit(folder.path(), "max-side-px = 448", "max-side-px = 1200");
+    let [mut own, mut peer] =
+        [Backend::Cpu, Backend::Rten].map(|backend| load(folder.path(), backend).unwrap());
+    for (w, h) in [(1100, 64), (64, 1100), (1200, 65)] {
+        let input = FusionInput::golden(w, h);
+        let (a, b) = (own.score(&input).unwrap().get(), peer.score(&input).unwrap().get());
+        assert!((a - b).abs() < 2e-3, "{w}×{h}: {a} {b}");
+    }
+    let error = own.score(&FusionInput::golden(1201, 64)).unwrap_err().to_string();
+    assert!(error.contains("1200 px"), "{error}");
+    // The stand-in's own limit holds where the manifest says so.
+    let error = load(&demo(), Backend::Cpu).unwrap().score(&FusionInput::golden(1100, 64));
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("limit of"), "{error}");
 }
 
 #[test]

@@ -41,6 +41,10 @@ pub(crate) fn sonofuse<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item =
     Ran { code, out: String::from_utf8(output.stdout).unwrap(), err }
 }
 
+/// The configuration in which the demo model scores real screens, which it withholds otherwise.
+#[allow(dead_code, reason = "not every test scores one")]
+pub(crate) const OFF: [&str; 2] = ["--config", "tests/unfamiliar-off.toml"];
+
 /// A file in `tests/`.
 pub(crate) fn fixture(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(path)

@@ -70,7 +70,9 @@ impl Machine {
 
     /// Writes the configuration; `more` is TOML at its end.
     pub(crate) fn configure(&self, more: &str) {
-        let text = format!("[publish]\nsocket = \"none\"\n[gpu]\ncache = \"plans\"\n{more}");
+        // The demo model withholds the real screen by default.
+        let gate = "[scoring.gate]\nunfamiliar = \"off\"\n";
+        let text = format!("{gate}[publish]\nsocket = \"none\"\n[gpu]\ncache = \"plans\"\n{more}");
         fs::write(self.path("sonofuse.toml"), text).unwrap();
     }
 

@@ -29,7 +29,10 @@ pub(crate) fn scored(captured_ns: u64) -> Reading {
         palette_assumed: false,
         assessment: None,
         operating_point: None,
+        familiarity: None,
+        unfamiliar: false,
         replaced: 0,
+        input: sonofuse_core::quality::Input::default(),
         layout: None,
         latency_ms: Latency::default(),
         model: ModelInfo {

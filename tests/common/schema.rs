@@ -19,6 +19,7 @@ const KINDS: &[(&str, &str)] = &[
     ("live_path_can_run", "doctor"),
     ("cpu_ms_per_frame", "bench"),
     ("ratio_to_rten", "bench-network"),
+    ("plays", "bench-live"),
 ];
 
 /// The kind of `line`; `None` for lines that have no schema.

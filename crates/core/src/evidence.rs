@@ -23,9 +23,12 @@ use std::collections::VecDeque;
 use crate::aggregate::{Summary, summarise};
 use crate::answer::Answer;
 use crate::calibrate::Logit;
+use crate::familiar::Likeness;
 use crate::gate::{Limits, Refusal};
-use crate::picture::{Look, Relief};
+use crate::layout::ScreenLayout;
+use crate::picture::{Look, Relief, Shift};
 use crate::reading::Withheld;
+use crate::region::Region;
 use crate::words::Sentence;
 
 use self::data::{Before, Entry, Known, Site, Standing};
@@ -50,6 +53,13 @@ const NEAR_NS: u64 = 250 * MS;
 /// is this far above.
 const LEFT_BEHIND: f32 = 0.15;
 const BACK_AGAIN: f32 = 0.1;
+
+/// What a box that fills its view must have more: a nodule is little of it, and of what a sweep takes
+/// into it much stays.
+const WHOLE_VIEW: f32 = 0.12;
+
+/// A counted map is of somewhere else when enough newer ones are so much more like the picture.
+const CLEARLY_NEARER: f32 = 0.2;
 
 /// The same by [`Relief::likeness`], where there is too little speckle to say.
 const FOLLOWS_COARSELY: f32 = 0.7;
@@ -255,16 +265,17 @@ impl Evidence {
     /// behind is dropped.
     fn support(&mut self, sight: &Sight<'_>, relief: &Relief) {
         let tracking = self.standing == Standing::Tracking;
-        let same_place = self.rules.same_place;
+        let share = share_of_view(sight.layout);
+        let same_place = self.rules.same_place + WHOLE_VIEW * share;
         for entry in &mut self.entries {
-            let likeness = entry.relief.likeness(relief);
-            entry.left = tracking && likeness < same_place - LEFT_BEHIND;
+            entry.nearness = entry.relief.likeness_near(relief, share, &mut entry.shift);
             let least = if entry.supported { same_place } else { same_place + BACK_AGAIN };
-            entry.supported = tracking && likeness >= least;
+            entry.supported = tracking && entry.nearness >= least;
             if !entry.map.map_change(sight.map).is_new_map() {
                 entry.seen_ns = sight.at_ns;
             }
         }
+        self.drop_passed();
         if tracking && !self.entries.is_empty() {
             if self.entries.iter().any(|entry| entry.supported) {
                 self.stale = None;
@@ -273,13 +284,31 @@ impl Evidence {
                 self.stale = Some(sight.map.clone());
             }
         }
-        if self.entries.iter().any(|entry| !entry.left) {
-            self.entries.retain(|entry| !entry.left);
+        let left = |entry: &Entry| tracking && entry.nearness < same_place - LEFT_BEHIND;
+        if !self.entries.iter().all(left) {
+            self.entries.retain(|entry| !left(entry));
         }
         // A map ages from when it left the screen; none does while the screen stands still.
         if !sight.frozen {
             let (now_ns, oldest_ns) = (sight.at_ns, self.rules.max_age_ns);
             self.entries.retain(|entry| now_ns.saturating_sub(entry.seen_ns) <= oldest_ns);
+        }
+    }
+
+    /// Drops the maps that were counted on the way here: enough newer ones are clearly more like what
+    /// is on the screen, so that no number is lost by it.
+    fn drop_passed(&mut self) {
+        let enough = self.rules.min_evidence.max(2) as usize;
+        let mut i = 0;
+        while i < self.entries.len() {
+            let nearer = self.entries[i].nearness + CLEARLY_NEARER;
+            let newer = self.entries.iter().skip(i + 1);
+            let nearer = newer.filter(|entry| entry.supported && entry.nearness >= nearer).count();
+            if nearer >= enough {
+                self.entries.remove(i);
+            } else {
+                i += 1;
+            }
         }
     }
 
@@ -337,12 +366,14 @@ impl Evidence {
         self.pending = Some(Entry {
             answer: Logit::ZERO.into(),
             settled,
+            likeness: None,
             relief: relief.clone(),
             map: sight.map.clone(),
             shown_ns: sight.at_ns,
             seen_ns: sight.at_ns,
+            nearness: 1.0,
+            shift: Shift::default(),
             supported: true,
-            left: false,
         });
         Wanted::Score { settled }
     }
@@ -350,6 +381,14 @@ impl Evidence {
     /// When the newest counted map came.
     fn last_counted_ns(&self) -> Option<u64> {
         self.entries.back().map(|entry| entry.shown_ns)
+    }
+
+    /// Notes how alike the picture of the map that was asked for is to the training set's: before it is
+    /// counted.
+    pub fn note(&mut self, likeness: Option<Likeness>) {
+        if let Some(entry) = &mut self.pending {
+            entry.likeness = likeness;
+        }
     }
 
     /// Counts the map that was asked for.
@@ -409,6 +448,12 @@ impl Evidence {
         (self.evidence() > 0).then(|| self.supported().all(|entry| entry.settled))
     }
 
+    /// The strangest of their pictures; `None` without any, or where none was judged.
+    pub fn likeness(&self) -> Option<Likeness> {
+        let judged = self.supported().filter_map(|entry| entry.likeness);
+        judged.reduce(Likeness::stranger)
+    }
+
     /// The median of their logits, with its interval: that of repetition, widened by the mean of what
     /// the model does not know of each. `None` without any.
     pub fn summary(&mut self) -> Option<Summary> {
@@ -425,6 +470,12 @@ impl Evidence {
     fn supported(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| entry.supported)
     }
+}
+
+/// How much of its view the B-mode box takes, 0..=1.
+fn share_of_view(layout: &ScreenLayout) -> f32 {
+    let area = |r: &Region| f64::from(r.width()) * f64::from(r.height());
+    (area(&layout.bmode_box) / area(&layout.bmode_view)).min(1.0) as f32
 }
 
 #[cfg(test)]

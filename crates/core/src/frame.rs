@@ -195,6 +195,8 @@ pub struct FrameMeta {
     pub corrupted: bool,
     /// The capture device says that its signal is lost, and goes on sending pictures.
     pub signal_lost: bool,
+    /// Time from picture to picture that the source agreed to, ns.
+    pub interval_ns: Option<u64>,
 }
 
 /// Why bytes cannot be a frame.
@@ -401,6 +403,38 @@ impl Frame {
                 }
             }
         }
+    }
+
+    /// Hands every `apart`-th luma code of row `y` to `take`, as it is stored; nothing of R'G'B'.
+    pub(crate) fn luma_codes(&self, y: u32, apart: usize, mut take: impl FnMut(u8)) {
+        let (first, every) = match self.format.pixel {
+            PixelFormat::Nv12 | PixelFormat::I420 | PixelFormat::Gray8 => (0, 1),
+            PixelFormat::Yuy2 => (0, 2),
+            PixelFormat::Uyvy => (1, 2),
+            PixelFormat::Bgrx | PixelFormat::Rgb => return,
+        };
+        let width = self.width() as usize;
+        let codes = self.plane_row(0, y as usize).iter().skip(first).step_by(every * apart);
+        codes.take(width.div_ceil(apart)).for_each(|code| take(*code));
+    }
+
+    /// The chroma codes Cb and Cr that pixel `x`, `y` has, as they are stored; `None` for formats
+    /// without.
+    pub(crate) fn chroma_codes(&self, x: u32, y: u32) -> Option<[u8; 2]> {
+        let (pair, y) = (x as usize / 2, y as usize);
+        Some(match self.format.pixel {
+            PixelFormat::Nv12 => {
+                let row = self.plane_row(1, y / 2);
+                [row[2 * pair], row[2 * pair + 1]]
+            }
+            PixelFormat::I420 => [self.plane_row(1, y / 2)[pair], self.plane_row(2, y / 2)[pair]],
+            PixelFormat::Yuy2 | PixelFormat::Uyvy => {
+                let first = usize::from(self.format.pixel == PixelFormat::Yuy2);
+                let row = self.plane_row(0, y);
+                [row[4 * pair + first], row[4 * pair + first + 2]]
+            }
+            PixelFormat::Bgrx | PixelFormat::Rgb | PixelFormat::Gray8 => return None,
+        })
     }
 
     /// Converts `region` to R'G'B' rows, replacing what `out` held; allocates only while `out`

@@ -5,9 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::layout::ScreenLayout;
-use crate::manifest::OutOfDistribution;
 use crate::picture::{Look, MapChange};
-use crate::preprocess::FusionInput;
 use crate::reading::Withheld;
 use crate::words::{Sentence, Value, Words};
 
@@ -18,6 +16,8 @@ pub enum Unfamiliar {
     /// No score.
     #[default]
     Withhold,
+    /// It is scored, and every output says UNFAMILIAR beside the number: for a trial.
+    Flag,
     /// It is scored like any other: for measuring and for tests.
     Off,
 }
@@ -159,56 +159,6 @@ impl Limits {
 /// [`crate::preprocess::Planes::statistics`] tells them.
 pub type InputStatistics = [[[f32; 2]; 3]; 2];
 
-/// Compares the network's input with the ranges of the training set.
-///
-/// # Errors
-/// [`Withheld::OutOfDistribution`] with the first channel that lies outside.
-pub fn in_distribution(ranges: &OutOfDistribution, input: &FusionInput) -> Result<(), Refusal> {
-    statistics_in_distribution(ranges, &[input.bmode.statistics(), input.elastogram.statistics()])
-}
-
-/// Compares statistics of the network's input with the ranges of the training set, as
-/// [`in_distribution`] does: for a device that keeps the input to itself.
-///
-/// # Errors
-/// [`Withheld::OutOfDistribution`] with the first channel that lies outside.
-pub fn statistics_in_distribution(
-    ranges: &OutOfDistribution,
-    [bmode, elastogram]: &InputStatistics,
-) -> Result<(), Refusal> {
-    for (sentences, statistics, mean, std) in [
-        (
-            [Sentence::BmodeMeanUnfamiliar, Sentence::BmodeSpreadUnfamiliar],
-            bmode,
-            &ranges.bmode_mean,
-            &ranges.bmode_std,
-        ),
-        (
-            [Sentence::ElastogramMeanUnfamiliar, Sentence::ElastogramSpreadUnfamiliar],
-            elastogram,
-            &ranges.elastogram_mean,
-            &ranges.elastogram_std,
-        ),
-    ] {
-        for (channel, ((&[m, s], mean), std)) in statistics.iter().zip(mean).zip(std).enumerate() {
-            let [of_mean, of_spread] = sentences;
-            for (sentence, value, [low, high]) in [(of_mean, m, mean), (of_spread, s, std)] {
-                if !(*low..=*high).contains(&value) {
-                    return Err(Refusal::new(
-                        Withheld::OutOfDistribution,
-                        sentence
-                            .with("channel", channel as u32)
-                            .with("have", Value::rounded(value, 3))
-                            .with("low", Value::rounded(*low, 3))
-                            .with("high", Value::rounded(*high, 3)),
-                    ));
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -250,24 +200,6 @@ mod tests {
         let jump = limits.judge_change(change(0.8)).unwrap_err();
         assert_eq!(jump.reason, Withheld::UnstableElastogram);
         assert!(limits.judge_change(change(0.3)).is_ok());
-    }
-
-    #[test]
-    fn an_input_outside_the_training_ranges_is_refused_by_channel() {
-        let input = FusionInput::golden(8, 8);
-        let wide = [[-9.0, 9.0]; 3];
-        let mut ranges = OutOfDistribution {
-            bmode_mean: wide,
-            bmode_std: wide,
-            elastogram_mean: wide,
-            elastogram_std: wide,
-        };
-        assert!(in_distribution(&ranges, &input).is_ok());
-        ranges.elastogram_std[1] = [5.0, 6.0];
-        let refusal = in_distribution(&ranges, &input).unwrap_err();
-        assert_eq!(refusal.reason, Withheld::OutOfDistribution);
-        let words = refusal.words.english();
-        assert!(words.contains("elastogram channel 1"), "{words}");
     }
 
     #[test]

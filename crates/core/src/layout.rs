@@ -27,7 +27,7 @@ use thiserror::Error;
 
 pub use self::find::Finder;
 pub use self::follow::{Follower, Observation};
-pub use self::pinned::{PinnedRegions, Pins, PinsError};
+pub use self::pinned::{MmPerPx, NoPixelSize, PinnedRegions, Pins, PinsError};
 use crate::region::Region;
 
 /// How the two views stand to each other.

@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::answer::Answer;
 use crate::assess::Assessing;
 use crate::calibrate::Calibration;
+use crate::familiar::Familiarity;
 
 mod held_out;
 mod outputs;
@@ -72,8 +73,12 @@ pub struct Manifest {
     /// Where to cut, and what that cut was measured to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Threshold>,
-    /// Inputs beyond these ranges are unlike the training set.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What the training set looks like; without it, no picture is judged unfamiliar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub familiarity: Option<Familiarity>,
+    /// What older versions judged instead of `familiarity`: read, so that their folders load, and not
+    /// used.
+    #[serde(default, skip_serializing)]
     pub out_of_distribution: Option<OutOfDistribution>,
     /// How several elastograms of one nodule make one score.
     #[serde(default)]
@@ -337,6 +342,7 @@ impl Manifest {
                 "its interval tells repetition alone (no [outputs.heads])",
             ),
             (self.assessment.is_none(), "it gives no verdict (no [assessment])"),
+            (self.familiarity.is_none(), "familiarity is not judged (no [familiarity])"),
         ];
         missing.into_iter().filter(|(is, _)| *is).map(|(_, words)| words).collect()
     }
@@ -394,13 +400,8 @@ impl Manifest {
                 .check()
                 .map_err(|problem| ManifestError::Value { key: "assessment", problem })?;
         }
-        if let Some(ood) = &self.out_of_distribution {
-            let ranges = [ood.bmode_mean, ood.bmode_std, ood.elastogram_mean, ood.elastogram_std];
-            require(
-                ranges.iter().flatten().all(|[lo, hi]| lo <= hi),
-                "out-of-distribution",
-                &|| "each range must be [low, high] with low ≤ high".into(),
-            )?;
+        if let Some(familiarity) = &self.familiarity {
+            familiarity.check().map_err(|(key, problem)| ManifestError::Value { key, problem })?;
         }
         for g in &self.golden {
             require(
@@ -536,6 +537,28 @@ data = "none"
     }
 
     #[test]
+    fn a_familiarity_survives_writing_and_reading_and_is_checked() {
+        let mut manifest = Manifest::parse(TEXT).unwrap();
+        manifest.familiarity = Some(crate::familiar::tests::table());
+        let text = toml::to_string(&manifest).unwrap();
+        assert_eq!(Manifest::parse(&text).unwrap(), manifest);
+        let error = Manifest::parse(&text.replacen("statistics = 1", "statistics = 7", 1));
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("`familiarity.statistics`") && error.contains("is 7"), "{error}");
+    }
+
+    #[test]
+    fn a_manifest_with_the_ranges_of_older_versions_loads_and_judges_no_familiarity() {
+        let range = "[[-1.0, 1.0], [-1.0, 1.0], [-1.0, 1.0]]";
+        let keys = ["bmode-mean", "bmode-std", "elastogram-mean", "elastogram-std"];
+        let lines: String = keys.map(|key| format!("{key} = {range}\n")).concat();
+        let text = format!("{TEXT}[out-of-distribution]\n{lines}");
+        let manifest = Manifest::parse(&text).unwrap();
+        assert_eq!(manifest.familiarity, None);
+        assert!(!toml::to_string(&manifest).unwrap().contains("out-of-distribution"));
+    }
+
+    #[test]
     fn a_less_exact_backend_has_a_tolerance_of_its_own_where_there_is_one() {
         let golden = "[[golden]]\nwidth-px = 64\nheight-px = 64\nlogit = 1.5\ntolerance = 0.002\n";
         let of = |more: &str| Manifest::parse(&format!("{TEXT}{golden}{more}"));
@@ -554,14 +577,14 @@ data = "none"
     #[test]
     fn a_folder_with_logits_alone_is_read_and_says_what_it_leaves_open() {
         let alone = Manifest::parse(TEXT).unwrap();
-        assert_eq!(alone.not_judged().len(), 2);
+        assert_eq!(alone.not_judged().len(), 3);
         assert!(!toml::to_string(&alone).unwrap().contains("[outputs"));
         let verdict = "[assessment]\nerror-rate = 0.1\n[[assessment.limits]]\nevidence = 1\n\
             benign-to = 0.5\nmalignant-from = -0.5\nexams = [3000, 3000]\n";
         let held_out = "[held-out]\nexams = 9\nevidence = 3\nwithheld = 0.25\nscore-deciles = \
             [0, 0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1]\n";
         let more = Manifest::parse(&format!("{TEXT}{HEADS}{verdict}{held_out}")).unwrap();
-        assert!(more.not_judged().is_empty());
+        assert_eq!(more.not_judged(), ["familiarity is not judged (no [familiarity])"]);
         assert_eq!(Manifest::parse(&toml::to_string(&more).unwrap()).unwrap(), more);
         let wrong = verdict.replace("0.1", "0.7");
         let error = Manifest::parse(&format!("{TEXT}{wrong}")).unwrap_err().to_string();

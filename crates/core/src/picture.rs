@@ -14,7 +14,7 @@ mod signal;
 
 pub use freeze::Freeze;
 pub use grain::Grain;
-pub use relief::Relief;
+pub use relief::{Relief, Shift};
 pub use signal::no_signal;
 
 /// Cells of a [`Look`] along each side.
@@ -186,7 +186,7 @@ impl Look {
 }
 
 /// BT.601 luma in 0..=255.
-fn luma(r: u8, g: u8, b: u8) -> i32 {
+pub(crate) fn luma(r: u8, g: u8, b: u8) -> i32 {
     (77 * i32::from(r) + 150 * i32::from(g) + 29 * i32::from(b)) >> 8
 }
 

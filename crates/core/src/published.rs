@@ -298,6 +298,66 @@ pub struct NetworkBench<'a> {
     pub notice: &'static str,
 }
 
+/// What `bench live --json` says.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LiveBench<'a> {
+    /// Each scenario on each scanner at each rate.
+    pub plays: Vec<LivePlay<'a>>,
+    /// All of them together.
+    pub total: LivePlay<'a>,
+    /// What this is not: research use only, not a medical device.
+    pub notice: &'static str,
+}
+
+/// What a play of a scenario came to.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LivePlay<'a> {
+    /// The scenario's name, or `total`.
+    pub scenario: &'a str,
+    /// The scanner; empty for the total.
+    pub skin: &'a str,
+    /// Pictures a second; 0 for the total.
+    pub rate_hz: f64,
+    /// Length in the scenario's time.
+    pub media_s: f64,
+    /// Readings, one a picture.
+    pub readings: u64,
+    /// Those with a score.
+    pub scored: u64,
+    /// Scores that the picture does not support.
+    pub unsupported: Unsupported,
+    /// Readings that should be scores.
+    pub due: u64,
+    /// Those that are none, by the reading's reason.
+    pub lost: std::collections::BTreeMap<&'static str, u64>,
+    /// The same as part of those that should be, the model's own refusals left out.
+    pub lost_share: f64,
+    /// Scores whose evidence counts a map twice.
+    pub counted_twice: u64,
+    /// Times from a place's first settled map to its first score.
+    pub first_score_ms: &'a [u64],
+}
+
+/// Scores that the picture does not support.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Unsupported {
+    /// How many.
+    pub readings: u64,
+    /// Those on a picture without a dual view.
+    pub no_dual_view: u64,
+    /// Those that rest on another place.
+    pub other_place: u64,
+    /// Those with the palette the wrong way round.
+    pub palette: u64,
+    /// The longest time that such scores stood.
+    pub longest_ms: u64,
+    /// Seconds of them an hour.
+    pub s_per_h: f64,
+}
+
 /// What a layer costs.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::assess::Assessment;
 use crate::layout::{HardEnd, ScreenLayout};
 use crate::manifest::Threshold;
+use crate::quality::Input;
 use crate::words::Values;
 
 /// Why there is no score. Absence of a score is a published value: nobody has to guess from silence.
@@ -149,7 +150,7 @@ pub struct Reading {
     pub interval: Option<[f32; 2]>,
     /// Why there is no score; null when scored.
     pub reason: Option<Withheld>,
-    /// The reason in words, with what was seen.
+    /// The reason in words, with what was seen; with a score, what to beware of.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub detail: Option<String>,
     /// The reason as an identifier (`core::words::Sentence`), to be said in another language.
@@ -186,9 +187,22 @@ pub struct Reading {
     /// The model's stated cut; null where its manifest has none.
     #[serde(default)]
     pub operating_point: Option<OperatingPoint>,
+    /// How alike the picture is to those that the model was trained on: the part of them that is
+    /// stranger, 0..=1, for the stranger of B-mode and map, and the strangest picture behind the score;
+    /// null where it was not judged.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0.0, max = 1.0)))]
+    #[serde(default)]
+    pub familiarity: Option<f32>,
+    /// The picture is unlike those that the model was trained on: there is no score, or (`unfamiliar =
+    /// "flag"`) it rests on nothing that was tried.
+    #[serde(default)]
+    pub unfamiliar: bool,
     /// Frames replaced by newer ones before they were looked at, since the source went live.
     #[serde(default)]
     pub replaced: u64,
+    /// How the picture came: its rate, its scale, and what a grabber did to it.
+    #[serde(default)]
+    pub input: Input,
     /// Where the two views are.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub layout: Option<ScreenLayout>,

@@ -92,14 +92,12 @@ sentences! {
     BmodeFlat = "bmode-flat" ["have", "need"];
     /// The map changed too much.
     ElastogramUnstable = "elastogram-unstable" ["have_percent", "most_percent"];
-    /// A mean of the B-mode input is unlike the training set's.
-    BmodeMeanUnfamiliar = "bmode-mean-unfamiliar" ["channel", "have", "low", "high"];
-    /// A spread of the B-mode input is unlike the training set's.
-    BmodeSpreadUnfamiliar = "bmode-spread-unfamiliar" ["channel", "have", "low", "high"];
-    /// A mean of the elastogram input is unlike the training set's.
-    ElastogramMeanUnfamiliar = "elastogram-mean-unfamiliar" ["channel", "have", "low", "high"];
-    /// A spread of the elastogram input is unlike the training set's.
-    ElastogramSpreadUnfamiliar = "elastogram-spread-unfamiliar" ["channel", "have", "low", "high"];
+    /// The B-mode is unlike the training set's.
+    BmodeUnfamiliar = "bmode-unfamiliar" ["have_percent", "need_percent"];
+    /// The stiffness map is unlike the training set's.
+    MapUnfamiliar = "map-unfamiliar" ["have_percent", "need_percent"];
+    /// Both are unlike the training set's.
+    BothUnfamiliar = "both-unfamiliar" ["have_percent", "need_percent"];
     /// The evidence leans to benign.
     AssessedBenignLeaning = "assessed-benign-leaning" ["error_percent"];
     /// The evidence leans to malignant.
@@ -120,6 +118,28 @@ sentences! {
     NoPictureFor = "no-picture-for" ["seconds"];
     /// The source came to its end.
     SourceEnded = "source-ended" [];
+    /// The bar's numbers grow towards blue: are red and blue exchanged?
+    InputRedBlueSwapped = "input-red-blue-swapped" [];
+    /// The source's picture has no colour.
+    InputGreyOnly = "input-grey-only" [];
+    /// Full range that says limited.
+    InputRangeClipped = "input-range-clipped" [];
+    /// Limited range taken for full, or limited twice.
+    InputRangeNarrow = "input-range-narrow" [];
+    /// Two fields of different moments in one picture.
+    InputCombed = "input-combed" [];
+    /// The picture was enlarged on its way.
+    InputEnlarged = "input-enlarged" [];
+    /// The picture's sides were scaled by different factors.
+    InputSqueezed = "input-squeezed" [];
+    /// Colour has a quarter of the resolution.
+    InputChromaHalvedTwice = "input-chroma-halved-twice" [];
+    /// Fewer pictures come than agreed.
+    InputRateLow = "input-rate-low" ["have_hz", "agreed_hz"];
+    /// Pictures are missing.
+    InputDropped = "input-dropped" ["percent"];
+    /// Pictures come twice.
+    InputRepeated = "input-repeated" ["percent"];
 }
 
 /// What fills a gap of a sentence: a number, or words that nobody can translate (a device's, a

@@ -140,7 +140,7 @@ fn regions() -> PinnedRegions {
 }
 
 fn follow_pinned(regions: PinnedRegions) -> Follower {
-    Follower::new(Some(Pins { hard_end: None, regions: Some(regions) }))
+    Follower::new(Some(Pins { regions: Some(regions), ..Pins::default() }))
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn a_pinned_hard_end_holds_with_and_without_pinned_regions() {
     let frame = rgb_frame(&small());
     for regions in [None, Some(regions())] {
         for end in [HardEnd::Red, HardEnd::Blue] {
-            let pins = Pins { hard_end: Some(end), regions };
+            let pins = Pins { hard_end: Some(end), regions, ..Pins::default() };
             let mut follower = Follower::new(Some(pins));
             for i in 0..4 {
                 let layout = follower.observe(&frame, i * FRAME_NS).layout.unwrap();
@@ -206,7 +206,7 @@ fn pins_read_as_a_presets_table() {
     assert_eq!(toml::from_str::<Pins>(&toml::to_string(&pins).unwrap()).unwrap(), pins);
 
     let pins: Pins = toml::from_str("hard-end = \"blue\"\n").unwrap();
-    assert_eq!(pins, Pins { hard_end: Some(HardEnd::Blue), regions: None });
+    assert_eq!(pins, Pins { hard_end: Some(HardEnd::Blue), ..Pins::default() });
 
     for Case { text, says } in [
         Case { text: String::new(), says: "empty" },

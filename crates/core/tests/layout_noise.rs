@@ -59,7 +59,7 @@ proptest! {
             elastogram_box: None,
             colour_bar: None,
         };
-        let mut follower = Follower::new(Some(Pins { hard_end: None, regions: Some(regions) }));
+        let mut follower = Follower::new(Some(Pins { regions: Some(regions), ..Pins::default() }));
         let frame = noise(PixelFormat::Rgb, size.0.max(1), size.1.max(1), seed, 7);
         let _ = follower.observe(&frame, 0);
         let _ = follower.prove(&frame);

@@ -13,6 +13,9 @@ use std::{
 /// Numbers in a cache line.
 pub(crate) const LINE: usize = 16;
 
+/// Why no size is larger than memory can be.
+const BOUNDED: &str = "sizes are bounded by the largest picture and by the model's file";
+
 /// Numbers that begin on a cache line.
 ///
 /// It holds a pointer, not a `Vec`: the threads of a team write through [`Shared`] while the buffer
@@ -24,7 +27,7 @@ pub(crate) struct Buffer {
 
 // SAFETY: the buffer owns its memory; what is behind the pointer is plain numbers.
 unsafe impl Send for Buffer {}
-// SAFETY: a shared buffer gives out reading, or pointers whose use is unsafe.
+// SAFETY: a shared buffer gives out reading, and views that only an unsafe call makes.
 unsafe impl Sync for Buffer {}
 
 impl Buffer {
@@ -35,7 +38,7 @@ impl Buffer {
 
     /// Returns zeroed room for `len` numbers. Pages are touched when they are first used.
     pub(crate) fn zeroed(len: usize) -> Buffer {
-        let len = len.next_multiple_of(LINE);
+        let len = len.checked_next_multiple_of(LINE).expect(BOUNDED);
         if len == 0 {
             return Buffer::empty();
         }
@@ -50,7 +53,7 @@ impl Buffer {
         let bytes = len.checked_mul(size_of::<f32>());
         bytes
             .and_then(|bytes| Layout::from_size_align(bytes, LINE * size_of::<f32>()).ok())
-            .expect("sizes are bounded by the largest picture and by the model's file")
+            .expect(BOUNDED)
     }
 
     /// Makes room for `len` numbers; what they are afterwards is not said.
@@ -67,9 +70,10 @@ impl Buffer {
         size_of::<f32>() * self.len
     }
 
-    /// Returns the numbers of a buffer that no [`Shared`] view of is written through any more.
+    /// Returns the numbers.
     pub(crate) fn as_slice(&self) -> &[f32] {
-        // SAFETY: `len` numbers from `start` are allocated and initialised (to zero at first).
+        // SAFETY: `len` numbers from `start` are allocated and initialised (to zero at first); who
+        // made a view of them promised that it is not written through while slices are in use.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 
@@ -79,7 +83,14 @@ impl Buffer {
     }
 
     /// Returns a view that threads may share for as long as `self` is borrowed.
-    pub(crate) fn share(&self) -> Shared<'_> {
+    ///
+    /// The kernels that take a view are safe to call: that they do no harm is promised here.
+    ///
+    /// # Safety
+    /// For as long as the view, a copy or a part of it is used: what one thread writes through it,
+    /// no other thread reads or writes unless a barrier or a join stands between the two, and nobody
+    /// holds a slice ([`Buffer::as_slice`], [`Shared::read`]) of what is being written.
+    pub(crate) unsafe fn share(&self) -> Shared<'_> {
         Shared { start: self.start.as_ptr(), len: self.len, owner: PhantomData }
     }
 }
@@ -95,8 +106,8 @@ impl Drop for Buffer {
 
 /// Numbers that several threads read and write in disjoint parts.
 ///
-/// Copying one is how the threads of a team come by the same memory; keeping the parts disjoint, or
-/// a barrier between them, is the duty of the `unsafe` kernels that take the pointer.
+/// Copying one is how the threads of a team come by the same memory; that the parts are disjoint, or a
+/// barrier stands between them, was promised by who made it ([`Buffer::share`]).
 #[derive(Clone, Copy)]
 pub(crate) struct Shared<'a> {
     start: *mut f32,
@@ -104,8 +115,8 @@ pub(crate) struct Shared<'a> {
     owner: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: a `Shared` gives out pointers only; reading and writing through them is unsafe and is
-// ordered by its users (disjoint parts, or a barrier between a write and a read).
+// SAFETY: a `Shared` gives out pointers only, and who made it promised an order for whatever is read
+// and written through them (`Buffer::share`).
 unsafe impl Send for Shared<'_> {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for Shared<'_> {}
@@ -179,12 +190,22 @@ mod tests {
     #[test]
     #[should_panic(expected = "is not inside")]
     fn a_part_outside_is_refused() {
-        Buffer::zeroed(16).share().part(10, 7);
+        let buffer = Buffer::zeroed(16);
+        // SAFETY: one thread.
+        unsafe { buffer.share() }.part(10, 7);
     }
 
     #[test]
     #[should_panic(expected = "are not inside")]
     fn a_place_outside_is_refused_also_where_the_sum_would_wrap() {
-        Buffer::zeroed(16).share().at(usize::MAX - 2, 4);
+        let buffer = Buffer::zeroed(16);
+        // SAFETY: one thread.
+        unsafe { buffer.share() }.at(usize::MAX - 2, 4);
+    }
+
+    #[test]
+    #[should_panic(expected = "sizes are bounded")]
+    fn a_size_that_would_wrap_to_nothing_is_refused() {
+        Buffer::zeroed(usize::MAX - 3);
     }
 }

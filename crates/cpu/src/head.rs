@@ -1,4 +1,6 @@
-//! Features to logits: the 1×1 mix, the reductions to one vector, the dense layers.
+//! Features to logits: the 1×1 mix, the reductions to one vector, the dense layers. Runs on the
+//! thread that called [`Network::run`](crate::Network::run); large dense layers on all of the pool.
+#![allow(unsafe_code)]
 
 mod backward;
 
@@ -150,7 +152,8 @@ impl Memory {
 
 /// Multiplies a vector by a matrix, on all threads where that pays.
 fn dense(isa: Isa, pool: &mut Pool, matrix: &Matrix, from: &[f32], to: &Buffer) -> f32 {
-    let (bias, relu, to) = (matrix.bias(), matrix.relu, to.share());
+    // SAFETY: each row is written by one thread, and the pool's run ends before the vector is read.
+    let (bias, relu, to) = (matrix.bias(), matrix.relu, unsafe { to.share() });
     let rows = |rows: Range<usize>| {
         isa.run(Dense { from, weights: matrix.weights(), bias, rows, relu, to })
     };
@@ -185,7 +188,8 @@ fn mix_features<'a>(
             pixel[channel..][..map.channels].copy_from_slice(map.at(at / width, at % width));
             channel += map.channels;
         }
-        let to = mixed.share().part(at * mix.outputs, mix.outputs);
+        // SAFETY: this thread alone has the buffer, and reads it when this function is done.
+        let to = unsafe { mixed.share() }.part(at * mix.outputs, mix.outputs);
         let (from, weights) = (&pixel[..channel], mix.weights());
         finite += isa.run(Dense { from, weights, bias, rows: 0..mix.outputs, relu, to });
     }

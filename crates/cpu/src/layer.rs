@@ -4,16 +4,19 @@
 //! `docs/design/winograd.md`. Runs on the threads of the pool, allocates nothing.
 #![allow(unsafe_code)]
 
+mod strip;
+
 use std::ops::Range;
 
 use crate::{
     buffer::{Buffer, Shared},
-    direct::Direct,
     map::{Map, MapShape},
-    simd::{Isa, PANEL},
+    simd::{HALF, Isa, PANEL},
     team::Member,
     winograd::{self, Block, Form, multiply::Multiply, weights::FILTERS},
 };
+pub(crate) use strip::{First, First3};
+use strip::{Strip, strip_shape};
 
 /// Layers of at most this many channel pairs keep their weights transformed: they see many tiles,
 /// and weigh little.
@@ -31,22 +34,16 @@ pub(crate) struct Layer {
     /// Channels, padded to panels.
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
+    /// Input channels without the padding.
+    taken: usize,
+    /// Whether half of the last panel is padding.
+    half: bool,
     /// [panel][input channel][9][16].
     filters: Buffer,
     /// [panel][slice][point][depth][16], of the small layers.
     kept: Buffer,
     bias: Buffer,
     pub(crate) pool: bool,
-}
-
-/// The first convolution, run directly as the source of the second.
-pub(crate) struct First {
-    /// Channels of the input, not padded.
-    pub(crate) inputs: usize,
-    /// Channels, padded to panels.
-    pub(crate) outputs: usize,
-    filters: Buffer,
-    bias: Buffer,
 }
 
 /// One thread's memory for a layer.
@@ -84,10 +81,6 @@ impl Scratch {
     }
 }
 
-/// The padded output channels of a first convolution.
-#[derive(Clone, Copy)]
-pub(crate) struct First3(pub(crate) usize);
-
 /// How a map is cut into blocks of tiles.
 struct Tiling {
     form: Form,
@@ -97,8 +90,9 @@ struct Tiling {
     most: usize,
 }
 
-fn strip_shape(width: usize, channels: usize) -> MapShape {
-    MapShape { height: 4, width, channels }
+/// Tells whether half of the last panel of so many channels is padding.
+fn ends_in_half(channels: usize) -> bool {
+    (1..=HALF).contains(&(channels % PANEL))
 }
 
 /// Packs filters [output][input][3][3] by panels; `place` says where in a panel's part the numbers
@@ -130,33 +124,6 @@ fn pack_bias(bias: impl Fn(usize) -> f32, outputs: usize) -> Buffer {
     packed
 }
 
-impl First {
-    /// Packs a first convolution; `weights` and `bias` read the model's numbers by index.
-    pub(crate) fn new(
-        inputs: usize,
-        outputs: usize,
-        weights: impl Fn(usize) -> f32,
-        bias: impl Fn(usize) -> f32,
-    ) -> First {
-        let filters = pack(weights, (outputs, inputs), 9 * inputs * PANEL, |i, tap| {
-            tap / 3 * 3 * inputs + tap % 3 * inputs + i
-        });
-        let bias = pack_bias(bias, outputs);
-        First { inputs, outputs: outputs.next_multiple_of(PANEL), filters, bias }
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.filters.bytes() + self.bias.bytes()
-    }
-
-    /// Computes the rows `rows` of the picture into a strip.
-    fn run(&self, isa: Isa, from: Map<'_>, rows: Range<usize>, to: Map<'_>) -> f32 {
-        let filters = &self.filters.as_slice()[..9 * self.inputs * self.outputs];
-        let bias = &self.bias.as_slice()[..self.outputs];
-        isa.run(Direct { from, filters, bias, rows, to })
-    }
-}
-
 impl Layer {
     /// Packs a layer; `weights` and `bias` read the model's numbers by index.
     pub(crate) fn new(
@@ -170,9 +137,10 @@ impl Layer {
         let padded = inputs.next_multiple_of(PANEL);
         let filters = pack(weights, (outputs, inputs), padded * FILTERS, |i, tap| i * 9 + tap);
         let bias = pack_bias(bias, outputs);
+        let (half, kept) = (ends_in_half(outputs), Buffer::empty());
         let outputs = outputs.next_multiple_of(PANEL);
-        let kept = Buffer::empty();
-        let mut layer = Layer { inputs: padded, outputs, filters, kept, bias, pool };
+        let taken = inputs;
+        let mut layer = Layer { inputs: padded, outputs, taken, half, filters, kept, bias, pool };
         if layer.inputs * layer.outputs <= KEPT_PAIRS {
             layer.keep(isa);
         }
@@ -181,13 +149,15 @@ impl Layer {
 
     /// Transforms the weights once and for all, and lets go of the filters.
     fn keep(&mut self, isa: Isa) {
-        let block = Block::new(Form::F4, 1, self.inputs);
+        let block = Block::new(Form::F4, 1, self.taken);
         let (panels, slices) = (self.outputs / PANEL, block.slices());
         let kept = Buffer::zeroed(panels * slices * block.weight_len());
         for panel in 0..panels {
             for slice in 0..slices {
                 let at = (panel * slices + slice) * block.weight_len();
-                self.transform(isa, block, panel, slice, kept.share().part(at, block.weight_len()));
+                // SAFETY: one thread, and no slice of the buffer is held.
+                let to = unsafe { kept.share() }.part(at, block.weight_len());
+                self.transform(isa, block, panel, slice, to);
             }
         }
         self.kept = kept;
@@ -212,7 +182,7 @@ impl Layer {
     }
 
     fn block(&self, tiling: &Tiling, tiles: usize) -> Block {
-        Block::new(tiling.form, tiles, self.inputs)
+        Block::new(tiling.form, tiles, self.taken)
     }
 
     /// Chooses the form and the blocks for a size.
@@ -251,10 +221,10 @@ impl Layer {
         let own = &scratch[member.rank];
         let mut finite = 0.0;
         if let Some(first) = first {
-            let mut strip = Strip::new(first, from, &own.strip);
+            // SAFETY: the scratch is this member's own.
+            let mut strip = unsafe { Strip::new(first, from, &own.strip) };
             for row in member.share(tiling.down) {
-                // SAFETY: the strip is this member's own.
-                finite += unsafe { strip.advance(isa, row) };
+                finite += strip.advance(isa, row);
                 for tile in (0..tiling.across).step_by(tiling.most) {
                     let tiles = tiling.most.min(tiling.across - tile);
                     let at = row * tiling.across + tile;
@@ -291,7 +261,8 @@ impl Layer {
     /// # Safety
     /// The scratch and the block's tiles are this thread's own.
     unsafe fn alone(&self, isa: Isa, work: &Work<'_>, block: Block, own: &Scratch) -> f32 {
-        let inputs = own.inputs.share();
+        // SAFETY: this thread's own (the caller's promise), written before it is read.
+        let inputs = unsafe { own.inputs.share() };
         work.inputs(isa, block, 0..block.tiles, inputs);
         // SAFETY: this thread wrote the inputs; the rest is the caller's promise.
         unsafe { self.panels(isa, work, block, 0..self.outputs / PANEL, (inputs, own)) }
@@ -307,7 +278,9 @@ impl Layer {
         member: Member<'_>,
         scratch: &[Scratch],
     ) -> f32 {
-        let inputs = scratch[0].inputs.share();
+        // SAFETY: members write different tiles, and read behind the barrier; the next block is
+        // written behind the one at the end.
+        let inputs = unsafe { scratch[0].inputs.share() };
         work.inputs(isa, block, member.share(block.tiles), inputs);
         member.wait();
         let panels = member.share(self.outputs / PANEL);
@@ -333,22 +306,28 @@ impl Layer {
         (inputs, own): (Shared<'_>, &Scratch),
     ) -> f32 {
         let (slices, weight_len) = (block.slices(), block.weight_len());
-        let products = own.products.share();
+        // SAFETY: this thread's own, by the caller's promise.
+        let products = unsafe { own.products.share() };
         let mut finite = 0.0;
+        // The panel that is half padding is multiplied by itself.
+        let whole = self.outputs / PANEL - usize::from(self.half);
         let mut panel = panels.start;
         while panel < panels.end {
-            let group = PANELS.min(panels.end - panel);
+            let half = panel >= whole;
+            let group = if half { 1 } else { PANELS.min(panels.end.min(whole) - panel) };
             for slice in 0..slices {
                 let (weights, weight_step) = if self.kept.bytes() > 0 {
                     let at = (panel * slices + slice) * weight_len;
                     (&self.kept.as_slice()[at..], slices * weight_len)
                 } else {
+                    // SAFETY: this thread's own, by the caller's promise.
+                    let fresh = unsafe { own.weights.share() };
                     for p in 0..group {
-                        let to = own.weights.share().part(p * weight_len, weight_len);
+                        let to = fresh.part(p * weight_len, weight_len);
                         self.transform(isa, block, panel + p, slice, to);
                     }
                     // SAFETY: written above by this thread, and not while this slice is multiplied.
-                    (unsafe { own.weights.share().read() }, weight_len)
+                    (unsafe { fresh.read() }, weight_len)
                 };
                 isa.run(Multiply {
                     block,
@@ -357,6 +336,7 @@ impl Layer {
                     weights,
                     weight_step,
                     panels: group,
+                    half,
                     products,
                 });
             }
@@ -392,62 +372,6 @@ impl Work<'_> {
     fn inputs(&self, isa: Isa, block: Block, tiles: Range<usize>, to: Shared<'_>) {
         let (from, across, first) = (self.from, self.tiling.across, self.at);
         isa.run(winograd::input::Transform { block, from, across, first, tiles, to });
-    }
-}
-
-/// The rows of the first convolution's output that one row of tiles reads: six, of which two are
-/// kept for the next row. The whole output would be the network's largest map.
-struct Strip<'a> {
-    first: &'a First,
-    from: Map<'a>,
-    map: Map<'a>,
-    /// The row of tiles that the strip holds.
-    row: Option<usize>,
-}
-
-impl<'a> Strip<'a> {
-    fn new(first: &'a First, from: Map<'a>, memory: &'a Buffer) -> Strip<'a> {
-        let shape = strip_shape(from.shape.width, first.outputs);
-        Strip { first, from, map: Map::new(shape, memory.share()), row: None }
-    }
-
-    /// Returns the strip as the map of row `row` of tiles.
-    fn map(&self, row: usize) -> Map<'a> {
-        Map { top: 4 * row, ..self.map }
-    }
-
-    /// Computes what row `row` of tiles reads and the strip does not hold yet.
-    ///
-    /// # Safety
-    /// The strip's memory is this thread's own.
-    unsafe fn advance(&mut self, isa: Isa, row: usize) -> f32 {
-        let stride = self.map.shape.row();
-        let data = self.map.data;
-        assert!(row * 4 < self.from.shape.height, "row {row} of tiles is below the picture");
-        let kept = match self.row {
-            Some(before) if before + 1 == row => {
-                let (to, from) = (data.at(0, 2 * stride), data.at(4 * stride, 2 * stride));
-                // SAFETY: rows 4, 5 and 0, 1 of the strip's six: apart, and this thread's.
-                unsafe { std::ptr::copy_nonoverlapping(from, to, 2 * stride) };
-                2
-            }
-            _ => {
-                // SAFETY: the whole strip, this thread's.
-                unsafe { data.at(0, data.len()).write_bytes(0, data.len()) };
-                0
-            }
-        };
-        self.row = Some(row);
-        // Strip row r is the picture's row 4 * row - 1 + r.
-        let height = self.from.shape.height;
-        let begin = (4 * row + kept).saturating_sub(1);
-        let end = (4 * row + 5).min(height);
-        for y in end..4 * row + 5 {
-            let at = (y + 1 - 4 * row) * stride;
-            // SAFETY: a row of the strip, this thread's.
-            unsafe { data.at(at, stride).write_bytes(0, stride) };
-        }
-        if begin < end { self.first.run(isa, self.from, begin..end, self.map(row)) } else { 0.0 }
     }
 }
 

@@ -92,7 +92,8 @@ mod tests {
         let shape = MapShape { height: 5, width: 3, channels: 2 };
         let mut buffer = Buffer::zeroed(shape.len());
         buffer.as_mut_slice().fill(1.0);
-        let map = Map::new(shape, buffer.share());
+        // SAFETY: one thread, and no slice of the buffer is held.
+        let map = Map::new(shape, unsafe { buffer.share() });
         let (row, at) = (shape.row(), map.framed(1, 1));
         // SAFETY: one thread.
         unsafe { map.clear_frame() };

@@ -4,6 +4,8 @@
 //! sized by the largest picture seen and allocated when a larger one comes, so that a run at a size
 //! seen before allocates nothing.
 
+mod check;
+
 use std::{
     fmt,
     fs::File,
@@ -14,7 +16,7 @@ use std::{
 };
 
 use crate::{
-    architecture::{Activation, InputInfo, Reduce},
+    architecture::{Activation, InputInfo},
     explain::Explanation,
     measure::StepTime,
     onnx::{self, OnnxError},
@@ -376,86 +378,6 @@ impl Network {
         let result = self.work.run(&self.weights, &mut self.pool, inputs, watch);
         self.broken = false;
         result
-    }
-
-    fn check(&self, inputs: &[TensorView<'_>]) -> Result<(), RunError> {
-        let weights = &*self.weights;
-        if inputs.len() != weights.inputs.len() {
-            let (given, expected) = (inputs.len(), weights.inputs.len());
-            return Err(RunError::Inputs { given, expected });
-        }
-        for (view, info) in inputs.iter().zip(&weights.inputs) {
-            let TensorView { data, channels, height, width } = *view;
-            let fail = |why: String| {
-                let input = info.name.clone();
-                Err(RunError::Shape { input, channels, height, width, why })
-            };
-            if channels != info.channels {
-                return fail(format!("the network takes {} channels", info.channels));
-            }
-            let count = channels.checked_mul(height).and_then(|n| n.checked_mul(width));
-            if count != Some(data.len()) {
-                return fail(format!("the slice holds {} numbers", data.len()));
-            }
-            if height.max(width) > self.max_side {
-                return fail(format!("a side is longer than the limit of {} px", self.max_side));
-            }
-            if data.iter().map(|x| x * 0.0).sum::<f32>() != 0.0 {
-                let at = data.iter().position(|x| !x.is_finite()).unwrap_or(0);
-                return Err(RunError::Input { input: info.name.clone(), at });
-            }
-        }
-        for stack in &weights.branches {
-            let first = &inputs[stack.sources[0]];
-            for source in &stack.sources {
-                if (inputs[*source].height, inputs[*source].width) != (first.height, first.width) {
-                    return self.fail(inputs, *source, "inputs of one branch differ in size");
-                }
-            }
-            let (height, width) = stack.feature_size([first.height, first.width]);
-            if height == 0 || width == 0 {
-                return self.fail(inputs, stack.sources[0], "too small for the network's pooling");
-            }
-        }
-        let size = |branch: usize| {
-            let stack = &weights.branches[branch];
-            let first = &inputs[stack.sources[0]];
-            stack.feature_size([first.height, first.width])
-        };
-        let together = (0..weights.branches.len()).filter(|_| weights.mix.is_some());
-        let groups = weights.parts.iter().map(|part| &part.branches[..]);
-        for group in groups.filter(|group| !group.is_empty()) {
-            if group.iter().any(|branch| size(*branch) != size(group[0])) {
-                return self.fail(inputs, 0, "inputs whose features are fused differ in size");
-            }
-        }
-        if together.clone().any(|branch| size(branch) != size(0)) {
-            return self.fail(inputs, 0, "inputs whose features are fused differ in size");
-        }
-        if let Some(part) = weights.parts.iter().find(|part| part.reduce == Reduce::All)
-            && let Some(dense) = weights.dense.first()
-        {
-            let (height, width) = size(part.branches.first().copied().unwrap_or(0));
-            let channels = weights.channels(&part.branches);
-            if channels * height * width != dense.inputs {
-                let pixels = dense.inputs / channels;
-                return self.fail(
-                    inputs,
-                    0,
-                    &format!(
-                        "gives features of {height}×{width} px; the first dense layer takes \
-                         {pixels} px"
-                    ),
-                );
-            }
-        }
-        Ok(())
-    }
-
-    fn fail(&self, inputs: &[TensorView<'_>], input: usize, why: &str) -> Result<(), RunError> {
-        let TensorView { channels, height, width, .. } = inputs[input];
-        let name = self.weights.inputs[input].name.clone();
-        Err(RunError::Shape { input: name, channels, height, width, why: why.to_owned() })
     }
 }
 

@@ -136,7 +136,10 @@ impl Work {
             let member = Member::new(rank, memory.scratch.len(), &memory.barrier);
             member.work(|member| {
                 for index in (team..weights.branches.len()).step_by(teams.len()) {
-                    let (stack, to) = (&weights.branches[index], features[index].share());
+                    let stack = &weights.branches[index];
+                    // SAFETY: a branch is run by one team, whose members write different parts; the
+                    // features are read when the pool's run is over.
+                    let to = unsafe { features[index].share() };
                     let task = Task { isa: weights.isa, stack, inputs, index, watch };
                     assert!(failing != Some(thread), "a self-test asked thread {thread} to fail");
                     // SAFETY: a branch is run by one team, a team's memory is its own, and every
@@ -214,7 +217,8 @@ impl Team {
             }
         };
         let shape = stack.input_shape(&inputs[stack.sources[0]]);
-        let mut from = Map::new(shape, self.input.share());
+        // SAFETY: the team's own memory: members write different rows, and read behind the barrier.
+        let mut from = Map::new(shape, unsafe { self.input.share() });
         // SAFETY: members write different rows; the frame is the first member's.
         unsafe {
             if member.rank == 0 {
@@ -229,7 +233,9 @@ impl Team {
         let mut finite = 0.0;
         for (at, layer) in stack.layers.iter().enumerate() {
             let last = at + 1 == stack.layers.len();
-            let memory = if last { to } else { self.maps[at % 2].share() };
+            // SAFETY: the team's own memory: members write different parts, and read behind the
+            // barrier below.
+            let memory = if last { to } else { unsafe { self.maps[at % 2].share() } };
             let map = Map::new(layer.output(from.shape), memory);
             let first = stack.first.as_ref().filter(|_| at == 0);
             // SAFETY: source and target are different buffers, complete behind the barriers; the

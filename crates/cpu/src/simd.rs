@@ -21,6 +21,9 @@ mod portable;
 /// to, the same for every instruction set so that packed weights and activations are too.
 pub(crate) const PANEL: usize = 16;
 
+/// Half a panel: the channels of a panel that has no more, and the unit that products are summed in.
+pub(crate) const HALF: usize = 8;
+
 /// Names the environment variable that forces an instruction set.
 pub const ISA_VARIABLE: &str = "SONOFUSE_CPU_ISA";
 
@@ -147,6 +150,8 @@ pub(crate) trait Simd: Copy {
     type V: Copy;
     /// [`PANEL`] numbers in as many registers as that takes.
     type P: Copy;
+    /// [`HALF`] numbers, likewise.
+    type H: Copy;
     const LANES: usize;
     /// Rows of the micro-kernel: as many accumulators as the registers hold.
     const ROWS: usize;
@@ -187,7 +192,7 @@ pub(crate) trait Simd: Copy {
         unsafe { self.store(base.wrapping_add(at), v) }
     }
     /// Multiplies `R` rows of `depth` inputs by a panel of weights: the micro-kernel. `depth` is a
-    /// multiple of [`PANEL`]; rows are `stride` apart; `add`s to what is in `m`, or overwrites it.
+    /// multiple of [`HALF`]; rows are `stride` apart; `add`s to what is in `m`, or overwrites it.
     ///
     /// # Safety
     /// As they were stored, `v.0` is valid for reading `R` rows from its number `v.1` on, `u.0` for
@@ -221,6 +226,50 @@ pub(crate) trait Simd: Copy {
             }
         }
     }
+
+    /// Does what [`Simd::product`] does for a panel whose second half is zeros. `R` may be twice as
+    /// large.
+    ///
+    /// # Safety
+    /// As [`Simd::product`].
+    #[inline(always)]
+    unsafe fn product_half<const R: usize>(
+        self,
+        (depth, stride): (usize, usize),
+        v: (*const f32, usize),
+        u: (*const f32, usize),
+        m: *mut f32,
+        add: bool,
+    ) {
+        let (v, u) = (v.0.wrapping_add(v.1), u.0.wrapping_add(u.1));
+        // SAFETY: the caller's promise, row by row and panel by panel.
+        unsafe {
+            let mut sums = [self.half_zero(); R];
+            if add {
+                for (r, sum) in sums.iter_mut().enumerate() {
+                    *sum = self.half_load(m.add(r * PANEL));
+                }
+            }
+            for p in 0..depth {
+                let w = self.half_load(u.add(p * PANEL));
+                for (r, sum) in sums.iter_mut().enumerate() {
+                    *sum = self.half_fma(*v.add(r * stride + p), w, *sum);
+                }
+            }
+            for (r, sum) in sums.into_iter().enumerate() {
+                self.panel_store(m.add(r * PANEL), self.half_widen(sum));
+            }
+        }
+    }
+
+    fn half_zero(self) -> Self::H;
+    /// Returns `x * w + acc` with one number against half a panel.
+    fn half_fma(self, x: f32, w: Self::H, acc: Self::H) -> Self::H;
+    /// Returns the panel whose second half is zeros.
+    fn half_widen(self, h: Self::H) -> Self::P;
+    /// # Safety
+    /// `from` is valid for reading [`HALF`] numbers; any alignment.
+    unsafe fn half_load(self, from: *const f32) -> Self::H;
 
     fn panel_zero(self) -> Self::P;
     /// Returns `x * w + acc` with one number against a whole panel.

@@ -11,7 +11,7 @@ pub(crate) mod weights;
 
 use crate::{
     buffer::LINE,
-    simd::{PANEL, Simd},
+    simd::{HALF, PANEL, Simd},
 };
 
 /// Which minimal filtering: the side of the output tile.
@@ -46,13 +46,17 @@ pub(crate) struct Block {
     pub(crate) tiles: usize,
     /// Input channels of the layer, padding included.
     pub(crate) channels: usize,
+    /// Those that are not padding, up to a whole half panel: the rest has no products.
+    pub(crate) used: usize,
     /// Input channels multiplied at a time: what keeps a panel of weights in the first cache.
     pub(crate) depth: usize,
 }
 
 impl Block {
-    pub(crate) fn new(form: Form, tiles: usize, channels: usize) -> Block {
-        Block { form, tiles, channels, depth: depth(channels) }
+    /// Describes a block of a layer of so many input channels, without padding.
+    pub(crate) fn new(form: Form, tiles: usize, inputs: usize) -> Block {
+        let channels = inputs.next_multiple_of(PANEL);
+        Block { form, tiles, channels, used: inputs.next_multiple_of(HALF), depth: depth(channels) }
     }
 
     /// Returns the number of slices that the input channels are multiplied in.
@@ -60,9 +64,14 @@ impl Block {
         self.channels.div_ceil(self.depth)
     }
 
-    /// Returns the input channels of a slice.
+    /// Returns the input channels of a slice, padding included.
     pub(crate) fn slice_depth(self, slice: usize) -> usize {
         self.depth.min(self.channels - slice * self.depth)
+    }
+
+    /// Returns the input channels of a slice that have products.
+    pub(crate) fn slice_used(self, slice: usize) -> usize {
+        self.depth.min(self.used - slice * self.depth)
     }
 
     /// Returns the numbers from one position's inputs to the next's. The extra line keeps the

@@ -122,6 +122,12 @@ impl Plan {
         let (width, rows) = (width as usize, height as usize);
         Self { input, output, options, pixels: width * rows, rows }
     }
+
+    /// Whether the buffers hold an input of this size.
+    fn holds(&self, width_px: usize, height_px: usize) -> bool {
+        let pixels = width_px.checked_mul(height_px);
+        pixels.is_some_and(|pixels| (1..=self.pixels).contains(&pixels)) && height_px <= self.rows
+    }
 }
 
 /// The largest input that [`sonofuse_core::preprocess::target_size`] answers, `[width, height]`.
@@ -235,6 +241,18 @@ impl GpuScorer {
             .as_ref()
             .map(Session::answer)
             .ok_or_else(|| GpuError::Unfit("no session is left".into()))
+    }
+
+    /// Makes the next score of a view panic when its upload is under way: for a test of what happens
+    /// then.
+    ///
+    /// # Errors
+    /// [`GpuError`]; where the device is lost.
+    pub fn fail_next(&mut self) -> Result<(), GpuError> {
+        self.with(|session, _| {
+            session.failing = true;
+            Ok(())
+        })
     }
 
     /// Copies back what the network was fed last, for comparison with the definition. Not for the hot

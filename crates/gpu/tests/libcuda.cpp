@@ -14,8 +14,9 @@
 //   set-flags       what setting the primary context's flags answers (708: it exists already)
 //   context-flags   how the primary context waits (4: asleep)
 //   live            objects that were made and not destroyed
-//   violations      copies outside of allocations, destroyed twice, reads of freed memory
+//   violations      copies outside of allocations, destroyed twice, memory freed under work
 //   calls, launches, graph-launches, uploaded
+//   pending, done   work on the stream that waits, and that ran
 // A test of another process writes lines `key value` into the file that SONOFUSE_STAND_IN names; they
 // are set each time the file's text changes.
 #include "host.h"
@@ -40,6 +41,8 @@ static std::map<std::string, long long> keys;
 static std::map<u64, size_t> memory;   // device and pinned, by address
 static std::set<Handle> objects;       // streams, events, modules, graphs, executable graphs
 static Works queue;
+static u64 queued = 0, done = 0;         // how much work was put onto the stream, and how much ran
+static std::map<Handle, u64> recorded;   // how much was queued before each event
 static Works* recording = nullptr;
 static int retained = 0;
 static thread_local int current = 0;
@@ -49,6 +52,8 @@ typedef std::lock_guard<std::recursive_mutex> Lock;
 extern "C" void fake_set(const char* key, long long value) { Lock lock(mutex); keys[key] = value; }
 extern "C" long long fake_get(const char* key) {
     Lock lock(mutex);
+    if (!strcmp(key, "pending")) return (long long)queue.size();
+    if (!strcmp(key, "done")) return (long long)done;
     if (!strcmp(key, "live")) return (long long)(memory.size() + objects.size()) + retained;
     return keys.count(key) ? keys[key] : 0;
 }
@@ -106,12 +111,17 @@ static bool inside(u64 address, size_t bytes) {
 
 static void put(Work work) {
     if (recording) { recording->push_back(work); return; }
+    ++queued;
     if (get("deferred")) queue.push_back(work);
-    else work();
+    else { ++done; work(); }
 }
-static int drain() {
+// Runs what was queued before `until`, and no more.
+static int drain(u64 until = ~0ull) {
     Works works;
-    works.swap(queue);
+    size_t count = until <= done ? 0 : until - done < queue.size() ? until - done : queue.size();
+    works.assign(queue.begin(), queue.begin() + count);
+    queue.erase(queue.begin(), queue.begin() + count);
+    done += count;
     for (auto& work : works) work();
     return (int)get("lost");
 }
@@ -170,6 +180,8 @@ int cuDevicePrimaryCtxReset_v2(int) {
     memory.clear();
     objects.clear();
     queue.clear();
+    recorded.clear();
+    done = queued;
     keys["lost"] = 0;
     return 0;
 }
@@ -195,6 +207,7 @@ static int allocate(u64* address, size_t bytes) {
 static int release(u64 address) {
     // A lost device frees nothing; the reset does.
     if (get("lost")) return (int)get("lost");
+    if (!queue.empty()) violation("memory was freed under work that nobody waited for");
     drain();
     auto it = memory.find(address);
     if (it == memory.end()) { violation("freed what was not allocated"); return 1; }
@@ -324,9 +337,15 @@ int cuEventCreate(Handle* event, unsigned flags) {
     if (flags != 1) violation("who waits for an event must sleep, and it must take times");
     return make(event);
 }
-int cuEventDestroy_v2(Handle event) { Lock lock(mutex); return destroy(event); }
-int cuEventRecord(Handle, Handle) { ENTER(); if (recording) violation("an event was recorded in a graph"); return 0; }
-int cuEventSynchronize(Handle) { ENTER(); return drain(); }
+int cuEventDestroy_v2(Handle event) { Lock lock(mutex); recorded.erase(event); return destroy(event); }
+int cuEventRecord(Handle event, Handle) {
+    ENTER();
+    if (recording) violation("an event was recorded in a graph");
+    recorded[event] = queued;
+    return 0;
+}
+// Waits for what came before the record, not for more; one that was never recorded is done.
+int cuEventSynchronize(Handle event) { ENTER(); return drain(recorded.count(event) ? recorded[event] : 0); }
 int cuEventElapsedTime(float* ms, Handle, Handle) { ENTER(); *ms = 0.25f; return 0; }
 
 int cuModuleLoadData(Handle* module, const void* image) {

@@ -8,11 +8,12 @@ mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use common::{StandIn, fixed, input, layout, native, noise, region};
+use common::{StandIn, fixed, input, layout, load, means, native, noise, output, region};
 use sonofuse_core::frame::{Colorimetry, Frame, PixelFormat};
 use sonofuse_core::layout::{HardEnd, ScreenLayout};
-use sonofuse_core::manifest::{Input, Output, OutputKind};
+use sonofuse_core::manifest::Input;
 use sonofuse_core::preprocess::{DualView, FusionInput, Preprocessor};
 use sonofuse_gpu::{GpuError, GpuScorer, NetworkSource, Options, UploadWay, check};
 
@@ -40,14 +41,6 @@ static COUNTING: Counting = Counting;
 
 const WAYS: [UploadWay; 3] = [UploadWay::Staged, UploadWay::Mapped, UploadWay::Direct];
 
-fn output() -> Output {
-    Output { name: "logits".into(), kind: OutputKind::BenignMalignant }
-}
-
-fn load(stand_in: &StandIn, input: &Input, options: Options) -> Result<GpuScorer, GpuError> {
-    GpuScorer::load_on(stand_in.open(), input, &output(), NetworkSource::Mean, options)
-}
-
 fn frame(pixel: PixelFormat, seed: u64) -> Frame {
     noise(pixel, 321, 203, seed, Colorimetry::for_height(203))
 }
@@ -59,13 +52,6 @@ fn boxes() -> ScreenLayout {
 fn reference(frame: &Frame, layout: &ScreenLayout, input: &Input) -> FusionInput {
     let view = DualView::new(frame, layout).unwrap();
     Preprocessor::new(input.clone()).run(&view).unwrap().clone()
-}
-
-/// What the check's network answers.
-fn means(input: &FusionInput) -> Vec<f32> {
-    let mean =
-        |data: &[f32]| (data.iter().map(|v| f64::from(*v)).sum::<f64>() / data.len() as f64) as f32;
-    vec![mean(input.bmode.data()), mean(input.elastogram.data())]
 }
 
 #[test]
@@ -346,82 +332,6 @@ fn a_frame_costs_no_allocation_and_memory_stays_flat() {
 }
 
 #[test]
-fn orin_gets_its_machine_code_and_ptx_where_that_is_refused() {
-    for (no_cubin, image) in [(0, "sm_87"), (1, "compute_70")] {
-        let stand_in = StandIn::new();
-        stand_in.set("compute", 87);
-        stand_in.set("integrated", 1);
-        stand_in.set("no-cubin", no_cubin);
-        let scorer = load(&stand_in, &input(fixed(8, 8)), Options::default()).unwrap();
-        assert_eq!(scorer.kernels(), image);
-        assert_eq!(scorer.device().architecture(), "sm_87");
-    }
-}
-
-#[test]
-fn every_device_from_volta_on_gets_ptx_and_older_ones_are_refused_before_anything_is_made() {
-    for compute in [70, 72, 75, 80, 86, 89, 90, 110, 120] {
-        let stand_in = StandIn::new();
-        stand_in.set("compute", compute);
-        let scorer = load(&stand_in, &input(fixed(8, 8)), Options::default()).unwrap();
-        assert_eq!(scorer.kernels(), "compute_70", "sm_{compute}");
-    }
-    for compute in [53, 61, 62] {
-        let stand_in = StandIn::new();
-        stand_in.set("compute", compute);
-        let error = load(&stand_in, &input(fixed(8, 8)), Options::default()).unwrap_err();
-        assert!(matches!(error, GpuError::OldDevice { .. }), "{error}");
-        assert!(error.to_string().contains("7.0 (Volta) is the oldest"), "{error}");
-        assert_eq!(stand_in.get("ptxs"), 0);
-        stand_in.assert_clean();
-    }
-}
-
-#[test]
-fn waiting_for_the_gpu_sleeps_where_the_driver_lets_it() {
-    for (answer, flags) in [(0, 4), (708, 0), (801, 0)] {
-        let stand_in = StandIn::new();
-        stand_in.set("set-flags", answer);
-        let input = input(fixed(24, 24));
-        let mut scorer = load(&stand_in, &input, Options::default()).unwrap();
-        assert_eq!(stand_in.get("context-flags"), flags, "{answer}");
-        let golden = FusionInput::golden(24, 24);
-        assert_eq!(scorer.score_input(&golden).unwrap().numbers, means(&golden));
-    }
-}
-
-#[test]
-fn a_driver_that_was_replaced_under_its_kernel_module_says_reboot() {
-    for code in [803, 804] {
-        let stand_in = StandIn::new();
-        stand_in.set("init", code);
-        let error = sonofuse_gpu::Cuda::open_at(stand_in.path()).unwrap_err();
-        assert!(matches!(error, GpuError::Replaced(_)) && !error.is_temporary(), "{error}");
-        let text = error.to_string();
-        assert!(text.contains("reboot") && text.contains(&code.to_string()), "{text}");
-    }
-}
-
-#[test]
-fn what_the_device_cannot_do_is_an_error_that_says_so() {
-    let stand_in = StandIn::new();
-    let input = input(fixed(8, 8));
-    let fails = |options| load(&stand_in, &input, options).unwrap_err().to_string();
-    let error = fails(Options { device: 3, ..Options::default() });
-    assert!(error.contains("no GPU 3: this machine has 1"), "{error}");
-    stand_in.set("no-map", 1);
-    let error = fails(Options { upload: UploadWay::Mapped, ..Options::default() });
-    assert!(error.contains("cannot map host memory"), "{error}");
-    stand_in.set("no-ptx", 1);
-    let error = fails(Options::default());
-    assert!(error.contains("cuModuleLoadData answered 218"), "{error}");
-    stand_in.set("devices", 0);
-    let error = fails(Options::default());
-    assert!(error.contains("this machine has 0"), "{error}");
-    stand_in.assert_clean();
-}
-
-#[test]
 fn a_scorer_may_move_to_the_infer_thread_and_goes_on_there() {
     fn moves<T: Send>(_: &T) {}
     let stand_in = StandIn::new();
@@ -440,6 +350,37 @@ fn a_scorer_may_move_to_the_infer_thread_and_goes_on_there() {
         assert_eq!(moved.join().unwrap(), want);
     });
     stand_in.assert_clean();
+}
+
+#[test]
+fn a_panic_waits_for_what_is_under_way_before_the_frame_is_its_owners_again() {
+    for upload in WAYS {
+        let stand_in = StandIn::new();
+        stand_in.set("deferred", 1);
+        let input = input(native(16, 448));
+        let mut scorer = load(&stand_in, &input, Options { upload, ..Options::default() }).unwrap();
+        let layout = boxes();
+        for seed in 0..6 {
+            let own = frame(PixelFormat::ALL[seed as usize % 7], seed);
+            let view = DualView::new(&own, &layout).unwrap();
+            let before = stand_in.get("done");
+            scorer.fail_next().unwrap();
+            let panicked = catch_unwind(AssertUnwindSafe(|| scorer.score(&view).map(drop)));
+            let words = panicked.unwrap_err();
+            assert!(words.downcast_ref::<&str>().unwrap().contains("self-test"));
+            assert!(stand_in.get("done") > before, "an upload was under way");
+            assert_eq!(stand_in.get("pending"), 0, "{upload:?}: read after it was given back");
+            // What the scorer holds is whole: it goes on, also where it is not thrown away.
+            let want = means(&reference(&own, &layout, &input));
+            assert_eq!(scorer.score(&view).unwrap().numbers, want, "{upload:?} {seed}");
+        }
+        scorer.fail_next().unwrap();
+        let own = frame(PixelFormat::Bgrx, 9);
+        let view = DualView::new(&own, &layout).unwrap();
+        catch_unwind(AssertUnwindSafe(|| scorer.score(&view).map(drop))).unwrap_err();
+        drop(scorer);
+        stand_in.assert_clean();
+    }
 }
 
 #[test]

@@ -191,7 +191,7 @@ fn a_pinned_hard_end_wins_over_the_labels_until_the_palette_is_turned_round() {
     for rate_hz in [15.0, 1.0] {
         let mut ends = [0, 0];
         for first in [HardEnd::Red, HardEnd::Blue] {
-            let pins = Pins { hard_end: Some(first), regions: None };
+            let pins = Pins { hard_end: Some(first), ..Pins::default() };
             for (truth, proven) in follow("invert-pinned", rate_hz, Some(pins)) {
                 let end = proven.unwrap().hard_end;
                 let place = (truth.skin, truth.index);

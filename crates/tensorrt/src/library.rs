@@ -11,6 +11,7 @@ use crate::runtime::Runtime;
 use crate::version::Version;
 use std::ffi::{OsString, c_void};
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -248,18 +249,13 @@ pub(crate) fn in_folder<'n>(path: &Path, names: impl IntoIterator<Item = &'n &'n
     all.find(|file| file.exists()).or(first).unwrap_or_else(|| path.to_owned())
 }
 
-/// Loads a shared library for good.
-pub(crate) fn load_shared(path: &Path) -> Result<libloading::Library, Error> {
+/// Loads a shared library for good: what was looked up in it stays where it is.
+pub(crate) fn load_shared(path: &Path) -> Result<ManuallyDrop<libloading::Library>, Error> {
     // SAFETY: the initialisers of NVIDIA's libraries only set up themselves. A file that somebody
     // puts in their place runs as this program either way: the search is the loader's own.
-    let library = unsafe { libloading::Library::new(path) }
-        .map_err(|error| Error::Load { path: path.to_owned(), reason: reason(path, &error) })?;
-    // A second handle, never dropped, keeps the library; the first is for looking symbols up.
-    // SAFETY: as above; it is loaded already.
-    if let Ok(kept) = unsafe { libloading::Library::new(path) } {
-        std::mem::forget(kept);
-    }
-    Ok(library)
+    unsafe { libloading::Library::new(path) }
+        .map(ManuallyDrop::new)
+        .map_err(|error| Error::Load { path: path.to_owned(), reason: reason(path, &error) })
 }
 
 fn reason(path: &Path, error: &libloading::Error) -> String {

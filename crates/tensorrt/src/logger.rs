@@ -142,12 +142,12 @@ extern "C" fn log(this: *const Logger, severity: i32, message: *const c_char) {
     if this.is_null() || message.is_null() {
         return;
     }
-    // A build says a hundred thousand lines that nobody wants.
-    if severity >= 4 && !tracing::enabled!(target: "tensorrt", tracing::Level::TRACE) {
-        return;
-    }
     // A subscriber's panic must not pass through C++.
     let _ = catch_unwind(AssertUnwindSafe(|| {
+        // A build says a hundred thousand lines that nobody wants.
+        if severity >= 4 && !tracing::enabled!(target: "tensorrt", tracing::Level::TRACE) {
+            return;
+        }
         // SAFETY: TensorRT calls with the object it was given, which is never freed, and with a
         // zero-ended text that lives through the call.
         let (logger, message) = unsafe { (&*this, CStr::from_ptr(message)) };

@@ -16,7 +16,8 @@ pub const PARSER_VARIABLE: &str = "SONOFUSE_TENSORRT_PARSER_LIB";
 
 const WHAT: &str = "ONNX parser of TensorRT (libnvonnxparser)";
 
-type Factory = unsafe extern "C" fn(Ptr, Ptr, i32) -> Ptr;
+// `noexcept` since 10.1 only.
+type Factory = unsafe extern "C-unwind" fn(Ptr, Ptr, i32) -> Ptr;
 type Number = unsafe extern "C" fn() -> i32;
 
 /// Reads ONNX models into networks.

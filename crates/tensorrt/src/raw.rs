@@ -26,11 +26,14 @@ pub(crate) type Ptr = *mut c_void;
 
 /// Calls the virtual function at `$slot` of `$object` with the signature written out. Must stand in
 /// an unsafe block: see the module's text.
+///
+/// All of TensorRT is `noexcept`, but the parser of 8.6 and 10.0 is not: an exception of theirs ends the
+/// process, where in a function that cannot unwind it would be undefined behaviour.
 macro_rules! call {
     ($object:expr, $slot:expr, fn($($type:ty),*) $(-> $result:ty)? $(, $argument:expr)* $(,)?) => {{
         let object: $crate::raw::Ptr = $object;
         let function = $crate::raw::slot(object, $slot);
-        let function: unsafe extern "C" fn($crate::raw::Ptr $(, $type)*) $(-> $result)? =
+        let function: unsafe extern "C-unwind" fn($crate::raw::Ptr $(, $type)*) $(-> $result)? =
             std::mem::transmute(function);
         function(object $(, $argument)*)
     }};

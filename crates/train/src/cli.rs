@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
 pub(crate) mod export;
+pub(crate) mod familiar;
 pub(crate) mod import;
 mod store;
 pub(crate) mod tables;

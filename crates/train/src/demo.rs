@@ -11,7 +11,7 @@ mod uncertain;
 mod write;
 
 pub use exams::Exam;
-pub use judge::{BINS, Figures, ROOM, Settings, judge, ranges, settle};
+pub use judge::{BINS, Figures, Settings, judge, settle};
 pub use recipe::{
     Cohorts, ExamCohorts, HELD_OUT, INPUT_SIDES_PX, Stage, architecture, carried_over, cohorts,
     exam_cohorts, heads_plan, input, joined,

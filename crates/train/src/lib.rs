@@ -10,6 +10,7 @@ pub mod demo;
 pub mod evaluate;
 pub mod explain;
 pub mod export;
+pub mod familiar;
 pub mod fit;
 pub mod model;
 pub mod network;

@@ -39,6 +39,7 @@ enum Command {
     Tables(cli::tables::Tables),
     Train(Box<cli::train::Train>),
     Export(cli::export::Export),
+    Familiar(cli::familiar::Familiar),
     Import(cli::import::Import),
 }
 
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         Command::Tables(tables) => tables.run(),
         Command::Train(train) => train.run(),
         Command::Export(export) => export.run(),
+        Command::Familiar(familiar) => familiar.run(),
         Command::Import(import) => import.run(),
     };
     match done {

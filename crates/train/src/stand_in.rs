@@ -251,6 +251,7 @@ pub fn files(seed: u64, width: Width) -> Result<Files, WriteError> {
         outputs: Outputs::default(),
         calibration: Calibration::default(),
         threshold: None,
+        familiarity: None,
         out_of_distribution: None,
         aggregation: Aggregation::default(),
         assessment: None,

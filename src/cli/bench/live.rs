@@ -6,11 +6,11 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use clap::Args;
-use serde_json::{Value, json};
 use sonofuse_core::NOTICE;
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
 use sonofuse_core::gate::Unfamiliar;
 use sonofuse_core::layout::Pins;
+use sonofuse_core::published;
 use sonofuse_sim::{HardEndSource, Play, Player, Scenario, SimError, Skin, Truth};
 
 use self::judge::Judge;
@@ -128,8 +128,8 @@ pub fn run(args: &LiveArgs) -> Result<(), CliError> {
     }
     let total = LiveFigures::total(&all);
     if args.json {
-        let plays: Vec<Value> = all.iter().map(LiveFigures::json).collect();
-        return out.json(&json!({ "plays": plays, "total": total.json(), "notice": NOTICE }));
+        let plays = all.iter().map(LiveFigures::published).collect();
+        return out.json(&published::LiveBench { plays, total: total.published(), notice: NOTICE });
     }
     out.line(&total.line())?;
     total.summary().iter().try_for_each(|line| out.line(line))
@@ -264,7 +264,7 @@ fn coded(error: &EncodeError) -> CliError {
 /// What a preset of the scanner pins: the hard end, as the first picture shows it.
 fn pins(player: &mut Player) -> Option<Pins> {
     let hard_end = player.draw(0).truth.hard_end?;
-    Some(Pins { hard_end: Some(hard_end), regions: None })
+    Some(Pins { hard_end: Some(hard_end), ..Pins::default() })
 }
 
 fn refused(error: &SimError) -> CliError {

@@ -72,7 +72,7 @@ pub(in crate::cli) fn obtain(
         Ok(built.plan)
     };
     let start = |plan: &[u8]| -> Result<TensorRtScorer, EngineError> {
-        let options = Gpu::options(&files.manifest, settings);
+        let options = Gpu::options(settings);
         let mut scorer = gpu.start(files, plan, options, String::new())?;
         prove_gpu(&mut scorer, files, settings)?;
         Ok(scorer)

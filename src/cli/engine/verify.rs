@@ -80,7 +80,7 @@ pub fn run(args: &VerifyArgs) -> Result<(), CliError> {
         .key(&files.manifest, settings)
         .and_then(|key| gpu.engine(&key, &settings.folders()))
         .and_then(|stored| {
-            let options = Gpu::options(&files.manifest, settings);
+            let options = Gpu::options(settings);
             gpu.start(&files, stored.plan, options, String::new())
         })
         .map_err(|obstacle| EngineError::Obstacle(obstacle).report())?;

@@ -16,7 +16,7 @@ use super::view::Scene;
 use super::{Configured, Extent};
 use crate::mailbox::Mailbox;
 use crate::panics;
-use crate::scoring::{self, Analyzer, Backend, Clock, Hardware, ModelFiles, MonotonicClock};
+use crate::scoring::{self, Analyzer, Backend, Clock, Hardware, Model, ModelFiles, MonotonicClock};
 use crate::state::SourceState;
 
 const PART: &str = "fault";
@@ -67,13 +67,41 @@ pub(super) fn check(
     }
 }
 
-/// Shows the infer thread a picture again and again; tells what came before, at and after the panic.
+/// Lets the network panic on a thread, and compares the score after it with that of a sound run.
 fn survives(folder: &Path, scene: &Scene, threads: usize, thread: usize) -> Result<String, String> {
     let hardware = Hardware { scorer: Backend::Cpu, threads, gpu: None };
-    let mut model = scoring::load_on(folder, &hardware).map_err(|e| e.to_string())?;
+    let load = || scoring::load_on(folder, &hardware).map_err(|e| e.to_string());
+    let sound = show(scene, load()?)?;
+    if let Some(fault) = sound.fault {
+        return Err(format!("withheld without a panic: {fault}"));
+    }
+    let mut model = load()?;
     if !model.fail_next(thread) {
         return Err(format!("{} has no thread {thread}", model.info().backend));
     }
+    let shown = show(scene, model)?;
+    let (after, before) = (shown.malignancy, sound.malignancy);
+    match shown.fault {
+        None => Err("a score, where the network was to panic".into()),
+        // The same picture, the same arithmetic: the same bits.
+        Some(_) if after.to_bits() != before.to_bits() => {
+            Err(format!("a score of {after} after the panic, {before} without one"))
+        }
+        Some(fault) => {
+            Ok(format!("withheld (\"{fault}\"), and after it {after}, the score of a sound run"))
+        }
+    }
+}
+
+/// What came of a picture that was shown until it was scored.
+struct Shown {
+    /// What was said instead of a score before that.
+    fault: Option<String>,
+    malignancy: f32,
+}
+
+/// Shows the infer thread a picture again and again.
+fn show(scene: &Scene, model: Model) -> Result<Shown, String> {
     let mut analyzer = Analyzer::new("selftest".into(), model, scoring::Settings::default(), None);
     // One picture is all there is: it needs no second elastogram.
     analyzer.set_still(true);
@@ -87,17 +115,17 @@ fn survives(folder: &Path, scene: &Scene, threads: usize, thread: usize) -> Resu
             let _ = sender.send(reading);
         })
         .map_err(|e| e.to_string())?;
-    let said = follow(scene, &mailbox, &readings);
+    let shown = follow(scene, &mailbox, &readings);
     mailbox.close();
     infer.join().map_err(|words| format!("the infer thread panicked: {words}"))?;
-    said
+    shown
 }
 
 fn follow(
     scene: &Scene,
     mailbox: &Mailbox<Frame>,
     readings: &mpsc::Receiver<Arc<Reading>>,
-) -> Result<String, String> {
+) -> Result<Shown, String> {
     let mut fault = None;
     for sequence in 0..PICTURES {
         let captured_ns = MonotonicClock.now_ns();
@@ -106,19 +134,16 @@ fn follow(
         let reading = readings
             .recv_timeout(Duration::from_secs(60))
             .map_err(|_| "no reading within a minute".to_owned())?;
-        match (reading.reason, &fault) {
-            (Some(Withheld::EngineFault), None) => {
+        match (reading.reason, reading.malignancy) {
+            (Some(Withheld::EngineFault), _) if fault.is_none() => {
                 fault = Some(reading.detail.clone().unwrap_or_default());
             }
-            (None, Some(fault)) => {
-                return Ok(format!("withheld (\"{fault}\"), and scored again after it"));
-            }
-            (None, None) => return Err("a score, where the network was to panic".into()),
+            (None, Some(malignancy)) => return Ok(Shown { fault, malignancy }),
             _ => {}
         }
         std::thread::sleep(PACE);
     }
-    Err(fault.map_or("it never panicked".into(), |fault| format!("no score after: {fault}")))
+    Err(fault.map_or("never scored".into(), |fault| format!("no score after: {fault}")))
 }
 
 /// Where a panic that nobody guards is tried.

@@ -174,7 +174,7 @@ fn measure(subject: &Subject<'_>, scene: &Scene, graph: bool) -> Result<String, 
     let settings = &configured.settings;
     let key = gpu.key(&files.manifest, settings).map_err(|o| o.in_full())?;
     let stored = gpu.engine(&key, &settings.folders()).map_err(|o| o.in_full())?;
-    let options = Options { graph, stages: true, ..Gpu::options(&files.manifest, settings) };
+    let options = Options { graph, stages: true, ..Gpu::options(settings) };
     let mut scorer =
         gpu.start(files, stored.plan, options, String::new()).map_err(|o| o.in_full())?;
     let view = DualView::new(&scene.frame, &scene.layout).map_err(|e| e.to_string())?;

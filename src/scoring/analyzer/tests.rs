@@ -8,8 +8,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use sonofuse_core::calibrate::Logit;
+use sonofuse_core::familiar::{BMODE, Familiarity, Layer, MAP, STATISTICS, View};
+use sonofuse_core::gate::Unfamiliar;
 use sonofuse_core::layout::{HardEnd, PinnedRegions};
-use sonofuse_core::manifest::{Manifest, OutOfDistribution};
+use sonofuse_core::manifest::Manifest;
 use sonofuse_core::preprocess::FusionInput;
 use sonofuse_core::reading::ModelInfo;
 use sonofuse_core::region::Region;
@@ -307,26 +309,83 @@ fn an_unknown_palette_is_flagged_or_withheld_as_configured() {
     assert!(reading.detail.unwrap().contains("hard-end"), "it says how to pin it");
 }
 
-#[test]
-fn an_input_unlike_the_training_set_is_withheld() {
-    let mut manifest = manifest();
-    let none = [[5.0, 6.0]; 3];
-    manifest.out_of_distribution = Some(OutOfDistribution {
-        bmode_mean: none,
-        bmode_std: none,
-        elastogram_mean: none,
-        elastogram_std: none,
-    });
-    let mut bench = Bench::with(Settings::default(), manifest.clone(), pins(Some(HardEnd::Red)));
-    let reading = bench.watch(Screen::default(), 300);
-    assert_eq!(reading.reason, Some(Withheld::OutOfDistribution), "{:?}", reading.detail);
-    assert_eq!(bench.calls(), 0);
+/// A table by which every picture is as alike as this.
+fn table(likeness: f32) -> Familiarity {
+    let view = |statistics: usize| View {
+        centre: vec![0.0; statistics],
+        spread: vec![1.0; statistics],
+        limit: 0.1,
+        hidden: Layer { weights: vec![0.0; statistics], bias: vec![0.0] },
+        out: Layer { weights: vec![0.0], bias: vec![1.0 - likeness] },
+        quantiles: vec![0.0, 1.0],
+    };
+    Familiarity {
+        statistics: STATISTICS,
+        pictures: 100,
+        data: "none".into(),
+        held_out: None,
+        bmode: view(BMODE),
+        map: view(MAP),
+    }
+}
 
+fn judged(likeness: Option<f32>, unfamiliar: Unfamiliar) -> (Reading, u32) {
+    let manifest = Manifest { familiarity: likeness.map(table), ..manifest() };
     let mut settings = Settings::default();
-    settings.gate.unfamiliar = Unfamiliar::Off;
+    settings.gate.unfamiliar = unfamiliar;
     let mut bench = Bench::with(settings, manifest, pins(Some(HardEnd::Red)));
-    bench.watch(Screen::default(), 300);
-    assert_eq!(bench.calls(), 1);
+    bench.analyzer.set_still(true);
+    let reading = bench.show(Screen::default(), 33);
+    let calls = bench.calls();
+    (reading, calls)
+}
+
+#[test]
+fn an_unfamiliar_picture_is_withheld_before_the_network_runs_or_flagged() {
+    let (withheld, calls) = judged(Some(0.0), Unfamiliar::Withhold);
+    assert_eq!(withheld.reason, Some(Withheld::OutOfDistribution), "{:?}", withheld.detail);
+    assert!(withheld.unfamiliar && withheld.malignancy.is_none());
+    assert_eq!((withheld.familiarity, calls), (Some(0.0), 0));
+    assert_eq!(withheld.detail_id.as_deref(), Some("both-unfamiliar"));
+
+    let (flagged, calls) = judged(Some(0.0), Unfamiliar::Flag);
+    assert!(flagged.unfamiliar && flagged.malignancy.is_some(), "{flagged:?}");
+    assert_eq!((flagged.familiarity, calls), (Some(0.0), 1));
+    assert_eq!(flagged.detail_id.as_deref(), Some("both-unfamiliar"));
+
+    let (off, calls) = judged(Some(0.0), Unfamiliar::Off);
+    assert!(!off.unfamiliar && off.malignancy.is_some());
+    assert_eq!((off.familiarity, off.detail_id, calls), (None, None, 1));
+}
+
+#[test]
+fn a_familiar_picture_says_how_familiar_and_a_model_without_a_table_that_none_was_judged() {
+    let (familiar, _) = judged(Some(0.75), Unfamiliar::Withhold);
+    assert!(familiar.malignancy.is_some() && !familiar.unfamiliar);
+    assert!((familiar.familiarity.unwrap() - 0.75).abs() < 1e-3, "{:?}", familiar.familiarity);
+    let (unjudged, _) = judged(None, Unfamiliar::Withhold);
+    assert!(unjudged.malignancy.is_some() && !unjudged.unfamiliar);
+    assert_eq!(unjudged.familiarity, None);
+}
+
+#[test]
+fn evidence_is_as_familiar_as_its_strangest_picture() {
+    let manifest = Manifest { familiarity: Some(table(0.0)), ..manifest() };
+    let mut settings = Settings::default();
+    settings.gate.unfamiliar = Unfamiliar::Flag;
+    let mut bench = Bench::with(settings, manifest, pins(Some(HardEnd::Red)));
+    bench.answers([Ok(1.0), Ok(1.0), Ok(1.0)]);
+    let mut last = None;
+    for map in 0..3u32 {
+        for _ in 0..20 {
+            let spot = f64::from(map) * 14.0;
+            let screen = Screen { spot, live: bench.sequence, ..Screen::default() };
+            last = Some(bench.show(screen, 50));
+        }
+    }
+    let last = last.unwrap();
+    assert_eq!(last.evidence, 3, "{:?}", last.detail);
+    assert!(last.unfamiliar && last.malignancy.is_some());
 }
 
 #[test]

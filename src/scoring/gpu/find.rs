@@ -125,12 +125,8 @@ impl Gpu {
     }
 
     /// How a model is run on this device, as configured.
-    pub fn options(manifest: &Manifest, settings: &Settings) -> Options {
-        Options {
-            device: settings.device,
-            statistics: manifest.out_of_distribution.is_some(),
-            ..Options::default()
-        }
+    pub fn options(settings: &Settings) -> Options {
+        Options { device: settings.device, ..Options::default() }
     }
 
     /// Builds the plan of a key: minutes, and all of the GPU.

@@ -1,11 +1,10 @@
-//! A device that keeps the network's input to itself: its statistics pass the same gate.
+//! A device that keeps the network's input to itself.
 #![allow(clippy::unwrap_used)]
 
 use sonofuse_core::calibrate::Logit;
 use sonofuse_core::frame::Frame;
-use sonofuse_core::gate::InputStatistics;
-use sonofuse_core::manifest::OutOfDistribution;
 
+use super::super::scorer::ViewScore;
 use super::super::tests::{demo, whole_picture};
 use super::*;
 
@@ -28,19 +27,9 @@ impl Scorer for Device {
     }
 }
 
-/// Scores a view on a device that gives this answer, with or without ranges in the manifest.
-fn score(
-    answer: Result<ViewScore, ScorerError>,
-    ranges: bool,
-) -> (Result<Answer, NoScore>, Latency) {
-    let mut manifest = crate::scoring::manifest(&demo()).unwrap();
-    let (mean, std) = ([[-0.5, 0.5]; 3], [[0.0, 1.0]; 3]);
-    manifest.out_of_distribution = ranges.then_some(OutOfDistribution {
-        bmode_mean: mean,
-        bmode_std: std,
-        elastogram_mean: mean,
-        elastogram_std: std,
-    });
+/// Scores a view on a device that gives this answer.
+fn score(answer: Result<ViewScore, ScorerError>) -> (Result<Answer, NoScore>, Latency) {
+    let manifest = crate::scoring::manifest(&demo()).unwrap();
     let info = ModelInfo {
         name: "m".into(),
         digest: "0".repeat(64),
@@ -60,30 +49,15 @@ fn score(
     (model.score_view(&view, &clock, &mut latency), latency)
 }
 
-fn answer(statistics: Option<InputStatistics>) -> ViewScore {
-    ViewScore { answer: Logit::new(1.5).unwrap().into(), statistics }
+fn answer() -> ViewScore {
+    ViewScore { answer: Logit::new(1.5).unwrap().into(), statistics: None }
 }
 
 #[test]
-fn a_devices_statistics_pass_the_gate_that_the_processors_input_passes() {
-    let usual = [[[0.1, 0.5]; 3]; 2];
-    let mut strange = usual;
-    strange[1][2] = [0.9, 0.5];
-    let (scored, latency) = score(Ok(answer(Some(usual))), true);
+fn what_a_device_answers_is_the_score_and_both_stages_are_its_own() {
+    let (scored, latency) = score(Ok(answer()));
     assert_eq!(scored.unwrap().logit.get().to_bits(), 1.5f32.to_bits());
-    // Both stages are one, on the device.
     assert_eq!((latency.preprocess, latency.network), (None, Some(2.0)));
-    match score(Ok(answer(Some(strange))), true).0 {
-        Err(NoScore::Refused(refusal)) => {
-            assert_eq!(refusal.reason, Withheld::OutOfDistribution);
-            assert!(refusal.words.english().contains("elastogram"), "{refusal:?}");
-        }
-        other => panic!("{other:?}"),
-    }
-    // Without ranges nothing is demanded; with them, silence is a fault and not a pass.
-    assert!(score(Ok(answer(None)), false).0.is_ok());
-    let (silent, _) = score(Ok(answer(None)), true);
-    assert!(matches!(silent, Err(NoScore::Fault(ScorerError::Run(_)))), "{silent:?}");
 }
 
 #[test]
@@ -94,11 +68,11 @@ fn a_box_that_the_device_cannot_feed_is_the_pictures_fault() {
         min_side_px: 64,
         max_side_px: 448,
     };
-    match score(Err(ScorerError::Input(narrow)), true).0 {
+    match score(Err(ScorerError::Input(narrow))).0 {
         Err(NoScore::Refused(refusal)) => assert_eq!(refusal.reason, Withheld::BoxTooSmall),
         other => panic!("{other:?}"),
     }
-    let (failed, latency) = score(Err(ScorerError::Run("lost".into())), true);
+    let (failed, latency) = score(Err(ScorerError::Run("lost".into())));
     assert!(matches!(failed, Err(NoScore::Fault(_))));
     assert!(latency.network.is_some());
 }

@@ -1,8 +1,9 @@
 //! What the evidence is told, and what it keeps: plain data. Pure.
 
 use crate::answer::Answer;
+use crate::familiar::Likeness;
 use crate::layout::{HardEnd, ScreenLayout};
-use crate::picture::{Grain, Look, Relief};
+use crate::picture::{Grain, Look, Relief, Shift};
 use crate::region::Region;
 
 /// Rules of the evidence, from the configuration and the manifest.
@@ -18,7 +19,8 @@ pub struct Rules {
     pub min_spacing_ns: u64,
     /// How long the picture may show no dual view before the next one is another place, ns.
     pub loss_ns: u64,
-    /// Likeness of the B-mode below which a counted map is of another place, −1..=1.
+    /// Likeness of the B-mode below which a counted map is of another place, −1..=1; a little more is
+    /// asked of a box that fills its view.
     pub same_place: f32,
     /// The model's spread of the logit between elastograms of one nodule.
     pub logit_sd: f32,
@@ -66,14 +68,19 @@ pub enum Wanted {
 pub(super) struct Entry {
     pub(super) answer: Answer,
     pub(super) settled: bool,
+    /// How alike its picture is to the training set's, where that is judged.
+    pub(super) likeness: Option<Likeness>,
     pub(super) relief: Relief,
     pub(super) map: Look,
     /// When it was first and last on the screen.
     pub(super) shown_ns: u64,
     pub(super) seen_ns: u64,
-    /// The picture of this moment shows what it was made of, or is far from it.
+    /// How like the picture of this moment is to the one that it was made of, and how far that lies
+    /// from it.
+    pub(super) nearness: f32,
+    pub(super) shift: Shift,
+    /// The picture of this moment shows what it was made of.
     pub(super) supported: bool,
-    pub(super) left: bool,
 }
 
 /// Whether the picture of this moment is known to show the place.

@@ -36,6 +36,8 @@ pub(super) struct Bar {
     pub(super) red_first: bool,
     /// Which end is hard, where its labels tell.
     pub(super) hard_end: Option<HardEnd>,
+    /// It is numbers that tell.
+    pub(super) numbers: bool,
 }
 
 /// Looks for a strip among the coloured areas, outside `avoid`.
@@ -168,8 +170,10 @@ pub(super) fn describe(
     let px = |v: i64| u32::try_from(v.max(0)).ok();
     let region =
         Region::new(px(left)?, px(top)?, px(right)?, px(bottom)?)?.intersect(&frame.bounds())?;
-    let hard_end = reader.read(frame, &region).map(|labels| {
+    let labels = reader.read(frame, &region);
+    let hard_end = labels.as_ref().map(|labels| {
         if labels.upper_is_hard == strip.red_first { HardEnd::Red } else { HardEnd::Blue }
     });
-    Some(Bar { region, red_first: strip.red_first, hard_end })
+    let numbers = labels.is_some_and(|labels| labels.numbers);
+    Some(Bar { region, red_first: strip.red_first, hard_end, numbers })
 }

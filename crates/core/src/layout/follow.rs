@@ -15,7 +15,7 @@ use super::find::Found;
 use super::pinned;
 use super::probe::{Scene, Watch};
 use super::proof::{Claim, Proof, Prover};
-use super::{Finder, NoDualView, PinnedRegions, Pins, ScreenLayout};
+use super::{Finder, HardEnd, NoDualView, PinnedRegions, Pins, ScreenLayout};
 use crate::frame::{Frame, PixelFormat};
 
 const MS: u64 = 1_000_000;
@@ -85,6 +85,12 @@ impl Follower {
     /// Makes a follower; what `pins` fix is not searched for.
     pub fn new(pins: Option<Pins>) -> Self {
         Self { pins: pins.unwrap_or_default(), ..Self::default() }
+    }
+
+    /// Tells whether the numbers beside the bar in force grow towards its blue end.
+    pub fn numbers_rise_to_blue(&self) -> bool {
+        let State::Held(held) = &self.state else { return false };
+        held.bar.bar.is_some_and(|bar| bar.numbers && bar.hard_end == Some(HardEnd::Blue))
     }
 
     /// Forgets what was seen: the next frame is searched.

@@ -45,6 +45,8 @@ pub struct Scale {
 pub struct Labels {
     /// The upper end is the hard one: numbers grow towards it, or it has the letter of hard.
     pub upper_is_hard: bool,
+    /// It is numbers that tell, not letters.
+    pub numbers: bool,
     /// The scale, if its numbers could be read one by one.
     pub scale: Option<Scale>,
 }
@@ -100,8 +102,17 @@ impl Reader {
         told.or_else(|| self.letters(frame, bar, whole, rows))
     }
 
-    /// The numbers among the words of one side, if they are the bar's scale.
-    fn scale(&mut self, bar: &Region) -> Option<Labels> {
+    /// Reads the numbers of a depth ruler in `strip`: how much they grow a pixel downwards; `None`
+    /// where fewer than three lie on a line, or they do not grow.
+    pub fn depth(&mut self, frame: &Frame, strip: &Region) -> Option<f32> {
+        self.ink.read(frame, strip, &mut self.words);
+        self.take_numbers();
+        let (slope, ..) = line(&self.numbers)?;
+        (slope > 0.0).then_some(slope)
+    }
+
+    /// The words that are numbers, upper first.
+    fn take_numbers(&mut self) {
         self.numbers.clear();
         for word in &self.words {
             if let Some((value, decimals)) = value(word) {
@@ -111,6 +122,11 @@ impl Reader {
             }
         }
         self.numbers.sort_by(|a, b| a.label.y_px.total_cmp(&b.label.y_px));
+    }
+
+    /// The numbers among the words of one side, if they are the bar's scale.
+    fn scale(&mut self, bar: &Region) -> Option<Labels> {
+        self.take_numbers();
         let (slope, zero_px, on_line) = line(&self.numbers)?;
         let upper_is_hard = slope < 0.0;
         let length = bar.height() as f32;
@@ -142,7 +158,7 @@ impl Reader {
         let certain = all.all(|n| n == places)
             && !self.numbers.iter().any(|n| n.loose)
             && are_rounded(&values, 10f32.powi(-(places as i32)));
-        Some(Labels { upper_is_hard, scale: certain.then_some(Scale { values }) })
+        Some(Labels { upper_is_hard, numbers: true, scale: certain.then_some(Scale { values }) })
     }
 
     /// The same where single digits are in doubt.
@@ -168,7 +184,7 @@ impl Reader {
             return None;
         }
         let upper_is_hard = joint::read(&self.ink, &self.places, top_px, bar)?;
-        Some(Labels { upper_is_hard, scale: None })
+        Some(Labels { upper_is_hard, numbers: true, scale: None })
     }
 
     /// The letters at the bar's ends, if both have one of a pair.
@@ -189,8 +205,11 @@ impl Reader {
         };
         let upper = end(rows.0, bar.y0() + quarter)?;
         let lower = end(bar.y1() - quarter, rows.1)?;
-        (upper.1 == lower.1 && upper.0 != lower.0)
-            .then_some(Labels { upper_is_hard: upper.0, scale: None })
+        (upper.1 == lower.1 && upper.0 != lower.0).then_some(Labels {
+            upper_is_hard: upper.0,
+            numbers: false,
+            scale: None,
+        })
     }
 }
 

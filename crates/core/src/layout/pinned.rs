@@ -24,7 +24,42 @@ pub struct Pins {
     pub hard_end: Option<HardEnd>,
     /// Where the views are.
     pub regions: Option<PinnedRegions>,
+    /// How large a pixel of the views is, as the scanner's depth and its zoom are always set.
+    pub mm_per_px: Option<MmPerPx>,
 }
+
+/// Millimetres a pixel: 0.005 to 2.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "f32", into = "f32")]
+pub struct MmPerPx(f32);
+
+impl MmPerPx {
+    /// The number.
+    pub const fn get(self) -> f32 {
+        self.0
+    }
+}
+
+/// A number that is no size of a pixel.
+#[derive(Clone, Copy, Debug, PartialEq, Error)]
+#[error("mm-per-px = {0} cannot be: a pixel of a scanner's view is 0.005 to 2 mm wide")]
+pub struct NoPixelSize(f32);
+
+impl TryFrom<f32> for MmPerPx {
+    type Error = NoPixelSize;
+    fn try_from(mm: f32) -> Result<Self, NoPixelSize> {
+        if (0.005..=2.0).contains(&mm) { Ok(Self(mm)) } else { Err(NoPixelSize(mm)) }
+    }
+}
+
+impl From<MmPerPx> for f32 {
+    fn from(size: MmPerPx) -> Self {
+        size.0
+    }
+}
+
+// Never NaN by construction.
+impl Eq for MmPerPx {}
 
 /// Where the views of a scanner's screen are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,12 +84,12 @@ pub enum PinsError {
     /// Some regions are there, one that they cannot do without is not.
     #[error(
         "[layout] pins regions and lacks `{0}`: give `size`, `bmode-view` and `elastogram-view`, \
-         or `hard-end` alone"
+         or `hard-end` or `mm-per-px` alone"
     )]
     Lacks(&'static str),
     /// It is empty.
     #[error(
-        "[layout] is empty: give `hard-end`, or `size` with `bmode-view` and `elastogram-view`, or \
+        "[layout] is empty: give `hard-end`, `mm-per-px`, or `size` with `bmode-view` and `elastogram-view`, or \
          leave it out"
     )]
     Empty,
@@ -78,6 +113,8 @@ struct Table {
     colour_bar: Option<Region>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hard_end: Option<HardEnd>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mm_per_px: Option<MmPerPx>,
 }
 
 impl TryFrom<Table> for Pins {
@@ -85,12 +122,13 @@ impl TryFrom<Table> for Pins {
 
     fn try_from(table: Table) -> Result<Self, PinsError> {
         let Table { size, bmode_view, elastogram_view, bmode_box, elastogram_box, .. } = table;
-        let (colour_bar, hard_end) = (table.colour_bar, table.hard_end);
+        let (colour_bar, hard_end, mm_per_px) = (table.colour_bar, table.hard_end, table.mm_per_px);
         let regions = [bmode_view, elastogram_view, bmode_box, elastogram_box, colour_bar];
         if size.is_none() && regions.iter().all(Option::is_none) {
-            return match hard_end {
-                Some(_) => Ok(Self { hard_end, regions: None }),
-                None => Err(PinsError::Empty),
+            return if hard_end.is_some() || mm_per_px.is_some() {
+                Ok(Self { hard_end, regions: None, mm_per_px })
+            } else {
+                Err(PinsError::Empty)
             };
         }
         let regions = PinnedRegions {
@@ -101,12 +139,12 @@ impl TryFrom<Table> for Pins {
             elastogram_box,
             colour_bar,
         };
-        Ok(Self { hard_end, regions: Some(regions) })
+        Ok(Self { hard_end, regions: Some(regions), mm_per_px })
     }
 }
 
 impl From<Pins> for Table {
-    fn from(Pins { hard_end, regions }: Pins) -> Self {
+    fn from(Pins { hard_end, regions, mm_per_px }: Pins) -> Self {
         Self {
             size: regions.map(|r| r.size),
             bmode_view: regions.map(|r| r.bmode_view),
@@ -115,6 +153,7 @@ impl From<Pins> for Table {
             elastogram_box: regions.and_then(|r| r.elastogram_box),
             colour_bar: regions.and_then(|r| r.colour_bar),
             hard_end,
+            mm_per_px,
         }
     }
 }

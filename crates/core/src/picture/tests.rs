@@ -87,6 +87,16 @@ fn another_anatomy_is_not_alike_and_a_small_move_is() {
     let alike = |b: &Look| a.likeness(&Relief::of(b));
     assert!(alike(&anatomy(4.0, 1.0)) > 0.8);
     assert!(alike(&anatomy(0.0, 2.3)) < 0.4);
+    // Two cells on, the tissue is found again where the box is part of a view, at no more cost when
+    // it is asked for again; in a whole view, two cells are another place.
+    let (moved, mut shift) = (Relief::of(&anatomy(40.0, 1.0)), Shift::default());
+    let near = a.likeness_near(&moved, 0.2, &mut shift);
+    assert!(near > 0.55 && near > a.likeness(&moved) + 0.1, "{near}");
+    let found = shift;
+    assert!((a.likeness_near(&moved, 0.2, &mut shift) - near).abs() < 1e-6);
+    assert_eq!(shift, found);
+    assert!(a.likeness_near(&Relief::of(&anatomy(0.0, 2.3)), 0.2, &mut shift) < 0.4);
+    assert!(a.likeness_near(&moved, 1.0, &mut Shift::default()) < near - 0.1);
 }
 
 #[test]

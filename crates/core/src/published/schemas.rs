@@ -3,7 +3,7 @@
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
-use super::{Bench, Checked, Diagnosis, Hello, Located, Lost, NetworkBench, Refusal};
+use super::{Bench, Checked, Diagnosis, Hello, LiveBench, Located, Lost, NetworkBench, Refusal};
 use crate::reading::Reading;
 
 /// Each line's schema by the name of its file in `docs/reference/schema/`, as it is written: a key
@@ -19,6 +19,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("doctor", of::<Diagnosis<'static>>()),
         ("bench", of::<Bench<'static>>()),
         ("bench-network", of::<NetworkBench<'static>>()),
+        ("bench-live", of::<LiveBench<'static>>()),
     ]
 }
 

@@ -38,6 +38,7 @@ macro_rules! op {
 impl Simd for Avx2 {
     type V = __m256;
     type P = [__m256; 2];
+    type H = __m256;
     const LANES: usize = 8;
     const ROWS: usize = 6;
 
@@ -82,6 +83,23 @@ impl Simd for Avx2 {
     unsafe fn store(self, to: *mut f32, v: __m256) {
         // SAFETY: the caller promises eight writable numbers; `self` proves AVX2.
         unsafe { _mm256_storeu_ps(to, v) }
+    }
+    #[inline(always)]
+    fn half_zero(self) -> __m256 {
+        op!(_mm256_setzero_ps())
+    }
+    #[inline(always)]
+    fn half_fma(self, x: f32, w: __m256, acc: __m256) -> __m256 {
+        self.fma(self.splat(x), w, acc)
+    }
+    #[inline(always)]
+    fn half_widen(self, h: __m256) -> [__m256; 2] {
+        [h, self.half_zero()]
+    }
+    #[inline(always)]
+    unsafe fn half_load(self, from: *const f32) -> __m256 {
+        // SAFETY: half a panel is one vector; the caller's promise is `load`'s.
+        unsafe { self.load(from) }
     }
     #[inline(always)]
     fn panel_zero(self) -> [__m256; 2] {

@@ -1,6 +1,8 @@
-//! x86-64 AVX-512F: a panel in one register, 14 rows of accumulators.
+//! x86-64 AVX-512F: a panel in one register, 14 rows of accumulators; half a panel in half a register,
+//! of which the sixteen that AVX2 has are used.
 //!
-//! A value of [`Avx512`] exists only after detection: the reason of every safe method here.
+//! A value of [`Avx512`] exists only after detection: the reason of every safe method here. AVX-512F
+//! comes with AVX2 and FMA.
 
 use std::arch::x86_64::*;
 
@@ -38,6 +40,7 @@ macro_rules! op {
 impl Simd for Avx512 {
     type V = __m512;
     type P = __m512;
+    type H = __m256;
     const LANES: usize = 16;
     const ROWS: usize = 14;
 
@@ -78,6 +81,23 @@ impl Simd for Avx512 {
     unsafe fn store(self, to: *mut f32, v: __m512) {
         // SAFETY: the caller promises sixteen writable numbers; `self` proves AVX-512F.
         unsafe { _mm512_storeu_ps(to, v) }
+    }
+    #[inline(always)]
+    fn half_zero(self) -> __m256 {
+        op!(_mm256_setzero_ps())
+    }
+    #[inline(always)]
+    fn half_fma(self, x: f32, w: __m256, acc: __m256) -> __m256 {
+        op!(_mm256_fmadd_ps(_mm256_set1_ps(x), w, acc))
+    }
+    #[inline(always)]
+    fn half_widen(self, h: __m256) -> __m512 {
+        op!(_mm512_zextps256_ps512(h))
+    }
+    #[inline(always)]
+    unsafe fn half_load(self, from: *const f32) -> __m256 {
+        // SAFETY: the caller promises eight readable numbers; `self` proves AVX-512F.
+        unsafe { _mm256_loadu_ps(from) }
     }
     #[inline(always)]
     fn panel_zero(self) -> __m512 {

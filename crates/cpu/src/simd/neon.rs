@@ -38,6 +38,7 @@ macro_rules! op {
 impl Simd for Neon {
     type V = float32x4_t;
     type P = [float32x4_t; 4];
+    type H = [float32x4_t; 2];
     const LANES: usize = 4;
     const ROWS: usize = 6;
 
@@ -79,6 +80,24 @@ impl Simd for Neon {
     unsafe fn store(self, to: *mut f32, v: float32x4_t) {
         // SAFETY: the caller promises four writable numbers; `self` proves NEON.
         unsafe { vst1q_f32(to, v) }
+    }
+    #[inline(always)]
+    fn half_zero(self) -> Self::H {
+        [self.splat(0.0); 2]
+    }
+    #[inline(always)]
+    fn half_fma(self, x: f32, w: Self::H, acc: Self::H) -> Self::H {
+        let x = self.splat(x);
+        [self.fma(x, w[0], acc[0]), self.fma(x, w[1], acc[1])]
+    }
+    #[inline(always)]
+    fn half_widen(self, h: Self::H) -> Self::P {
+        [h[0], h[1], self.splat(0.0), self.splat(0.0)]
+    }
+    #[inline(always)]
+    unsafe fn half_load(self, from: *const f32) -> Self::H {
+        // SAFETY: the caller promises half a panel of eight readable numbers.
+        unsafe { [self.load(from), self.load(from.add(4))] }
     }
     #[inline(always)]
     fn panel_zero(self) -> Self::P {

@@ -115,6 +115,7 @@ impl NeonHalf {
 impl Simd for NeonHalf {
     type V = float32x4_t;
     type P = [float32x4_t; 4];
+    type H = [float32x4_t; 2];
     const LANES: usize = 4;
     // 16 sums, 8 rows and a panel: 26 of 32 registers.
     const ROWS: usize = 8;
@@ -127,6 +128,9 @@ impl Simd for NeonHalf {
         fma(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t;
         max(a: float32x4_t, b: float32x4_t) -> float32x4_t;
         sum(a: float32x4_t) -> f32;
+        half_zero() -> Self::H;
+        half_fma(x: f32, w: Self::H, acc: Self::H) -> Self::H;
+        half_widen(h: Self::H) -> Self::P;
         panel_zero() -> Self::P;
         panel_fma(x: f32, w: Self::P, acc: Self::P) -> Self::P;
         panel_relu(a: Self::P) -> Self::P;
@@ -141,6 +145,11 @@ impl Simd for NeonHalf {
     unsafe fn store(self, to: *mut f32, v: float32x4_t) {
         // SAFETY: the caller's promise.
         unsafe { self.0.store(to, v) }
+    }
+    #[inline(always)]
+    unsafe fn half_load(self, from: *const f32) -> Self::H {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.half_load(from) }
     }
     #[inline(always)]
     unsafe fn panel_load(self, from: *const f32) -> Self::P {
@@ -161,6 +170,19 @@ impl Simd for NeonHalf {
     unsafe fn weight_store(self, base: *mut f32, at: usize, v: float32x4_t) {
         // SAFETY: room for numbers of 32 bits holds as many halves.
         unsafe { self.narrow(base, at, v) }
+    }
+    /// Half a panel of halves is one register: the whole one is computed, whose second half is zeros.
+    #[inline(always)]
+    unsafe fn product_half<const R: usize>(
+        self,
+        shape: (usize, usize),
+        v: (*const f32, usize),
+        u: (*const f32, usize),
+        m: *mut f32,
+        add: bool,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { self.product::<R>(shape, v, u, m, add) }
     }
     #[inline(always)]
     unsafe fn product<const R: usize>(

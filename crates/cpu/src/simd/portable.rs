@@ -5,7 +5,7 @@
 
 #![allow(unsafe_code)]
 
-use super::{PANEL, Simd};
+use super::{HALF, PANEL, Simd};
 
 #[derive(Clone, Copy)]
 pub(super) struct Portable;
@@ -13,6 +13,7 @@ pub(super) struct Portable;
 impl Simd for Portable {
     type V = [f32; 8];
     type P = [f32; PANEL];
+    type H = [f32; HALF];
     const LANES: usize = 8;
     const ROWS: usize = 2;
 
@@ -53,6 +54,23 @@ impl Simd for Portable {
     unsafe fn store(self, to: *mut f32, v: [f32; 8]) {
         // SAFETY: the caller promises eight writable numbers.
         unsafe { to.cast::<[f32; 8]>().write_unaligned(v) }
+    }
+    #[inline(always)]
+    fn half_zero(self) -> Self::H {
+        [0.0; HALF]
+    }
+    #[inline(always)]
+    fn half_fma(self, x: f32, w: Self::H, acc: Self::H) -> Self::H {
+        std::array::from_fn(|i| x * w[i] + acc[i])
+    }
+    #[inline(always)]
+    fn half_widen(self, h: Self::H) -> Self::P {
+        std::array::from_fn(|i| if i < HALF { h[i] } else { 0.0 })
+    }
+    #[inline(always)]
+    unsafe fn half_load(self, from: *const f32) -> Self::H {
+        // SAFETY: the caller promises half a panel of readable numbers.
+        unsafe { from.cast::<Self::H>().read_unaligned() }
     }
     #[inline(always)]
     fn panel_zero(self) -> Self::P {

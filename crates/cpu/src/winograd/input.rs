@@ -43,6 +43,7 @@ impl Transform<'_> {
         let stride = block.input_stride();
         assert!(channels == block.channels && tiles.end <= block.tiles);
         assert!(channels.is_multiple_of(PANEL) && block.depth.is_multiple_of(PANEL));
+        assert!(block.used <= channels && S::LANES <= PANEL);
         assert!(to.len() >= block.input_len() && from.data.len() >= from.shape.len());
         let base_to = to.at(0, block.input_len());
         for tile in tiles {
@@ -58,14 +59,15 @@ impl Transform<'_> {
             for slice in 0..block.slices() {
                 let base = corner + slice * block.depth;
                 let slice_to = slice * A * A * stride + tile * block.depth;
-                for c in (0..block.slice_depth(slice)).step_by(S::LANES) {
+                for c in (0..block.slice_used(slice)).step_by(S::LANES) {
                     let mut rows = [[s.splat(0.0); A]; A];
                     for (r, transformed) in rows.iter_mut().enumerate() {
                         let mut line = [s.splat(0.0); A];
                         for (p, d) in line.iter_mut().enumerate() {
                             let at = base + r * row + p * channels + c;
                             // SAFETY: inside the map, asserted above for the tile's last pixel;
-                            // channels are a multiple of every set's lanes. Nobody writes the map.
+                            // channels, padding included, are a multiple of every set's lanes.
+                            // Nobody writes the map.
                             *d = unsafe { s.load(from.data.within(at, S::LANES)) };
                         }
                         *transformed = to_input(s, line);

@@ -317,10 +317,10 @@ impl Cuda {
         use sys::CUdevice_attribute as A;
         let device = self.device_number(index)?;
         let mut name = [0 as c_char; 256];
-        // SAFETY: writes at most 255 characters and a zero into the array.
-        let status = unsafe { self.api().cuDeviceGetName(name.as_mut_ptr(), 256, device) };
+        // SAFETY: writes at most the 255 characters that it is told, its zero among them.
+        let status = unsafe { self.api().cuDeviceGetName(name.as_mut_ptr(), 255, device) };
         self.check("cuDeviceGetName", status)?;
-        // SAFETY: the array ends in a zero: the last element was never written.
+        // SAFETY: the array ends in a zero: the last element is never written.
         let name = unsafe { CStr::from_ptr(name.as_ptr()) }.to_string_lossy().into_owned();
         let mut memory = 0;
         // SAFETY: writes one `size_t`.

@@ -151,12 +151,32 @@ impl Stream {
         self.inner.handle
     }
 
+    /// Guards what is put onto the stream from now on against a panic. Make it after the memory that the
+    /// work is on: it must go first.
+    pub(crate) fn underway(&self) -> Underway {
+        Underway(self.clone())
+    }
+
     /// Waits until everything on the stream is done.
     pub(crate) fn synchronize(&self) -> Result<(), GpuError> {
         let cuda = self.context().cuda();
         // SAFETY: the handle lives as long as `self`.
         let status = unsafe { cuda.api().cuStreamSynchronize(self.handle()) };
         cuda.check("cuStreamSynchronize", status)
+    }
+}
+
+/// Waits for its stream where a panic passes it: what is under way reads and writes memory that the
+/// panic's way out frees, or gives back to who lent it.
+pub(crate) struct Underway(Stream);
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.0.context().enter();
+            // An error is a lost device, which touches nothing any more.
+            let _ = self.0.synchronize();
+        }
     }
 }
 

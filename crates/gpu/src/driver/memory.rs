@@ -1,8 +1,7 @@
 //! Device memory and pinned host memory, and the copies between them. One thread at a time.
 //!
-//! Copies are put onto a stream and run later: the functions are safe because everything that they
-//! touch lives in the scorer's session, which synchronises the stream before it reads, reuses or
-//! frees; the two that take memory of others say what they demand.
+//! Copies are put onto a stream and run later, on memory that must still be there then: what puts them is
+//! unsafe, and says what it demands.
 #![allow(unsafe_code, reason = "calls of the driver, and slices over its memory")]
 
 use std::ffi::c_void;
@@ -45,7 +44,11 @@ impl DeviceBuffer {
     }
 
     /// Puts a copy of `bytes` of `from`, from `from_at` on, to `at` onto the stream.
-    pub(crate) fn upload(
+    ///
+    /// # Safety
+    /// Until the stream was synchronised, neither buffer is freed and the bytes of `from` are not
+    /// written.
+    pub(crate) unsafe fn upload(
         &self,
         at: usize,
         from: &PinnedBuffer,
@@ -53,9 +56,10 @@ impl DeviceBuffer {
         bytes: usize,
         stream: &Stream,
     ) -> Result<(), GpuError> {
-        assert!(at + bytes <= self.bytes && from_at + bytes <= from.bytes, "planned within both");
+        assert!(holds(self.bytes, at, bytes), "planned within the device's buffer");
+        assert!(holds(from.bytes, from_at, bytes), "planned within the host's buffer");
         let cuda = self.context.cuda();
-        // SAFETY: both hold the bytes; see the module for how long they live.
+        // SAFETY: both hold the bytes, and live long enough by the caller's promise.
         let status = unsafe {
             let from = from.memory.byte_add(from_at);
             cuda.api().cuMemcpyHtoDAsync_v2(self.address + at as u64, from, bytes, stream.handle())
@@ -64,7 +68,11 @@ impl DeviceBuffer {
     }
 
     /// Puts a copy of `bytes` from `at` on to `to`, at `to_at`, onto the stream.
-    pub(crate) fn download(
+    ///
+    /// # Safety
+    /// Until the stream was synchronised, neither buffer is freed and the bytes of `to` are neither
+    /// read nor written.
+    pub(crate) unsafe fn download(
         &self,
         at: usize,
         bytes: usize,
@@ -72,9 +80,10 @@ impl DeviceBuffer {
         to_at: usize,
         stream: &Stream,
     ) -> Result<(), GpuError> {
-        assert!(at + bytes <= self.bytes && to_at + bytes <= to.bytes, "planned within both");
+        assert!(holds(self.bytes, at, bytes), "planned within the device's buffer");
+        assert!(holds(to.bytes, to_at, bytes), "planned within the host's buffer");
         let cuda = self.context.cuda();
-        // SAFETY: both hold the bytes; see the module for how long they live.
+        // SAFETY: both hold the bytes, and live long enough by the caller's promise.
         let status = unsafe {
             let to = to.memory.byte_add(to_at);
             cuda.api().cuMemcpyDtoHAsync_v2(to, self.address + at as u64, bytes, stream.handle())
@@ -85,7 +94,7 @@ impl DeviceBuffer {
     /// Puts a copy of a rectangle of host memory onto the stream, its rows one after another at `to`.
     ///
     /// # Safety
-    /// `from` is readable until the stream was synchronised.
+    /// Until the stream was synchronised, `from` is readable and not written, and the buffer is not freed.
     pub(crate) unsafe fn upload_rectangle(
         &self,
         from: &Rectangle<'_>,
@@ -93,8 +102,14 @@ impl DeviceBuffer {
         stream: &Stream,
     ) -> Result<(), GpuError> {
         let Rectangle { data, stride, row, rows } = *from;
-        assert!(rows > 0 && (rows - 1) * stride + row <= data.len(), "the rows lie in the data");
-        assert!(to + row * rows <= self.bytes, "planned within the buffer");
+        assert!(row <= stride, "rows do not overlap");
+        let last = rows.checked_sub(1).and_then(|before| before.checked_mul(stride));
+        assert!(last.is_some_and(|at| holds(data.len(), at, row)), "the rows lie in the data");
+        let bytes = row.checked_mul(rows);
+        assert!(
+            bytes.is_some_and(|bytes| holds(self.bytes, to, bytes)),
+            "planned within the buffer"
+        );
         let copy = sys::CUDA_MEMCPY2D {
             srcXInBytes: 0,
             srcY: 0,
@@ -121,9 +136,12 @@ impl DeviceBuffer {
     }
 
     /// Puts filling with a byte onto the stream.
-    pub(crate) fn fill(&self, byte: u8, stream: &Stream) -> Result<(), GpuError> {
+    ///
+    /// # Safety
+    /// The buffer is not freed until the stream was synchronised.
+    pub(crate) unsafe fn fill(&self, byte: u8, stream: &Stream) -> Result<(), GpuError> {
         let cuda = self.context.cuda();
-        // SAFETY: the buffer holds the bytes.
+        // SAFETY: the buffer holds the bytes, and lives long enough by the caller's promise.
         let status =
             unsafe { cuda.api().cuMemsetD8Async(self.address, byte, self.bytes, stream.handle()) };
         cuda.check("cuMemsetD8Async", status)
@@ -133,9 +151,15 @@ impl DeviceBuffer {
 impl Drop for DeviceBuffer {
     fn drop(&mut self) {
         let _ = self.context.enter();
-        // SAFETY: allocated by `new`, freed once; the driver waits for work that uses it.
+        // SAFETY: allocated by `new`, freed once; work that uses it was waited for, which whoever put
+        // it onto a stream promised.
         unsafe { self.context.cuda().api().cuMemFree_v2(self.address) };
     }
+}
+
+/// Whether `bytes` from `at` on lie within `len`.
+const fn holds(len: usize, at: usize, bytes: usize) -> bool {
+    at <= len && bytes <= len - at
 }
 
 /// Rows of bytes in host memory.
@@ -196,13 +220,13 @@ impl PinnedBuffer {
         self.mapped
     }
 
-    /// The bytes. The caller has waited for the work that reads or writes them.
+    /// The bytes. Work that writes them was waited for, which whoever put it onto a stream promised.
     pub(crate) fn bytes(&self) -> &[u8] {
         // SAFETY: allocated with that size, zeroed, and freed only with `self`.
         unsafe { std::slice::from_raw_parts(self.memory.cast::<u8>(), self.bytes) }
     }
 
-    /// The bytes, to be written. The caller has waited for the work that reads or writes them.
+    /// The bytes, to be written. Work that reads or writes them was waited for, as for `bytes`.
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `bytes`, and nobody else has it.
         unsafe { std::slice::from_raw_parts_mut(self.memory.cast::<u8>(), self.bytes) }
@@ -212,7 +236,26 @@ impl PinnedBuffer {
 impl Drop for PinnedBuffer {
     fn drop(&mut self) {
         let _ = self.context.enter();
-        // SAFETY: allocated by `new`, freed once.
+        // SAFETY: as for memory of the device.
         unsafe { self.context.cuda().api().cuMemFreeHost(self.memory) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::holds;
+
+    #[test]
+    fn a_part_that_would_wrap_round_is_outside() {
+        for (at, bytes, inside) in [
+            (0, 16, true),
+            (16, 0, true),
+            (8, 9, false),
+            (17, 0, false),
+            (usize::MAX, 2, false),
+            (2, usize::MAX, false),
+        ] {
+            assert_eq!(holds(16, at, bytes), inside, "{bytes} at {at} of 16");
+        }
     }
 }

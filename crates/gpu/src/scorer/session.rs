@@ -1,8 +1,9 @@
 //! Everything of one scorer that lives on the device, from the context to the last buffer. Dropped
 //! whole when the device is lost. One thread at a time.
 //!
-//! Every way out of a public function has waited for the stream, or knows that the context is lost:
-//! between calls nothing is under way, so buffers may be reused, grown and freed.
+//! Every way out of a public function, a panic's too, has waited for the stream, or knows that the context
+//! is lost: between calls nothing is under way, so buffers may be reused, grown and freed, and what was
+//! borrowed for the call is its owner's again. That is what the copies, launches and bindings here promise.
 #![allow(unsafe_code, reason = "binds the network to buffers of the session")]
 
 mod answer;
@@ -47,13 +48,18 @@ pub(crate) struct Session {
     context: Context,
     upload: Upload,
     answer: Answer,
+    /// The next score panics when its upload is under way.
+    pub(crate) failing: bool,
 }
 
 impl Drop for Session {
     /// TensorRT's objects free device memory, and go first: the context must be current for them on
     /// whichever thread this is. Where the device is lost nothing can be, and nothing needs to be.
     fn drop(&mut self) {
-        let _ = self.context.enter();
+        if self.context.enter().is_ok() {
+            // Nothing is under way, whatever happened: what ends must not be in use.
+            let _ = self.stream.synchronize();
+        }
     }
 }
 
@@ -105,6 +111,7 @@ impl Session {
             context,
             upload: Upload::default(),
             answer: Answer::default(),
+            failing: false,
         })
     }
 
@@ -136,9 +143,14 @@ impl Session {
         let size = self.upload.plan(view, &plan.input)?;
         let frame = view.frame();
         let roomy = self.upload.head() + 4 * frame.bounds().area() as usize + 6 * ALIGN;
+        let _underway = self.stream.underway();
         let result = self.reserve(self.upload.bytes(), roomy).and_then(|()| {
-            self.bind(size)?;
+            self.bind(size, plan)?;
             self.put_view(view, plan)?;
+            assert!(
+                !std::mem::take(&mut self.failing),
+                "a self-test asked the GPU's scorer to fail"
+            );
             let done = self.run(size, plan)?;
             self.finish(size, done, plan)
         });
@@ -149,17 +161,14 @@ impl Session {
     /// Uploads a ready input, infers, copies back.
     pub(crate) fn score_input(&mut self, input: &FusionInput, plan: &Plan) -> Result<(), GpuError> {
         let [_, _, height_px, width_px] = input.bmode.shape();
-        let fits = input.elastogram.shape() == input.bmode.shape()
-            && width_px > 0
-            && width_px * height_px <= plan.pixels
-            && height_px <= plan.rows;
-        if !fits {
+        if input.elastogram.shape() != input.bmode.shape() || !plan.holds(width_px, height_px) {
             return Err(GpuError::Size { width_px, height_px });
         }
         let size = [width_px as u32, height_px as u32];
         let bytes = half(width_px * height_px);
+        let _underway = self.stream.underway();
         let result = self.reserve(2 * bytes, 2 * bytes).and_then(|()| {
-            self.bind(size)?;
+            self.bind(size, plan)?;
             self.put_input(input, bytes, plan)?;
             self.kernels(size, false, plan)?;
             self.finish(size, false, plan)
@@ -175,16 +184,20 @@ impl Session {
         })
     }
 
-    /// Prepares the network for a size.
-    fn bind(&mut self, size: [u32; 2]) -> Result<(), GpuError> {
+    /// Prepares the network for a size, if the buffers hold it.
+    fn bind(&mut self, size: [u32; 2], plan: &Plan) -> Result<(), GpuError> {
         if self.bound == Some(size) {
             return Ok(());
+        }
+        let [width_px, height_px] = size.map(|side| side as usize);
+        if !plan.holds(width_px, height_px) {
+            return Err(GpuError::Size { width_px, height_px });
         }
         self.bound = None;
         self.forget_graph();
         let (inputs, output) = (self.input_addresses(), self.answer_device.address());
-        // SAFETY: sizes were checked against the plan that the buffers were made for; the buffers live
-        // as long as the network, which ends first.
+        // SAFETY: the size was checked above against the plan that the buffers were made for; the
+        // buffers live as long as the network, which ends first.
         unsafe { self.network.bind(size, inputs, output)? };
         self.bound = Some(size);
         Ok(())

@@ -2,14 +2,18 @@
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub, unused_imports)]
 #![allow(unsafe_code, reason = "calls the stand-in driver")]
 
+pub mod nvinfer;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sonofuse_core::frame::{ColorMatrix, ColorRange, Colorimetry};
 use sonofuse_core::layout::{HardEnd, Orientation, ScreenLayout};
-use sonofuse_core::manifest::InputSize;
+use sonofuse_core::manifest::{Input, InputSize, Output, OutputKind};
+use sonofuse_core::preprocess::FusionInput;
 use sonofuse_core::region::Region;
 pub use sonofuse_gpu::check::{input, noise};
+use sonofuse_gpu::{GpuError, GpuScorer, NetworkSource, Options};
 
 pub const COLORIMETRIES: [Colorimetry; 4] = [
     Colorimetry { matrix: ColorMatrix::Bt601, range: ColorRange::Limited },
@@ -56,6 +60,23 @@ pub const fn native(min_side_px: u32, max_side_px: u32) -> InputSize {
 
 pub const fn fixed(width_px: u32, height_px: u32) -> InputSize {
     InputSize::Fixed { width_px, height_px }
+}
+
+/// What the check's network gives.
+pub fn output() -> Output {
+    Output { name: "logits".into(), kind: OutputKind::BenignMalignant }
+}
+
+/// A scorer with the check's network.
+pub fn load(stand_in: &StandIn, input: &Input, options: Options) -> Result<GpuScorer, GpuError> {
+    GpuScorer::load_on(stand_in.open(), input, &output(), NetworkSource::Mean, options)
+}
+
+/// What the check's network answers.
+pub fn means(input: &FusionInput) -> Vec<f32> {
+    let mean =
+        |data: &[f32]| (data.iter().map(|v| f64::from(*v)).sum::<f64>() / data.len() as f64) as f32;
+    vec![mean(input.bmode.data()), mean(input.elastogram.data())]
 }
 
 fn folder() -> PathBuf {

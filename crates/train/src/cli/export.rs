@@ -72,7 +72,7 @@ impl Export {
                 sensitivity: Some(figures.sensitivity as f32),
                 specificity: Some(figures.specificity as f32),
             }),
-            out_of_distribution: run.out_of_distribution,
+            familiarity: run.familiarity,
             aggregation: Aggregation { logit_sd: settings.logit_sd, ..Aggregation::default() },
             data: run.data,
             seed: fitted.plan.seed,

@@ -1,18 +1,21 @@
 //! `sonofuse-train train`: trains one network on one set and judges it on patients set aside.
 
+use std::collections::HashSet;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use sonofuse_core::manifest::{Input, InputSize, OutOfDistribution};
+use sonofuse_core::familiar::Familiarity;
+use sonofuse_core::manifest::{Input, InputSize};
 use sonofuse_sim::seeds;
 use sonofuse_train::data::augment::Augment;
 use sonofuse_train::data::simulated::Cohort;
 use sonofuse_train::data::{cache, fixed_input, screens, small_input, split};
 use sonofuse_train::demo;
 use sonofuse_train::evaluate::record;
+use sonofuse_train::familiar::{self, Exams, Measured};
 use sonofuse_train::fit::{self, Device, Options, Plan, Progress};
 use sonofuse_train::model::{Architecture, Head};
 use sonofuse_train::sample::Sample;
@@ -96,8 +99,12 @@ pub(super) struct Run {
     pub(super) data: String,
     /// What the network was fed.
     pub(super) input: Input,
-    /// Ranges of the training inputs.
-    pub(super) out_of_distribution: Option<OutOfDistribution>,
+    /// What the training set looks like; `None` with too few pictures.
+    #[serde(default)]
+    pub(super) familiarity: Option<Familiarity>,
+    /// What runs of older versions have instead: read and not used.
+    #[serde(default, skip_serializing, rename = "out-of-distribution")]
+    pub(super) _ranges: Option<toml::Value>,
 }
 
 /// Name of the file with [`Run`].
@@ -109,7 +116,7 @@ impl Train {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let plan = self.plan()?;
         let input = self.input()?;
-        let (samples, data) = self.samples(&input)?;
+        let (samples, measured, data) = self.samples(&input)?;
         let dealt = split::folds(&samples, self.folds, plan.seed)?;
         let dealt = dealt
             .get(self.fold)
@@ -141,7 +148,8 @@ impl Train {
             ..Options::default()
         };
         let fitted = fit::fit(&self.architecture, &plan, &train, &validation, options)?;
-        let run = Run { data, input, out_of_distribution: demo::ranges(&train, demo::ROOM) };
+        let familiarity = self.familiarity(&measured, [&train, &validation, &test], &data);
+        let run = Run { data, input, familiarity, _ranges: None };
         save(&self.out.join(RUN), &toml::to_string(&run)?)?;
         for (name, part) in [("validation", &validation), ("test", &test)] {
             let records: Vec<record::Record> =
@@ -193,15 +201,40 @@ impl Train {
         })
     }
 
-    /// The samples, and what they are in a sentence.
-    fn samples(&self, input: &Input) -> Result<(Vec<Sample>, String), Failure> {
+    /// Fits what the training pictures look like; tells where there are too few.
+    fn familiarity(
+        &self,
+        measured: &[Measured],
+        parts: [&[Sample]; 3],
+        data: &str,
+    ) -> Option<Familiarity> {
+        let [train, validation, test] = parts.map(|part| {
+            let patients: HashSet<&str> = part.iter().map(|s| s.patient.as_str()).collect();
+            let own = measured.iter().filter(|m| patients.contains(m.patient.as_str()));
+            own.cloned().collect::<Vec<_>>()
+        });
+        let seed = self.seed.unwrap_or(1);
+        let data = format!("{} pictures of the {data}", train.len());
+        familiar::fit(&train, &validation, &test, familiar::LIMITS, data, seed)
+            .inspect_err(|why| eprintln!("familiarity is not judged: {why}"))
+            .ok()
+    }
+
+    /// The samples, their statistics, and what they are in a sentence.
+    fn samples(&self, input: &Input) -> Result<(Vec<Sample>, Vec<Measured>, String), Failure> {
         if let Some(list) = &self.screens {
-            let set = screens::import(list, input)?;
+            let mut measured = Vec::new();
+            let mut rng = familiar::stream(self.seed.unwrap_or(1));
+            let set = screens::import_seen(list, input, |frame, layout, scanner, patient| {
+                let (scanner, patient) = (scanner.to_owned(), patient.to_owned());
+                let made = familiar::MADE;
+                measured.extend(Measured::of(frame, layout, scanner, patient, made, &mut rng));
+            })?;
             for left in &set.left {
                 eprintln!("left out: {}: {}", left.path.display(), left.why);
             }
             let name = list.file_name().unwrap_or_default().to_string_lossy();
-            return Ok((set.samples, format!("screens of the list {name}")));
+            return Ok((set.samples, measured, format!("screens of the list {name}")));
         }
         let patients = self.simulate.ok_or("give --screens LIST or --simulate PATIENTS")?;
         let cohort = Cohort {
@@ -215,7 +248,16 @@ impl Train {
         };
         let folder = self.cache.clone().unwrap_or_else(cache::default_folder);
         let (set, _) = cache::load_or_make(&cohort, input, &folder, 2, ticker(patients))?;
-        Ok((set.samples, format!("{patients} simulated patients of sonofuse-sim; no real tissue")))
+        let exams = Exams {
+            first_seed: self.first_seed,
+            patients,
+            images: self.images,
+            skins: cohort.skins,
+            made: familiar::MADE,
+        };
+        let measured = exams.measure(input, 2)?;
+        let data = format!("{patients} simulated patients of sonofuse-sim; no real tissue");
+        Ok((set.samples, measured, data))
     }
 }
 

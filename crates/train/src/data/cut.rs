@@ -59,6 +59,21 @@ impl Cutter {
         self.laid_out(frame, named(layout, hard_end))
     }
 
+    /// Searches the layout of a picture that the daemon would score. `hard_end` as for
+    /// [`Cutter::screen`].
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn layout(
+        &mut self,
+        frame: &Frame,
+        hard_end: Option<HardEnd>,
+    ) -> Result<ScreenLayout, Refused> {
+        let layout = named(self.finder.find(frame)?, hard_end);
+        self.passes(&DualView::new(frame, &layout)?)?;
+        Ok(layout)
+    }
+
     /// Cuts both crops at pinned regions.
     ///
     /// # Errors
@@ -66,6 +81,24 @@ impl Cutter {
     pub fn pinned(&mut self, frame: &Frame, pins: Pins) -> Result<FusionInput, Refused> {
         let layout = Follower::new(Some(pins)).observe(frame, 0).layout?;
         self.laid_out(frame, layout)
+    }
+
+    /// The layout of pinned regions, where the daemon would score the picture.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn pinned_layout(&mut self, frame: &Frame, pins: Pins) -> Result<ScreenLayout, Refused> {
+        let layout = Follower::new(Some(pins)).observe(frame, 0).layout?;
+        self.passes(&DualView::new(frame, &layout)?)?;
+        Ok(layout)
+    }
+
+    /// Cuts both crops of a layout.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn cut(&mut self, frame: &Frame, layout: &ScreenLayout) -> Result<FusionInput, Refused> {
+        Ok(self.preprocessor.run(&DualView::new(frame, layout)?)?.clone())
     }
 
     /// Cuts one region of a picture without elastogram; only the B-mode crop means anything.
@@ -88,12 +121,16 @@ impl Cutter {
 
     fn laid_out(&mut self, frame: &Frame, layout: ScreenLayout) -> Result<FusionInput, Refused> {
         let view = DualView::new(frame, &layout)?;
-        let bmode = Look::take(frame, &view.bmode_crop(), &mut self.row);
-        let map = Look::take(frame, &view.elastogram_crop(), &mut self.row);
-        self.gate
-            .judge(&layout, &bmode, &map)
-            .map_err(|r| Refused::Gate(format!("{:?}", r.reason), r.words.english()))?;
+        self.passes(&view)?;
         Ok(self.preprocessor.run(&view)?.clone())
+    }
+
+    fn passes(&mut self, view: &DualView<'_>) -> Result<(), Refused> {
+        let bmode = Look::take(view.frame(), &view.bmode_crop(), &mut self.row);
+        let map = Look::take(view.frame(), &view.elastogram_crop(), &mut self.row);
+        self.gate
+            .judge(view.layout(), &bmode, &map)
+            .map_err(|r| Refused::Gate(format!("{:?}", r.reason), r.words.english()))
     }
 }
 

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use sonofuse_core::frame::Frame;
-use sonofuse_core::layout::{HardEnd, PinnedRegions, Pins};
+use sonofuse_core::layout::{HardEnd, PinnedRegions, Pins, ScreenLayout};
 use sonofuse_core::manifest::Input;
 use sonofuse_core::region::Region;
 use sonofuse_dicom::StillError;
@@ -47,6 +47,19 @@ pub struct Imported {
 /// # Errors
 /// [`DataError`]: a missing file, an unknown label, a region outside its picture, no sample at all.
 pub fn import(list: &Path, input: &Input) -> Result<Imported, DataError> {
+    import_seen(list, input, |_, _, _, _| ())
+}
+
+/// Imports as [`import`]; `see` gets each screen that gives a sample with its layout, scanner and
+/// patient.
+///
+/// # Errors
+/// As [`import`].
+pub fn import_seen(
+    list: &Path,
+    input: &Input,
+    mut see: impl FnMut(&Frame, &ScreenLayout, &str, &str),
+) -> Result<Imported, DataError> {
     let table = Table::read(list, &REQUIRED, Some(&OPTIONAL))?;
     let folder = list.parent().unwrap_or(Path::new("."));
     let mut cutter = Cutter::new(input.clone());
@@ -68,8 +81,8 @@ pub fn import(list: &Path, input: &Input) -> Result<Imported, DataError> {
             other => return Err(row.error(format!("hard-end `{other}`: write `red` or `blue`"))),
         };
         let boxes = (region(&row, "bmode-box", &frame)?, region(&row, "elastogram-box", &frame)?);
-        let cut = match boxes {
-            (None, None) => cutter.screen(&frame, hard_end),
+        let layout = match boxes {
+            (None, None) => cutter.layout(&frame, hard_end),
             (Some(bmode), Some(map)) => {
                 let regions = PinnedRegions {
                     size: [frame.width(), frame.height()],
@@ -79,7 +92,10 @@ pub fn import(list: &Path, input: &Input) -> Result<Imported, DataError> {
                     elastogram_box: Some(map),
                     colour_bar: None,
                 };
-                cutter.pinned(&frame, Pins { hard_end, regions: Some(regions) })
+                cutter.pinned_layout(
+                    &frame,
+                    Pins { hard_end, regions: Some(regions), ..Pins::default() },
+                )
             }
             _ => {
                 return Err(
@@ -91,6 +107,11 @@ pub fn import(list: &Path, input: &Input) -> Result<Imported, DataError> {
             let given = row.get(column);
             if given.is_empty() { or.to_owned() } else { given.to_owned() }
         };
+        let cut = layout.and_then(|layout| {
+            let cut = cutter.cut(&frame, &layout)?;
+            see(&frame, &layout, &name("scanner", "unknown"), patient);
+            Ok(cut)
+        });
         match cut {
             Ok(input) => imported.samples.push(Sample {
                 patient: patient.to_owned(),

@@ -1,12 +1,11 @@
 //! Trains the demo model and its two single-source peers, and judges the three.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use sonofuse_core::manifest::{Aggregation, OutOfDistribution};
+use sonofuse_core::manifest::Aggregation;
 use thiserror::Error;
 
 use super::exams::{self, Exam, Scored};
@@ -123,16 +122,6 @@ pub struct Report {
     /// Part of the pairs of examinations by two held-out skins that the intervals reconcile, with their
     /// number, and the part that repetition alone would.
     pub reconciled: (f64, usize, f64),
-    /// Ranges of the training and validation pictures.
-    pub ranges: OutOfDistribution,
-    /// Room that each side of a range got, as a part of it.
-    pub room: f32,
-    /// Held-out images beyond them, of all.
-    pub beyond: [usize; 2],
-    /// The same of each held-out skin.
-    pub beyond_skins: BTreeMap<String, [usize; 2]>,
-    /// Re-fusion on the held-out images within them: those that the daemon would score.
-    pub within: Figures,
 }
 
 /// Trains and judges. `progress` hears of every step.
@@ -208,50 +197,12 @@ pub fn run(
             against.push((method.to_string(), comparison));
         }
     }
-    let seen: BTreeSet<&str> = train.iter().map(|s| s.scanner.as_str()).collect();
-    let (known, unseen): (Vec<&Sample>, Vec<&Sample>) =
-        train.iter().chain(&validation).partition(|s| seen.contains(s.scanner.as_str()));
-    let room = judge::room_for(&known, &unseen).ok_or(DemoError::NoElastogram)?;
-    let ranges =
-        judge::ranges(train.iter().chain(&validation), room).ok_or(DemoError::NoElastogram)?;
-    let mut beyond_skins = BTreeMap::<String, [usize; 2]>::new();
-    let outside: Vec<bool> = test.iter().map(|s| judge::is_refused(&ranges, s)).collect();
-    for (sample, outside) in test.iter().zip(&outside) {
-        let [refused, all] = beyond_skins.entry(sample.scanner.clone()).or_default();
-        *refused += usize::from(*outside);
-        *all += 1;
-    }
-    let beyond = beyond_skins.values().fold([0, 0], |[a, b], [c, d]| [a + c, b + d]);
-    let within = match (said.first(), models.first()) {
-        (Some((method, predictions)), Some(model)) => {
-            let pairs = predictions.iter().zip(&outside);
-            let passed: Vec<Prediction> = pairs
-                .filter(|(_, outside)| !**outside)
-                .map(|(prediction, _)| prediction.clone())
-                .collect();
-            let failed = |source| DemoError::Evaluate { method: *method, source };
-            judge::judge(&passed, &model.settings).map_err(failed)?
-        }
-        _ => return Err(DemoError::NoElastogram),
-    };
     let [train, validation, test] =
         [("train", &train), ("validation", &validation), ("test", &test)]
             .map(|(name, set)| Part::of(name, set));
     let parts = vec![train, part_of_heads, validation, test];
     let Examined { decided, exams, reconciled } = examined;
-    let report = Report {
-        parts,
-        models,
-        against,
-        decided,
-        exams,
-        reconciled,
-        ranges,
-        room,
-        beyond,
-        beyond_skins,
-        within,
-    };
+    let report = Report { parts, models, against, decided, exams, reconciled };
     Ok((product, report))
 }
 

@@ -59,7 +59,9 @@ pub fn write(
             specificity: held_out.map(|figures| figures.specificity as f32),
             ..report.decided.threshold
         }),
-        out_of_distribution: Some(report.ranges.clone()),
+        // `familiar --model` fits it afterwards.
+        familiarity: None,
+        out_of_distribution: None,
         aggregation: report.decided.aggregation,
         assessment: Some(report.decided.assessment.clone()),
         held_out: held_out.map(|figures| HeldOut {
@@ -180,22 +182,6 @@ pub fn markdown(report: &Report) -> String {
         );
     }
     exams(&mut out, report);
-    let skins: Vec<String> =
-        report.beyond_skins.iter().map(|(skin, [n, all])| format!("{skin} {n} of {all}")).collect();
-    let _ = writeln!(
-        out,
-        "\n{} of {} held-out images lie outside the ranges of the training set (each side has {:.0} % of room) and \
-         would be withheld; the figures above count them. By skin: {}. Those that would be scored: AUC {:.4} \
-         ({:.4}–{:.4}), calibration error {:.3}.",
-        report.beyond[0],
-        report.beyond[1],
-        100.0 * report.room,
-        skins.join(", "),
-        report.within.auc.estimate,
-        report.within.auc.low,
-        report.within.auc.high,
-        report.within.ece,
-    );
     out.push_str("\n## Training\n\n| network | numbers | epochs (kept) | minutes | validation AUC | temperature, threshold |\n|---|---|---|---|---|---|\n");
     for m in &report.models {
         let _ = writeln!(

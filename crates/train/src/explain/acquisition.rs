@@ -13,8 +13,9 @@ use bytes::Bytes;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
+use sonofuse_core::familiar::{Familiarity, Gauge};
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
-use sonofuse_core::gate::{self, Limits};
+use sonofuse_core::gate::Limits;
 use sonofuse_core::layout::{Finder, HardEnd, ScreenLayout};
 use sonofuse_core::manifest::{Input, Manifest};
 use sonofuse_core::picture::Look;
@@ -197,7 +198,8 @@ struct Eye {
     finder: Finder,
     preprocessor: Preprocessor,
     limits: Limits,
-    ranges: Option<sonofuse_core::manifest::OutOfDistribution>,
+    familiarity: Option<Familiarity>,
+    gauge: Gauge,
     row: Vec<[u8; 3]>,
 }
 
@@ -208,7 +210,8 @@ impl Eye {
             finder: Finder::new(),
             preprocessor: Preprocessor::new(input),
             limits: Limits::default(),
-            ranges: manifest.out_of_distribution.clone(),
+            familiarity: manifest.familiarity.clone(),
+            gauge: Gauge::default(),
             row: Vec::new(),
         }
     }
@@ -230,12 +233,15 @@ impl Eye {
             .run(&view)
             .map_err(|_| "a box that does not fit the input".to_owned())?
             .clone();
-        let ranges = self.ranges.as_ref();
-        let verdict = self
-            .limits
-            .judge(&layout, &bmode, &map)
-            .and_then(|()| ranges.map_or(Ok(()), |r| gate::in_distribution(r, &input)));
-        let refused = verdict.err().map(|r| r.reason.as_str().to_owned());
+        let statistics = self.gauge.take(frame, &view.bmode_crop(), &view.elastogram_crop());
+        let likeness = self.familiarity.as_ref().map(|table| table.judge(statistics.as_ref()));
+        let strange = likeness.is_some_and(|l| l.unlike().is_some());
+        let verdict = self.limits.judge(&layout, &bmode, &map).map_err(|r| r.reason);
+        let verdict = match verdict {
+            Ok(()) if strange => Err(Withheld::OutOfDistribution),
+            verdict => verdict,
+        };
+        let refused = verdict.err().map(|reason| reason.as_str().to_owned());
         Ok((input, Quality { coloured: map.coloured, texture: bmode.texture, refused }))
     }
 }

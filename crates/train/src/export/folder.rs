@@ -7,9 +7,10 @@ use std::{fs, io};
 use sha2::{Digest, Sha256};
 use sonofuse_core::NOTICE;
 use sonofuse_core::calibrate::Calibration;
+use sonofuse_core::familiar::Familiarity;
 use sonofuse_core::manifest::{
-    Aggregation, Golden, Heads, Input, InputSize, Manifest, OutOfDistribution, Output, OutputKind,
-    Outputs, Provenance, SCHEMA, Threshold,
+    Aggregation, Golden, Heads, Input, InputSize, Manifest, Output, OutputKind, Outputs,
+    Provenance, SCHEMA, Threshold,
 };
 use sonofuse_core::preprocess::{FusionInput, Planes};
 
@@ -35,8 +36,8 @@ pub struct Parts {
     pub calibration: Calibration,
     /// Where to cut.
     pub threshold: Option<Threshold>,
-    /// Ranges of the training inputs.
-    pub out_of_distribution: Option<OutOfDistribution>,
+    /// What the training set looks like.
+    pub familiarity: Option<Familiarity>,
     /// Spread of the logit between elastograms of a nodule.
     pub aggregation: Aggregation,
     /// What it was trained on, in a sentence.
@@ -77,7 +78,8 @@ pub fn write(
         outputs: outputs(network),
         calibration: parts.calibration.clone(),
         threshold: parts.threshold,
-        out_of_distribution: parts.out_of_distribution.clone(),
+        familiarity: parts.familiarity.clone(),
+        out_of_distribution: None,
         aggregation: parts.aggregation,
         assessment: None,
         held_out: None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use sonofuse_core::published::{LivePlay, Unsupported};
 
 /// Why a score is not supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,29 +159,29 @@ impl LiveFigures {
         lines
     }
 
-    /// The figures as JSON.
-    pub fn json(&self) -> Value {
-        let [no_view, other_place, palette] = self.unsupported;
-        json!({
-            "scenario": self.scenario,
-            "skin": self.skin,
-            "rate_hz": self.rate_hz,
-            "media_s": self.media_ns as f64 / 1e9,
-            "readings": self.readings,
-            "scored": self.scored,
-            "unsupported": {
-                "readings": self.unsupported_readings(),
-                "no_dual_view": no_view,
-                "other_place": other_place,
-                "palette": palette,
-                "longest_ms": self.longest_ns / 1_000_000,
-                "s_per_h": self.unsupported_s_per_h(),
+    /// The figures as they are published.
+    pub fn published(&self) -> LivePlay<'_> {
+        let [no_dual_view, other_place, palette] = self.unsupported;
+        LivePlay {
+            scenario: &self.scenario,
+            skin: &self.skin,
+            rate_hz: self.rate_hz,
+            media_s: self.media_ns as f64 / 1e9,
+            readings: self.readings,
+            scored: self.scored,
+            unsupported: Unsupported {
+                readings: self.unsupported_readings(),
+                no_dual_view,
+                other_place,
+                palette,
+                longest_ms: self.longest_ns / 1_000_000,
+                s_per_h: self.unsupported_s_per_h(),
             },
-            "due": self.due,
-            "lost": self.lost,
-            "lost_share": self.lost_share(),
-            "counted_twice": self.counted_twice,
-            "first_score_ms": self.first_score_ms,
-        })
+            due: self.due,
+            lost: self.lost.clone(),
+            lost_share: self.lost_share(),
+            counted_twice: self.counted_twice,
+            first_score_ms: &self.first_score_ms,
+        }
     }
 }

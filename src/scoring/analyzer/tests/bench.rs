@@ -66,7 +66,7 @@ pub(super) fn region(x0: u32, y0: u32, x1: u32, y1: u32) -> Region {
 }
 
 pub(super) fn pins(hard_end: Option<HardEnd>) -> Pins {
-    Pins { hard_end, regions: Some(regions()) }
+    Pins { hard_end, regions: Some(regions()), ..Pins::default() }
 }
 
 pub(super) fn regions() -> PinnedRegions {

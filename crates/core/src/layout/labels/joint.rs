@@ -15,6 +15,12 @@ const ALIKE: f32 = 0.70;
 const EACH: f32 = 0.55;
 /// Least distance to the best scale that runs the other way, with three labels and with more.
 const CLEAR: [f32; 2] = [0.12, 0.08];
+/// What the other direction loses when it does without one label.
+const DO_WITHOUT: f32 = 0.12;
+/// How far the labels may lie off the bar's divisions, in divisions: all of them, as text stands a
+/// little high, and each besides that.
+const OFF_ALL: f32 = 0.2;
+const OFF_EACH: f32 = 0.08;
 /// Mean ink over a point, 0 to 255.
 const OVER_POINT: f32 = 70.0;
 /// Labels that are compared at most.
@@ -112,7 +118,10 @@ pub(super) fn read(ink: &Ink, places: &[Place], top_px: f32, bar: &Region) -> Op
     let parts = (length / step_px).round();
     // The bar is divided evenly, and every label stands on a division.
     let division = |y: f32| (bar.y1() as f32 - y) / length * parts;
-    let on_divisions = rows.iter().all(|&y| (division(y) - division(y).round()).abs() <= 0.12);
+    let off = |y: f32| division(y) - division(y).round();
+    let off_all = rows.iter().map(|&y| off(y)).sum::<f32>() / rows.len() as f32;
+    let on_divisions =
+        off_all.abs() <= OFF_ALL && rows.iter().all(|&y| (off(y) - off_all).abs() <= OFF_EACH);
     if !(2.0..=12.0).contains(&parts) || !on_divisions {
         return None;
     }
@@ -153,7 +162,7 @@ pub(super) fn read(ink: &Ink, places: &[Place], top_px: f32, bar: &Region) -> Op
     let upper_is_hard = all[0] > all[1];
     let (first, other) = if upper_is_hard { (all[0], 1) } else { (all[1], 0) };
     // A label that something else touches must not decide: the other direction may do without one.
-    let second = all[other].max(but_one[other]);
+    let second = all[other].max(but_one[other] - DO_WITHOUT);
     if first < ALIKE || first - second < CLEAR[usize::from(places.len() > 3)] {
         return None;
     }

@@ -11,9 +11,11 @@ impl Session {
     pub(crate) fn read_inputs(&self, numbers: usize) -> Result<[Vec<f32>; 2], GpuError> {
         let bytes = numbers * 4;
         let to = PinnedBuffer::new(&self.context, 2 * bytes, "a copy of the inputs")?;
+        let _underway = self.stream.underway();
         let result = (0..2).try_for_each(|i| {
             let at = i * self.inputs.len() / 2;
-            self.inputs.download(at, bytes, &to, i * bytes, &self.stream)
+            // SAFETY: `to` is read and freed after the wait below, the inputs with the session.
+            unsafe { self.inputs.download(at, bytes, &to, i * bytes, &self.stream) }
         });
         self.settle(result.and_then(|()| self.stream.synchronize()))?;
         let read = |from: &[u8]| {
@@ -54,12 +56,17 @@ impl Session {
         let [start, middle, end] =
             [self.context.event()?, self.context.event()?, self.context.event()?];
         let mut best = [0.0f64; 2];
+        let _underway = self.stream.underway();
+        // SAFETY: both end after the wait below, and the host's bytes are not touched.
+        let upload = || unsafe { device.upload(0, &host, 0, bytes, &self.stream) };
+        // SAFETY: as above.
+        let fill = || unsafe { device.fill(0, &self.stream) };
         for _ in 0..5 {
             let result = start
                 .record(&self.stream)
-                .and_then(|()| device.upload(0, &host, 0, bytes, &self.stream))
+                .and_then(|()| upload())
                 .and_then(|()| middle.record(&self.stream))
-                .and_then(|()| device.fill(0, &self.stream))
+                .and_then(|()| fill())
                 .and_then(|()| end.record(&self.stream))
                 .and_then(|()| self.stream.synchronize());
             self.settle(result)?;

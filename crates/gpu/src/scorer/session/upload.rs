@@ -76,13 +76,14 @@ impl Session {
             UploadWay::Direct => self.upload.head(),
         };
         let slot = &self.slots[index];
-        self.staging.upload(0, &slot.memory, 0, bytes, &self.stream)?;
+        // SAFETY: both are the session's, which waits before it writes or frees either.
+        unsafe { self.staging.upload(0, &slot.memory, 0, bytes, &self.stream)? };
         if plan.options.upload == UploadWay::Direct {
             for cut in self.upload.cuts() {
                 let data = &frame.data()[cut.from..];
                 let rectangle =
                     Rectangle { data, stride: cut.stride, row: cut.row, rows: cut.rows };
-                // SAFETY: the frame is borrowed until `score` returns, which waits before.
+                // SAFETY: the frame is borrowed until `score` ends, which waits before, panic or not.
                 unsafe { self.staging.upload_rectangle(&rectangle, cut.to, &self.stream)? };
             }
         }
@@ -111,7 +112,10 @@ impl Session {
         let half_at = self.inputs.len() / 2;
         let slot = &self.slots[index];
         for i in 0..2 {
-            self.inputs.upload(i * half_at, &slot.memory, i * bytes, bytes, &self.stream)?;
+            // SAFETY: as in `put_view`.
+            unsafe {
+                self.inputs.upload(i * half_at, &slot.memory, i * bytes, bytes, &self.stream)?;
+            };
         }
         // The block of parameters, for statistics and the check's network.
         self.upload_block(input, plan)?;
@@ -132,7 +136,10 @@ impl Session {
         // The other slot: this one holds the input.
         let index = self.slot()?;
         self.slots[index].memory.bytes_mut()[..PARAMS_BYTES].copy_from_slice(&bytes);
-        self.staging.upload(0, &self.slots[index].memory, 0, PARAMS_BYTES, &self.stream)?;
+        // SAFETY: as in `put_view`.
+        unsafe {
+            self.staging.upload(0, &self.slots[index].memory, 0, PARAMS_BYTES, &self.stream)?;
+        };
         self.slots[index].read.record(&self.stream)
     }
 }

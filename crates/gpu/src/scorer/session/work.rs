@@ -74,11 +74,13 @@ impl Session {
         }
         let bytes = self.network.answer_bytes();
         if bytes > 0 {
-            self.answer_device.download(0, bytes, &self.answer_host, 0, &self.stream)?;
+            // SAFETY: both are the session's, which waits before it reads or frees either.
+            unsafe { self.answer_device.download(0, bytes, &self.answer_host, 0, &self.stream)? };
         }
         if plan.options.statistics {
             let (at, bytes) = (self.sums_at, sums_bytes(height as usize));
-            self.answer_device.download(at, bytes, &self.answer_host, at, &self.stream)?;
+            // SAFETY: as above.
+            unsafe { self.answer_device.download(at, bytes, &self.answer_host, at, &self.stream)? };
         }
         Ok(())
     }
@@ -114,9 +116,11 @@ impl Session {
         let stream = self.stream.clone();
         let graph = Graph::capture(&stream, || self.kernels(size, true, plan))?;
         // What the graph does not write stays "not a number".
-        self.answer_device.fill(0xFF, &self.stream)?;
-        // SAFETY: as in `run`; the last upload is still in place.
-        unsafe { graph.launch(&self.stream)? };
+        // SAFETY: the session's; as in `run`, and the last upload is still in place.
+        unsafe {
+            self.answer_device.fill(0xFF, &self.stream)?;
+            graph.launch(&self.stream)?;
+        }
         self.stream.synchronize()?;
         let answers = std::iter::once(&self.answer.numbers)
             .chain(self.answer.further.iter().map(|further| &further.numbers));

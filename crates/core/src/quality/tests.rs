@@ -1,0 +1,186 @@
+//! Rhythm and votes on made-up pictures; what pictures themselves look like is judged on the simulator's
+//! (crates/sim/tests/quality.rs).
+
+use crate::frame::{Frame, FrameMeta};
+
+use super::votes::{Events, Votes};
+use super::*;
+
+const MS: u64 = 1_000_000;
+
+/// A picture of noise that `seed` decides.
+fn picture(seed: u64, sequence: u64, interval_ns: Option<u64>) -> Frame {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let noise = (0..96 * 54 * 3).map(|_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as u8
+    });
+    let meta = FrameMeta { sequence, interval_ns, ..FrameMeta::default() };
+    Frame::from_rgb(96, 54, noise.collect()).unwrap().with_meta(meta)
+}
+
+/// Shows pictures of `(seed, time in ms)`, numbered one after the other.
+fn shown(pictures: impl Iterator<Item = (u64, u64)>, agreed_ms: Option<u64>) -> Input {
+    let mut watch = Watch::default();
+    for (sequence, (seed, at_ms)) in (0..).zip(pictures) {
+        let frame = picture(seed, sequence, agreed_ms.map(|ms| ms * MS));
+        watch.observe(&Seen {
+            frame: &frame,
+            layout: None,
+            numbers_rise_to_blue: false,
+            at_ns: at_ms * MS,
+            still: false,
+        });
+    }
+    watch.input()
+}
+
+#[test]
+fn the_rhythm_of_pictures_tells_rate_gaps_and_repeats() {
+    struct Case {
+        what: &'static str,
+        pictures: Vec<(u64, u64)>,
+        agreed_ms: Option<u64>,
+        fault: Option<Fault>,
+    }
+    let even = |n: u64, ms: u64| (0..n).map(move |i| (i, i * ms));
+    let hash = |i: u64| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) % 100;
+    for Case { what, pictures, agreed_ms, fault } in [
+        Case {
+            what: "as agreed",
+            pictures: even(200, 40).collect(),
+            agreed_ms: Some(40),
+            fault: None,
+        },
+        Case {
+            what: "nothing agreed",
+            pictures: even(200, 80).collect(),
+            agreed_ms: None,
+            fault: None,
+        },
+        Case {
+            what: "half of what was agreed",
+            pictures: even(200, 80).collect(),
+            agreed_ms: Some(40),
+            fault: Some(Fault::RateLow),
+        },
+        Case {
+            what: "one in ten missing at random",
+            pictures: even(300, 40).filter(|(i, _)| hash(*i) >= 10).collect(),
+            agreed_ms: None,
+            fault: Some(Fault::Dropped),
+        },
+        Case {
+            what: "one silence of eight seconds",
+            pictures: even(100, 40)
+                .chain(even(100, 40).map(|(i, t)| (i + 500, t + 12_000)))
+                .collect(),
+            agreed_ms: Some(40),
+            fault: None,
+        },
+        Case {
+            what: "a scanner of 23 Hz on a video of 60",
+            pictures: even(300, 16).map(|(i, t)| (i * 23 / 60, t)).collect(),
+            agreed_ms: Some(16),
+            fault: None,
+        },
+        Case {
+            what: "a scanner of 50 Hz on a video of 60",
+            pictures: even(300, 16).map(|(i, t)| (i * 50 / 60, t)).collect(),
+            agreed_ms: Some(16),
+            fault: None,
+        },
+        Case {
+            what: "one in ten repeated at random",
+            pictures: even(300, 16)
+                .map(|(i, t)| (i - u64::from(i > 0 && hash(i) < 10), t))
+                .collect(),
+            agreed_ms: Some(16),
+            fault: Some(Fault::Repeated),
+        },
+        Case {
+            what: "a frozen screen",
+            pictures: even(300, 16).map(|(i, t)| (i.min(60), t)).collect(),
+            agreed_ms: Some(16),
+            fault: None,
+        },
+    ] {
+        let input = shown(pictures.into_iter(), agreed_ms);
+        let timing = [Fault::RateLow, Fault::Dropped, Fault::Repeated];
+        let found: Vec<Fault> = input.faults.iter().filter(|f| timing.contains(f)).collect();
+        assert_eq!(found, fault.into_iter().collect::<Vec<_>>(), "{what}: {input:?}");
+        assert!(input.rate_hz.is_some(), "{what}");
+    }
+}
+
+#[test]
+fn pictures_that_were_never_looked_at_are_not_missing() {
+    let mut watch = Watch::default();
+    for i in (0..300u64).step_by(3) {
+        let frame = picture(i, i, Some(40 * MS));
+        watch.observe(&Seen {
+            frame: &frame,
+            layout: None,
+            numbers_rise_to_blue: false,
+            at_ns: i * 40 * MS,
+            still: false,
+        });
+    }
+    let input = watch.input();
+    assert_eq!((input.rate_hz, input.dropped), (Some(25.0), Some(0.0)));
+    assert!(!input.faults.has(Fault::RateLow) && !input.faults.has(Fault::Dropped));
+}
+
+#[test]
+fn a_fault_is_told_when_most_looks_agree_and_taken_back_when_few_do() {
+    let mut votes = Votes::default();
+    let mut after = |answer, times| {
+        (0..times).for_each(|_| votes.add(answer));
+        votes.verdict(false)
+    };
+    assert!(!after(Some(true), 5));
+    assert!(after(Some(true), 1));
+    assert!(after(None, 20), "a look that cannot tell changes nothing");
+    assert!(after(Some(false), 5));
+    assert!(after(Some(true), 8));
+    assert!(!after(Some(false), 6));
+    let mut still = Votes::default();
+    still.add(Some(true));
+    assert!(still.verdict(true));
+}
+
+#[test]
+fn what_happens_now_and_then_counts_twice_within_ten_seconds() {
+    let mut events = Events::default();
+    events.add(0);
+    assert!(!events.are_many(0, false) && events.are_many(0, true));
+    events.add(40 * MS);
+    assert!(!events.are_many(40 * MS, false), "that is the same one");
+    events.add(700 * MS);
+    assert!(events.are_many(700 * MS, false));
+    assert!(!events.are_many(10_500 * MS, false));
+}
+
+#[test]
+fn faults_are_a_list_in_readings() {
+    let mut faults = Faults::default();
+    faults.set(Fault::RateLow, true);
+    faults.set(Fault::GreyOnly, true);
+    let json = serde_json::to_string(&faults).unwrap();
+    assert_eq!(json, r#"["grey-only","rate-low"]"#);
+    assert_eq!(serde_json::from_str::<Faults>(&json).unwrap(), faults);
+    assert!(Fault::ALL.len() <= 16);
+}
+
+#[test]
+fn every_fault_has_a_sentence_with_its_values() {
+    let input = Input { rate_hz: Some(12.5), agreed_hz: Some(25.0), ..Input::default() };
+    for &fault in Fault::ALL {
+        let said = input.words(fault).english();
+        assert!(!said.contains(['?', '{']) || fault == Fault::RedBlueSwapped, "{said}");
+    }
+    let said = input.words(Fault::RateLow).english();
+    assert_eq!(said, "12.5 pictures a second come, 25 were agreed");
+}
