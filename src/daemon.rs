@@ -148,6 +148,9 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
         WHY = %model.info().why,
         "scorer chosen"
     );
+    for left_open in model.manifest().not_judged() {
+        info!(EVENT = "model", STATE = "not-judged", "{}: {left_open}", model.info().name);
+    }
     let analyzer = Analyzer::new(preset.name.clone(), model, config.scoring.clone(), preset.layout);
 
     let runtime = tokio::runtime::Builder::new_multi_thread()

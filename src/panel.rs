@@ -47,6 +47,7 @@ pub fn draw(state: &PanelState, width: u32, height: u32) -> Tile {
             blocks::caption(&mut p, area, u);
         }
         blocks::number(&mut p, state, at.number, u);
+        blocks::assessment(&mut p, state, at.assessment, u);
         blocks::notes(&mut p, state, at.notes, u);
         blocks::evidence(&mut p, state, at.evidence, u);
         charts::gauge(&mut p, state, at.gauge, u);

@@ -176,14 +176,11 @@ fn model(report: &mut Report, loaded: &Loaded) -> Result<(), CliError> {
             let info = model.info();
             let trained = if info.trained { "" } else { ", UNTRAINED: its scores mean nothing" };
             let digest = info.digest.get(..12).unwrap_or(&info.digest);
-            let familiarity = match &model.manifest().familiarity {
-                Some(_) => "",
-                None => "; familiarity: not judged, the manifest has no [familiarity]",
-            };
-            let says = format!(
-                "{} on {}, digest {digest}…{trained}{familiarity}{on_gpu}",
-                info.name, info.backend
-            );
+            let says =
+                format!("{} on {}, digest {digest}…{trained}{on_gpu}", info.name, info.backend);
+            let left_open = model.manifest().not_judged();
+            let says =
+                std::iter::once(says.as_str()).chain(left_open).collect::<Vec<_>>().join("; ");
             report.add("model", &config.name, Verdict::Ok, says, true)
         }
         Err(e) => report.add("model", &config.name, Verdict::Fail, told(&e), true),

@@ -133,6 +133,18 @@ pub(super) fn number(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
     }
 }
 
+/// Which way the evidence leans, and how often that is wrong.
+pub(super) fn assessment(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
+    let Some(assessment) = &state.assessment else { return };
+    let mut words = assessment.words().english();
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    let bare = words.split(" (").next().unwrap_or_default();
+    let set = Type::bold(5.2 * u, TEXT);
+    p.text(area.x, area.y, set, &set.first_fit(&[&words, bare], area.w));
+}
+
 fn arrow(p: &mut Painter, direction: Direction, x: f32, y: f32, size: f32, thick: f32) {
     let h = size / 2.0;
     let (dx, dy) = match direction {

@@ -27,6 +27,7 @@ pub(crate) fn scored(score: f32) -> Reading {
         frozen: false,
         hard_end: Some(HardEnd::Red),
         palette_assumed: false,
+        assessment: None,
         operating_point: None,
         familiarity: None,
         unfamiliar: false,

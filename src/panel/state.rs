@@ -1,6 +1,7 @@
 //! What the panel says, apart from how it is drawn: derived from a reading, its age and the trend,
 //! rounded to what the eye can tell, so that equal states need no new drawing. Pure.
 
+use sonofuse_core::assess::Assessment;
 use sonofuse_core::layout::{HardEnd, ScreenLayout};
 use sonofuse_core::quality::Fault;
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
@@ -116,6 +117,8 @@ pub struct Vertex {
 pub struct PanelState {
     /// The state and its number or its words.
     pub headline: Headline,
+    /// What the evidence leans to, with its error rate: only beside a number.
+    pub assessment: Option<Assessment>,
     /// Where the model cuts.
     pub operating_point: Option<OperatingPoint>,
     /// The scores of the last half minute, oldest first.
@@ -140,9 +143,11 @@ impl PanelState {
         } else {
             Headline::Stale { seconds: age_ns / SECOND_NS }
         };
+        let scored = matches!(headline, Headline::Scored { .. });
         let map = reading.layout.filter(|_| fresh).zip(reading.size);
         Self {
             headline,
+            assessment: reading.assessment.filter(|_| scored),
             operating_point: operating_point(reading),
             curve: curve(trend, now_ns),
             map: map.map(|(layout, size)| Map { size, layout }),
@@ -175,6 +180,7 @@ impl PanelState {
     fn bare(headline: Headline) -> Self {
         Self {
             headline,
+            assessment: None,
             operating_point: None,
             curve: Vec::new(),
             map: None,
@@ -351,6 +357,22 @@ mod tests {
         let mut broken = sample::scored(0.5);
         broken.malignancy = Some(f32::NAN);
         assert!(!at(Some(&broken), 0).shows_score());
+    }
+
+    #[test]
+    fn a_verdict_stands_beside_a_number_and_nowhere_else() {
+        use sonofuse_core::assess::Verdict;
+        let said = Assessment { verdict: Verdict::Suspicious, error_rate: 0.1 };
+        let reading = Reading { assessment: Some(said), ..sample::scored(0.9) };
+        let at = |reading: &Reading, age_ms: u64| {
+            let now_ns = reading.captured_ns + age_ms * MS;
+            PanelState::at(Some(reading), &Trend::default(), now_ns, 1500).assessment
+        };
+        assert_eq!(at(&reading, 0), Some(said));
+        assert_eq!(at(&reading, 1501), None, "stale");
+        let withheld = Reading { assessment: Some(said), ..sample::withheld(Withheld::NoDualView) };
+        assert_eq!(at(&withheld, 0), None);
+        assert_eq!(PanelState::no_signal(Some(&reading)).assessment, None);
     }
 
     #[test]

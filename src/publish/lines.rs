@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use sonofuse_core::assess::Verdict;
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
 use sonofuse_core::words::Values;
 
@@ -123,6 +124,9 @@ impl Lines {
             let side = if score >= point.malignancy { '≥' } else { '<' };
             let _ = write!(line, "  {dim}{side} cut {:.0} %{end}", point.malignancy * 100.0);
         }
+        if let Some(assessment) = &reading.assessment {
+            let _ = write!(line, "  {}", assessment.words().english());
+        }
         let arrow = self.trend.direction().map_or(" ", Direction::arrow);
         let _ =
             write!(line, "  {arrow}  n={:<3}{dim}place {}{end}", reading.evidence, reading.place);
@@ -156,6 +160,7 @@ enum Said {
         frozen: bool,
         settled: Option<bool>,
         palette_assumed: bool,
+        verdict: Option<Verdict>,
         unfamiliar: bool,
         backend: String,
     },
@@ -182,6 +187,7 @@ impl Said {
                 frozen,
                 settled: reading.settled,
                 palette_assumed: reading.palette_assumed,
+                verdict: reading.assessment.map(|assessment| assessment.verdict),
                 unfamiliar: reading.unfamiliar,
                 backend,
             };
@@ -239,6 +245,7 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use sonofuse_core::assess::Assessment;
     use sonofuse_core::reading::OperatingPoint;
     use sonofuse_core::words::Sentence;
 
@@ -318,12 +325,15 @@ mod tests {
             assert!(!cadence.due(&again, ms(at)), "{at} ms");
         }
         assert!(cadence.due(&scored, ms(5000)), "a sign of life");
-        let changes: [fn(&mut Reading); 5] = [
+        let changes: [fn(&mut Reading); 6] = [
             |r| r.place += 1,
             |r| r.malignancy = Some(0.52),
             |r| r.settled = Some(false),
             |r| r.frozen = true,
             |r| r.evidence += 1,
+            |r| {
+                r.assessment = Some(Assessment { verdict: Verdict::Suspicious, error_rate: 0.1 });
+            },
         ];
         for (n, change) in (0u64..).zip(changes) {
             let mut cadence = Cadence::new(Cadence::CALM);
@@ -391,5 +401,9 @@ mod tests {
         assert!(line.contains("map not settled"), "{line}");
         reading.malignancy = Some(0.59);
         assert!(Lines::default().human(&reading, at()).contains("< cut 60 %"));
+        assert!(!Lines::default().human(&reading, at()).contains("error rate"));
+        reading.assessment = Some(Assessment { verdict: Verdict::Indeterminate, error_rate: 0.1 });
+        let line = Lines::default().human(&reading, at());
+        assert!(line.contains("indeterminate (error rate 10 %)"), "{line}");
     }
 }

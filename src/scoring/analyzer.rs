@@ -5,12 +5,13 @@
 //! is decided by [`Evidence`]; this file only shows it the pictures and runs the network for it.
 
 use sonofuse_core::NOTICE;
-use sonofuse_core::calibrate::Logit;
+use sonofuse_core::answer::Answer;
 use sonofuse_core::evidence::{Evidence, Rules, Sight, Wanted};
 use sonofuse_core::familiar::Likeness;
 use sonofuse_core::frame::{Frame, FrameMeta};
 use sonofuse_core::gate::Refusal;
 use sonofuse_core::layout::{Follower, HardEnd, NoDualView, Pins, ScreenLayout};
+use sonofuse_core::manifest::Manifest;
 use sonofuse_core::picture::{self, Freeze, Grain, Look};
 use sonofuse_core::preprocess::DualView;
 use sonofuse_core::quality::{Scale, ScaleFrom, Seen, Watch};
@@ -91,6 +92,7 @@ impl Analyzer {
             loss_ns: settings.layout_loss_ms * MS,
             same_place: settings.same_place,
             logit_sd: model.manifest().aggregation.logit_sd,
+            spread_scale: model.manifest().aggregation.spread_scale,
         };
         let evidence = Evidence::new(rules, settings.gate);
         let judge = Judge::new(settings.gate.unfamiliar);
@@ -319,7 +321,7 @@ impl Analyzer {
                 self.follower.prove(frame)?;
             }
             match self.score(&view, clock, latency) {
-                Ok(logit) => self.evidence.count(logit),
+                Ok(answer) => self.evidence.count(answer),
                 // Not seen: the same map is tried again when the wait is over.
                 Err(refusal) if refusal.reason == Withheld::EngineFault => {
                     return Ok(verdict(Some(refusal)));
@@ -350,7 +352,7 @@ impl Analyzer {
         view: &DualView<'_>,
         clock: &impl Clock,
         latency: &mut Latency,
-    ) -> Result<Logit, Refusal> {
+    ) -> Result<Answer, Refusal> {
         let started_ns = clock.now_ns();
         if let Some(fault) = &self.fault
             && started_ns < fault.retry_at_ns
@@ -361,9 +363,9 @@ impl Analyzer {
         self.evidence.note(likeness);
         let result = self.model.score_view(view, clock, latency);
         match result {
-            Ok(logit) => {
+            Ok(answer) => {
                 self.fault = None;
-                Ok(logit)
+                Ok(answer)
             }
             Err(NoScore::Refused(refusal)) => Err(refusal),
             Err(NoScore::Fault(error)) => {
@@ -406,7 +408,8 @@ impl Analyzer {
         }
         let detail = words.as_ref().map(Words::english);
         let hard_end = verdict.layout.and_then(|layout| layout.hard_end);
-        let calibration = &self.model.manifest().calibration;
+        let Manifest { calibration, assessment, .. } = self.model.manifest();
+        let assessing = assessment.as_ref();
         Reading {
             source: self.source.clone(),
             sequence: meta.sequence,
@@ -428,6 +431,7 @@ impl Analyzer {
             frozen: verdict.frozen,
             hard_end,
             palette_assumed: verdict.layout.is_some() && hard_end.is_none(),
+            assessment: summary.and_then(|s| assessing?.assess(s.median, s.evidence)),
             operating_point: self.model.manifest().threshold.map(Into::into),
             familiarity: likeness.map(Likeness::value),
             unfamiliar,

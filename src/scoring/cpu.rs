@@ -1,19 +1,21 @@
 //! The VGG fusion family on the CPU, by our own engine (`crates/cpu`).
 
-use sonofuse_core::calibrate::Logit;
-use sonofuse_core::manifest::{InputSize, Manifest, OutputKind};
+use sonofuse_core::answer::{Answer, Form};
+use sonofuse_core::manifest::{InputSize, Manifest};
 use sonofuse_core::preprocess::{FusionInput, Planes};
 use sonofuse_core::reading::ModelInfo;
 use sonofuse_cpu::{Activation, LoadError, Network, Options, TensorView};
 
-use super::scorer::{Scorer, ScorerError, logit};
+use super::scorer::{Scorer, ScorerError, answer};
 
 /// A network run by our own engine.
 pub(super) struct CpuScorer {
     network: Network,
     /// Whether the file's first input is the elastogram.
     swapped: bool,
-    kind: OutputKind,
+    form: Form,
+    /// Places of the score's output and of the heads' in the file.
+    outputs: [Option<usize>; 2],
     info: ModelInfo,
 }
 
@@ -73,6 +75,19 @@ impl CpuScorer {
                 network.activation()
             )));
         }
+        let place = |name: &str| {
+            network.outputs().iter().position(|output| output == name).ok_or_else(|| {
+                Refusal::Unusable(format!(
+                    "the manifest names the output `{name}`, the file has {}",
+                    network.outputs().join(", ")
+                ))
+            })
+        };
+        let heads = manifest.outputs.heads.as_ref();
+        let outputs = [
+            Some(place(&manifest.output.name)?),
+            heads.map(|heads| place(&heads.name)).transpose()?,
+        ];
         let info = ModelInfo {
             name: manifest.name.clone(),
             digest,
@@ -80,7 +95,7 @@ impl CpuScorer {
             why,
             trained: manifest.trained,
         };
-        Ok(Self { network, swapped, kind: manifest.output.kind, info })
+        Ok(Self { network, swapped, form: manifest.into(), outputs, info })
     }
 }
 
@@ -101,11 +116,12 @@ impl Scorer for CpuScorer {
         &self.info
     }
 
-    fn score(&mut self, input: &FusionInput) -> Result<Logit, ScorerError> {
+    fn score(&mut self, input: &FusionInput) -> Result<Answer, ScorerError> {
         let (bmode, elastogram) = (view(&input.bmode), view(&input.elastogram));
         let inputs = if self.swapped { [elastogram, bmode] } else { [bmode, elastogram] };
-        let output = self.network.run(&inputs).map_err(|e| ScorerError::Run(e.to_string()))?.logits;
-        logit(self.kind, output)
+        let output = self.network.run(&inputs).map_err(|e| ScorerError::Run(e.to_string()))?;
+        let [logits, heads] = self.outputs.map(|at| at.map_or(&[][..], |at| output.of(at)));
+        answer(self.form, logits, heads)
     }
 
     fn fail_next(&mut self, thread: usize) -> bool {

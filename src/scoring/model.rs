@@ -1,7 +1,7 @@
-//! A network that was loaded and checked, with what its manifest says: from a dual view to a logit,
+//! A network that was loaded and checked, with what its manifest says: from a dual view to an answer,
 //! wherever the preprocessing is done. Owned by the infer thread.
 
-use sonofuse_core::calibrate::Logit;
+use sonofuse_core::answer::Answer;
 use sonofuse_core::gate::Refusal;
 use sonofuse_core::manifest::Manifest;
 use sonofuse_core::preprocess::{DualView, FusionInput, PreprocessError, Preprocessor};
@@ -11,7 +11,7 @@ use sonofuse_core::words::Sentence;
 use super::clock::{Clock, ms};
 use super::scorer::{Scorer, ScorerError, unwound};
 
-/// Why a dual view got no logit.
+/// Why a dual view got no answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum NoScore {
     /// The picture is to blame.
@@ -71,7 +71,7 @@ impl Model {
     ///
     /// # Errors
     /// [`ScorerError`], also for a panic inside the backend.
-    pub fn score(&mut self, input: &FusionInput) -> Result<Logit, ScorerError> {
+    pub fn score(&mut self, input: &FusionInput) -> Result<Answer, ScorerError> {
         unwound(|| self.scorer.score(input)).and_then(|r| r)
     }
 
@@ -87,11 +87,11 @@ impl Model {
         view: &DualView<'_>,
         clock: &impl Clock,
         latency: &mut Latency,
-    ) -> Result<Logit, NoScore> {
+    ) -> Result<Answer, NoScore> {
         let started_ns = clock.now_ns();
         if let Some(result) = unwound(|| self.scorer.score_view(view))? {
             latency.network = Some(ms(started_ns, clock.now_ns()));
-            return Ok(result?.logit);
+            return Ok(result?.answer);
         }
         let started_ns = clock.now_ns();
         let input = self.preprocessor.run(view)?;

@@ -6,20 +6,21 @@ use std::sync::Arc;
 use rten::{ModelOptions, NodeId, RunOptions, ThreadPool};
 use rten_tensor::NdTensorView;
 use rten_tensor::prelude::*;
-use sonofuse_core::calibrate::Logit;
-use sonofuse_core::manifest::{Manifest, OutputKind};
+use sonofuse_core::answer::{Answer, Form};
+use sonofuse_core::manifest::Manifest;
 use sonofuse_core::preprocess::{FusionInput, Planes};
 use sonofuse_core::reading::ModelInfo;
 
-use super::scorer::{Scorer, ScorerError, logit, unwound};
+use super::scorer::{Scorer, ScorerError, answer, unwound};
 
 /// A network run by rten.
 pub(super) struct RtenScorer {
     model: rten::Model,
     bmode: NodeId,
     elastogram: NodeId,
-    output: NodeId,
-    kind: OutputKind,
+    /// The score's, then the heads' where the manifest names them.
+    outputs: Vec<NodeId>,
+    form: Form,
     pool: Arc<ThreadPool>,
     info: ModelInfo,
 }
@@ -49,15 +50,19 @@ impl RtenScorer {
         };
         let bmode = find(&manifest.input.bmode.name, model.input_ids(), "input")?;
         let elastogram = find(&manifest.input.elastogram.name, model.input_ids(), "input")?;
-        let output = find(&manifest.output.name, model.output_ids(), "output")?;
+        let heads = manifest.outputs.heads.iter().map(|heads| &heads.name);
+        let outputs = std::iter::once(&manifest.output.name)
+            .chain(heads)
+            .map(|name| find(name, model.output_ids(), "output"))
+            .collect::<Result<_, _>>()?;
         if model.input_ids().len() != 2 {
             return Err(format!("it has {} inputs, not 2", model.input_ids().len()));
         }
         Ok(Self {
             bmode,
             elastogram,
-            output,
-            kind: manifest.output.kind,
+            outputs,
+            form: manifest.into(),
             pool: Arc::new(ThreadPool::with_num_threads(threads.max(1))),
             info: ModelInfo {
                 name: manifest.name.clone(),
@@ -81,20 +86,22 @@ impl Scorer for RtenScorer {
         &self.info
     }
 
-    fn score(&mut self, input: &FusionInput) -> Result<Logit, ScorerError> {
+    fn score(&mut self, input: &FusionInput) -> Result<Answer, ScorerError> {
         let inputs = vec![
             (self.bmode, view(&input.bmode)?.into()),
             (self.elastogram, view(&input.elastogram)?.into()),
         ];
         let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.pool)));
-        let [output] = self
+        let said = self
             .model
-            .run_n(inputs, [self.output], Some(options))
+            .run(inputs, &self.outputs, Some(options))
             .map_err(|e| ScorerError::Run(e.to_string()))?;
-        let output: rten_tensor::Tensor<f32> = output
-            .try_into()
-            .map_err(|e: rten::TryFromValueError| ScorerError::Run(e.to_string()))?;
-        let numbers = output.to_vec();
-        logit(self.kind, &numbers)
+        let mut numbers = said.into_iter().map(|output| {
+            rten_tensor::Tensor::<f32>::try_from(output)
+                .map(|tensor| tensor.to_vec())
+                .map_err(|e: rten::TryFromValueError| ScorerError::Run(e.to_string()))
+        });
+        let logits = numbers.next().transpose()?.unwrap_or_default();
+        answer(self.form, &logits, &numbers.next().transpose()?.unwrap_or_default())
     }
 }

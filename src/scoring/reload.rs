@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use sonofuse_core::calibrate::Logit;
+use sonofuse_core::answer::Answer;
 use sonofuse_core::preprocess::{DualView, FusionInput};
 use sonofuse_core::reading::ModelInfo;
 
@@ -93,7 +93,7 @@ impl Scorer for Reload {
         self.scorer.as_ref().map_or(&self.info, |scorer| scorer.info())
     }
 
-    fn score(&mut self, input: &FusionInput) -> Result<Logit, ScorerError> {
+    fn score(&mut self, input: &FusionInput) -> Result<Answer, ScorerError> {
         self.ask(|scorer| scorer.score(input))?
     }
 

@@ -1,8 +1,7 @@
 //! The hardware seam: a [`Scorer`] runs a network, whatever it runs on. Owned by the infer thread.
 
-use sonofuse_core::calibrate::Logit;
+use sonofuse_core::answer::{Answer, Form, Unreadable};
 use sonofuse_core::gate::InputStatistics;
-use sonofuse_core::manifest::OutputKind;
 use sonofuse_core::preprocess::{DualView, FusionInput, PreprocessError};
 use sonofuse_core::reading::ModelInfo;
 use thiserror::Error;
@@ -37,8 +36,8 @@ pub enum ScorerError {
 /// What a scorer that preprocesses by itself answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ViewScore {
-    /// The logit.
-    pub logit: Logit,
+    /// The answer.
+    pub answer: Answer,
     /// Of the network's input, for the gate that recognises pictures unlike the training set.
     pub statistics: Option<InputStatistics>,
 }
@@ -52,7 +51,7 @@ pub trait Scorer: Send {
     ///
     /// # Errors
     /// [`ScorerError`]; never a NaN or an infinity.
-    fn score(&mut self, input: &FusionInput) -> Result<Logit, ScorerError>;
+    fn score(&mut self, input: &FusionInput) -> Result<Answer, ScorerError>;
 
     /// Preprocesses a dual view and runs the network on it, where the scorer does the first by
     /// itself. `None`: the caller shall preprocess and call [`Scorer::score`].
@@ -70,14 +69,12 @@ pub trait Scorer: Send {
     }
 }
 
-/// Reads the logit of malignancy off a network's output.
-pub(super) fn logit(kind: OutputKind, numbers: &[f32]) -> Result<Logit, ScorerError> {
-    let logit = match (kind, numbers) {
-        (OutputKind::Logit, [z]) => *z,
-        (OutputKind::BenignMalignant, [benign, malignant]) => malignant - benign,
-        _ => return Err(ScorerError::Shape { found: numbers.len(), expected: kind.count() }),
-    };
-    Logit::new(logit).ok_or_else(|| ScorerError::NotFinite(format!("{numbers:?}")))
+/// Reads a network's outputs; `heads` is empty where the manifest names none.
+pub(super) fn answer(form: Form, logits: &[f32], heads: &[f32]) -> Result<Answer, ScorerError> {
+    Answer::read(form, logits, heads).map_err(|problem| match problem {
+        Unreadable::Shape { found, expected } => ScorerError::Shape { found, expected },
+        Unreadable::NotFinite => ScorerError::NotFinite(format!("{logits:?} {heads:?}")),
+    })
 }
 
 /// Makes an error of a panic.

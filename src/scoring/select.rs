@@ -189,14 +189,14 @@ fn prove(
         return score(width, height).map(|_| ());
     }
     for g in &manifest.golden {
-        let logit = score(g.width_px, g.height_px)?.get();
+        let [found, expected] = g.worst(&score(g.width_px, g.height_px)?);
         let tolerance = g.allowed(half);
-        if (logit - g.logit).abs() > tolerance {
+        if (found - expected).abs() > tolerance {
             return Err(ScoringError::Golden {
                 path: path.to_owned(),
                 backend: scorer.info().backend.clone(),
-                found: logit,
-                expected: g.logit,
+                found,
+                expected,
                 tolerance,
                 width_px: g.width_px,
                 height_px: g.height_px,

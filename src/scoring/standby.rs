@@ -3,7 +3,7 @@
 //! The frame on which the GPU fails is scored by the processor, and so are the next ones until the
 //! GPU is asked again: after 1 s, then 2, 4, … up to a minute. What runs is said in every reading.
 
-use sonofuse_core::calibrate::Logit;
+use sonofuse_core::answer::Answer;
 use sonofuse_core::preprocess::{DualView, FusionInput};
 use sonofuse_core::reading::ModelInfo;
 
@@ -103,7 +103,7 @@ impl<C: Clock + Send> Scorer for Standby<C> {
         if self.out.is_some() { &self.spare_info } else { self.main.info() }
     }
 
-    fn score(&mut self, input: &FusionInput) -> Result<Logit, ScorerError> {
+    fn score(&mut self, input: &FusionInput) -> Result<Answer, ScorerError> {
         // While the main one is out, it is asked with views only: this call then follows one.
         if self.out.is_none() {
             let answer = unwound(|| self.main.score(input)).and_then(|r| r);

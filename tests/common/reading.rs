@@ -27,6 +27,7 @@ pub(crate) fn scored(captured_ns: u64) -> Reading {
         frozen: false,
         hard_end: Some(HardEnd::Red),
         palette_assumed: false,
+        assessment: None,
         operating_point: None,
         familiarity: None,
         unfamiliar: false,

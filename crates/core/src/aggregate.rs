@@ -26,6 +26,19 @@ pub struct Summary {
     pub evidence: u32,
 }
 
+impl Summary {
+    /// Widens the interval by what the model does not know, a standard deviation of the logit: each half
+    /// of the interval becomes the root of its square plus (1.96 · `sd`)², as of two independent errors.
+    #[must_use]
+    pub fn widened(self, sd: f32) -> Self {
+        let end = |end: Logit, way: f32| {
+            let half = (self.median.get() - end.get()).hypot(Z * sd);
+            Logit::new((self.median.get() + way * half).clamp(f32::MIN, f32::MAX)).unwrap_or(end)
+        };
+        Self { low: end(self.low, -1.0), high: end(self.high, 1.0), ..self }
+    }
+}
+
 /// The last logits of one nodule, newest last: bounded in number and in age.
 #[derive(Clone, Debug)]
 pub struct Window {
@@ -167,6 +180,20 @@ mod tests {
         ] {
             assert_eq!(rank(n), k, "n = {n}");
         }
+    }
+
+    #[test]
+    fn what_the_model_does_not_know_widens_each_end_as_an_error_of_its_own() {
+        let mut w = Window::new(9, 60 * S, 0.5);
+        w.push(0, z(1.0));
+        let s = w.summary().unwrap();
+        let half = |s: Summary| [s.median.get() - s.low.get(), s.high.get() - s.median.get()];
+        assert!((half(s.widened(0.0))[0] - half(s)[0]).abs() < 1e-5);
+        // 1.96 · √(0.5² + 1.2²) = 1.96 · 1.3
+        for end in half(s.widened(1.2)) {
+            assert!((end - 1.96 * 1.3).abs() < 1e-4, "{end}");
+        }
+        assert!(s.widened(f32::MAX).low < s.low);
     }
 
     #[test]

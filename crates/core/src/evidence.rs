@@ -21,6 +21,7 @@
 use std::collections::VecDeque;
 
 use crate::aggregate::{Summary, summarise};
+use crate::answer::Answer;
 use crate::calibrate::Logit;
 use crate::familiar::Likeness;
 use crate::gate::{Limits, Refusal};
@@ -363,7 +364,7 @@ impl Evidence {
         // Where all still counts, what the probe left behind does not.
         self.entries.retain(|entry| entry.supported);
         self.pending = Some(Entry {
-            logit: Logit::ZERO,
+            answer: Logit::ZERO.into(),
             settled,
             likeness: None,
             relief: relief.clone(),
@@ -391,14 +392,14 @@ impl Evidence {
     }
 
     /// Counts the map that was asked for.
-    pub fn count(&mut self, logit: Logit) {
+    pub fn count(&mut self, answer: impl Into<Answer>) {
         let Some(entry) = self.pending.take() else { return };
         if self.entries.len() == self.rules.window {
             self.entries.pop_front();
         }
         self.refused = None;
         self.stale = None;
-        self.entries.push_back(Entry { logit, ..entry });
+        self.entries.push_back(Entry { answer: answer.into(), ..entry });
     }
 
     /// Takes the refusal of the map that was asked for: it is not asked for again while it is on the
@@ -453,11 +454,17 @@ impl Evidence {
         judged.reduce(Likeness::stranger)
     }
 
-    /// The median of their logits, with its interval; `None` without any.
+    /// The median of their logits, with its interval: that of repetition, widened by the mean of what
+    /// the model does not know of each. `None` without any.
     pub fn summary(&mut self) -> Option<Summary> {
         let Self { entries, sorted, rules, .. } = self;
-        let logits = entries.iter().filter(|entry| entry.supported).map(|entry| entry.logit);
-        summarise(logits, rules.logit_sd, sorted)
+        let supported = || entries.iter().filter(|entry| entry.supported).map(|e| &e.answer);
+        let summary = summarise(supported().map(|a| a.logit), rules.logit_sd, sorted)?;
+        let spreads = supported().filter_map(Answer::spread).sum::<f32>();
+        if spreads == 0.0 {
+            return Some(summary);
+        }
+        Some(summary.widened(rules.spread_scale * spreads / summary.evidence as f32))
     }
 
     fn supported(&self) -> impl Iterator<Item = &Entry> {

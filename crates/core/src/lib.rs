@@ -7,6 +7,8 @@
 //! The data flows `Frame → DualView → FusionInput → Logit → Malignancy → Reading`.
 
 pub mod aggregate;
+pub mod answer;
+pub mod assess;
 pub mod calibrate;
 pub mod evidence;
 pub mod familiar;

@@ -7,8 +7,15 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::answer::Answer;
+use crate::assess::Assessing;
 use crate::calibrate::Calibration;
 use crate::familiar::Familiarity;
+
+mod held_out;
+mod outputs;
+pub use held_out::HeldOut;
+pub use outputs::{Heads, Outputs};
 
 /// The `schema` that this version reads and writes.
 pub const SCHEMA: u32 = 1;
@@ -57,6 +64,9 @@ pub struct Manifest {
     pub input: Input,
     /// What comes out.
     pub output: Output,
+    /// What comes out beside it.
+    #[serde(default, skip_serializing_if = "Outputs::is_empty")]
+    pub outputs: Outputs,
     /// From logit to probability.
     #[serde(default)]
     pub calibration: Calibration,
@@ -73,6 +83,12 @@ pub struct Manifest {
     /// How several elastograms of one nodule make one score.
     #[serde(default)]
     pub aggregation: Aggregation,
+    /// From an exam's score to a verdict with a stated error rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assessment: Option<Assessing>,
+    /// What it said of exams that nothing was learned or decided on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<HeldOut>,
     /// Where the model comes from.
     pub provenance: Provenance,
     /// Known answers, computed by the exporter's own arithmetic.
@@ -223,11 +239,21 @@ pub struct Aggregation {
     /// Standard deviation of the logit from one elastogram to the next of the same nodule, measured
     /// on validation patients: the interval's width while there is little evidence.
     pub logit_sd: f32,
+    /// What the standard deviation of the heads' log-odds is multiplied by to be that of what the model
+    /// does not know; above 0, meaningless without heads.
+    #[serde(skip_serializing_if = "is_one")]
+    pub spread_scale: f32,
+}
+
+/// The default needs no key.
+#[expect(clippy::trivially_copy_pass_by_ref, clippy::float_cmp, reason = "as serde calls it")]
+fn is_one(scale: &f32) -> bool {
+    *scale == 1.0
 }
 
 impl Default for Aggregation {
     fn default() -> Self {
-        Self { logit_sd: 1.0 }
+        Self { logit_sd: 1.0, spread_scale: 1.0 }
     }
 }
 
@@ -252,7 +278,7 @@ pub struct Provenance {
 
 /// A known answer: the network's logit for [`crate::preprocess::FusionInput::golden`] of this size.
 /// A backend whose answer differs by more is broken and is not used.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Golden {
     /// Width of both inputs in pixels.
@@ -261,6 +287,9 @@ pub struct Golden {
     pub height_px: u32,
     /// The logit.
     pub logit: f32,
+    /// Each head's log-odds, where the manifest names heads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heads: Vec<f32>,
     /// Largest difference allowed.
     pub tolerance: f32,
     /// Largest difference allowed where the backend is told to compute less exactly (fp16, TF32);
@@ -273,6 +302,15 @@ impl Golden {
     /// Largest difference allowed to a backend that computes in 32-bit floats, or less exactly.
     pub fn allowed(&self, half: bool) -> f32 {
         self.tolerance_half.filter(|_| half).unwrap_or(self.tolerance)
+    }
+
+    /// The number of an answer that is furthest from what is known, with that: `[found, expected]`.
+    pub fn worst(&self, answer: &Answer) -> [f32; 2] {
+        let heads = answer.heads().iter().copied().zip(self.heads.iter().copied());
+        let pairs = std::iter::once((answer.logit.get(), self.logit)).chain(heads);
+        let off = |(found, expected): (f32, f32)| (found - expected).abs();
+        let worst = pairs.max_by(|a, b| off(*a).total_cmp(&off(*b)));
+        worst.map_or([f32::NAN; 2], |(found, expected)| [found, expected])
     }
 }
 
@@ -294,6 +332,19 @@ impl Manifest {
         let manifest: Self = toml::from_str(text).map_err(Box::new)?;
         manifest.check()?;
         Ok(manifest)
+    }
+
+    /// What a reading by this model leaves open, in words; empty where nothing is.
+    pub fn not_judged(&self) -> Vec<&'static str> {
+        let missing = [
+            (
+                self.outputs.heads.is_none(),
+                "its interval tells repetition alone (no [outputs.heads])",
+            ),
+            (self.assessment.is_none(), "it gives no verdict (no [assessment])"),
+            (self.familiarity.is_none(), "familiarity is not judged (no [familiarity])"),
+        ];
+        missing.into_iter().filter(|(is, _)| *is).map(|(_, words)| words).collect()
     }
 
     /// Checks what the types cannot hold.
@@ -337,6 +388,18 @@ impl Manifest {
             "aggregation.logit-sd",
             &|| "must be above 0".into(),
         )?;
+        require(
+            self.aggregation.spread_scale.is_finite() && self.aggregation.spread_scale > 0.0,
+            "aggregation.spread-scale",
+            &|| "must be above 0".into(),
+        )?;
+        self.outputs.check(&self.output.name)?;
+        self.held_out.as_ref().map_or(Ok(()), HeldOut::check)?;
+        if let Some(assessment) = &self.assessment {
+            assessment
+                .check()
+                .map_err(|problem| ManifestError::Value { key: "assessment", problem })?;
+        }
         if let Some(familiarity) = &self.familiarity {
             familiarity.check().map_err(|(key, problem)| ManifestError::Value { key, problem })?;
         }
@@ -349,6 +412,11 @@ impl Manifest {
             let tolerances = g.tolerance > 0.0 && g.allowed(true) > 0.0;
             require(g.logit.is_finite() && tolerances, "golden", &|| {
                 "the logit must be finite and the tolerances above 0".into()
+            })?;
+            let heads = self.outputs.heads.as_ref().map_or(0, |heads| heads.count);
+            let known = g.heads.len() == heads && g.heads.iter().all(|z| z.is_finite());
+            require(known, "golden.heads", &|| {
+                format!("must be {heads} finite numbers, one for each head")
             })?;
         }
         Ok(())
@@ -495,13 +563,63 @@ data = "none"
         let golden = "[[golden]]\nwidth-px = 64\nheight-px = 64\nlogit = 1.5\ntolerance = 0.002\n";
         let of = |more: &str| Manifest::parse(&format!("{TEXT}{golden}{more}"));
         let allowed = |more: &str| {
-            let golden = of(more).unwrap().golden[0];
+            let golden = of(more).unwrap().golden.remove(0);
             [false, true].map(|half| golden.allowed(half).to_string())
         };
         assert_eq!(allowed(""), ["0.002", "0.002"]);
         assert_eq!(allowed("tolerance-half = 0.1\n"), ["0.002", "0.1"]);
         let error = of("tolerance-half = 0.0\n").unwrap_err().to_string();
         assert!(error.contains("golden"), "{error}");
+    }
+
+    const HEADS: &str = "[outputs.heads]\nname = \"heads\"\ncount = 2\n";
+
+    #[test]
+    fn a_folder_with_logits_alone_is_read_and_says_what_it_leaves_open() {
+        let alone = Manifest::parse(TEXT).unwrap();
+        assert_eq!(alone.not_judged().len(), 3);
+        assert!(!toml::to_string(&alone).unwrap().contains("[outputs"));
+        let verdict = "[assessment]\nerror-rate = 0.1\n[[assessment.limits]]\nevidence = 1\n\
+            benign-to = 0.5\nmalignant-from = -0.5\nexams = [3000, 3000]\n";
+        let held_out = "[held-out]\nexams = 9\nevidence = 3\nwithheld = 0.25\nscore-deciles = \
+            [0, 0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1]\n";
+        let more = Manifest::parse(&format!("{TEXT}{HEADS}{verdict}{held_out}")).unwrap();
+        assert_eq!(more.not_judged(), ["familiarity is not judged (no [familiarity])"]);
+        assert_eq!(Manifest::parse(&toml::to_string(&more).unwrap()).unwrap(), more);
+        let wrong = verdict.replace("0.1", "0.7");
+        let error = Manifest::parse(&format!("{TEXT}{wrong}")).unwrap_err().to_string();
+        assert!(error.contains("`assessment`") && error.contains("0.7"), "{error}");
+        for (from, to, says) in [
+            ("0.6, 0.7", "0.7, 0.6", "score-deciles"),
+            ("0, 0, 0.1", "0.1", "score-deciles"),
+            ("0.25", "1.5", "withheld"),
+        ] {
+            let text = format!("{TEXT}{}", held_out.replace(from, to));
+            let error = Manifest::parse(&text).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn known_answers_cover_every_head_and_the_furthest_number_is_told() {
+        let golden = "[[golden]]\nwidth-px = 64\nheight-px = 64\nlogit = 1.5\ntolerance = 0.002\n";
+        let of = |heads: &str| Manifest::parse(&format!("{TEXT}{HEADS}{golden}{heads}"));
+        let manifest = of("heads = [1.0, 2.0]\n").unwrap();
+        let answer = Answer::read((&manifest).into(), &[1.5], &[1.0, 2.25]).unwrap();
+        assert_eq!(manifest.golden[0].worst(&answer).map(|v| v.to_string()), ["2.25", "2"]);
+        for heads in ["", "heads = [1.0]\n", "heads = [1.0, nan]\n"] {
+            let error = of(heads).unwrap_err().to_string();
+            assert!(error.contains("`golden.heads`"), "{error}");
+        }
+        for (from, to, says) in [
+            ("count = 2", "count = 1", "`outputs.heads.count`"),
+            ("count = 2", "count = 17", "`outputs.heads.count`"),
+            ("\"heads\"", "\"logit\"", "`outputs.heads.name`"),
+        ] {
+            let text = format!("{TEXT}{}", HEADS.replace(from, to));
+            let error = Manifest::parse(&text).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
     }
 
     #[test]

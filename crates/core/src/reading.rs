@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::assess::Assessment;
 use crate::layout::{HardEnd, ScreenLayout};
 use crate::manifest::Threshold;
 use crate::quality::Input;
@@ -179,6 +180,10 @@ pub struct Reading {
     /// Which palette end is hard could not be told; the score assumes red.
     #[serde(default)]
     pub palette_assumed: bool,
+    /// What the evidence leans to, with the error rate that the model was calibrated for; null without a
+    /// score, or where the model's manifest has no limits for so few elastograms.
+    #[serde(default)]
+    pub assessment: Option<Assessment>,
     /// The model's stated cut; null where its manifest has none.
     #[serde(default)]
     pub operating_point: Option<OperatingPoint>,

@@ -98,6 +98,12 @@ sentences! {
     MapUnfamiliar = "map-unfamiliar" ["have_percent", "need_percent"];
     /// Both are unlike the training set's.
     BothUnfamiliar = "both-unfamiliar" ["have_percent", "need_percent"];
+    /// The evidence leans to benign.
+    AssessedBenignLeaning = "assessed-benign-leaning" ["error_percent"];
+    /// The evidence leans to malignant.
+    AssessedSuspicious = "assessed-suspicious" ["error_percent"];
+    /// The evidence does not decide.
+    AssessedIndeterminate = "assessed-indeterminate" ["error_percent"];
     /// The network or what runs it failed.
     EngineFault = "engine-fault" ["words"];
     /// No picture has come yet.

@@ -1,7 +1,8 @@
 //! The networks that this crate runs, as read from a file: what to compute, and which tensors with.
 //!
 //! `inputs → branches (1×1 mix, 3×3 convolutions with ReLU and 2×2 pooling) → concatenation →
-//! 1×1 mix → reductions to one vector → dense layers → logits`.
+//! 1×1 mix → reductions to one vector → dense layers → logits`; what a dense layer on the way gives may be
+//! an output of its own.
 
 use crate::onnx::Tensor;
 
@@ -37,6 +38,16 @@ pub(crate) struct Architecture<'a> {
     pub(crate) parts: Vec<Part>,
     pub(crate) dense: Vec<Dense<'a>>,
     pub(crate) activation: Activation,
+    pub(crate) outputs: Vec<OutputInfo>,
+}
+
+/// An output of the network: the last dense layer's numbers, or those of one before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OutputInfo {
+    /// Its name in the file.
+    pub(crate) name: String,
+    /// Dense layers up to it.
+    pub(crate) depth: usize,
 }
 
 /// A stack of convolutions.

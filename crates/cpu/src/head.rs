@@ -141,6 +141,13 @@ impl Memory {
     pub(crate) fn logits(&self) -> &[f32] {
         &self.logits
     }
+
+    /// Returns what dense layer `depth`, counted from 1, gave last.
+    pub(crate) fn given(&self, weights: &Weights, depth: usize) -> &[f32] {
+        let layer = depth.checked_sub(1).and_then(|at| weights.dense.get(at));
+        let given = layer.zip(self.vectors.get(depth));
+        given.map_or(&self.logits, |(matrix, vector)| &vector.as_slice()[..matrix.outputs])
+    }
 }
 
 /// Multiplies a vector by a matrix, on all threads where that pays.

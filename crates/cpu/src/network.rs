@@ -7,6 +7,7 @@
 mod check;
 
 use std::{
+    fmt,
     fs::File,
     io,
     path::{Path, PathBuf},
@@ -152,12 +153,31 @@ pub struct TensorView<'a> {
 }
 
 /// What a run gives, borrowed from the network until the next one.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy)]
 pub struct Output<'a> {
-    /// The numbers before the graph's final softmax or logistic function, if it has one.
+    /// The last output's numbers, before the graph's final softmax or logistic function, if it has one:
+    /// of several outputs, those of the most dense layers.
     pub logits: &'a [f32],
     /// That function.
     pub activation: Activation,
+    weights: &'a Weights,
+    work: &'a Work,
+}
+
+impl<'a> Output<'a> {
+    /// Returns the numbers of output `place` in the order of [`Network::outputs`]; none where there is no
+    /// such output.
+    pub fn of(&self, place: usize) -> &'a [f32] {
+        let depth = self.weights.depths.get(place);
+        depth.map_or(&[], |depth| self.work.given(self.weights, *depth))
+    }
+}
+
+impl fmt::Debug for Output<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let outputs = self.weights.outputs.iter().enumerate();
+        f.debug_map().entries(outputs.map(|(place, name)| (name, self.of(place)))).finish()
+    }
 }
 
 /// A VGG fusion network on the CPU.
@@ -223,6 +243,11 @@ impl Network {
         &self.weights.inputs
     }
 
+    /// Returns the names of the outputs, in the file's order.
+    pub fn outputs(&self) -> &[String] {
+        &self.weights.outputs
+    }
+
     /// Returns the instruction set that the kernels run with.
     pub fn isa(&self) -> Isa {
         self.weights.isa
@@ -265,7 +290,8 @@ impl Network {
     pub fn run(&mut self, inputs: &[TensorView<'_>]) -> Result<Output<'_>, RunError> {
         self.logits(inputs, None)?;
         let logits = self.work.logits();
-        Ok(Output { logits, activation: self.weights.activation })
+        let activation = self.weights.activation;
+        Ok(Output { logits, activation, weights: &self.weights, work: &self.work })
     }
 
     /// Runs like [`Network::run`] and tells what in the pictures speaks for `Σ of[i] · logit[i]`:

@@ -167,6 +167,11 @@ impl Work {
     pub(crate) fn logits(&self) -> &[f32] {
         self.head.logits()
     }
+
+    /// Returns what dense layer `depth`, counted from 1, gave in the last run.
+    pub(crate) fn given(&self, weights: &Weights, depth: usize) -> &[f32] {
+        self.head.given(weights, depth)
+    }
 }
 
 /// Returns each branch's features, of the last run.

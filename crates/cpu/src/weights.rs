@@ -24,6 +24,9 @@ pub(crate) struct Weights {
     pub(crate) parts: Vec<Part>,
     pub(crate) dense: Vec<Matrix>,
     pub(crate) activation: Activation,
+    /// The outputs in the file's order: names, and the dense layers up to each.
+    pub(crate) outputs: Vec<String>,
+    pub(crate) depths: Vec<usize>,
     /// The numbers that the file holds.
     pub(crate) parameters: usize,
 }
@@ -83,6 +86,8 @@ impl Weights {
             parts: from.parts.clone(),
             dense: from.dense.iter().map(Matrix::of_dense).collect(),
             activation: from.activation,
+            outputs: from.outputs.iter().map(|output| output.name.clone()).collect(),
+            depths: from.outputs.iter().map(|output| output.depth).collect(),
             parameters,
         }))
     }

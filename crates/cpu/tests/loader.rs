@@ -185,6 +185,51 @@ fn counts_are_bounded() {
     assert!(told(&file(|graph| message(graph, 1, &node))).contains("inputs of a node"));
 }
 
+#[test]
+fn a_further_output_is_what_a_dense_layer_on_the_way_gives_and_no_other() {
+    let _turn = turn();
+    let convs = vec![(8, true), (8, false)];
+    let mut taken = Vec::new();
+    for softmax in [false, true] {
+        let model = Model { softmax, ..Model::dual(convs.clone(), Head::Gap, vec![6, 5], 3) };
+        let plain = model.onnx();
+        let data = Numbers(1).take(3 * 24 * 24, 1.0);
+        let views = [view(&data, 24, 24); 2];
+        for op in ["Conv", "Relu", "MaxPool", "Concat", "GlobalAveragePool", "Flatten", "Gemm"] {
+            for number in 1..60 {
+                let name = format!("{op}_{number}");
+                if !plain.windows(name.len()).any(|at| at == name.as_bytes()) {
+                    continue;
+                }
+                match Network::load(&model.onnx_with(&[&name]), &options()) {
+                    Ok(mut network) => {
+                        assert_eq!(network.outputs(), ["y".to_owned(), name.clone()]);
+                        let output = network.run(&views).unwrap();
+                        assert_eq!(output.of(0), output.logits);
+                        taken.push((softmax, op, output.of(1).len()));
+                        if op == "Relu" {
+                            assert!(output.of(1).iter().all(|x| *x >= 0.0));
+                        }
+                    }
+                    Err(LoadError::Onnx(OnnxError::Model(why))) => {
+                        assert!(why.contains("output"), "{name}: {why}");
+                    }
+                    Err(other) => panic!("{name}: {other}"),
+                }
+            }
+        }
+        let none = Network::load(&model.onnx_with(&["nothing"]), &options());
+        assert!(none.err().unwrap().to_string().contains("no node makes the output `nothing`"));
+    }
+    // The two hidden layers behind their ReLU; the logits themselves where nothing follows them.
+    taken.sort_unstable();
+    let hidden = |softmax| [(softmax, "Relu", 5), (softmax, "Relu", 6)];
+    let mut expected = vec![(false, "Gemm", 16)];
+    expected.extend(hidden(false));
+    expected.extend(hidden(true));
+    assert_eq!(taken, expected);
+}
+
 fn view(data: &[f32], height: usize, width: usize) -> TensorView<'_> {
     TensorView { data, channels: 3, height, width }
 }

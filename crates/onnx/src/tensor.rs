@@ -20,6 +20,13 @@ pub struct Tensor<'a> {
     ints: Vec<i64>,
 }
 
+impl Tensor<'_> {
+    /// Whether both are the same numbers of the file, not merely equal ones.
+    pub fn is_same(&self, other: &Tensor<'_>) -> bool {
+        std::ptr::eq(self.raw, other.raw) && self.dims == other.dims && self.kind == other.kind
+    }
+}
+
 /// The element types that are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {

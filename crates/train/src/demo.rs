@@ -3,14 +3,19 @@
 //! Seeds, cohorts, input, network and schedule are constants here, chosen before any result was
 //! seen; `sonofuse-train demo` with no options trains it again. Simulated tissue only.
 
+mod exams;
 mod judge;
 mod recipe;
 mod run;
+mod uncertain;
 mod write;
 
-pub use judge::{BINS, Figures, ROOM, Settings, judge, ranges, settle};
+pub use exams::Exam;
+pub use judge::{BINS, Figures, Settings, judge, settle};
 pub use recipe::{
-    Cohorts, INPUT_SIDES_PX, Stage, architecture, carried_over, cohorts, input, joined,
+    Cohorts, ExamCohorts, HELD_OUT, INPUT_SIDES_PX, Stage, architecture, carried_over, cohorts,
+    exam_cohorts, heads_plan, input, joined,
 };
 pub use run::{DemoError, Judged, Place, Report, run};
+pub use uncertain::{Decided, ERROR_RATE, EVIDENCE, ExamFigures};
 pub use write::{markdown, write};

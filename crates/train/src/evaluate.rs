@@ -11,6 +11,7 @@
 pub mod bootstrap;
 pub mod calibration;
 pub mod compare;
+pub mod conformal;
 pub mod confusion;
 pub mod coverage;
 pub mod curve;

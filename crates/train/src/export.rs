@@ -5,8 +5,8 @@
 
 mod folder;
 
-pub(crate) use folder::known_answers;
 pub use folder::{Parts, write};
+pub(crate) use folder::{known_answers, outputs};
 
 use crate::network::{Conv, Linear, Network, Pooling, Sources, Step, Window, folded};
 use crate::onnx::{Attr, Builder};
@@ -17,9 +17,11 @@ pub const BMODE: &str = "bmode";
 pub const ELASTOGRAM: &str = "elastogram";
 /// See [`BMODE`].
 pub const LOGITS: &str = "logits";
+/// See [`BMODE`]; of networks with heads.
+pub const HEADS: &str = "heads";
 
 /// Writes a network: inputs `bmode` and `elastogram` `[n, 3, h, w]` in any case, output `logits`
-/// `[n, 2]`, benign then malignant. Batch normalisation is folded. Where the head fixes the input's
+/// `[n, 2]`, benign then malignant; of a network with heads, also `heads` `[n, 2·heads]`. Batch normalisation is folded. Where the head fixes the input's
 /// height and width, `size` is what it fixes them to.
 pub fn onnx(network: &Network, size: Option<[usize; 2]>, doc: &str) -> Vec<u8> {
     let network = folded(network);
@@ -52,7 +54,18 @@ pub fn onnx(network: &Network, size: Option<[usize; 2]>, doc: &str) -> Vec<u8> {
             ("re-fusion", head(&mut b, &network, &features))
         }
     };
+    let logits = if network.heads > 0 { mean(&mut b, network.heads, &logits) } else { logits };
     b.finish(name, &logits, LOGITS, &["n", "2"], doc)
+}
+
+/// Declares what the heads say as an output of its own and gives their mean.
+fn mean(b: &mut Builder, heads: usize, said: &str) -> String {
+    b.output(said, HEADS, &["n", &(2 * heads).to_string()]);
+    let share = 1.0 / heads as f32;
+    let of = |class: usize| (0..2 * heads).map(move |i| if i % 2 == class { share } else { 0.0 });
+    let weight: Vec<f32> = of(0).chain(of(1)).collect();
+    let (w, bias) = (b.weights(&[2, 2 * heads], &weight), b.weights(&[2], &[0.0; 2]));
+    b.op("Gemm", &[said, &w, &bias], &[Attr::Int("transB", 1)])
 }
 
 /// Writes a spatial pyramid alone, input `x` `[n, c, h, w]`: for checking a runtime.

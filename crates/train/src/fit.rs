@@ -12,6 +12,7 @@ mod batch;
 mod checkpoint;
 mod curves;
 mod fitted;
+mod heads;
 mod plan;
 mod predict;
 mod run;
@@ -19,6 +20,7 @@ mod score;
 
 pub use batch::Augment;
 pub use fitted::Fitted;
+pub use heads::{HeadsPlan, heads};
 pub use plan::{ClassWeights, Monitor, Optimiser, Plan, Schedule};
 pub use predict::Vectors;
 pub use run::{Epoch, Progress};

@@ -330,6 +330,6 @@ impl Architecture {
         let widths: &[usize] =
             if self.head == Head::Gap { &[features, 2] } else { &[features, hidden, hidden, 2] };
         let layers = widths.windows(2).map(|w| Linear::random(&mut rng, w[0], w[1])).collect();
-        Ok(Network { sources, mix, stacks, pooling, layers })
+        Ok(Network { sources, mix, stacks, pooling, layers, heads: 0 })
     }
 }

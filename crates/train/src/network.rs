@@ -12,7 +12,7 @@ mod vgg;
 
 pub use backbone::{alexnet, googlenet, resnet18};
 pub use fold::folded;
-pub use forward::{adaptive_max_pool, forward, stack_size};
+pub use forward::{adaptive_max_pool, forward, forward_heads, stack_size};
 pub use inception::inception_v3;
 pub use vgg::{VGG16, vgg16};
 
@@ -226,8 +226,11 @@ pub struct Network {
     pub stacks: Vec<Stack>,
     /// From feature maps (B-mode's channels first) to a vector.
     pub pooling: Pooling,
-    /// Fully connected layers with `ReLU` between them. Ends with two numbers: benign, malignant.
+    /// Fully connected layers with `ReLU` between them. Ends with two numbers, benign and malignant, or
+    /// with two for each head.
     pub layers: Vec<Linear>,
+    /// Heads whose mean is the answer; 0 where the layers end with the answer itself.
+    pub heads: usize,
 }
 
 impl Network {

@@ -15,8 +15,8 @@ use rand_pcg::Pcg64Mcg;
 use sha2::{Digest, Sha256};
 use sonofuse_core::calibrate::Calibration;
 use sonofuse_core::manifest::{
-    Aggregation, Branch, ChannelOrder, Input, InputSize, Manifest, Output, OutputKind, Provenance,
-    SCHEMA,
+    Aggregation, Branch, ChannelOrder, Input, InputSize, Manifest, Output, OutputKind, Outputs,
+    Provenance, SCHEMA,
 };
 use sonofuse_core::preprocess::{FusionInput, Planes};
 use thiserror::Error;
@@ -156,6 +156,7 @@ pub fn network(seed: u64, width: Width) -> Network {
         stacks: vec![bmode, elastogram],
         pooling,
         layers,
+        heads: 0,
     };
     spread(&mut network, &mut rng, width.pictures());
     network
@@ -247,11 +248,14 @@ pub fn files(seed: u64, width: Width) -> Result<Files, WriteError> {
             elastogram: branch(export::ELASTOGRAM),
         },
         output: Output { name: export::LOGITS.into(), kind: OutputKind::BenignMalignant },
+        outputs: Outputs::default(),
         calibration: Calibration::default(),
         threshold: None,
         familiarity: None,
         out_of_distribution: None,
         aggregation: Aggregation::default(),
+        assessment: None,
+        held_out: None,
         provenance: Provenance {
             writer: concat!("sonofuse-train ", env!("CARGO_PKG_VERSION")).into(),
             data: "none: random weights, scaled on simulated pictures".into(),

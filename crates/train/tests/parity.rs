@@ -13,7 +13,7 @@ use sonofuse_cpu::TensorView;
 use sonofuse_train::export;
 use sonofuse_train::fit::{Device, Fitted, Plan};
 use sonofuse_train::model::{Architecture, Backbone, Head, Method};
-use sonofuse_train::network::{Network, folded, forward};
+use sonofuse_train::network::{Linear, Network, folded, forward, forward_heads};
 use sonofuse_train::sample::Sample;
 
 /// Random weights, with batch statistics as training would leave them.
@@ -33,6 +33,10 @@ fn network(architecture: &Architecture, seed: u64) -> Network {
 }
 
 fn rten(bytes: Vec<u8>, input: &FusionInput) -> Vec<f32> {
+    rten_output(bytes, input, 0)
+}
+
+fn rten_output(bytes: Vec<u8>, input: &FusionInput, output: usize) -> Vec<f32> {
     let model = ModelOptions::with_all_ops().load(bytes).unwrap();
     let view = |p: &Planes| -> rten_tensor::Tensor<f32> {
         NdTensorView::<f32, 4>::from_data(p.shape(), p.data()).to_tensor().into_dyn()
@@ -40,7 +44,7 @@ fn rten(bytes: Vec<u8>, input: &FusionInput) -> Vec<f32> {
     let inputs = [(export::BMODE, &input.bmode), (export::ELASTOGRAM, &input.elastogram)];
     let inputs =
         inputs.map(|(name, planes)| (model.node_id(name).unwrap(), view(planes).into())).into();
-    let [value] = model.run_n(inputs, [model.output_ids()[0]], None).unwrap();
+    let [value] = model.run_n(inputs, [model.output_ids()[output]], None).unwrap();
     let tensor: rten_tensor::Tensor<f32> = value.try_into().unwrap();
     tensor.to_vec()
 }
@@ -115,6 +119,43 @@ fn every_method_and_head_says_the_same_everywhere() {
             }
         }
     }
+}
+
+#[test]
+fn heads_are_an_output_of_their_own_and_the_answer_is_their_mean_everywhere() {
+    let architecture: Architecture = "re-fusion/spp/vgg16:width=16:hidden=24".parse().unwrap();
+    let mut network = network(&architecture, 7);
+    // Three heads: what a network of six classes would say.
+    let last = network.layers.last_mut().unwrap();
+    let mut rng = Pcg64Mcg::seed_from_u64(9);
+    *last = Linear::random(&mut rng, last.inputs, 6);
+    network.heads = 3;
+    let input = FusionInput::golden(97, 71);
+    let heads = forward_heads(&network, &input);
+    let mean = forward(&network, &input);
+    for class in [0, 1] {
+        let sum: f32 = heads.iter().skip(class).step_by(2).sum();
+        assert!((mean[class] - sum / 3.0).abs() < 1e-5);
+    }
+    let near = |got: &[f32], want: &[f32], who: &str| {
+        assert_eq!(got.len(), want.len(), "{who}");
+        assert!(got.iter().zip(want).all(|(g, w)| (g - w).abs() < 1e-3), "{who} {got:?} {want:?}");
+    };
+    let bytes = export::onnx(&network, None, "");
+    near(&rten(bytes.clone(), &input), &mean, "rten's first output");
+    near(&rten_output(bytes.clone(), &input, 1), &heads, "rten's second output");
+    let mut own = sonofuse_cpu::Network::load(&bytes, &sonofuse_cpu::Options::default()).unwrap();
+    assert_eq!(own.outputs(), [export::LOGITS, export::HEADS]);
+    let view = |p: &'_ Planes| p.shape();
+    let [a, b] = [&input.bmode, &input.elastogram].map(|p| {
+        let [_, channels, height, width] = view(p);
+        TensorView { data: p.data(), channels, height, width }
+    });
+    let output = own.run(&[a, b]).unwrap();
+    near(output.of(0), &mean, "our engine's first output");
+    near(output.of(1), &heads, "our engine's second output");
+    assert!(output.of(2).is_empty());
+    near(output.logits, &mean, "our engine's logits");
 }
 
 #[test]

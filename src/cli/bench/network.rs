@@ -138,12 +138,12 @@ impl Engine {
 
     fn run(&mut self, input: &FusionInput) -> Result<(), CliError> {
         let (wall, cpu) = (MonotonicClock.now_ns(), cpu_ns());
-        let logit = self.model.score(input).map_err(|e| {
+        let answer = self.model.score(input).map_err(|e| {
             CliError::caused(Exit::Software, format!("{} fails", self.model.info().backend), &e)
         })?;
         self.wall_ns.push(MonotonicClock.now_ns() - wall);
         self.cpu_ns.push(cpu_ns() - cpu);
-        self.logit = logit.get();
+        self.logit = answer.logit.get();
         Ok(())
     }
 

@@ -77,6 +77,9 @@ fn model(loaded: &Loaded) -> Finding {
             let why = if info.why.is_empty() { String::new() } else { format!(" ({})", info.why) };
             let found =
                 format!("{} on {}{why}, {}{trained}", info.name, info.backend, folder.display());
+            let left_open = model.manifest().not_judged();
+            let found =
+                std::iter::once(found.as_str()).chain(left_open).collect::<Vec<_>>().join("; ");
             Finding::ok(AREA, &config.name, found)
         }
         Err(e) => missing(e.to_string()),

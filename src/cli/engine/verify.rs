@@ -2,7 +2,6 @@
 
 use clap::Args;
 use serde::Serialize;
-use sonofuse_core::calibrate::Logit;
 use sonofuse_core::manifest::{InputSize, Manifest};
 use sonofuse_core::preprocess::FusionInput;
 use sonofuse_gpu::cache::Shapes;
@@ -130,8 +129,8 @@ pub(in crate::cli) fn compare(
             };
             let (on_gpu, on_cpu) = (gpu.score(&input), cpu.score(&input));
             let words = |e: scoring::ScorerError| e.to_string();
-            let on_gpu = take("GPU", on_gpu.map(Logit::get).map_err(words));
-            let on_cpu = take("processor", on_cpu.map(Logit::get).map_err(words));
+            let on_gpu = take("GPU", on_gpu.map(|answer| answer.logit.get()).map_err(words));
+            let on_cpu = take("processor", on_cpu.map(|answer| answer.logit.get()).map_err(words));
             (answers.gpu, answers.cpu) = (on_gpu, on_cpu);
             if answers.expected.is_none() {
                 answers.tolerance *= 1.0 + on_cpu.unwrap_or(0.0).abs();

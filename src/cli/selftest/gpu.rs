@@ -153,9 +153,9 @@ fn picture(
     let view = DualView::new(&scene.frame, &scene.layout);
     let scored = view.map_err(|e| e.to_string()).and_then(|view| {
         let input = preprocessor.run(&view).map_err(|e| e.to_string())?;
-        let on_cpu = cpu.score(input).map_err(|e| e.to_string())?.get();
+        let on_cpu = cpu.score(input).map_err(|e| e.to_string())?.logit.get();
         let on_gpu = scorer.score_view(&view).ok_or("the GPU took no view")?;
-        Ok((on_gpu.map_err(|e| e.to_string())?.logit.get(), on_cpu))
+        Ok((on_gpu.map_err(|e| e.to_string())?.answer.logit.get(), on_cpu))
     });
     let (verdict, said) = match scored {
         Ok((on_gpu, on_cpu)) => {

@@ -421,7 +421,7 @@ fn a_panicking_network_is_a_fault_and_not_the_end() {
         fn info(&self) -> &ModelInfo {
             &self.0
         }
-        fn score(&mut self, _: &FusionInput) -> Result<Logit, ScorerError> {
+        fn score(&mut self, _: &FusionInput) -> Result<Answer, ScorerError> {
             panic!("boom")
         }
     }

@@ -1,6 +1,7 @@
 //! A device that keeps the network's input to itself.
 #![allow(clippy::unwrap_used)]
 
+use sonofuse_core::calibrate::Logit;
 use sonofuse_core::frame::Frame;
 
 use super::super::scorer::ViewScore;
@@ -17,7 +18,7 @@ impl Scorer for Device {
         &self.info
     }
 
-    fn score(&mut self, _: &FusionInput) -> Result<Logit, ScorerError> {
+    fn score(&mut self, _: &FusionInput) -> Result<Answer, ScorerError> {
         panic!("the device takes views")
     }
 
@@ -27,7 +28,7 @@ impl Scorer for Device {
 }
 
 /// Scores a view on a device that gives this answer.
-fn score(answer: Result<ViewScore, ScorerError>) -> (Result<Logit, NoScore>, Latency) {
+fn score(answer: Result<ViewScore, ScorerError>) -> (Result<Answer, NoScore>, Latency) {
     let manifest = crate::scoring::manifest(&demo()).unwrap();
     let info = ModelInfo {
         name: "m".into(),
@@ -49,13 +50,13 @@ fn score(answer: Result<ViewScore, ScorerError>) -> (Result<Logit, NoScore>, Lat
 }
 
 fn answer() -> ViewScore {
-    ViewScore { logit: Logit::new(1.5).unwrap(), statistics: None }
+    ViewScore { answer: Logit::new(1.5).unwrap().into(), statistics: None }
 }
 
 #[test]
 fn what_a_device_answers_is_the_score_and_both_stages_are_its_own() {
     let (scored, latency) = score(Ok(answer()));
-    assert_eq!(scored.unwrap().get().to_bits(), 1.5f32.to_bits());
+    assert_eq!(scored.unwrap().logit.get().to_bits(), 1.5f32.to_bits());
     assert_eq!((latency.preprocess, latency.network), (None, Some(2.0)));
 }
 

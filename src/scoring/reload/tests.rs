@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use sonofuse_core::calibrate::Logit;
+
 use super::super::select::choose;
 use super::super::tests::demo;
 use super::super::{Backend, Hardware};
@@ -27,9 +29,9 @@ impl Scorer for Frail {
         &self.info
     }
 
-    fn score(&mut self, _input: &FusionInput) -> Result<Logit, ScorerError> {
+    fn score(&mut self, _input: &FusionInput) -> Result<Answer, ScorerError> {
         self.answers = self.answers.checked_sub(1).expect("used up");
-        Ok(Logit::new(1.0).unwrap())
+        Ok(Logit::new(1.0).unwrap().into())
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use sonofuse_core::calibrate::Logit;
 use sonofuse_core::frame::Frame;
 use sonofuse_core::layout::{Orientation, ScreenLayout};
 use sonofuse_core::preprocess::PreprocessError;
@@ -26,11 +27,11 @@ struct Fake {
 }
 
 impl Fake {
-    fn next(&self) -> Result<Logit, ScorerError> {
+    fn next(&self) -> Result<Answer, ScorerError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let next = self.script.lock().unwrap().pop_front().unwrap_or(Ok(1.0))?;
         assert!(next > -100.0, "a panic was asked for");
-        Ok(Logit::new(next).unwrap())
+        Ok(Logit::new(next).unwrap().into())
     }
 }
 
@@ -39,12 +40,12 @@ impl Scorer for Fake {
         &self.info
     }
 
-    fn score(&mut self, _: &FusionInput) -> Result<Logit, ScorerError> {
+    fn score(&mut self, _: &FusionInput) -> Result<Answer, ScorerError> {
         self.next()
     }
 
     fn score_view(&mut self, _: &DualView<'_>) -> Option<Result<ViewScore, ScorerError>> {
-        self.takes_views.then(|| self.next().map(|logit| ViewScore { logit, statistics: None }))
+        self.takes_views.then(|| self.next().map(|answer| ViewScore { answer, statistics: None }))
     }
 }
 
@@ -99,13 +100,13 @@ impl Bench {
             confidence: 1.0,
         };
         let view = DualView::new(&frame, &layout).unwrap();
-        let logit = match self.standby.score_view(&view) {
-            Some(score) => score.unwrap().logit,
+        let answer = match self.standby.score_view(&view) {
+            Some(score) => score.unwrap().answer,
             None => self.standby.score(&FusionInput::golden(16, 16)).unwrap(),
         };
         // The reading names who answered.
         let backend = self.standby.info().backend.clone();
-        assert_eq!(backend, if logit.get() > 0.0 { "gpu" } else { "cpu" });
+        assert_eq!(backend, if answer.logit.get() > 0.0 { "gpu" } else { "cpu" });
         backend
     }
 }
@@ -177,9 +178,9 @@ fn a_panic_of_the_gpus_side_and_a_number_that_is_none_are_failures_like_others()
 fn a_ready_input_goes_to_the_gpu_and_to_the_processor_when_that_fails() {
     let mut bench = Bench::new();
     let input = FusionInput::golden(16, 16);
-    assert!(bench.standby.score(&input).unwrap().get() > 0.0);
+    assert!(bench.standby.score(&input).unwrap().logit.get() > 0.0);
     bench.fails(1);
-    assert!(bench.standby.score(&input).unwrap().get() < 0.0);
+    assert!(bench.standby.score(&input).unwrap().logit.get() < 0.0);
     assert_eq!(bench.standby.info().backend, "cpu");
 }
 

@@ -1,6 +1,6 @@
 //! What the evidence is told, and what it keeps: plain data. Pure.
 
-use crate::calibrate::Logit;
+use crate::answer::Answer;
 use crate::familiar::Likeness;
 use crate::layout::{HardEnd, ScreenLayout};
 use crate::picture::{Grain, Look, Relief, Shift};
@@ -24,6 +24,8 @@ pub struct Rules {
     pub same_place: f32,
     /// The model's spread of the logit between elastograms of one nodule.
     pub logit_sd: f32,
+    /// What the spread of its heads is multiplied by.
+    pub spread_scale: f32,
 }
 
 /// What one picture shows.
@@ -64,7 +66,7 @@ pub enum Wanted {
 /// A map that was counted.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    pub(super) logit: Logit,
+    pub(super) answer: Answer,
     pub(super) settled: bool,
     /// How alike its picture is to the training set's, where that is judged.
     pub(super) likeness: Option<Likeness>,

@@ -86,6 +86,7 @@ impl Bench {
             loss_ns: 2_000 * MS,
             same_place: 0.5,
             logit_sd: 1.0,
+            spread_scale: 2.0,
         };
         let evidence = Evidence::new(rules, Limits::default());
         Self { evidence, grain: Grain::default(), at_ms: 1_000, scored: 0 }

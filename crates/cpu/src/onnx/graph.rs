@@ -11,7 +11,7 @@ use super::{
     model::{Input, Kind, Model, Node, Tensor},
     value::{Affine, Axis, Value},
 };
-use crate::architecture::{Activation, Architecture, Conv, Dense, InputInfo};
+use crate::architecture::{Activation, Architecture, Conv, Dense, InputInfo, OutputInfo};
 
 /// Branches at most.
 const BRANCHES: usize = 4;
@@ -58,18 +58,34 @@ pub(super) fn follow<'a>(model: &Model<'a>) -> Result<Architecture<'a>, OnnxErro
             return Err(node.error("its output has the name of another value"));
         }
     }
-    let [output] = &model.outputs[..] else {
-        let count = model.outputs.len();
-        return Err(OnnxError::Model(format!("{count} outputs; networks of the family have one")));
-    };
-    match graph.values.remove(output.name) {
-        Some(Value::Vector(vector)) if vector.flat => graph.resolve(inputs, vector),
-        Some(other) => {
-            let kind = other.kind();
-            Err(OnnxError::Model(format!("the output is {kind}, not a vector of logits")))
+    let mut ends = Vec::new();
+    for output in &model.outputs {
+        let name = output.name;
+        match graph.values.get(name) {
+            Some(Value::Vector(vector)) if vector.flat => ends.push((name, vector.clone())),
+            Some(other) => {
+                let kind = other.kind();
+                let why = format!("the output `{name}` is {kind}, not a vector of logits");
+                return Err(OnnxError::Model(why));
+            }
+            None => return Err(OnnxError::Model(format!("no node makes the output `{name}`"))),
         }
-        None => Err(OnnxError::Model("no node makes the output".into())),
     }
+    // The first of the longest, so that one output alone is that.
+    let longest = ends.iter().rev().max_by_key(|(_, vector)| vector.dense.len()).cloned();
+    let Some((main, vector)) = longest else {
+        return Err(OnnxError::Model("it has no output".into()));
+    };
+    let mut outputs = Vec::new();
+    for (name, end) in &ends {
+        if *name != main && !end.is_on_the_way_to(&vector) {
+            return Err(OnnxError::Model(format!(
+                "the output `{name}` is not what a dense layer on the way to `{main}` gives"
+            )));
+        }
+        outputs.push(OutputInfo { name: (*name).to_owned(), depth: end.dense.len() });
+    }
+    graph.resolve(inputs, outputs, vector)
 }
 
 fn input(input: &Input<'_>) -> Result<InputInfo, OnnxError> {

@@ -43,6 +43,27 @@ pub(super) struct Vector<'a> {
     pub(super) flat: bool,
 }
 
+impl Vector<'_> {
+    /// Whether it is what some dense layer on the way to another vector gives.
+    pub(super) fn is_on_the_way_to(&self, other: &Vector<'_>) -> bool {
+        let same = |a: &Dense<'_>, b: &Dense<'_>| {
+            let biases = match (&a.bias, &b.bias) {
+                (Some(a), Some(b)) => a.is_same(b),
+                (a, b) => a.is_none() && b.is_none(),
+            };
+            let forms = (a.by_output, a.relu) == (b.by_output, b.relu);
+            a.weights.is_same(&b.weights) && biases && forms
+        };
+        let count = self.dense.len();
+        count > 0
+            && count <= other.dense.len()
+            && self.parts == other.parts
+            && self.dense.iter().zip(&other.dense).all(|(a, b)| same(a, b))
+            && self.activation
+                == if count < other.dense.len() { Activation::None } else { other.activation }
+    }
+}
+
 /// `(size * mul + add) / div`, rounded down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Affine {

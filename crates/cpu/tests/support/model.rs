@@ -228,6 +228,11 @@ impl Model {
 
     /// Writes the network as the project's own writer does: opset 17, IR 8.
     pub(crate) fn onnx(&self) -> Vec<u8> {
+        self.onnx_with(&[])
+    }
+
+    /// The same with further outputs: values of the graph, by their names.
+    pub(crate) fn onnx_with(&self, further: &[&str]) -> Vec<u8> {
         let mut file = File { half: self.half, ..File::default() };
         let logits = self.walk(&mut file);
         if self.softmax {
@@ -245,6 +250,10 @@ impl Model {
             12,
             &value_info("y", kind, &["n".into(), self.classes.to_string()]),
         );
+        for name in further {
+            let dims = ["n".into(), "m".to_owned()];
+            message(&mut file.graph, 12, &value_info(name, kind, &dims));
+        }
         string(&mut file.graph, 2, "test");
         let mut model = Vec::new();
         varint_field(&mut model, 1, 8);

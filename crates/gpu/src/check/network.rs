@@ -5,7 +5,8 @@
 use std::path::Path;
 use std::time::Instant;
 
-use sonofuse_core::manifest::{Manifest, OutputKind};
+use sonofuse_core::answer::Answer;
+use sonofuse_core::manifest::Manifest;
 use sonofuse_core::preprocess::{DualView, FusionInput};
 use sonofuse_tensorrt::Library;
 
@@ -77,19 +78,23 @@ fn plan(
     build(&order, &[], None).map(|built| built.plan)
 }
 
-/// Difference of the logits from the manifest's.
+/// Largest difference of the logits, and of the heads', from the manifest's.
 fn answers(scorer: &mut GpuScorer, manifest: &Manifest) -> Result<(Verdict, String), GpuError> {
     let mut good = !manifest.golden.is_empty();
     let mut worst = 0.0f32;
     for golden in &manifest.golden {
         let input = FusionInput::golden(golden.width_px as usize, golden.height_px as usize);
-        let numbers = &scorer.score_input(&input)?.numbers;
-        let logit = match (manifest.output.kind, numbers.as_slice()) {
-            (OutputKind::Logit, [z]) => *z,
-            (OutputKind::BenignMalignant, [benign, malignant]) => malignant - benign,
-            _ => f32::NAN,
+        let said = scorer.score_input(&input)?;
+        let heads = manifest.outputs.heads.as_ref();
+        let heads = heads.and_then(|h| said.further.iter().find(|output| output.name == h.name));
+        let heads = heads.map_or(&[][..], |output| &output.numbers);
+        let off = match Answer::read(manifest.into(), &said.numbers, heads) {
+            Ok(answer) => {
+                let [found, expected] = golden.worst(&answer);
+                (found - expected).abs()
+            }
+            Err(_) => f32::NAN,
         };
-        let off = (logit - golden.logit).abs();
         worst = if off.is_nan() { f32::INFINITY } else { worst.max(off) };
         good &= off <= golden.tolerance;
     }

@@ -254,26 +254,28 @@ extern "C" fn enqueue(it: It, stream: Ptr) -> bool {
         sum += data.iter().sum::<f32>();
         count += data.len() as f32;
     }
-    let mut numbers = vec![sum, count];
+    let outputs = context.tensors.iter().filter(|tensor| !tensor.input).count();
+    // Each further output of a made-up network is told from the first.
+    let mut numbers: Vec<Vec<f32>> =
+        (0..outputs).map(|index| [sum, count].map(|n: f32| n + index as f32).to_vec()).collect();
     if let Some(real) = &mut context.real {
         numbers = match real.run(&pictures) {
             Ok(numbers) => numbers,
             Err(why) => return context.logger.no(&format!("fake: {why}")),
         };
         // A wrong engine: thousandths that are added to the last number.
-        if let Some(last) = numbers.last_mut() {
+        if let Some(last) = numbers.first_mut().and_then(|first| first.last_mut()) {
             *last += world::get("skew").unwrap_or(0) as f32 / 1000.0;
         }
     }
     let outputs = context.tensors.iter().zip(&shapes).filter(|(tensor, _)| !tensor.input);
-    for (index, (tensor, shape)) in outputs.enumerate() {
+    for ((tensor, shape), numbers) in outputs.zip(&numbers) {
         let data: *mut f32 = std::ptr::with_exposed_provenance_mut(at(tensor).unwrap_or(0));
         // SAFETY: as above.
         let data = unsafe { std::slice::from_raw_parts_mut(data, elements(shape)) };
         data.fill(0.0);
-        // Each further output is told from the first.
-        for (to, from) in data.iter_mut().zip(&numbers) {
-            *to = *from + index as f32;
+        for (to, from) in data.iter_mut().zip(numbers) {
+            *to = *from;
         }
     }
     true

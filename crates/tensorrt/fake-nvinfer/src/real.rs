@@ -33,11 +33,12 @@ impl Real {
         .collect()
     }
 
-    /// Numbers and `[height, width]` of each input, in the file's order.
+    /// Runs on numbers and `[height, width]` of each input, in the file's order; gives each output's
+    /// numbers, likewise.
     pub(crate) fn run(
         &mut self,
         inputs: &[(impl AsRef<[f32]>, [usize; 2])],
-    ) -> Result<Vec<f32>, String> {
+    ) -> Result<Vec<Vec<f32>>, String> {
         let views: Vec<TensorView<'_>> = inputs
             .iter()
             .map(|(data, [height, width])| {
@@ -46,7 +47,8 @@ impl Real {
                 TensorView { data, channels: data.len() / (height * width), height, width }
             })
             .collect();
+        let count = self.network.outputs().len();
         let output = self.network.run(&views).map_err(|error| error.to_string())?;
-        Ok(output.logits.to_vec())
+        Ok((0..count).map(|place| output.of(place).to_vec()).collect())
     }
 }

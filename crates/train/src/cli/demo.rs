@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sonofuse_train::data::{cache, card};
-use sonofuse_train::demo::{self, Place};
+use sonofuse_train::demo::{self, Cohorts, Place};
 use sonofuse_train::fit::Progress;
 
 use super::data::{census, ticker};
@@ -30,6 +30,9 @@ pub(crate) struct Demo {
     /// Makes fewer patients and epochs, for trying out: a part of 1.
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
+    /// Draws fewer exams to calibrate and to judge on: a part of 1; a later run with more goes on from them.
+    #[arg(long, default_value_t = 1.0)]
+    exams: f64,
     /// Only makes the patients and prints their card.
     #[arg(long)]
     data_only: bool,
@@ -41,8 +44,8 @@ impl Demo {
         let Some(out) = self.out.as_ref().filter(|_| !self.data_only) else {
             return self.data(&cache);
         };
-        let place =
-            Place { cache: &cache, work: &work, threads: self.store.threads, scale: self.scale };
+        let (threads, scale, exams) = (self.store.threads, self.scale, self.exams);
+        let place = Place { cache: &cache, work: &work, threads, scale, exams };
         let say = |line: &str| eprintln!("{line}");
         let (fitted, report) = demo::run(place, &say, &|stage, p| {
             if p.finished.is_some() || p.step % EVERY == 0 {
@@ -62,7 +65,8 @@ impl Demo {
         let cohorts = demo::cohorts(self.scale)?;
         let input = demo::input();
         let mut parts = Vec::new();
-        for cohort in [&cohorts.train, &cohorts.validation, &cohorts.test] {
+        let Cohorts { train, heads, validation, test } = &cohorts;
+        for cohort in [train, heads, validation, test] {
             let tick = ticker(cohort.patients);
             let (set, _) = cache::load_or_make(cohort, &input, cache, self.store.threads, tick)?;
             eprintln!("{}: {}", cohort.name, census(&set.census));

@@ -73,7 +73,7 @@ impl Export {
                 specificity: Some(figures.specificity as f32),
             }),
             familiarity: run.familiarity,
-            aggregation: Aggregation { logit_sd: settings.logit_sd },
+            aggregation: Aggregation { logit_sd: settings.logit_sd, ..Aggregation::default() },
             data: run.data,
             seed: fitted.plan.seed,
             commit: self.commit,

@@ -136,7 +136,8 @@ impl Train {
             _ => None,
         };
         let augment = Augment::default();
-        let vary = move |sample: &Sample, rng: &mut _| augment.apply(sample, rng);
+        let bmode = input.bmode.clone();
+        let vary = move |sample: &Sample, rng: &mut _| augment.apply(sample, &bmode, rng);
         let mut bar = bar();
         let options = Options {
             folder: Some(&self.out),

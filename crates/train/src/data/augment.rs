@@ -8,6 +8,7 @@
 use rand::Rng;
 use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
+use sonofuse_core::manifest::Branch;
 use sonofuse_core::preprocess::Planes;
 
 use crate::sample::Sample;
@@ -22,7 +23,7 @@ pub struct Augment {
     pub shift: f32,
     /// Largest change of size, as a part of it.
     pub scale: f32,
-    /// Largest change of the B-mode's brightness, in normalised units.
+    /// Largest change of the B-mode's brightness, in code values.
     pub gain: f32,
     /// Largest change of the B-mode's contrast, as a part of it.
     pub contrast: f32,
@@ -30,7 +31,7 @@ pub struct Augment {
 
 impl Default for Augment {
     fn default() -> Self {
-        Self { mirror: 0.5, shift: 0.05, scale: 0.08, gain: 0.12, contrast: 0.2 }
+        Self { mirror: 0.5, shift: 0.05, scale: 0.08, gain: 7.0, contrast: 0.2 }
     }
 }
 
@@ -40,8 +41,8 @@ impl Augment {
         Self { mirror: 0.0, shift: 0.0, scale: 0.0, gain: 0.0, contrast: 0.0 }
     }
 
-    /// Draws a variation of `sample`, of the same size.
-    pub fn apply(&self, sample: &Sample, rng: &mut Pcg64Mcg) -> Sample {
+    /// Draws a variation of `sample`, of the same size; `bmode` is how its B-mode was normalised.
+    pub fn apply(&self, sample: &Sample, bmode: &Branch, rng: &mut Pcg64Mcg) -> Sample {
         let mut upto = |limit: f32| rng.random_range(-1.0f32..=1.0) * limit;
         let zoom = 1.0 + upto(self.scale);
         let shift = [upto(self.shift), upto(self.shift)];
@@ -53,19 +54,38 @@ impl Augment {
         {
             let mut data = moved(planes, mirror, zoom, shift);
             if grey && (self.gain > 0.0 || self.contrast > 0.0) {
-                // Echoes darker than black and brighter than white are not shown.
-                let low = planes.data().iter().copied().fold(f32::INFINITY, f32::min);
-                let high = planes.data().iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let mean = data.iter().sum::<f32>() / data.len().max(1) as f32;
-                for v in &mut data {
-                    *v = ((*v - mean) * contrast + mean + gain).clamp(low, high);
-                }
+                brighten(&mut data, planes.data(), bmode, gain, contrast);
             }
             let [_, _, height, width] = planes.shape();
             // As long as the plane it was made of.
             *planes = Planes::new(width, height, data).unwrap_or_default();
         }
         out
+    }
+}
+
+/// Changes brightness and contrast in code values, of all channels alike: a grey picture stays grey,
+/// however its channels are normalised. Echoes darker than black and brighter than white are not shown.
+fn brighten(data: &mut [f32], shown: &[f32], branch: &Branch, gain: f32, contrast: f32) {
+    let plane = (data.len() / 3).max(1);
+    let of = |channel: usize| (branch.mean[channel.min(2)], branch.std[channel.min(2)]);
+    let codes = |values: &[f32]| -> Vec<f32> {
+        let channels = values.chunks(plane).enumerate();
+        let coded = channels.flat_map(|(c, values)| {
+            let (mean, std) = of(c);
+            values.iter().map(move |v| v * std + mean)
+        });
+        coded.collect()
+    };
+    let range = |[low, high]: [f32; 2], v: f32| [low.min(v), high.max(v)];
+    let none = [f32::INFINITY, f32::NEG_INFINITY];
+    let [low, high] = codes(shown).into_iter().fold(none, range);
+    let coded = codes(data);
+    let middle = coded.iter().sum::<f32>() / coded.len().max(1) as f32;
+    for (i, (v, code)) in data.iter_mut().zip(coded).enumerate() {
+        let (mean, std) = of(i / plane);
+        let code = ((code - middle) * contrast + middle + gain).clamp(low, high.max(low));
+        *v = (code - mean) / std;
     }
 }
 
@@ -106,6 +126,7 @@ fn taps(side: usize, zoom: f32, shift: f32, mirror: bool) -> Vec<(usize, usize, 
 #[allow(clippy::unwrap_used)]
 mod tests {
     use rand::SeedableRng;
+    use sonofuse_core::manifest::ChannelOrder;
 
     use super::*;
 
@@ -122,17 +143,58 @@ mod tests {
         }
     }
 
+    /// As the three conventions of weights have it.
+    fn branch(mean: [f32; 3], std: [f32; 3]) -> Branch {
+        Branch { name: "bmode".into(), order: ChannelOrder::Rgb, mean, std }
+    }
+
+    fn plain() -> Branch {
+        branch([0.0; 3], [1.0; 3])
+    }
+
+    #[test]
+    fn brightness_changes_by_the_same_codes_however_the_picture_is_normalised() {
+        let conventions = [
+            plain(),
+            branch([103.939, 116.779, 123.68], [1.0; 3]),
+            branch([123.675, 116.28, 103.53], [58.395, 57.12, 57.375]),
+        ];
+        let codes: Vec<f32> = (0..80).map(|i| 40.0 + ((i * 37) % 101) as f32).collect();
+        let vary = Augment { gain: 30.0, contrast: 0.4, ..Augment::none() };
+        let varied = conventions.map(|b| {
+            let normal = (0..3).flat_map(|c| codes.iter().map(move |v| (c, *v)));
+            let normal = normal.map(|(c, v)| (v - b.mean[c]) / b.std[c]).collect();
+            let sample = Sample { bmode: Planes::new(10, 8, normal).unwrap(), ..sample() };
+            let out = vary.apply(&sample, &b, &mut Pcg64Mcg::seed_from_u64(5)).bmode;
+            let back = out.data().chunks(80).enumerate();
+            back.flat_map(|(c, v)| v.iter().map(|v| v * b.std[c] + b.mean[c]).collect::<Vec<_>>())
+                .collect::<Vec<f32>>()
+        });
+        let changed = varied[0].iter().zip(&codes).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(changed > 5.0, "{changed}: it must change at all");
+        for other in &varied {
+            let grey = other.chunks(80);
+            assert!(
+                grey.zip(varied[0].chunks(80))
+                    .all(|(a, b)| { a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-3) })
+            );
+            for i in 0..80 {
+                assert!((other[i] - other[160 + i]).abs() < 1e-3, "grey stays grey");
+            }
+        }
+    }
+
     #[test]
     fn nothing_changes_nothing() {
         let mut rng = Pcg64Mcg::seed_from_u64(1);
-        assert_eq!(Augment::none().apply(&sample(), &mut rng), sample());
+        assert_eq!(Augment::none().apply(&sample(), &plain(), &mut rng), sample());
     }
 
     #[test]
     fn a_mirror_turns_both_crops_left_to_right_and_keeps_every_value() {
         let mut rng = Pcg64Mcg::seed_from_u64(1);
         let original = sample();
-        let out = Augment { mirror: 1.0, ..Augment::none() }.apply(&original, &mut rng);
+        let out = Augment { mirror: 1.0, ..Augment::none() }.apply(&original, &plain(), &mut rng);
         let map = out.elastogram.unwrap();
         assert_eq!(map, out.bmode);
         for (a, b) in map.data().chunks(10).zip(original.bmode.data().chunks(10)) {
@@ -145,12 +207,12 @@ mod tests {
         let mut rng = Pcg64Mcg::seed_from_u64(7);
         let move_only = Augment { gain: 0.0, contrast: 0.0, ..Augment::default() };
         for _ in 0..50 {
-            let out = move_only.apply(&sample(), &mut rng);
+            let out = move_only.apply(&sample(), &plain(), &mut rng);
             assert_eq!(Some(out.bmode), out.elastogram);
         }
         let grey_only = Augment { mirror: 0.0, shift: 0.0, scale: 0.0, ..Augment::default() };
         for _ in 0..50 {
-            let out = grey_only.apply(&sample(), &mut rng);
+            let out = grey_only.apply(&sample(), &plain(), &mut rng);
             assert_eq!(out.elastogram, sample().elastogram);
             assert_ne!(out.bmode, sample().bmode);
             assert!(out.bmode.data().iter().all(|v| (-1.0..=1.0).contains(v)));
@@ -159,7 +221,9 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_variation() {
-        let draw = |seed| Augment::default().apply(&sample(), &mut Pcg64Mcg::seed_from_u64(seed));
+        let draw = |seed| {
+            Augment::default().apply(&sample(), &plain(), &mut Pcg64Mcg::seed_from_u64(seed))
+        };
         assert_eq!(draw(3), draw(3));
         assert_ne!(draw(3), draw(4));
     }

@@ -14,8 +14,9 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
+use sonofuse_core::layout::{PinnedRegions, Pins};
 use sonofuse_core::manifest::Input;
-use sonofuse_sim::{SimConfig, Simulator, Skin};
+use sonofuse_sim::{SimConfig, Simulator, Skin, Truth};
 
 use super::DataError;
 use super::cut::{Cutter, Refused};
@@ -45,8 +46,9 @@ pub struct Cohort {
     pub images: u32,
     /// Skins, in turn.
     pub skins: Vec<Skin>,
-    /// Where the colour bar does not tell which end is hard: true takes it from what is known of the
-    /// scanner, as its preset would; false takes red, as the daemon without a preset.
+    /// Where the colour bar does not tell which end is hard, or the search finds no dual view: true takes
+    /// the hard end, and the regions, from what is known of the scanner, as its preset would; false takes
+    /// red and no sample, as the daemon without a preset.
     pub named_hard_end: bool,
 }
 
@@ -114,6 +116,14 @@ impl Cohort {
     /// Seeds that the cohort uses.
     pub fn seeds(&self) -> std::ops::Range<u64> {
         self.first_seed..self.first_seed.saturating_add(u64::from(self.patients))
+    }
+
+    /// The scanner of the `i`-th patient, as its samples name it. Drawn ones are one kind: no two patients
+    /// share one.
+    pub fn scanner(&self, i: u32) -> String {
+        let name = self.skins[i as usize % self.skins.len()].to_string();
+        let kind = name.split_once(':').map(|(kind, _)| kind.to_owned());
+        kind.unwrap_or(name)
     }
 
     /// Makes the samples on `threads` threads; `progress` is told the patients made so far.
@@ -192,20 +202,26 @@ impl Cohort {
                     .map_err(|e| recipe(e.to_string()))?;
                 all.census.drawn += 1;
                 let hard_end = truth.hard_end.filter(|_| self.named_hard_end);
-                match cutter.screen(&frame, hard_end) {
+                let found = match cutter.screen(&frame, hard_end) {
+                    // Whoever has a scanner that the search does not know pins it.
+                    Err(Refused::NoDualView(why)) if self.named_hard_end => pins(&truth)
+                        .map_or(Err(Refused::NoDualView(why)), |pins| cutter.pinned(&frame, pins)),
+                    found => found,
+                };
+                match found {
                     Ok(input) => {
                         all.census.kept += 1;
                         all.samples.push(Sample {
                             patient: truth.patient.to_string(),
                             image: format!("elastogram-{}", truth.elastogram_index),
-                            scanner: skin.to_string(),
+                            scanner: self.scanner(i),
                             malignant,
                             bmode: input.bmode,
                             elastogram: Some(input.elastogram),
                         });
                     }
                     Err(why) => {
-                        *all.census.refused.entry(skin.to_string()).or_default() += 1;
+                        *all.census.refused.entry(self.scanner(i)).or_default() += 1;
                         let reason = match why {
                             Refused::NoDualView(why) => why.to_string(),
                             Refused::Gate(reason, _) => reason,
@@ -223,6 +239,19 @@ impl Cohort {
         }
         Ok(all)
     }
+}
+
+/// The preset of the screen: where everything is, and which end is hard.
+fn pins(truth: &Truth) -> Option<Pins> {
+    let regions = PinnedRegions {
+        size: truth.size,
+        bmode_view: truth.bmode_view?,
+        elastogram_view: truth.elastogram_view?,
+        bmode_box: truth.bmode_box,
+        elastogram_box: truth.elastogram_box,
+        colour_bar: truth.colour_bar,
+    };
+    Some(Pins { hard_end: truth.hard_end, regions: Some(regions) })
 }
 
 /// Checks that no two cohorts share a seed, and that the last one's skins are not in any other.

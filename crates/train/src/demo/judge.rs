@@ -3,24 +3,17 @@
 
 use serde::Serialize;
 use sonofuse_core::calibrate::Calibration;
-use sonofuse_core::manifest::{OutOfDistribution, Threshold};
-use sonofuse_core::preprocess::Planes;
+use sonofuse_core::manifest::Threshold;
 
 use crate::evaluate::bootstrap::{Bootstrap, Interval};
 use crate::evaluate::confusion::Confusion;
-use crate::evaluate::reliability::{Bins, brier, expected_calibration_error};
+use crate::evaluate::reliability::{Bins, brier, error_by_chance, expected_calibration_error};
 use crate::evaluate::threshold::{self, Choice};
 use crate::evaluate::{EvaluateError, Patients, calibration, curve, logits, probabilities, video};
-use crate::sample::{Prediction, Sample};
+use crate::sample::Prediction;
 
 /// Bins of the calibration error: ten of equal numbers of images.
 pub const BINS: Bins = Bins::EqualMass(10);
-/// Room that each side of a range of the training set gets, as a part of the range, where no other
-/// scanners tell how much they need.
-pub const ROOM: f32 = 0.1;
-/// Share of the pictures of unseen scanners that the ranges must hold.
-const HELD: f64 = 0.99;
-
 /// What the validation patients decide.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -35,7 +28,8 @@ pub struct Settings {
     pub auc: f64,
 }
 
-/// Figures on held-out patients. Images are counted one by one; intervals resample patients (95 %).
+/// Figures on held-out patients, one score a patient: the median logit of the patient's images; intervals
+/// resample patients (95 %).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Figures {
@@ -45,8 +39,6 @@ pub struct Figures {
     pub images: usize,
     /// Area under the ROC curve.
     pub auc: Interval,
-    /// The same for each patient's median logit: what a reading of several elastograms is worth.
-    pub patient_auc: Interval,
     /// At the threshold.
     pub accuracy: f64,
     /// At the threshold.
@@ -55,6 +47,8 @@ pub struct Figures {
     pub specificity: f64,
     /// Expected calibration error, over [`BINS`].
     pub ece: f64,
+    /// The same of perfect probabilities: mean and 95 % point.
+    pub ece_by_chance: [f64; 2],
     /// Brier score.
     pub brier: f64,
 }
@@ -80,111 +74,29 @@ pub fn settle(validation: &[Prediction]) -> Result<Settings, EvaluateError> {
 /// # Errors
 /// [`EvaluateError`].
 pub fn judge(test: &[Prediction], settings: &Settings) -> Result<Figures, EvaluateError> {
-    let probabilities = probabilities(test, &settings.calibration)?;
+    let medians = by_patient(test)?;
+    let probabilities = probabilities(&medians, &settings.calibration)?;
     let confusion = Confusion::at(&probabilities, f64::from(settings.threshold.malignancy));
-    let bootstrap = Bootstrap::default();
-    let patients = Patients::of_logits(test);
-    let each = video::Video { logit_sd: settings.logit_sd, ..video::Video::default() };
-    let medians: Vec<Prediction> = each.scores(test)?.into_iter().map(|v| v.prediction).collect();
     Ok(Figures {
-        patients: patients.len(),
+        patients: medians.len(),
         images: test.len(),
-        auc: bootstrap.interval(&patients, curve::auc)?,
-        patient_auc: bootstrap.interval(&Patients::of_logits(&medians), curve::auc)?,
+        auc: Bootstrap::default().interval(&Patients::of_logits(&medians), curve::auc)?,
         accuracy: confusion.accuracy().unwrap_or(f64::NAN),
         sensitivity: confusion.sensitivity().unwrap_or(f64::NAN),
         specificity: confusion.specificity().unwrap_or(f64::NAN),
         ece: expected_calibration_error(&probabilities, BINS)?,
+        ece_by_chance: error_by_chance(&probabilities, BINS, 11)?,
         brier: brier(&probabilities),
     })
 }
 
-/// The room that lets the ranges of `known` samples hold nearly all of those of scanners that are not
-/// among them, in steps of a twentieth, and at most as wide again; `None` as of [`ranges`].
-pub(super) fn room_for(known: &[&Sample], unseen: &[&Sample]) -> Option<f32> {
-    let extremes = extremes(known.iter().copied())?;
-    let unseen: Vec<[[[f32; 2]; 3]; 2]> = unseen.iter().map(|s| statistics(s)).collect();
-    let refused_at = |room: f32| {
-        let ranges = widened(&extremes, room);
-        unseen.iter().filter(|s| !within(&ranges, s)).count()
-    };
-    let enough = (1.0 - HELD) * unseen.len() as f64;
-    let mut room = ROOM;
-    while room < 1.0 && refused_at(room) as f64 > enough {
-        room += 0.05;
-    }
-    Some(room)
-}
-
-/// The ranges of the channels' means and spreads over samples, each side with `room`, a part of the
-/// range; `None` when a sample has no elastogram.
-pub fn ranges<'s>(
-    samples: impl IntoIterator<Item = &'s Sample>,
-    room: f32,
-) -> Option<OutOfDistribution> {
-    Some(widened(&extremes(samples)?, room))
-}
-
-/// The least and the largest of each channel's means and spreads.
-fn extremes<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Option<OutOfDistribution> {
-    const NONE: [[f32; 2]; 3] = [[f32::INFINITY, f32::NEG_INFINITY]; 3];
-    let mut all = [NONE; 4];
-    for s in samples {
-        let map = s.elastogram.as_ref()?;
-        for (i, planes) in [&s.bmode, map].into_iter().enumerate() {
-            for (channel, [mean, sd]) in planes.statistics().into_iter().enumerate() {
-                for (range, v) in [(2 * i, mean), (2 * i + 1, sd)] {
-                    let [low, high] = all[range][channel];
-                    all[range][channel] = [low.min(v), high.max(v)];
-                }
-            }
-        }
-    }
-    if all[0][0][0] > all[0][0][1] {
-        return None;
-    }
-    let [bmode_mean, bmode_std, elastogram_mean, elastogram_std] = all;
-    Some(OutOfDistribution { bmode_mean, bmode_std, elastogram_mean, elastogram_std })
-}
-
-/// Ranges with `room` on each side, a part of the range.
-fn widened(ranges: &OutOfDistribution, room: f32) -> OutOfDistribution {
-    let wide = |channels: [[f32; 2]; 3]| {
-        channels.map(|[low, high]| {
-            let room = room * (high - low);
-            [low - room, high + room]
-        })
-    };
-    OutOfDistribution {
-        bmode_mean: wide(ranges.bmode_mean),
-        bmode_std: wide(ranges.bmode_std),
-        elastogram_mean: wide(ranges.elastogram_mean),
-        elastogram_std: wide(ranges.elastogram_std),
-    }
-}
-
-/// Whether the daemon would withhold a sample as unlike the training set.
-pub(super) fn is_refused(ranges: &OutOfDistribution, sample: &Sample) -> bool {
-    !within(ranges, &statistics(sample))
-}
-
-/// Whether every channel's mean and spread lies in its range.
-fn within(ranges: &OutOfDistribution, [bmode, map]: &[[[f32; 2]; 3]; 2]) -> bool {
-    let views = [
-        (bmode, &ranges.bmode_mean, &ranges.bmode_std),
-        (map, &ranges.elastogram_mean, &ranges.elastogram_std),
-    ];
-    let inside = |value: f32, [low, high]: [f32; 2]| (low..=high).contains(&value);
-    views.into_iter().all(|(seen, mean, std)| {
-        let channels = seen.iter().zip(mean).zip(std);
-        channels.into_iter().all(|(([m, s], mean), std)| inside(*m, *mean) && inside(*s, *std))
-    })
-}
-
-fn statistics(sample: &Sample) -> [[[f32; 2]; 3]; 2] {
-    let nothing = Planes::default();
-    let map = sample.elastogram.as_ref().unwrap_or(&nothing);
-    [sample.bmode.statistics(), map.statistics()]
+/// One prediction a patient: the median logit of the patient's images.
+///
+/// # Errors
+/// [`EvaluateError`].
+pub(super) fn by_patient(predictions: &[Prediction]) -> Result<Vec<Prediction>, EvaluateError> {
+    let each = video::Video::default().scores(predictions)?;
+    Ok(each.into_iter().map(|v| v.prediction).collect())
 }
 
 #[cfg(test)]
@@ -228,36 +140,5 @@ mod tests {
         assert!(judge(&test, &plain).unwrap().ece > 0.05, "without calibration");
         assert!(figures.auc.low < figures.auc.estimate && figures.auc.estimate < figures.auc.high);
         assert_eq!((figures.patients, figures.images), (2000, 4000));
-    }
-
-    #[test]
-    fn the_ranges_hold_the_set_they_are_of_and_refuse_another() {
-        let sample = |level: f32| {
-            let data: Vec<f32> = (0..192).map(|i| level + (i % 5) as f32 / 10.0).collect();
-            let planes = Planes::new(8, 8, data).unwrap();
-            Sample {
-                patient: "p".into(),
-                image: "i".into(),
-                scanner: "s".into(),
-                malignant: false,
-                bmode: planes.clone(),
-                elastogram: Some(planes),
-            }
-        };
-        let set: Vec<Sample> = (0..10).map(|i| sample(i as f32 / 20.0)).collect();
-        let refused = |ranges: &OutOfDistribution, set: &[Sample]| {
-            set.iter().filter(|s| is_refused(ranges, s)).count()
-        };
-        let ranges = ranges(&set, ROOM).unwrap();
-        assert_eq!(refused(&ranges, &set), 0);
-        assert_eq!(refused(&ranges, &[sample(2.0), sample(0.2)]), 1);
-        assert!(super::ranges(&[] as &[Sample], ROOM).is_none());
-        // Levels 0 to 0.45 are known; of a scanner whose level is 0.6 more room is needed, not all.
-        let known: Vec<&Sample> = set.iter().collect();
-        assert_eq!(room_for(&known, &known), Some(ROOM));
-        let room = room_for(&known, &[&sample(0.6)]).unwrap();
-        assert!((0.33..0.41).contains(&room), "{room}");
-        let wider = super::ranges(known, room).unwrap();
-        assert_eq!(refused(&wider, &[sample(0.6), sample(2.0)]), 1);
     }
 }

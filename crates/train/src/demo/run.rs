@@ -1,14 +1,17 @@
 //! Trains the demo model and its two single-source peers, and judges the three.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde::Serialize;
-use sonofuse_core::manifest::OutOfDistribution;
+use sha2::{Digest, Sha256};
+use sonofuse_core::manifest::Aggregation;
 use thiserror::Error;
 
+use super::exams::{self, Exam, Scored};
 use super::judge::{self, Figures, Settings};
 use super::recipe::{self, Stage};
+use super::uncertain::{self, Decided, ExamFigures, Twins};
 use crate::data::augment::Augment;
 use crate::data::card::Part;
 use crate::data::simulated::Cohort;
@@ -16,9 +19,10 @@ use crate::data::split::{SplitError, check_leaks};
 use crate::data::{DataError, cache};
 use crate::evaluate::EvaluateError;
 use crate::evaluate::compare::{Comparison, Unit, delong};
+use crate::export;
 use crate::fit::{self, FitError, Fitted, Options, Progress};
 use crate::model::{Method, ModelError};
-use crate::network::Network;
+use crate::network::{Network, folded};
 use crate::sample::{Prediction, Sample};
 
 /// Why there is no demo model.
@@ -49,6 +53,9 @@ pub enum DemoError {
     /// A sample without an elastogram: none of the simulator's.
     #[error("a sample has no elastogram: the demo model needs both views")]
     NoElastogram,
+    /// The exported network on the daemon's own engine.
+    #[error("scoring the exams: {0}")]
+    Exams(String),
     /// The manifest that came of it breaks its own rules.
     #[error("the manifest is wrong: {0}")]
     Manifest(String),
@@ -73,6 +80,9 @@ pub struct Place<'p> {
     pub threads: usize,
     /// 1 for the model that ships; less makes fewer patients and epochs, for trying out.
     pub scale: f64,
+    /// 1 for the model that ships; less draws fewer exams to calibrate and to judge on. A later run goes on
+    /// behind them.
+    pub exams: f64,
 }
 
 /// A trained network with what it is worth.
@@ -103,18 +113,15 @@ pub struct Report {
     pub parts: Vec<Part>,
     /// Re-fusion, conventional, elastography.
     pub models: Vec<Judged>,
-    /// Re-fusion's area against each peer's, on the same held-out images.
+    /// Re-fusion's area against each peer's, one score a patient, on the same held-out images.
     pub against: Vec<(String, Comparison)>,
-    /// Ranges of the training and validation pictures.
-    pub ranges: OutOfDistribution,
-    /// Room that each side of a range got, as a part of it.
-    pub room: f32,
-    /// Held-out images beyond them, of all.
-    pub beyond: [usize; 2],
-    /// The same of each held-out skin.
-    pub beyond_skins: BTreeMap<String, [usize; 2]>,
-    /// Re-fusion on the held-out images within them: those that the daemon would score.
-    pub within: Figures,
+    /// What calibration exams decided for re-fusion.
+    pub decided: Decided,
+    /// Re-fusion on exams that decided nothing: on drawn scanners, on the held-out skins together, on each.
+    pub exams: Vec<(String, ExamFigures)>,
+    /// Part of the pairs of examinations by two held-out skins that the intervals reconcile, with their
+    /// number, and the part that repetition alone would.
+    pub reconciled: (f64, usize, f64),
 }
 
 /// Trains and judges. `progress` hears of every step.
@@ -147,10 +154,21 @@ pub fn run(
     let conventional = trainer.stage(Stage::Conventional, Some(&start))?;
     let start = recipe::joined(&conventional.network, &elastography.network)
         .map_err(|e| shape(e, Stage::Together))?;
-    let product = trainer.stage(Stage::Together, Some(&start))?;
+    let mut product = trainer.stage(Stage::Together, Some(&start))?;
+    let heads = set(&cohorts.heads)?;
+    check_leaks(&[("train", &train), ("validation", &validation), ("heads", &heads)])?;
+    let plan = recipe::heads_plan(place.scale);
+    let begun = Instant::now();
+    let hear = |line: &str| eprintln!("{line}");
+    product.network =
+        fit::heads(&product.network, Method::ReFusion, &plan, &heads, place.threads, &hear);
+    product.seconds += begun.elapsed().as_secs_f64();
+    let part_of_heads = Part::of("heads", &heads);
+    drop(heads);
 
     let test = set(&cohorts.test)?;
     check_leaks(&[("train", &train), ("validation", &validation), ("test", &test)])?;
+    let examined = examine(place, &product, say)?;
     let mut models = Vec::new();
     let mut said: Vec<(Method, Vec<Prediction>)> = Vec::new();
     for fitted in [&product, &conventional, &elastography] {
@@ -159,48 +177,81 @@ pub fn run(
         let validated = fitted.predict(&validation).map_err(failed)?;
         let tested = fitted.predict(&test).map_err(failed)?;
         let failed = |source| DemoError::Evaluate { method, source };
-        let settings = judge::settle(&validated).map_err(failed)?;
+        let mut settings = judge::settle(&validated).map_err(failed)?;
+        if method == Method::ReFusion {
+            settings.calibration = examined.decided.calibration.clone();
+            settings.threshold = examined.decided.threshold;
+            settings.logit_sd = examined.decided.aggregation.logit_sd;
+        }
         models.push(judged(fitted, settings, &tested).map_err(failed)?);
         said.push((method, tested));
     }
     let mut against = Vec::new();
     if let Some(((_, first), peers)) = said.split_first() {
         for (method, second) in peers {
-            let comparison = delong(first, second, Unit::Patient)
-                .map_err(|source| DemoError::Evaluate { method: *method, source })?;
+            let failed = |source| DemoError::Evaluate { method: *method, source };
+            let [first, second] = [first, second].map(|said| judge::by_patient(said));
+            let comparison =
+                delong(&first.map_err(failed)?, &second.map_err(failed)?, Unit::Patient)
+                    .map_err(failed)?;
             against.push((method.to_string(), comparison));
         }
     }
-    let seen: BTreeSet<&str> = train.iter().map(|s| s.scanner.as_str()).collect();
-    let (known, unseen): (Vec<&Sample>, Vec<&Sample>) =
-        train.iter().chain(&validation).partition(|s| seen.contains(s.scanner.as_str()));
-    let room = judge::room_for(&known, &unseen).ok_or(DemoError::NoElastogram)?;
-    let ranges =
-        judge::ranges(train.iter().chain(&validation), room).ok_or(DemoError::NoElastogram)?;
-    let mut beyond_skins = BTreeMap::<String, [usize; 2]>::new();
-    let outside: Vec<bool> = test.iter().map(|s| judge::is_refused(&ranges, s)).collect();
-    for (sample, outside) in test.iter().zip(&outside) {
-        let [refused, all] = beyond_skins.entry(sample.scanner.clone()).or_default();
-        *refused += usize::from(*outside);
-        *all += 1;
-    }
-    let beyond = beyond_skins.values().fold([0, 0], |[a, b], [c, d]| [a + c, b + d]);
-    let within = match (said.first(), models.first()) {
-        (Some((method, predictions)), Some(model)) => {
-            let pairs = predictions.iter().zip(&outside);
-            let passed: Vec<Prediction> = pairs
-                .filter(|(_, outside)| !**outside)
-                .map(|(prediction, _)| prediction.clone())
-                .collect();
-            let failed = |source| DemoError::Evaluate { method: *method, source };
-            judge::judge(&passed, &model.settings).map_err(failed)?
-        }
-        _ => return Err(DemoError::NoElastogram),
+    let [train, validation, test] =
+        [("train", &train), ("validation", &validation), ("test", &test)]
+            .map(|(name, set)| Part::of(name, set));
+    let parts = vec![train, part_of_heads, validation, test];
+    let Examined { decided, exams, reconciled } = examined;
+    let report = Report { parts, models, against, decided, exams, reconciled };
+    Ok((product, report))
+}
+
+/// What came of the exams.
+struct Examined {
+    decided: Decided,
+    exams: Vec<(String, ExamFigures)>,
+    reconciled: (f64, usize, f64),
+}
+
+/// Draws and scores whole exams by the exported network: some decide, others judge.
+fn examine(place: Place<'_>, product: &Fitted, say: &dyn Fn(&str)) -> Result<Examined, DemoError> {
+    let cohorts = recipe::exam_cohorts(place.scale * place.exams)?;
+    let model = export::onnx(&folded(&product.network), None, "");
+    let digest = format!("{:x}", Sha256::digest(&model));
+    let scored = Scored::load(&model, product.network.heads).map_err(DemoError::Exams)?;
+    let input = recipe::input();
+    let of = |cohort: &Cohort| {
+        let file = place.work.join(format!("exams-{}.jsonl", cohort.name));
+        exams::exams(cohort, &input, (&scored, &digest), place.threads, &file, say)
     };
-    let parts = [("train", &train), ("validation", &validation), ("test", &test)]
-        .map(|(name, set)| Part::of(name, set))
-        .to_vec();
-    Ok((product, Report { parts, models, against, ranges, room, beyond, beyond_skins, within }))
+    let failed = |source| DemoError::Evaluate { method: Method::ReFusion, source };
+    let [one, other] = cohorts.twins.each_ref().map(|cohort| of(cohort));
+    let (one, other) = (one?, other?);
+    let (calibration, long) = (of(&cohorts.calibration)?, of(&cohorts.calibration_long)?);
+    let deciding: Vec<&Exam> = calibration.iter().chain(&long).collect();
+    let twins = Twins { one: &one, other: &other };
+    let decided = uncertain::decide(&deciding, twins).map_err(failed)?;
+
+    let held_out = of(&cohorts.held_out)?;
+    let again = of(&cohorts.held_out_twins)?;
+    let (trial, trial_long) = (of(&cohorts.trial)?, of(&cohorts.trial_long)?);
+    let drawn: Vec<&Exam> = trial.iter().chain(&trial_long).collect();
+    let named: Vec<&Exam> = held_out.iter().collect();
+    let mut groups = vec![("drawn scanners".to_owned(), drawn), ("held-out skins".into(), named)];
+    for skin in recipe::HELD_OUT {
+        let name = skin.to_string();
+        let own = held_out.iter().filter(|exam| exam.scanner == name).collect();
+        groups.push((name, own));
+    }
+    let mut judged = Vec::new();
+    for (name, exams) in groups {
+        judged.push((name, uncertain::judge(&exams, &decided).map_err(failed)?));
+    }
+    let twins = Twins { one: &again, other: &held_out };
+    let (held, pairs) = uncertain::reconciled(twins, decided.aggregation);
+    let narrow = Aggregation { spread_scale: f32::MIN_POSITIVE, ..decided.aggregation };
+    let alone = uncertain::reconciled(twins, narrow).0;
+    Ok(Examined { decided, exams: judged, reconciled: (held, pairs, alone) })
 }
 
 /// What the stages share.
@@ -218,7 +269,8 @@ impl Trainer<'_> {
         let name = format!("{stage:?}").to_lowercase();
         let folder = self.place.work.join(&name);
         let augment = Augment::default();
-        let vary = |sample: &_, rng: &mut _| augment.apply(sample, rng);
+        let bmode = recipe::input().bmode;
+        let vary = |sample: &_, rng: &mut _| augment.apply(sample, &bmode, rng);
         let mut heard = |p: &Progress| {
             (self.progress)(&name, p);
             true

@@ -159,7 +159,7 @@ fn gather(patients: &Patients, drawn: &[usize]) -> Vec<Score> {
 }
 
 /// The `q`-quantile of sorted values, linear between them (Hyndman and Fan's type 7).
-pub(super) fn quantile(sorted: &[f64], q: f64) -> f64 {
+pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let at = q * (sorted.len().saturating_sub(1)) as f64;
     let (below, part) = (at.floor() as usize, at.fract());
     match (sorted.get(below), sorted.get(below + 1)) {

@@ -37,7 +37,8 @@ pub struct Comparison {
     pub difference_error: f64,
     /// 95 % interval of the difference, by the normal distribution.
     pub interval: [f64; 2],
-    /// The difference in standard errors; 0 where both models order all pairs alike.
+    /// The difference in standard errors; 0 where both models order all pairs alike, the largest float
+    /// of its sign where there is a difference and no variance at all (`p` is 0 then).
     pub z: f64,
     /// Two-sided p-value of no difference.
     pub p: f64,
@@ -72,8 +73,13 @@ pub fn delong(
     let (aa, bb, ab) = (a.covariance(a), b.covariance(b), a.covariance(b));
     let difference = a.auc - b.auc;
     let difference_error = (aa + bb - 2.0 * ab).max(0.0).sqrt();
-    // Equal models have no error at all; rounding leaves some.
-    let z = if difference_error > 1e-12 { difference / difference_error } else { 0.0 };
+    // Equal models have no error at all; rounding leaves some. A difference without any variance (a
+    // perfect model against a constant one) is one that no resampling of these patients undoes.
+    let z = match (difference_error > 1e-12, difference.abs() > 1e-12) {
+        (true, _) => difference / difference_error,
+        (false, false) => 0.0,
+        (false, true) => f64::MAX.copysign(difference),
+    };
     Ok(Comparison {
         auc: [a.auc, b.auc],
         standard_error: [aa.max(0.0).sqrt(), bb.max(0.0).sqrt()],
@@ -240,6 +246,20 @@ mod tests {
         assert!((d.difference.estimate - c.difference).abs() < 1e-12);
         let width = (d.difference.high - d.difference.low) / (c.interval[1] - c.interval[0]);
         assert!((0.8..1.25).contains(&width), "{width}");
+    }
+
+    #[test]
+    fn a_difference_without_variance_is_told_and_not_taken_for_none() {
+        let cases = |z: fn(bool) -> f32| -> Vec<Prediction> {
+            (0..20).map(|i| prediction(&format!("p{i}"), "a", i % 2 == 0, z(i % 2 == 0))).collect()
+        };
+        let perfect = cases(|malignant| if malignant { 1.0 } else { -1.0 });
+        let constant = cases(|_| 0.0);
+        let c = delong(&perfect, &constant, Unit::Patient).unwrap();
+        assert!((c.difference - 0.5).abs() < 1e-12 && c.difference_error < 1e-12);
+        assert!(c.z > 1e300 && c.p == 0.0, "{c:?}");
+        assert!(delong(&constant, &perfect, Unit::Patient).unwrap().z < -1e300);
+        serde_json::to_string(&c).unwrap();
     }
 
     #[test]

@@ -9,14 +9,14 @@ use sonofuse_core::NOTICE;
 use sonofuse_core::calibrate::Calibration;
 use sonofuse_core::familiar::Familiarity;
 use sonofuse_core::manifest::{
-    Aggregation, Golden, Input, InputSize, Manifest, Output, OutputKind, Provenance, SCHEMA,
-    Threshold,
+    Aggregation, Golden, Heads, Input, InputSize, Manifest, Output, OutputKind, Outputs,
+    Provenance, SCHEMA, Threshold,
 };
 use sonofuse_core::preprocess::{FusionInput, Planes};
 
-use super::{LOGITS, onnx};
+use super::{HEADS, LOGITS, onnx};
 use crate::model::Architecture;
-use crate::network::{Network, folded, forward};
+use crate::network::{Network, folded, forward_heads};
 use crate::stand_in::WriteError;
 
 /// Of networks that others train, whose outputs may be large: some units of the last place of the
@@ -75,11 +75,14 @@ pub fn write(
         sha256: sha256.clone(),
         input: parts.input.clone(),
         output: Output { name: LOGITS.into(), kind: OutputKind::BenignMalignant },
+        outputs: outputs(network),
         calibration: parts.calibration.clone(),
         threshold: parts.threshold,
         familiarity: parts.familiarity.clone(),
         out_of_distribution: None,
         aggregation: parts.aggregation,
+        assessment: None,
+        held_out: None,
         provenance: Provenance {
             writer: concat!("sonofuse-train ", env!("CARGO_PKG_VERSION")).into(),
             data: parts.data.clone(),
@@ -127,15 +130,16 @@ pub fn write(
 ///
 /// The tolerance has room for other orders of summation: 0.002, or `relative` of the larger output where
 /// that is more. That for engines in 16-bit floats is eight
-/// times what the answer changes by when weights and input alone are rounded so (such an engine also
+/// times what the answer (or a head's) changes by when weights and input alone are rounded so (such an engine also
 /// rounds what goes from layer to layer), and at least ten times the other.
 pub(crate) fn known_answers(plain: &Network, sizes: &[[u32; 2]], relative: f32) -> Vec<Golden> {
     let coarse = rounded(plain);
     let answer = |&[width_px, height_px]: &[u32; 2]| {
         let input = FusionInput::golden(width_px as usize, height_px as usize);
-        let z = forward(plain, &input);
-        let logit = z[1] - z[0];
-        let tolerance = (relative * z[0].abs().max(z[1].abs())).max(2e-3);
+        let (said, heads) = odds(plain, &input);
+        let largest = said.iter().fold(0.0, |most: f32, z| most.max(z.abs()));
+        let logit = heads.iter().sum::<f32>() / heads.len() as f32;
+        let tolerance = (relative * largest).max(2e-3);
         let half = |planes: &Planes| {
             let [_, _, height, width] = planes.shape();
             let data = planes.data().iter().copied().map(to_half).collect();
@@ -143,11 +147,26 @@ pub(crate) fn known_answers(plain: &Network, sizes: &[[u32; 2]], relative: f32) 
         };
         let coarse_input =
             FusionInput { bmode: half(&input.bmode), elastogram: half(&input.elastogram) };
-        let z = forward(&coarse, &coarse_input);
-        let tolerance_half = Some((8.0 * (z[1] - z[0] - logit).abs()).max(10.0 * tolerance));
-        Golden { width_px, height_px, logit, tolerance, tolerance_half }
+        let changed = odds(&coarse, &coarse_input).1;
+        let change = changed.iter().zip(&heads).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let tolerance_half = Some((8.0 * change).max(10.0 * tolerance));
+        let heads = if plain.heads > 0 { heads } else { Vec::new() };
+        Golden { width_px, height_px, logit, heads, tolerance, tolerance_half }
     };
     sizes.iter().map(answer).collect()
+}
+
+/// What a network says of an input: all its numbers, and each head's log-odds.
+fn odds(network: &Network, input: &FusionInput) -> (Vec<f32>, Vec<f32>) {
+    let said = forward_heads(network, input);
+    let odds = said.chunks_exact(2).map(|z| z[1] - z[0]).collect();
+    (said, odds)
+}
+
+/// The outputs beside the score's.
+pub(crate) fn outputs(network: &Network) -> Outputs {
+    let heads = Heads { name: HEADS.into(), count: network.heads };
+    Outputs { heads: (network.heads > 0).then_some(heads) }
 }
 
 /// The nearest 16-bit float.

@@ -1,10 +1,12 @@
 //! What a network says of samples: features and log-odds, without gradients.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
+use sonofuse_core::preprocess::Planes;
 
 use super::batch::{self, Item, View};
 use crate::model::{Architecture, Engine, Mode, Tensors, numbers};
@@ -21,10 +23,24 @@ pub(super) fn log_odds<B: Backend>(logits: Tensor<B, 2>) -> Vec<f32> {
         .collect()
 }
 
-/// What the frozen convolutions of one network make of pictures, by patient and image: computed once,
-/// however many folds have a picture. Belongs to one start.
+/// What the frozen convolutions of a network make of pictures, by the pictures' own numbers: computed
+/// once, however many folds have a picture. Another network's convolutions empty it.
 #[derive(Debug, Default)]
-pub struct Vectors(HashMap<(String, String, View), Arc<[f32]>>);
+pub struct Vectors {
+    /// Digest of the convolutions.
+    of: u64,
+    known: HashMap<(u64, View), Arc<[f32]>>,
+}
+
+/// A digest of numbers.
+fn digest<'n>(lists: impl Iterator<Item = &'n [f32]>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for list in lists {
+        list.len().hash(&mut hasher);
+        list.iter().for_each(|v| v.to_bits().hash(&mut hasher));
+    }
+    hasher.finish()
+}
 
 /// Vectors before the fully connected layers, item by item, in the items' order; those that are known
 /// are not computed again.
@@ -34,12 +50,26 @@ pub(super) fn features<B: Engine>(
     samples: &[Sample],
     batch: usize,
     device: &B::Device,
-    Vectors(known): &mut Vectors,
+    vectors: &mut Vectors,
 ) -> Vec<Arc<[f32]>> {
-    let key = |item: &Item| {
-        let sample = &samples[item.sample];
-        (sample.patient.clone(), sample.image.clone(), item.view)
-    };
+    let network = tensors.network();
+    let convs = network.convs();
+    let of = digest(convs.iter().flat_map(|c| [c.weight.as_slice(), c.bias.as_slice()]));
+    if vectors.of != of {
+        *vectors = Vectors { of, known: HashMap::new() };
+    }
+    let known = &mut vectors.known;
+    let keys: Vec<(u64, View)> = items
+        .iter()
+        .map(|item| {
+            let sample = &samples[item.sample];
+            let [_, _, height, _] = sample.bmode.shape();
+            let planes = std::iter::once(&sample.bmode).chain(&sample.elastogram);
+            let seen = planes.map(Planes::data);
+            (digest(seen).rotate_left(height as u32 % 64), item.view)
+        })
+        .collect();
+    let key = |item: &Item| keys[item.place];
     let fresh: Vec<Item> = items.iter().filter(|i| !known.contains_key(&key(i))).copied().collect();
     for places in batch::ordered(&fresh, samples, batch) {
         let items: Vec<Item> = places.iter().map(|p| fresh[*p]).collect();

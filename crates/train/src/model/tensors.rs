@@ -218,6 +218,10 @@ impl<B: Engine> Tensors<B> {
                 }
             }
         }
+        if self.shape.heads > 0 {
+            let n = x.dims()[0];
+            x = x.reshape([n, self.shape.heads, 2]).mean_dim(1).reshape([n, 2]);
+        }
         x
     }
 

@@ -14,12 +14,23 @@ struct Maps {
     data: Vec<f32>,
 }
 
-/// Runs the network: benign and malignant, before the softmax.
+/// Runs the network: benign and malignant, before the softmax; of heads their mean.
+///
+/// # Panics
+/// As [`forward_heads`].
+pub fn forward(network: &Network, input: &FusionInput) -> Vec<f32> {
+    let all = forward_heads(network, input);
+    let count = network.heads.max(1) as f32;
+    let mean = |i: usize| all.iter().skip(i).step_by(2).sum::<f32>() / count;
+    vec![mean(0), mean(1)]
+}
+
+/// Runs the network: benign and malignant of each head, head behind head, or of the only answer.
 ///
 /// # Panics
 /// When the network's shapes do not fit each other or the input: it is built by the functions of this
 /// crate.
-pub fn forward(network: &Network, input: &FusionInput) -> Vec<f32> {
+pub fn forward_heads(network: &Network, input: &FusionInput) -> Vec<f32> {
     let (bmode, elastogram) = (maps(&input.bmode), maps(&input.elastogram));
     match network.sources {
         Sources::Bmode => single(network, bmode),

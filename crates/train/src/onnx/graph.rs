@@ -85,7 +85,19 @@ impl Builder {
         name
     }
 
-    /// Declares `value` as the output `name` and gives the file's bytes.
+    /// Declares `value` as the output `name`, behind those declared before.
+    pub fn output(&mut self, value: &str, name: &str, dims: &[&str]) {
+        self.graph.node.push(Node {
+            input: vec![value.to_owned()],
+            output: vec![name.to_owned()],
+            name: name.to_owned(),
+            op_type: "Identity".into(),
+            attribute: Vec::new(),
+        });
+        self.graph.output.push(value_info(name, dims));
+    }
+
+    /// Declares `value` as the first output, `name`, and gives the file's bytes.
     pub fn finish(
         mut self,
         graph_name: &str,
@@ -94,15 +106,9 @@ impl Builder {
         dims: &[&str],
         doc: &str,
     ) -> Vec<u8> {
-        self.graph.node.push(Node {
-            input: vec![value.to_owned()],
-            output: vec![name.to_owned()],
-            name: name.to_owned(),
-            op_type: "Identity".into(),
-            attribute: Vec::new(),
-        });
+        self.output(value, name, dims);
+        self.graph.output.rotate_right(1);
         self.graph.name = graph_name.into();
-        self.graph.output.push(value_info(name, dims));
         Model {
             ir_version: 8,
             producer_name: "sonofuse-train".into(),

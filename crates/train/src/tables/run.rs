@@ -217,7 +217,8 @@ fn fit_fold(
     let (train, validation, test) = (of(&split.train), of(&split.validation), of(&split.test));
     check_leaks(&[("train", &train), ("validation", &validation), ("test", &test)])?;
     let augment = Augment::default();
-    let vary = |sample: &_, rng: &mut _| augment.apply(sample, rng);
+    let bmode = scale.fixed().bmode;
+    let vary = |sample: &_, rng: &mut _| augment.apply(sample, &bmode, rng);
     let plan = scale.plan(cell.freeze, cell.pretrained, fold);
     // Features of frozen convolutions are computed once, of the pictures as they are.
     let frozen = cell.freeze >= cell.architecture.backbone.depth()
@@ -253,7 +254,8 @@ fn pretrain(
     let mut plan = scale.plan(0, false, 0);
     plan.epochs = scale.source_epochs;
     let augment = Augment::default();
-    let vary = |sample: &_, rng: &mut _| augment.apply(sample, rng);
+    let bmode = scale.fixed().bmode;
+    let vary = |sample: &_, rng: &mut _| augment.apply(sample, &bmode, rng);
     let folder = work.join("source");
     let options = Options { folder: Some(&folder), augment: Some(&vary), ..Options::default() };
     let fitted = fit::fit(&architecture, &plan, &set.samples, &[], options)

@@ -47,6 +47,12 @@ fn order(name: &str) -> Vec<(u64, String)> {
 /// [row][column][input][output].
 pub(super) fn pair(mut named: Vec<Named>, by_columns: bool) -> Result<Vec<Filter>, String> {
     named.sort_by_cached_key(|n| order(&n.name));
+    if let Some(stray) = stray(&named) {
+        return Err(format!(
+            "`{stray}` belongs to no convolution or dense layer: batch normalisation is not read, and \
+             without it the features would be others; give the weights of the network without it"
+        ));
+    }
     let mut filters = Vec::new();
     for n in &named {
         let (outputs, inputs) = match (&n.shape[..], by_columns) {
@@ -71,6 +77,15 @@ pub(super) fn pair(mut named: Vec<Named>, by_columns: bool) -> Result<Vec<Filter
         filters.push(Filter { outputs, inputs, weight, bias: bias.values.clone() });
     }
     Ok(filters)
+}
+
+/// The name of a list of numbers whose layer has no filter or matrix: a normalisation's gain, shift,
+/// mean or variance.
+fn stray(named: &[Named]) -> Option<&str> {
+    let owners: Vec<_> =
+        named.iter().filter(|n| n.shape.len() > 1).map(|n| layer(&n.name)).collect();
+    let lone = named.iter().filter(|n| n.shape.len() == 1 && !owners.contains(&layer(&n.name)));
+    lone.map(|n| n.name.as_str()).next()
 }
 
 /// From [row][column][input][output] to [output][input][row][column].

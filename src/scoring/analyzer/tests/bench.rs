@@ -14,11 +14,12 @@ impl Scorer for Scripted {
         &self.info
     }
 
-    fn score(&mut self, input: &FusionInput) -> Result<Logit, ScorerError> {
+    fn score(&mut self, input: &FusionInput) -> Result<Answer, ScorerError> {
         assert_eq!(input.bmode.shape(), input.elastogram.shape());
         *self.calls.lock().unwrap() += 1;
         let next = self.script.lock().unwrap().pop_front().unwrap_or(Ok(0.5))?;
-        Logit::new(next).ok_or_else(|| ScorerError::NotFinite(next.to_string()))
+        let logit = Logit::new(next).ok_or_else(|| ScorerError::NotFinite(next.to_string()))?;
+        Ok(logit.into())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{BRANCHES, Graph, Op};
 use crate::{
-    architecture::{Architecture, Branch, Conv, InputInfo, Part, Reduce},
+    architecture::{Architecture, Branch, Conv, InputInfo, OutputInfo, Part, Reduce},
     onnx::{OnnxError, value::Vector},
 };
 
@@ -11,6 +11,7 @@ impl<'a> Graph<'a, '_> {
     pub(super) fn resolve(
         &self,
         inputs: Vec<InputInfo>,
+        outputs: Vec<OutputInfo>,
         vector: Vector<'a>,
     ) -> Result<Architecture<'a>, OnnxError> {
         if vector.dense.is_empty() && vector.parts.iter().any(|(_, how)| *how == Reduce::All) {
@@ -48,7 +49,7 @@ impl<'a> Graph<'a, '_> {
         }
         let branches = ends.iter().map(|end| self.branch(*end)).collect::<Result<_, _>>()?;
         let Vector { dense, activation, .. } = vector;
-        Ok(Architecture { inputs, branches, mix, parts, dense, activation })
+        Ok(Architecture { inputs, branches, mix, parts, dense, activation, outputs })
     }
 
     pub(super) fn error(&self, map: usize, why: &str) -> OnnxError {
