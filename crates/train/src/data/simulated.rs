@@ -251,7 +251,7 @@ fn pins(truth: &Truth) -> Option<Pins> {
         elastogram_box: truth.elastogram_box,
         colour_bar: truth.colour_bar,
     };
-    Some(Pins { hard_end: truth.hard_end, regions: Some(regions) })
+    Some(Pins { hard_end: truth.hard_end, regions: Some(regions), ..Pins::default() })
 }
 
 /// Checks that no two cohorts share a seed, and that the last one's skins are not in any other.
