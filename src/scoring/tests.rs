@@ -179,7 +179,8 @@ fn a_box_as_long_as_the_manifest_allows_is_scored_and_a_longer_one_is_refused() 
         [Backend::Cpu, Backend::Rten].map(|backend| load(folder.path(), backend).unwrap());
     for (w, h) in [(1100, 64), (64, 1100), (1200, 65)] {
         let input = FusionInput::golden(w, h);
-        let (a, b) = (own.score(&input).unwrap().logit.get(), peer.score(&input).unwrap().logit.get());
+        let (a, b) =
+            (own.score(&input).unwrap().logit.get(), peer.score(&input).unwrap().logit.get());
         assert!((a - b).abs() < 2e-3, "{w}×{h}: {a} {b}");
     }
     let error = own.score(&FusionInput::golden(1201, 64)).unwrap_err().to_string();
