@@ -202,17 +202,19 @@ impl Encoder {
 
     /// The pipeline's own words, when it has some; else `words`.
     fn failure(&self, words: &str) -> EncodeError {
-        let posted = self.pipeline.bus().and_then(|bus| {
-            let message = bus.pop_filtered(&[gst::MessageType::Error])?;
-            match message.view() {
-                gst::MessageView::Error(e) => Some(e.error().to_string()),
-                _ => None,
-            }
-        });
         EncodeError::Failed {
             path: self.path.clone(),
-            problem: posted.unwrap_or_else(|| words.to_owned()),
+            problem: posted_error(&self.pipeline).unwrap_or_else(|| words.to_owned()),
         }
+    }
+}
+
+/// What a pipeline itself says of its failure.
+pub(super) fn posted_error(pipeline: &gst::Pipeline) -> Option<String> {
+    let message = pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
+    match message.view() {
+        gst::MessageView::Error(e) => Some(e.error().to_string()),
+        _ => None,
     }
 }
 

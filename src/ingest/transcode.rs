@@ -6,7 +6,7 @@
 use gst::prelude::*;
 use sonofuse_core::frame::{Frame, FrameMeta};
 
-use super::encode::EncodeError;
+use super::encode::{EncodeError, posted_error};
 use super::picture::{Stream, accepted_caps};
 
 /// Longest wait for the codec to take a picture, or to give one back at the end.
@@ -103,7 +103,7 @@ impl Transcoder {
     pub fn pull(&mut self, wait: bool) -> Result<Option<Frame>, EncodeError> {
         let patience = if wait { PATIENCE } else { gst::ClockTime::ZERO };
         let Some(sample) = self.sink.try_pull_sample(patience) else {
-            return match self.error() {
+            return match posted_error(&self.pipeline) {
                 Some(error) => Err(failure(&error)),
                 None if wait && !self.sink.is_eos() => Err(failure("no picture came for 60 s")),
                 None => Ok(None),
@@ -128,16 +128,7 @@ impl Transcoder {
     }
 
     fn words(&self, words: &str) -> EncodeError {
-        failure(&self.error().unwrap_or_else(|| words.to_owned()))
-    }
-
-    /// What the pipeline itself says of its failure.
-    fn error(&self) -> Option<String> {
-        let message = self.pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
-        match message.view() {
-            gst::MessageView::Error(e) => Some(e.error().to_string()),
-            _ => None,
-        }
+        failure(&posted_error(&self.pipeline).unwrap_or_else(|| words.to_owned()))
     }
 }
 

@@ -11,14 +11,13 @@ use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
 use sonofuse_core::gate::Unfamiliar;
 use sonofuse_core::layout::Pins;
 use sonofuse_core::published;
-use sonofuse_sim::{HardEndSource, Play, Player, Scenario, SimError, Skin, Truth};
+use sonofuse_sim::{HardEndSource, Play, Player, Scenario, Skin, Truth};
 
 use self::judge::Judge;
 use super::super::error::{CliError, Exit};
 use super::super::output::Output;
 use super::super::replay::{load_config, load_model};
 use crate::cli::simulate::parse_size;
-use crate::ingest::encode::EncodeError;
 use crate::ingest::transcode::Transcoder;
 use crate::scoring::Analyzer;
 
@@ -170,7 +169,7 @@ impl<M: FnMut(Option<Pins>) -> Result<Analyzer, CliError>> LiveBench<M> {
     /// # Errors
     /// [`CliError`] when it cannot be played so, or there is no analyzer.
     pub fn play(&mut self, scenario: &Scenario, play: Play) -> Result<LiveFigures, CliError> {
-        let mut player = Player::with(scenario, play).map_err(|e| refused(&e))?;
+        let mut player = Player::with(scenario, play).map_err(|e| CliError::of(&e))?;
         let source = if self.pinned { HardEndSource::Pinned } else { scenario.hard_end() };
         let pins = match source {
             HardEndSource::Told => None,
@@ -195,7 +194,9 @@ impl<M: FnMut(Option<Pins>) -> Result<Analyzer, CliError>> LiveBench<M> {
             truths: VecDeque::new(),
         };
         let mut codec = match self.h264 {
-            Some(kbit_per_s) => Some(Transcoder::h264(kbit_per_s, rate_hz).map_err(|e| coded(&e))?),
+            Some(kbit_per_s) => {
+                Some(Transcoder::h264(kbit_per_s, rate_hz).map_err(|e| CliError::of(&e))?)
+            }
             None => None,
         };
         for index in 0..player.frames() {
@@ -211,14 +212,14 @@ impl<M: FnMut(Option<Pins>) -> Result<Analyzer, CliError>> LiveBench<M> {
                 listener.take(frame)?;
                 continue;
             };
-            codec.push(bgrx, size, pts_ns).map_err(|e| coded(&e))?;
-            while let Some(frame) = codec.pull(false).map_err(|e| coded(&e))? {
+            codec.push(bgrx, size, pts_ns).map_err(|e| CliError::of(&e))?;
+            while let Some(frame) = codec.pull(false).map_err(|e| CliError::of(&e))? {
                 listener.take(frame)?;
             }
         }
         if let Some(codec) = &mut codec {
-            codec.end().map_err(|e| coded(&e))?;
-            while let Some(frame) = codec.pull(true).map_err(|e| coded(&e))? {
+            codec.end().map_err(|e| CliError::of(&e))?;
+            while let Some(frame) = codec.pull(true).map_err(|e| CliError::of(&e))? {
                 listener.take(frame)?;
             }
         }
@@ -257,16 +258,8 @@ fn missing(pts_ns: u64) -> CliError {
     CliError::new(Exit::Software, format!("the codec lost the picture at {at_s:.3} s"))
 }
 
-fn coded(error: &EncodeError) -> CliError {
-    CliError::of(error)
-}
-
 /// What a preset of the scanner pins: the hard end, as the first picture shows it.
 fn pins(player: &mut Player) -> Option<Pins> {
     let hard_end = player.draw(0).truth.hard_end?;
     Some(Pins { hard_end: Some(hard_end), ..Pins::default() })
-}
-
-fn refused(error: &SimError) -> CliError {
-    CliError::of(error)
 }

@@ -277,10 +277,15 @@ fn line(numbers: &[Number]) -> Option<(f32, f32, impl Fn(&Label) -> bool + use<>
     ))
 }
 
+/// The least difference between two neighbours.
+fn least_step(values: &[Label]) -> f32 {
+    let differences = values.windows(2).map(|p| (p[0].value - p[1].value).abs());
+    differences.fold(f32::INFINITY, f32::min)
+}
+
 /// Tells whether all values are multiples of the least difference between two of them.
 fn has_step(values: &[Label]) -> bool {
-    let differences = values.windows(2).map(|p| (p[0].value - p[1].value).abs());
-    let step = differences.fold(f32::INFINITY, f32::min);
+    let step = least_step(values);
     values.iter().all(|l| {
         let steps = l.value / step;
         (steps - steps.round()).abs() <= OFF_STEP
@@ -289,8 +294,7 @@ fn has_step(values: &[Label]) -> bool {
 
 /// Tells whether the values are multiples of one step, each rounded to its last place.
 fn are_rounded(values: &[Label], last_place: f32) -> bool {
-    let differences = values.windows(2).map(|p| (p[0].value - p[1].value).abs());
-    let least = differences.fold(f32::INFINITY, f32::min);
+    let least = least_step(values);
     let largest = values.iter().map(|l| l.value).fold(0.0, f32::max);
     let step = largest / (largest / least).round();
     values.iter().all(|l| ((l.value / least).round() * step - l.value).abs() <= last_place)

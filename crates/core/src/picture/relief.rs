@@ -72,7 +72,7 @@ impl Relief {
     /// How alike two anatomies are, −1..=1: the mean of the correlations at both scales. Two looks
     /// without anatomy cannot be told apart (1); one with and one without are unlike (0).
     pub fn likeness(&self, other: &Self) -> f32 {
-        self.likeness_at(other, Shift::default())
+        self.mean_of(other, |a, b| a.iter().zip(b).map(|(x, y)| x * y).sum())
     }
 
     /// The same where the tissue may have moved on within the box, which fills `share` of its view
@@ -88,7 +88,8 @@ impl Relief {
             *shift = Shift::default();
             return unmoved;
         }
-        let mut best = self.likeness_at(other, *shift);
+        let still = *shift == Shift::default();
+        let mut best = if still { unmoved } else { self.likeness_at(other, *shift) };
         // A step a picture in each direction would do; a cut is no way to climb.
         for _ in 0..FARTHEST.x {
             if best >= NEAR_ENOUGH {
@@ -113,11 +114,19 @@ impl Relief {
     }
 
     fn likeness_at(&self, other: &Self, shift: Shift) -> f32 {
+        self.mean_of(other, |a, b| correlation(a, b, shift))
+    }
+
+    fn mean_of(
+        &self,
+        other: &Self,
+        correlation: impl Fn(&[f32; CELLS], &[f32; CELLS]) -> f32,
+    ) -> f32 {
         match (self.flat, other.flat) {
             (true, true) => 1.0,
             (false, false) => {
-                let coarse = correlation(&self.coarse, &other.coarse, shift);
-                0.5 * (coarse + correlation(&self.fine, &other.fine, shift))
+                let coarse = correlation(&self.coarse, &other.coarse);
+                0.5 * (coarse + correlation(&self.fine, &other.fine))
             }
             _ => 0.0,
         }
@@ -170,18 +179,24 @@ fn mean_around(look: &Look, x: usize, y: usize) -> f32 {
     sum / count as f32
 }
 
-/// Takes off the mean, clips what stands out (a caliper, a result table over the box, which stay while
-/// the tissue changes), and makes the length 1; returns the mean deviation that there was.
-fn normalise(cells: &mut [f32; CELLS]) -> f32 {
+fn centre(cells: &mut [f32; CELLS]) {
     let mean = cells.iter().sum::<f32>() / CELLS as f32;
     for v in cells.iter_mut() {
         *v -= mean;
     }
+}
+
+/// Takes off the mean, clips what stands out (a caliper, a result table over the box, which stay while
+/// the tissue changes), and makes the mean 0 and the length 1, so that a product is a correlation;
+/// returns the mean deviation that there was.
+fn normalise(cells: &mut [f32; CELLS]) -> f32 {
+    centre(cells);
     let deviation = cells.iter().map(|v| v.abs()).sum::<f32>() / CELLS as f32;
     let most = CLIP * deviation;
     for v in cells.iter_mut() {
         *v = v.clamp(-most, most);
     }
+    centre(cells);
     let length = cells.iter().map(|v| v * v).sum::<f32>().sqrt();
     if length > f32::EPSILON {
         for v in cells.iter_mut() {
