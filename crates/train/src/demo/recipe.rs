@@ -88,7 +88,7 @@ pub fn input() -> Input {
 pub fn cohorts(scale: f64) -> Result<Cohorts, DataError> {
     let test = &seeds::DEMO_TEST;
     let cohorts = Cohorts {
-        train: drawn("train", &seeds::DEMO_TRAIN, 0, 4000.0 * scale, 2),
+        train: drawn("train", &seeds::DEMO_TRAIN, 0, 6000.0 * scale, 2),
         heads: drawn("heads", &seeds::DEMO_TRAIN, 500_000, 2000.0 * scale, 2),
         validation: drawn("validation", &seeds::DEMO_VALIDATION, 0, 770.0 * scale, 2),
         test: cohort("test", test.first(), 1500.0 * scale, 2, held_out()),
