@@ -132,6 +132,7 @@ impl Analyzer {
     pub fn set_source(&mut self, source: String) {
         self.source = source;
         self.watch.reset();
+        self.follower.forget();
     }
 
     /// Says how large a pixel of the frames to come is, as their DICOM file does; what the preset says
@@ -195,6 +196,7 @@ impl Analyzer {
     pub fn analyze(&mut self, frame: &Frame, clock: &impl Clock) -> Reading {
         if self.still {
             self.reset();
+            self.follower.forget();
             self.watch.reset();
         }
         let started_ns = clock.now_ns();
@@ -261,6 +263,29 @@ impl Analyzer {
         })
     }
 
+    /// The hard end by which `layout`, as the follower gave it, is to be read. What is assumed, like what
+    /// is pinned, was meant for the palette as it ran at first; none too in the picture whose proof saw it
+    /// turned round.
+    fn hard_end(&self, layout: &ScreenLayout) -> Option<HardEnd> {
+        let assumed = self.settings.palette_unknown == PaletteUnknown::AssumeRed
+            && !self.follower.is_palette_turned();
+        match layout.hard_end {
+            Some(end) => (self.follower.hard_end() == Some(end)).then_some(end),
+            None => assumed.then_some(HardEnd::Red),
+        }
+    }
+
+    fn palette_unknown(&mut self) -> Refusal {
+        self.evidence.pause();
+        let given = self.pinned_end || self.settings.palette_unknown == PaletteUnknown::AssumeRed;
+        let words = if given && self.follower.is_palette_turned() {
+            Sentence::PaletteTurned
+        } else {
+            Sentence::PaletteUnknown
+        };
+        Refusal::new(Withheld::PaletteUnknown, words)
+    }
+
     /// Judges a picture that the follower takes for a dual view.
     ///
     /// # Errors
@@ -290,14 +315,8 @@ impl Analyzer {
         }
         let frozen = !self.still && self.is_frozen(frame, layout, media_ns);
         let verdict = |refusal| Verdict { refusal, layout: Some(*layout), frozen };
-
-        let assumed = self.settings.palette_unknown == PaletteUnknown::AssumeRed;
-        let Some(hard_end) = layout.hard_end.or(assumed.then_some(HardEnd::Red)) else {
-            self.evidence.pause();
-            let words =
-                if self.pinned_end { Sentence::PaletteTurned } else { Sentence::PaletteUnknown };
-            let refusal = Refusal::new(Withheld::PaletteUnknown, words);
-            return Ok(verdict(Some(refusal)));
+        let Some(hard_end) = self.hard_end(layout) else {
+            return Ok(verdict(Some(self.palette_unknown())));
         };
         if let Err(refusal) = self.settings.gate.judge(layout, &bmode, &map) {
             self.evidence.pause();
@@ -319,6 +338,9 @@ impl Analyzer {
             if !news {
                 // It came by small steps, none of which was news.
                 self.follower.prove(frame)?;
+                if self.hard_end(layout).is_none() {
+                    return Ok(verdict(Some(self.palette_unknown())));
+                }
             }
             match self.score(&view, clock, latency) {
                 Ok(answer) => self.evidence.count(answer),

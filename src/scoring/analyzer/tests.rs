@@ -309,6 +309,47 @@ fn an_unknown_palette_is_flagged_or_withheld_as_configured() {
     assert!(reading.detail.unwrap().contains("hard-end"), "it says how to pin it");
 }
 
+#[test]
+fn a_palette_that_is_turned_round_unsays_a_hard_end_that_nobody_read_off_the_picture() {
+    let assume = Settings { palette_unknown: PaletteUnknown::AssumeRed, ..Settings::default() };
+    let no_bar = PinnedRegions { colour_bar: None, ..bench::regions() };
+    let pinned = |hard_end, regions| Pins { hard_end, regions: Some(regions), ..Pins::default() };
+    for (how, settings, pins, bar) in [
+        ("assumed, by the bar", assume, pinned(None, bench::regions()), true),
+        ("assumed, by the map", assume, pinned(None, no_bar), false),
+        ("pinned, by the bar", Settings::default(), pins(Some(HardEnd::Red)), true),
+        ("pinned, by the map", Settings::default(), pinned(Some(HardEnd::Red), no_bar), false),
+        ("pinned, the bar covered", Settings::default(), pins(Some(HardEnd::Red)), false),
+    ] {
+        let mut bench = Bench::with(settings, manifest(), pins);
+        let mut screen = Screen { bar, ..Screen::default() };
+        let map = |bench: &mut Bench, screen: &mut Screen, n: u32| {
+            screen.spot = f64::from(n) * 14.0;
+            bench.watch(*screen, 600)
+        };
+        for n in 0..4 {
+            map(&mut bench, &mut screen, n);
+        }
+        assert_eq!(map(&mut bench, &mut screen, 4).outcome, Outcome::Scored, "{how}");
+        screen.inverted = true;
+        for n in 0..6 {
+            let reading = map(&mut bench, &mut screen, n);
+            assert_eq!(reading.reason, Some(Withheld::PaletteUnknown), "{how}, {n}");
+            assert_eq!(reading.detail_id.as_deref(), Some("palette-turned"), "{how}, {n}");
+        }
+        // A cable that is pulled does not turn it back.
+        let now = bench.now_ns.get();
+        bench.analyzer.without_frame(Withheld::NoSignal, Sentence::SignalLost, &|| now);
+        let reading = map(&mut bench, &mut screen, 6);
+        assert_eq!(reading.reason, Some(Withheld::PaletteUnknown), "{how}, after no signal");
+        screen.inverted = false;
+        for n in 0..5 {
+            map(&mut bench, &mut screen, n);
+        }
+        assert_eq!(map(&mut bench, &mut screen, 5).outcome, Outcome::Scored, "{how}, turned back");
+    }
+}
+
 /// A table by which every picture is as alike as this.
 fn table(likeness: f32) -> Familiarity {
     let view = |statistics: usize| View {

@@ -93,10 +93,31 @@ impl Follower {
         held.bar.bar.is_some_and(|bar| bar.numbers && bar.hard_end == Some(HardEnd::Blue))
     }
 
-    /// Forgets what was seen: the next frame is searched.
+    /// Tells whether the palette was turned round since it was first seen: a hard end that nobody read
+    /// off the picture is then wrong.
+    pub const fn is_palette_turned(&self) -> bool {
+        self.run.is_turned()
+    }
+
+    /// The hard end that is to be used for the last frame, as the last look or proof left it.
+    pub fn hard_end(&self) -> Option<HardEnd> {
+        match &self.state {
+            State::Held(held) => self.said(held).hard_end,
+            State::Pinned { .. } => self.run.hard_end(self.pins.hard_end, None),
+            State::Start | State::Lost { .. } => None,
+        }
+    }
+
+    /// Forgets what was seen: the next frame is searched. Which way the palette ran is kept, because a
+    /// scanner keeps it too.
     pub fn reset(&mut self) {
         self.state = State::Start;
         self.format = None;
+    }
+
+    /// Forgets the palette too: the next frame comes from another source.
+    pub fn forget(&mut self) {
+        self.reset();
         self.run = Run::default();
     }
 
@@ -142,6 +163,9 @@ impl Follower {
         match std::mem::take(&mut self.state) {
             State::Held(held) if self.searched || held.doubted.is_some() => {
                 let proven = held.doubted.map_or(Ok(()), Err);
+                if proven.is_ok() && held.bar.bar.is_none() {
+                    self.see_map(frame, &held.layout, &held.watch.tint, false);
+                }
                 self.state = State::Held(held);
                 proven
             }
@@ -182,8 +206,21 @@ impl Follower {
         let (proof, signature) = self.prover.judge(frame, claim);
         if palette && proof == Proof::Holds {
             held.bar.map = Some(signature);
+        } else if held.bar.bar.is_none() && proof == Proof::Holds {
+            self.see_map(frame, &held.layout, &held.watch.tint, false);
         }
         proof
+    }
+
+    /// Without a bar the maps themselves tell whether the palette was turned round.
+    fn see_map(&mut self, frame: &Frame, layout: &ScreenLayout, tint: &Tint, bar: bool) {
+        let ScreenLayout { elastogram_box, bmode_box, .. } = layout;
+        let portrait = self.prover.portrait(frame, elastogram_box, bmode_box, tint);
+        if bar {
+            self.run.keep_map(portrait);
+        } else {
+            self.run.see_map(portrait);
+        }
     }
 
     /// The pinned regions, as long as the frame supports them.
@@ -219,7 +256,10 @@ impl Follower {
             peak: None,
         };
         match self.prover.judge(frame, claim).0 {
-            Proof::Holds | Proof::Open => Ok(()),
+            Proof::Holds | Proof::Open => {
+                self.see_map(frame, layout, &tint, bar.is_some());
+                Ok(())
+            }
             Proof::Fails(reason) => Err(reason),
         }
     }

@@ -17,6 +17,12 @@ const ROWS: u32 = 40;
 const BLOCKS: (usize, usize) = (6, 4);
 /// Likeness of two signatures below which one is the other turned round.
 const TURNED: f32 = -0.4;
+/// Likeness above which two of the same tissue run the same way.
+const ALIKE: f32 = 0.4;
+/// Likeness of the plain view's greys above which the same tissue is shown.
+const SAME_TISSUE: f32 = 0.9;
+/// Spread over the blocks below which a picture says nothing, in code values.
+const FLAT: f32 = 3.0;
 /// Predominance of warm or cool hues that counts.
 const PREDOMINANT: f32 = 0.25;
 
@@ -37,6 +43,25 @@ pub(super) struct Signature {
     blocks: [f32; BLOCKS.0 * BLOCKS.1],
     /// Share of warm hues less that of cool ones.
     balance: f32,
+}
+
+/// A map and the tissue it lies over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Portrait {
+    map: Signature,
+    /// Mean grey of each block of the plain view.
+    tissue: [f32; BLOCKS.0 * BLOCKS.1],
+}
+
+/// How two portraits of the same tissue compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// The palette runs as it did, or other tissue is shown.
+    No,
+    /// Red and blue are exchanged.
+    Yes,
+    /// Neither, as while a map is being redrawn.
+    Unclear,
 }
 
 /// A box whose map is to be proven.
@@ -156,6 +181,62 @@ impl Prover {
         };
         (colours, signature)
     }
+}
+
+impl Prover {
+    /// The map in `map` with the tissue in `twin`.
+    pub(super) fn portrait(
+        &mut self,
+        frame: &Frame,
+        map: &Region,
+        twin: &Region,
+        tint: &Tint,
+    ) -> Portrait {
+        let (_, map) = self.look(frame, map, tint);
+        let mut blocks = [(0u32, 0u32); BLOCKS.0 * BLOCKS.1];
+        self.row.resize(twin.width() as usize, [0; 3]);
+        let taken = twin.height().min(ROWS);
+        for j in 0..taken {
+            let y = twin.y0() + twin.height() * (2 * j + 1) / (2 * taken);
+            frame.rgb_span(y, twin.x0(), &mut self.row);
+            let down = BLOCKS.1 * j as usize / taken as usize;
+            for (i, p) in self.row.iter().enumerate() {
+                let block = &mut blocks[down * BLOCKS.0 + BLOCKS.0 * i / self.row.len()];
+                block.0 += u32::from(p[1]);
+                block.1 += 1;
+            }
+        }
+        Portrait { map, tissue: blocks.map(|(sum, n)| sum as f32 / n.max(1) as f32) }
+    }
+}
+
+impl Portrait {
+    /// Tells whether the palette was turned round between `before` and this.
+    pub(super) fn turn(&self, before: &Self) -> Turn {
+        let tissue = likeness(&self.tissue, &before.tissue);
+        if tissue.is_none_or(|t| t < SAME_TISSUE) {
+            return Turn::No;
+        }
+        match likeness(&self.map.blocks, &before.map.blocks) {
+            Some(l) if l < TURNED => Turn::Yes,
+            Some(l) if l > ALIKE => Turn::No,
+            _ => Turn::Unclear,
+        }
+    }
+}
+
+/// Correlation of two pictures' blocks; none where one is flat.
+fn likeness(a: &[f32], b: &[f32]) -> Option<f32> {
+    let n = a.len() as f32;
+    let (mean_a, mean_b) = (a.iter().sum::<f32>() / n, b.iter().sum::<f32>() / n);
+    let (mut aa, mut bb, mut ab) = (0.0, 0.0, 0.0);
+    for (x, y) in a.iter().zip(b) {
+        let (x, y) = (x - mean_a, y - mean_b);
+        aa += x * x;
+        bb += y * y;
+        ab += x * y;
+    }
+    (aa.min(bb) > n * FLAT * FLAT).then(|| ab / (aa * bb).sqrt())
 }
 
 impl Signature {

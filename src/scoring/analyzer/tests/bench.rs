@@ -51,11 +51,24 @@ pub(super) struct Screen {
     pub(super) texture: f64,
     /// A white cross in the B-mode view.
     pub(super) caliper: bool,
+    /// Red and blue are exchanged, in the map and in the bar.
+    pub(super) inverted: bool,
+    /// The colour bar is on the screen.
+    pub(super) bar: bool,
 }
 
 impl Default for Screen {
     fn default() -> Self {
-        Self { spot: 0.0, live: 0, patient: 1.0, coloured: 1.0, texture: 40.0, caliper: false }
+        Self {
+            spot: 0.0,
+            live: 0,
+            patient: 1.0,
+            coloured: 1.0,
+            texture: 40.0,
+            caliper: false,
+            inverted: false,
+            bar: true,
+        }
     }
 }
 
@@ -92,6 +105,7 @@ impl Screen {
         let PinnedRegions { bmode_view, elastogram_view, elastogram_box, colour_bar, .. } =
             regions();
         let (map_box, bar) = (elastogram_box.unwrap(), colour_bar.unwrap());
+        let palette = |v: f64| jet(if self.inverted { 1.0 - v } else { v });
         let holds =
             |r: &Region, x, y| (r.x0()..r.x1()).contains(&x) && (r.y0()..r.y1()).contains(&y);
         let tissue = self.patient.to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -99,8 +113,8 @@ impl Screen {
         for y in 0..h {
             for x in 0..w {
                 let view = [bmode_view, elastogram_view].into_iter().find(|v| holds(v, x, y));
-                let pixel = if holds(&bar, x, y) {
-                    jet(1.0 - f64::from(y - bar.y0()) / f64::from(bar.height()))
+                let pixel = if self.bar && holds(&bar, x, y) {
+                    palette(1.0 - f64::from(y - bar.y0()) / f64::from(bar.height()))
                 } else if self.caliper && x.abs_diff(60) + y.abs_diff(70) < 4 {
                     [255.0; 3]
                 } else if let Some(v) = view {
@@ -119,7 +133,7 @@ impl Screen {
                     let cell = u64::from(x / 4) * 7919 + u64::from(y / 4) * 104_729;
                     if holds(&map_box, x, y) && 0.5 + 0.5 * hash(cell) < self.coloured {
                         let d = (u - 140.0 - self.spot).hypot(t - 100.0) / 40.0;
-                        jet(0.2 + 0.6 * (-d * d).exp()).map(|c| 0.5 * grey + 0.5 * c)
+                        palette(0.2 + 0.6 * (-d * d).exp()).map(|c| 0.5 * grey + 0.5 * c)
                     } else {
                         [grey; 3]
                     }

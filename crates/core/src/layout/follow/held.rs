@@ -2,7 +2,7 @@
 
 use super::super::bar::Bar;
 use super::super::probe::Watch;
-use super::super::proof::Signature;
+use super::super::proof::{Portrait, Signature, Turn};
 use super::super::verdict::Peak;
 use super::super::{HardEnd, NoDualView, ScreenLayout};
 use crate::region::Region;
@@ -57,6 +57,8 @@ impl BarWatch {
 pub(super) struct Run {
     /// Whether the bar stands upright, and whether it begins with red.
     first: Option<(bool, bool)>,
+    /// The last map that was clear, for where no bar tells.
+    portrait: Option<Portrait>,
     turned: bool,
 }
 
@@ -66,8 +68,33 @@ impl Run {
         let upright = region.height() >= region.width();
         match self.first {
             Some((before, first)) if before == upright => self.turned = first != red_first,
-            _ => *self = Self { first: Some((upright, red_first)), turned: false },
+            _ => {
+                self.first = Some((upright, red_first));
+                self.turned = false;
+            }
         }
+    }
+
+    /// Takes a map beside a bar that is seen: what later ones are compared with when it is hidden.
+    pub(super) fn keep_map(&mut self, now: Portrait) {
+        self.portrait = Some(now);
+    }
+
+    /// Takes a map where no bar is seen: over the same tissue, opposite colours are a palette turned
+    /// round.
+    pub(super) fn see_map(&mut self, now: Portrait) {
+        let turn = self.portrait.map_or(Turn::No, |before| now.turn(&before));
+        if turn == Turn::Yes {
+            self.turned = !self.turned;
+        }
+        if turn != Turn::Unclear {
+            self.portrait = Some(now);
+        }
+    }
+
+    /// Whether the palette runs the other way than at first.
+    pub(super) const fn is_turned(&self) -> bool {
+        self.turned
     }
 
     /// The bar is hidden, and the map's own colours were turned round.
