@@ -73,17 +73,38 @@ fn strip(
     if long < least.max(12) || long < 3 * thin || blob.count * 10 < c.area() * 7 {
         return None;
     }
-    let red_first = direction::<POINTS>(tint, |i| {
+    let scale = scale::<POINTS>(tint, |i| {
         let at = (2 * i + 1) * long / (2 * POINTS);
         let (x, y) = if vertical { (c.x0 + w / 2, c.y0 + at) } else { (c.x0 + at, c.y0 + h / 2) };
         grid.rgb[y * grid.width + x]
-    })?;
-    Some(Strip { cells: c, red_first })
+    });
+    scale.red_first().map(|red_first| Strip { cells: c, red_first })
 }
 
-/// Judges `N` colours along a strip: `Some(true)` where they run from red through green to blue,
-/// `Some(false)` the other way round, `None` where they are no rainbow.
-fn direction<const N: usize>(tint: &Tint, at: impl Fn(usize) -> [u8; 3]) -> Option<bool> {
+/// What lies at the place of a bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scale {
+    /// A rainbow; `red_first` as in [`Bar`].
+    Rainbow { red_first: bool },
+    /// The scale of something else, as of a measurement's quality: full colours all along, of which few
+    /// are missing from one end to the other.
+    Other,
+    /// None: it is covered, or not there.
+    Hidden,
+}
+
+impl Scale {
+    /// `Some` for a rainbow: whether it begins with red.
+    pub(super) const fn red_first(self) -> Option<bool> {
+        match self {
+            Self::Rainbow { red_first } => Some(red_first),
+            Self::Other | Self::Hidden => None,
+        }
+    }
+}
+
+/// Judges `N` colours along a strip.
+fn scale<const N: usize>(tint: &Tint, at: impl Fn(usize) -> [u8; 3]) -> Scale {
     let mut hues = [0f32; N];
     let mut strong = 0;
     for i in 0..N {
@@ -98,7 +119,7 @@ fn direction<const N: usize>(tint: &Tint, at: impl Fn(usize) -> [u8; 3]) -> Opti
     }
     // The ends fade into the dark, and a cell there is only half bar; a cursor may lie across it.
     if strong + N / 8 < N {
-        return None;
+        return Scale::Hidden;
     }
     // The outermost points may hold a label's or an outline's colour.
     let hues = &hues[1..strong - 1];
@@ -106,12 +127,19 @@ fn direction<const N: usize>(tint: &Tint, at: impl Fn(usize) -> [u8; 3]) -> Opti
     let sign = travel.signum();
     let monotonic = hues.windows(2).all(|p| (p[1] - p[0]) * sign > -25.0);
     let green = hues.iter().filter(|&&h| (75.0..165.0).contains(&h)).count();
-    (monotonic && travel.abs() >= 150.0 && green >= N / 12).then_some(travel > 0.0)
+    let smooth = hues.windows(2).all(|p| (p[1] - p[0]).abs() < 45.0);
+    if monotonic && travel.abs() >= 150.0 && green >= N / 12 {
+        Scale::Rainbow { red_first: travel > 0.0 }
+    } else if monotonic && smooth && (20.0..150.0).contains(&travel.abs()) {
+        Scale::Other
+    } else {
+        Scale::Hidden
+    }
 }
 
 /// Looks again at the place of a bar: which way its colours run, if they still do. A few dozen
 /// pixels.
-pub(super) fn look(frame: &Frame, tint: &Tint, region: &Region) -> Option<bool> {
+pub(super) fn look(frame: &Frame, tint: &Tint, region: &Region) -> Scale {
     let vertical = region.height() >= region.width();
     let (long, thin) = if vertical {
         (region.height(), region.width())
@@ -119,7 +147,7 @@ pub(super) fn look(frame: &Frame, tint: &Tint, region: &Region) -> Option<bool> 
         (region.width(), region.height())
     };
     let across = thin.min(3);
-    direction::<WATCHED>(tint, |i| {
+    scale::<WATCHED>(tint, |i| {
         let at = (2 * i as u32 + 1) * long / (2 * WATCHED as u32);
         let mut sum = [0u32; 3];
         for k in 0..across {

@@ -9,7 +9,7 @@
 mod held;
 
 use self::held::{BAR_PAUSE_NS, BarWatch, Held, Run, same, take_bar};
-use super::bar;
+use super::bar::{self, Scale};
 use super::colour::Tint;
 use super::find::Found;
 use super::pinned;
@@ -195,6 +195,9 @@ impl Follower {
 
     /// Judges box and twin; remembers how the map looks while the bar is seen.
     fn proof(&mut self, frame: &Frame, held: &mut Held) -> Proof {
+        if held.bar.shows_other(frame, &held.watch.tint) {
+            return Proof::Fails(NoDualView::NotElastogram);
+        }
         let palette = held.bar.is_seen();
         let claim = Claim {
             map: &held.layout.elastogram_box,
@@ -231,7 +234,7 @@ impl Follower {
         refused: bool,
     ) -> Result<ScreenLayout, NoDualView> {
         if let Some(region) = regions.colour_bar
-            && let Some(red_first) = bar::look(frame, &Tint::default(), &region)
+            && let Some(red_first) = bar::look(frame, &Tint::default(), &region).red_first()
         {
             self.run.see(&region, red_first);
         }
@@ -247,7 +250,11 @@ impl Follower {
     /// Judges the hues in the pinned box; nothing else can be asked of a place that is given.
     fn proof_of_pinned(&mut self, frame: &Frame, layout: &ScreenLayout) -> Result<(), NoDualView> {
         let tint = Tint::default();
-        let bar = layout.colour_bar.and_then(|region| bar::look(frame, &tint, &region));
+        let scale = layout.colour_bar.map(|region| bar::look(frame, &tint, &region));
+        if scale == Some(Scale::Other) {
+            return Err(NoDualView::NotElastogram);
+        }
+        let bar = scale.and_then(Scale::red_first);
         let claim = Claim {
             map: &layout.elastogram_box,
             twin: &layout.bmode_box,
@@ -299,7 +306,7 @@ impl Follower {
     /// not, and for its labels while they do not tell the hard end.
     fn watch_bar(&mut self, frame: &Frame, held: &mut Held) {
         let tint = held.watch.tint;
-        let now = held.bar.bar.and_then(|b| bar::look(frame, &tint, &b.region));
+        let now = held.bar.bar.and_then(|b| bar::look(frame, &tint, &b.region).red_first());
         if let (Some(bar), Some(red_first)) = (held.bar.bar, now) {
             self.run.see(&bar.region, red_first);
         }
@@ -402,7 +409,12 @@ impl Follower {
         held: Option<Held>,
     ) -> Result<ScreenLayout, NoDualView> {
         self.searched = true;
-        match self.finder.search(frame) {
+        let found = self.finder.search(frame).and_then(|found| {
+            let other = found.bar.is_none()
+                && held.as_ref().is_some_and(|held| held.bar.shows_other(frame, &found.tint));
+            if other { Err(NoDualView::NotElastogram) } else { Ok(found) }
+        });
+        match found {
             Ok(found) => Ok(self.take(frame, &found, held)),
             Err(reason) => {
                 self.scene.renew(frame);

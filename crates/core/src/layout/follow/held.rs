@@ -1,10 +1,12 @@
 //! What a follower holds on to: a layout, what it looked like, and what is known of its bar. Pure.
 
-use super::super::bar::Bar;
+use super::super::bar::{self, Bar, Scale};
+use super::super::colour::Tint;
 use super::super::probe::Watch;
 use super::super::proof::{Portrait, Signature, Turn};
 use super::super::verdict::Peak;
 use super::super::{HardEnd, NoDualView, ScreenLayout};
+use crate::frame::Frame;
 use crate::region::Region;
 
 /// Between two looks for a bar that is not seen, or whose labels do not tell: at first, and after
@@ -48,6 +50,11 @@ impl BarWatch {
 
     pub(super) fn is_seen(&self) -> bool {
         self.bar.is_some() && self.hidden_ns.is_none()
+    }
+
+    /// Whether the scale of something else lies where the bar was.
+    pub(super) fn shows_other(&self, frame: &Frame, tint: &Tint) -> bool {
+        self.bar.is_some_and(|b| bar::look(frame, tint, &b.region) == Scale::Other)
     }
 }
 
