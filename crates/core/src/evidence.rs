@@ -33,9 +33,11 @@ use crate::words::Sentence;
 
 use self::data::{Before, Entry, Known, Site, Standing};
 pub use self::data::{Rules, Sight, Wanted};
+use self::sweep::{SAME_AGAIN, Sweep};
 use self::transit::Transit;
 
 mod data;
+mod sweep;
 mod transit;
 
 const MS: u64 = 1_000_000;
@@ -76,6 +78,7 @@ pub struct Evidence {
     known: Option<Box<Known>>,
     entries: VecDeque<Entry>,
     transit: Transit,
+    sweep: Sweep,
     /// The last map that got no score, and why.
     refused: Option<(Look, Refusal)>,
     /// The map that was last proven to be one.
@@ -104,6 +107,7 @@ impl Evidence {
             known: None,
             entries: VecDeque::with_capacity(window),
             transit: Transit::default(),
+            sweep: Sweep::default(),
             refused: None,
             proven: None,
             stale: None,
@@ -137,6 +141,7 @@ impl Evidence {
         self.refused = None;
         self.stale = None;
         self.pending = None;
+        self.sweep.reset();
     }
 
     /// Suspends the window: no number until a picture confirms the place.
@@ -147,6 +152,7 @@ impl Evidence {
         for entry in &mut self.entries {
             entry.supported = false;
         }
+        self.sweep.reset();
     }
 
     /// Takes a picture that shows no dual view (or cannot be trusted), or the lack of one, at media
@@ -266,11 +272,21 @@ impl Evidence {
     fn support(&mut self, sight: &Sight<'_>, relief: &Relief) {
         let tracking = self.standing == Standing::Tracking;
         let share = share_of_view(sight.layout);
+        if tracking {
+            let before = self.known.as_ref().map(|known| (known.at_ns, &known.relief));
+            self.sweep.observe(sight.at_ns, relief, before);
+        }
+        let held = !self.sweep.is_under_way();
         let same_place = self.rules.same_place + WHOLE_VIEW * share;
         for entry in &mut self.entries {
             entry.nearness = entry.relief.likeness_near(relief, share, &mut entry.shift);
-            let least = if entry.supported { same_place } else { same_place + BACK_AGAIN };
-            entry.supported = tracking && entry.nearness >= least;
+            entry.passed |= !held;
+            let least = match entry {
+                Entry { passed: true, .. } => SAME_AGAIN,
+                Entry { supported: true, .. } => same_place,
+                _ => same_place + BACK_AGAIN,
+            };
+            entry.supported = tracking && held && entry.nearness >= least;
             if !entry.map.map_change(sight.map).is_new_map() {
                 entry.seen_ns = sight.at_ns;
             }
@@ -328,6 +344,9 @@ impl Evidence {
         if self.refused.as_ref().is_some_and(|(map, why)| same(map) && final_word(why)) {
             return Wanted::Nothing;
         }
+        if self.sweep.is_under_way() {
+            return Wanted::Nothing;
+        }
         let Some(settled) = rest.ready(self.last_counted_ns(), self.rules.min_spacing_ns) else {
             return Wanted::Nothing;
         };
@@ -373,6 +392,7 @@ impl Evidence {
             seen_ns: sight.at_ns,
             nearness: 1.0,
             shift: Shift::default(),
+            passed: false,
             supported: true,
         });
         Wanted::Score { settled }
@@ -422,7 +442,9 @@ impl Evidence {
         if have >= need {
             return None;
         }
-        let words = if have == 0 && self.stale.is_some() {
+        let words = if self.sweep.is_under_way() {
+            Sentence::ProbeUnderWay.into()
+        } else if have == 0 && self.stale.is_some() {
             Sentence::MapOfAnotherPlace.into()
         } else if have == 0 && !self.entries.is_empty() {
             Sentence::PlaceNotConfirmed.into()

@@ -46,6 +46,8 @@ sentences! {
     PlaceNotConfirmed = "place-not-confirmed" [];
     /// The map on the screen was made before the picture under it changed.
     MapOfAnotherPlace = "map-of-another-place" [];
+    /// The probe is on its way through other tissue.
+    ProbeUnderWay = "probe-under-way" [];
     /// The decoder says that the picture is damaged.
     PictureDamaged = "picture-damaged" [];
     /// The capture device says that its signal is lost, and goes on sending pictures.

@@ -79,6 +79,8 @@ pub(super) struct Entry {
     /// from it.
     pub(super) nearness: f32,
     pub(super) shift: Shift,
+    /// The probe went away from it through other tissue.
+    pub(super) passed: bool,
     /// The picture of this moment shows what it was made of.
     pub(super) supported: bool,
 }

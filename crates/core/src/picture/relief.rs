@@ -88,6 +88,21 @@ impl Relief {
             *shift = Shift::default();
             return unmoved;
         }
+        let best = self.climb(other, unmoved, shift);
+        unmoved.max(best - SHIFTED)
+    }
+
+    /// How alike two anatomies are, −1..=1, wherever near by the tissue lies.
+    pub(crate) fn likeness_anywhere(&self, other: &Self) -> f32 {
+        let unmoved = self.likeness(other);
+        if unmoved >= NEAR_ENOUGH {
+            return unmoved;
+        }
+        unmoved.max(self.climb(other, unmoved, &mut Shift::default()))
+    }
+
+    /// Climbs from `shift` to the best likeness near it.
+    fn climb(&self, other: &Self, unmoved: f32, shift: &mut Shift) -> f32 {
         let still = *shift == Shift::default();
         let mut best = if still { unmoved } else { self.likeness_at(other, *shift) };
         // A step a picture in each direction would do; a cut is no way to climb.
@@ -110,7 +125,7 @@ impl Relief {
                 break;
             }
         }
-        unmoved.max(best - SHIFTED)
+        best
     }
 
     fn likeness_at(&self, other: &Self, shift: Shift) -> f32 {
