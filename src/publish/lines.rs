@@ -85,6 +85,9 @@ impl Lines {
                 let _ = write!(line, ": {}", short(&one_line(detail), DETAIL_CHARS));
             }
         }
+        if let Some(stiffness) = &reading.stiffness {
+            let _ = write!(line, "  {stiffness}");
+        }
         let _ = write!(line, "  {dim}{:.0} ms{end}", reading.latency_ms.total);
         if reading.frozen {
             line.push_str("  FROZEN");

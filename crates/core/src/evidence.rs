@@ -33,9 +33,11 @@ use crate::words::Sentence;
 
 use self::data::{Before, Entry, Known, Site, Standing};
 pub use self::data::{Rules, Sight, Wanted};
+use self::measured::Measured;
 use self::transit::Transit;
 
 mod data;
+mod measured;
 mod transit;
 
 const MS: u64 = 1_000_000;
@@ -76,6 +78,8 @@ pub struct Evidence {
     known: Option<Box<Known>>,
     entries: VecDeque<Entry>,
     transit: Transit,
+    /// The last map that was asked for, scored or not, and what was read off it.
+    measured: Option<Box<Measured>>,
     /// The last map that got no score, and why.
     refused: Option<(Look, Refusal)>,
     /// The map that was last proven to be one.
@@ -104,6 +108,7 @@ impl Evidence {
             known: None,
             entries: VecDeque::with_capacity(window),
             transit: Transit::default(),
+            measured: None,
             refused: None,
             proven: None,
             stale: None,
@@ -134,6 +139,7 @@ impl Evidence {
     fn renew(&mut self) {
         self.place += u64::from(!self.entries.is_empty() || self.refused.is_some());
         self.entries.clear();
+        self.measured = None;
         self.refused = None;
         self.stale = None;
         self.pending = None;
@@ -144,7 +150,8 @@ impl Evidence {
         if self.standing == Standing::Tracking {
             self.standing = Standing::Suspended { since_ns: at_ns };
         }
-        for entry in &mut self.entries {
+        let measured = self.measured.iter_mut().map(|measured| &mut measured.entry);
+        for entry in self.entries.iter_mut().chain(measured) {
             entry.supported = false;
         }
     }
@@ -267,7 +274,8 @@ impl Evidence {
         let tracking = self.standing == Standing::Tracking;
         let share = share_of_view(sight.layout);
         let same_place = self.rules.same_place + WHOLE_VIEW * share;
-        for entry in &mut self.entries {
+        let measured = self.measured.iter_mut().map(|measured| &mut measured.entry);
+        for entry in self.entries.iter_mut().chain(measured) {
             entry.nearness = entry.relief.likeness_near(relief, share, &mut entry.shift);
             let least = if entry.supported { same_place } else { same_place + BACK_AGAIN };
             entry.supported = tracking && entry.nearness >= least;
@@ -287,6 +295,10 @@ impl Evidence {
         let left = |entry: &Entry| tracking && entry.nearness < same_place - LEFT_BEHIND;
         if !self.entries.iter().all(left) {
             self.entries.retain(|entry| !left(entry));
+        }
+        let gone = self.measured.as_ref().is_some_and(|measured| left(&measured.entry));
+        if gone {
+            self.measured = None;
         }
         // A map ages from when it left the screen; none does while the screen stands still.
         if !sight.frozen {
@@ -394,6 +406,7 @@ impl Evidence {
     /// Counts the map that was asked for.
     pub fn count(&mut self, answer: impl Into<Answer>) {
         let Some(entry) = self.pending.take() else { return };
+        self.measured = Some(Measured::new(entry.clone()));
         if self.entries.len() == self.rules.window {
             self.entries.pop_front();
         }
@@ -406,7 +419,8 @@ impl Evidence {
     /// screen.
     pub fn refuse(&mut self, refusal: Refusal) {
         if let Some(entry) = self.pending.take() {
-            self.refused = Some((entry.map, refusal));
+            self.refused = Some((entry.map.clone(), refusal));
+            self.measured = Some(Measured::new(entry));
         }
     }
 
