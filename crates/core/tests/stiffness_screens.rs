@@ -52,14 +52,14 @@ fn by_hand(picture: &RgbImage) -> (f32, f32, usize) {
     (mean, values[values.len() * 99 / 100], empty)
 }
 
-fn read(picture: &RgbImage) -> Stiffness {
+fn read(picture: &RgbImage) -> Option<Stiffness> {
     let frame = rgb_frame(picture);
     let layout = Finder::new().find(&frame).unwrap();
     let view = DualView::new(&frame, &layout).unwrap();
     // The depth ruler: 151 px a centimetre.
     let mm_per_px = Some(10.0 / 151.0 * 1440.0 / picture.width() as f32);
     let sight = Sight { view: &view, hard_end: layout.hard_end, pinned: None, mm_per_px };
-    Meter::default().read(&sight).unwrap()
+    Meter::default().read(&sight)
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn the_real_screen_s_scale_is_read_off_its_numbers() {
     let labels = Reader::new().read(&rgb_frame(&picture), &AIXPLORER.colour_bar).unwrap();
     let values: Vec<f32> = labels.scale.unwrap().values.iter().map(|l| l.value).collect();
     assert_eq!(values, [120.0, 90.0, 60.0, 30.0]);
-    let scale = read(&picture).scale;
+    let scale = read(&picture).unwrap().scale;
     let told = Scale { max: END_KPA, unit: StiffnessUnit::Kpa, from: ScaleFrom::Labels };
     assert_eq!(scale, Some(told));
 }
@@ -93,7 +93,7 @@ fn the_real_screen_s_scale_is_read_off_its_numbers() {
 fn the_real_screen_s_values_agree_with_an_inversion_by_hand() {
     let picture = aixplorer();
     let (mean, p99, empty) = by_hand(&picture);
-    let stiffness = read(&picture);
+    let stiffness = read(&picture).unwrap();
     println!("by hand: mean {mean:.1}, 99 % {p99:.1}, {empty} empty; read: {stiffness} {stiffness:?}");
     let read_mean = stiffness.mean.unwrap();
     assert!((read_mean.value - mean).abs() <= 0.04 * END_KPA, "{read_mean:?}, by hand {mean}");
@@ -112,10 +112,9 @@ fn and_so_they_do_when_the_screen_was_compressed_or_made_smaller() {
         ("JPEG 60", compress(&aixplorer(), 60)),
         ("1024×768", smaller),
     ] {
-        let stiffness = read(&picture);
-        println!("{name}: {stiffness}");
         // Where the numbers cannot be read any more, there is no value: never a wrong one.
-        let Some(read) = stiffness.mean else { continue };
+        let Some(read) = read(&picture).and_then(|stiffness| stiffness.mean) else { continue };
+        println!("{name}: {read:?}");
         assert!((read.value - mean).abs() <= 0.05 * END_KPA, "{name}: {read:?}, by hand {mean}");
     }
 }
