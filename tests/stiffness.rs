@@ -25,16 +25,17 @@ struct Case {
     seed: u64,
     truth: ShownValues,
     read: Option<Stiffness>,
-    /// The bar was found.
+    /// The bar was found, and a depth ruler was read.
     bar: bool,
+    ruler: bool,
     /// The palette's direction was read as it is.
     right_way: bool,
 }
 
-/// Reads the last of some pictures as the daemon does.
-fn read(frames: &[Frame]) -> (Option<ScreenLayout>, Option<Stiffness>) {
+/// Reads the last of some pictures as the daemon does; `preset`: millimetres a pixel where no ruler tells.
+fn read(frames: &[Frame], preset: Option<f32>) -> (Option<ScreenLayout>, Option<Stiffness>, bool) {
     let (mut follower, mut watch, mut meter) = (Follower::new(None), Watch::default(), Meter::default());
-    let mut last = (None, None);
+    let mut last = (None, None, false);
     for (i, frame) in frames.iter().enumerate() {
         let at_ns = 1_000_000_000 + (i as f64 * 1e9 / RATE_HZ) as u64;
         let layout = follower.observe(frame, at_ns).layout.ok();
@@ -48,16 +49,17 @@ fn read(frames: &[Frame]) -> (Option<ScreenLayout>, Option<Stiffness>) {
         if i + 1 < frames.len() {
             continue;
         }
+        let ruler = watch.input().scale.map(|scale| scale.mm_per_px);
         let stiffness = layout.and_then(|layout| {
             let view = DualView::new(frame, &layout).unwrap();
             meter.read(&Sight {
                 view: &view,
                 hard_end: layout.hard_end,
                 pinned: None,
-                mm_per_px: watch.input().scale.map(|scale| scale.mm_per_px),
+                mm_per_px: ruler.or(preset),
             })
         });
-        last = (layout, stiffness);
+        last = (layout, stiffness, ruler.is_some());
     }
     last
 }
@@ -89,10 +91,11 @@ fn play(skin: Skin, seed: u64, size: Option<[u32; 2]>, h264: bool) -> Option<Cas
     }
     let truth = truth?;
     let shown = truth.shown.filter(|shown| shown.unit == Unit::Kpa && truth.settled)?;
-    let (layout, read) = read(&frames);
+    let (layout, read, ruler) = read(&frames, truth.mm_per_px);
     let told = layout.and_then(|layout| layout.hard_end);
     let bar = layout.is_some_and(|layout| layout.colour_bar.is_some());
-    Some(Case { skin, seed, truth: shown, read, bar, right_way: told == truth.hard_end })
+    let right_way = told == truth.hard_end;
+    Some(Case { skin, seed, truth: shown, read, bar, ruler, right_way })
 }
 
 /// Errors of one figure, as parts of the full scale.
@@ -139,6 +142,7 @@ impl Errors {
 struct Table {
     maps: usize,
     bars: usize,
+    rulers: usize,
     scales: usize,
     wrong_scale: usize,
     mean: Errors,
@@ -151,9 +155,10 @@ struct Table {
 impl Table {
     fn of<'a>(cases: impl Iterator<Item = &'a Case>) -> Self {
         let mut table = Self::default();
-        for Case { skin, seed, truth, read, bar, .. } in cases {
+        for Case { skin, seed, truth, read, bar, ruler, .. } in cases {
             table.maps += 1;
             table.bars += usize::from(*bar);
+            table.rulers += usize::from(*ruler);
             let Some(read) = read else { continue };
             table.filled.add(Some(read.filled), Some(truth.filled), 1.0);
             let Some(scale) = read.scale else { continue };
@@ -173,8 +178,8 @@ impl Table {
 
     fn print(&self, name: &str) {
         println!(
-            "{name}: {} maps, {} bars, {} scales, {} of them wrong",
-            self.maps, self.bars, self.scales, self.wrong_scale
+            "{name}: {} maps, {} bars, {} rulers, {} scales, {} of them wrong",
+            self.maps, self.bars, self.rulers, self.scales, self.wrong_scale
         );
         for (what, errors) in [
             ("mean", &self.mean),

@@ -10,10 +10,8 @@ use super::{CIRCLE_MM, Origin, Quantity, Scale, Stiffness};
 const END: f32 = 0.985;
 /// Part of the values at the end from which a mean is said to be too low.
 const MANY: f32 = 0.02;
-/// The opacity may be off by so many hundredths of itself.
-const OPACITY_HUNDREDTHS: f32 = 3.0;
 /// Each end of the bar is known to so many pixels.
-const END_PX: f32 = 0.7;
+const END_PX: f32 = 1.0;
 /// What an uncertainty is in standard deviations.
 const WIDE: f32 = 2.0;
 /// Radius of the circle by which a stiff area is found where no pixel size is known, as a part of the box's
@@ -54,7 +52,6 @@ impl Doubts {
     fn of(values: &Values<'_>) -> Self {
         let Values { inversion, palette } = *values;
         let ends = END_PX / palette.length_px as f32;
-        let opacity = OPACITY_HUNDREDTHS * inversion.by_opacity;
         let (mut sum, mut n) = (0.0, 0u32);
         // Every value counts little: some will do.
         for v in inversion.values.iter().filter(|v| v.is_finite()).step_by(7) {
@@ -64,7 +61,7 @@ impl Doubts {
         let per_code = sum / n.max(1) as f32;
         let cell = inversion.off_codes / inversion.opacity * per_code;
         let step = 1.0 / palette.steps.max(1) as f32 / 12f32.sqrt();
-        Self { common: ends.hypot(opacity), cell, step }
+        Self { common: ends.hypot(inversion.by_opacity), cell, step }
     }
 
     /// Of the mean of `n` values.
@@ -113,7 +110,7 @@ impl Figures {
         // A spread is what is left of the common shifts' slope, and the noise on top.
         let sd = square.sqrt();
         let of_sd = WIDE * (doubts.cell * doubts.cell + doubts.step * doubts.step) / (2.0 * sd.max(0.01))
-            + doubts.common * WIDE * 0.5;
+            + doubts.common * WIDE;
         let quantity = |value: f32, uncertainty: f32, beyond: bool| {
             let max = scale?.max;
             Some(Quantity { value: value * max, uncertainty: uncertainty * max, beyond })
@@ -217,11 +214,11 @@ fn at_end_of(values: &[f32], cols: usize, circle: &Circle) -> bool {
     ends as f32 >= MANY * circle.count as f32
 }
 
-/// What the filled part may be off by: half of the cells at the rim of the holes.
+/// What the filled part may be off by: the cells at the rim of the holes.
 fn border(values: &[f32], cols: usize) -> f32 {
     let rim = values
         .chunks_exact(cols)
         .map(|row| row.windows(2).filter(|p| p[0].is_nan() != p[1].is_nan()).count())
         .sum::<usize>();
-    0.01 + 0.5 * rim as f32 / values.len() as f32
+    0.01 + rim as f32 / values.len() as f32
 }

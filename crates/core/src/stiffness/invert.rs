@@ -19,6 +19,9 @@ const FAR: f32 = 24.0;
 /// values.
 const UNLIKE: f32 = 18.0;
 
+/// What the opacity may be off by.
+const OFF: f32 = 0.02;
+
 /// Values of the cells.
 #[derive(Debug, Default)]
 pub(super) struct Inversion {
@@ -29,7 +32,7 @@ pub(super) struct Inversion {
     pub(super) opacity: f32,
     /// Root of the mean squared distance of the values' colours from the palette, in code values.
     pub(super) off_codes: f32,
-    /// Change of the mean when the opacity is a hundredth higher.
+    /// Change of the mean when the opacity is [`OFF`] higher or lower.
     pub(super) by_opacity: f32,
     samples: Vec<(Colour, Colour)>,
 }
@@ -62,10 +65,8 @@ impl Inversion {
         if self.cost(palette, opacity).sqrt() > UNLIKE {
             return None;
         }
-        let step = 0.01 * opacity.min(0.99);
-        let (less, more) = (opacity - step, (opacity + step).min(1.0));
-        let change = self.mean(palette, more) - self.mean(palette, less);
-        self.by_opacity = (change / (more - less)).abs() * 0.01;
+        let change = self.mean(palette, opacity + OFF) - self.mean(palette, opacity - OFF);
+        self.by_opacity = change.abs() / 2.0;
         self.invert(palette, cells);
         Some(())
     }

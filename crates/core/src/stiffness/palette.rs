@@ -8,8 +8,10 @@ pub(super) const KNOTS: usize = 65;
 /// What luma weighs against chroma when colours are compared: video keeps chroma less well, but grey that
 /// shines through, and what lies over the map, is luma.
 pub(super) const LUMA_WEIGHT: f32 = 0.35;
-/// Lines at the bar's ends that its frame or surroundings may have tinted.
+/// Lines at the bar's ends that its frame or surroundings may have tinted: the lines before them go on there.
 const ENDS_PX: u32 = 2;
+/// Lines over which they do.
+const RUN_PX: u32 = 8;
 
 /// A colour as it is compared: weighted luma, R−G, B−G, in code values.
 pub(super) type Colour = [f32; 3];
@@ -78,11 +80,21 @@ impl Palette {
             let v = k as f32 / (KNOTS - 1) as f32;
             let part = if hard_first { 1.0 - v } else { v };
             // Line i shows the palette at (i + ½)/length.
-            let at = (part * length as f32 - 0.5).clamp(inner as f32, (length - 1 - inner) as f32);
-            let (i, f) = (at as u32, at.fract());
+            let at = part * length as f32 - 0.5;
+            let inside = at.clamp(inner as f32, (length - 1 - inner) as f32);
+            let (i, f) = (inside as u32, inside.fract());
             let a = self.line(frame, bar, upright, i);
             let b = self.line(frame, bar, upright, (i + 1).min(length - 1 - inner));
-            *knot = colour(std::array::from_fn(|c| a[c] + (b[c] - a[c]) * f));
+            let mut rgb: [f32; 3] = std::array::from_fn(|c| a[c] + (b[c] - a[c]) * f);
+            let beyond = at - inside;
+            if beyond != 0.0 {
+                let run = RUN_PX.min(length - 1 - 2 * inner).max(1);
+                let back = if beyond < 0.0 { i + run } else { i - run.min(i) };
+                let back = self.line(frame, bar, upright, back.min(length - 1));
+                let part = beyond.abs() / run as f32;
+                rgb = std::array::from_fn(|c| (rgb[c] + (rgb[c] - back[c]) * part).clamp(0.0, 255.0));
+            }
+            *knot = colour(rgb);
             self.least_chroma = self.least_chroma.min(chroma(*knot));
         }
         for k in 0..KNOTS {
