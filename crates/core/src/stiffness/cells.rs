@@ -19,6 +19,10 @@ pub(super) struct Cells {
     pub(super) rows: usize,
     /// Side of a cell, pixels.
     pub(super) side_px: u32,
+    /// What the first and the last column stand for, in columns, and likewise the rows: what is cut off for
+    /// the outline is most like its neighbours.
+    across: [f32; 2],
+    down: [f32; 2],
     pub(super) map: Vec<Colour>,
     pub(super) twin: Vec<Colour>,
     sums: Vec<[u32; 3]>,
@@ -39,6 +43,13 @@ impl Cells {
         self.side_px = side;
         self.cols = (map.width() / side) as usize;
         self.rows = (map.height() / side) as usize;
+        let whole = view.layout().elastogram_box;
+        let edges = |from: u32, to: u32, first: u32, cells: usize| {
+            let last = first + cells as u32 * side;
+            [first.saturating_sub(from), to.saturating_sub(last)].map(|px| 1.0 + px as f32 / side as f32)
+        };
+        self.across = edges(whole.x0(), whole.x1(), map.x0(), self.cols);
+        self.down = edges(whole.y0(), whole.y1(), map.y0(), self.rows);
         let mut out = std::mem::take(&mut self.map);
         self.average(frame, &map, &map, &mut out);
         self.map = out;
@@ -74,6 +85,15 @@ impl Cells {
             let n = (side * side) as f32;
             out.extend(sums.iter().map(|sum| colour(sum.map(|s| s as f32 / n))));
         }
+    }
+
+    /// How many cells cell `i` stands for.
+    pub(super) fn weight(&self, i: usize) -> f32 {
+        let edge = |at: usize, n: usize, edges: [f32; 2]| {
+            let first = if at == 0 { edges[0] } else { 1.0 };
+            if at + 1 == n { first + edges[1] - 1.0 } else { first }
+        };
+        edge(i % self.cols, self.cols, self.across) * edge(i / self.cols, self.rows, self.down)
     }
 
     /// Number of cells.

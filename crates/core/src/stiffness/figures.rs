@@ -89,14 +89,23 @@ impl Figures {
         self.sorted.clear();
         self.sorted.extend(all.iter().filter(|v| v.is_finite()));
         let n = self.sorted.len();
-        let covered = all.iter().filter(|v| v.is_infinite()).count();
-        if n < 2 || n + covered > all.len() {
+        if n < 2 {
             return None;
         }
         let count = n as f32;
         let doubts = Doubts::of(values);
-        let mean = self.sorted.iter().sum::<f32>() / count;
-        let square = self.sorted.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / count;
+        let (mut sum, mut squares, mut weight, mut whole) = (0.0, 0.0, 0.0, 0.0);
+        for (i, &v) in all.iter().enumerate().filter(|(_, v)| !v.is_infinite()) {
+            let w = cells.weight(i);
+            whole += w;
+            if v.is_finite() {
+                weight += w;
+                sum += w * v;
+                squares += w * v * v;
+            }
+        }
+        let mean = sum / weight;
+        let square = (squares / weight - mean * mean).max(0.0);
         let at_end = self.sorted.iter().filter(|v| **v >= END).count() as f32 / count;
         let rank = ((n as f32 * 0.99) as usize).min(n - 1);
         let (_, p99, _) = self.sorted.select_nth_unstable_by(rank, f32::total_cmp);
@@ -115,7 +124,7 @@ impl Figures {
             let max = scale?.max;
             Some(Quantity { value: value * max, uncertainty: uncertainty * max, beyond })
         };
-        let filled = count / (all.len() - covered) as f32;
+        let filled = weight / whole;
         Some(Stiffness {
             origin: Origin::Screen,
             scale,
