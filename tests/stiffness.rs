@@ -271,18 +271,3 @@ fn table_of_drawn_scanners() {
         Table::of(wrong.into_iter()).print(&format!("h264 {h264}, others"));
     }
 }
-
-#[test]
-#[ignore = "debug"]
-fn dump() {
-    for (skin, seed) in [(Skin::PhilipsSweSide, 105), (Skin::CurvedSweSide, 105), (Skin::SiemensSweStacked, 105)] {
-        let (width, height) = skin.native_size();
-        let config = SimConfig { seed, skin, width, height, fps: RATE_HZ, ..SimConfig::default() };
-        let mut simulator = Simulator::new(config).unwrap();
-        let mut bgrx = vec![0; (width * height * 4) as usize];
-        let truth = simulator.render(INDEX, &mut bgrx, width as usize * 4);
-        let rgb: Vec<u8> = bgrx.chunks_exact(4).flat_map(|p| [p[2], p[1], p[0]]).collect();
-        image::save_buffer(format!("/tmp/h/{skin}.png"), &rgb, width, height, image::ColorType::Rgb8).unwrap();
-        println!("{}", serde_json::to_string(&truth).unwrap());
-    }
-}

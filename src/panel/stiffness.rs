@@ -34,10 +34,14 @@ impl Said {
                 ],
             });
         };
-        let circle = say(stiffness.circle_2mm);
-        let with_circle = |name: &str| circle.as_ref().map(|c| format!("{mean}, {name} {c}"));
-        let long = with_circle("stiffest 2\u{a0}mm");
-        let short = with_circle("2\u{a0}mm");
+        let bare = |quantity| stiffness.say(quantity).map(|said| format!("{said:#}"));
+        let with = |mean: &str, name: &str| {
+            let circle = say(stiffness.circle_2mm)?;
+            Some(format!("{mean}, {name}2\u{a0}mm {circle}"))
+        };
+        let long = with(&format!("Mean {mean}"), "stiffest ");
+        let short = bare(stiffness.mean).and_then(|mean| with(&format!("Mean {mean}"), ""));
+        let mean = format!("Mean {mean}");
         let p99 = say(stiffness.p99);
         let rest = [p99.map(|v| format!("99\u{a0}% {v}")), ratio.map(|r| format!("stiff area {r}"))];
         let rest: Vec<String> = rest.into_iter().flatten().collect();
@@ -46,13 +50,11 @@ impl Said {
             words.push(OFF_THE_SCREEN.to_owned());
             words.join(", ")
         };
-        let values =
-            [long.as_ref().map(|l| format!("Stiffness {l}")), long.clone(), short.clone()].into_iter();
-        let whole = [long, short].into_iter().chain([Some(mean.clone())]).flatten();
+        let forms: Vec<String> = [long, short, Some(mean)].into_iter().flatten().collect();
         Some(Self {
-            values: values.chain([Some(format!("Stiffness {mean}")), Some(mean)]).flatten().collect(),
+            whole: forms.iter().map(|form| format!("{form}, {OFF_THE_SCREEN}")).collect(),
+            values: forms,
             below: vec![below(2), below(1), below(0)],
-            whole: whole.map(|w| format!("{w}, {OFF_THE_SCREEN}")).collect(),
         })
     }
 }
@@ -71,6 +73,6 @@ pub(super) fn draw(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
         p.text(area.x, area.y, set, &fit(set, &said.whole));
         return;
     }
-    p.text(area.x, area.y, value, &fit(value, &said.values));
+    p.text(area.x, area.y + 1.4 * u, value, &fit(value, &said.values));
     p.text(area.x, area.bottom() - small.cap_height(), small, &fit(small, &said.below));
 }

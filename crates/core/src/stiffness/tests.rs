@@ -152,7 +152,7 @@ fn what_lies_beyond_the_scale_s_end_is_said_as_more_than_it() {
     let read = drawing.read(Some(HardEnd::Red), kpa(180.0)).unwrap();
     let circle = read.circle_2mm.unwrap();
     assert!(circle.beyond, "{circle:?}");
-    assert_eq!(read.say(read.circle_2mm).unwrap().to_string(), "> 180\u{a0}kPa");
+    assert_eq!(read.say(read.circle_2mm).unwrap().to_string(), ">\u{a0}180\u{a0}kPa");
     assert!(read.say(read.mean).unwrap().to_string().starts_with('4'), "{:?}", read.mean);
 }
 

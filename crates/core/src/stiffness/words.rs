@@ -7,7 +7,8 @@ use super::{Quantity, Scale, Stiffness};
 /// Said beside every value.
 pub const OFF_THE_SCREEN: &str = "read off the screen";
 
-/// A value of a scale as people read it: `34 ± 3 kPa`, `> 180 kPa` beyond the scale's end.
+/// A value of a scale as people read it: `34 ± 3 kPa`, `> 180 kPa` beyond the scale's end; the alternate form
+/// (`{:#}`) has no unit.
 #[derive(Clone, Copy, Debug)]
 pub struct Said {
     quantity: Quantity,
@@ -17,15 +18,20 @@ pub struct Said {
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { quantity: Quantity { value, uncertainty, beyond }, scale } = *self;
-        let unit = scale.unit.as_str();
+        let unit = |f: &mut fmt::Formatter<'_>| match f.alternate() {
+            true => Ok(()),
+            false => write!(f, "\u{a0}{}", scale.unit.as_str()),
+        };
         if beyond && value >= 0.98 * scale.max {
-            return write!(f, "> {}\u{a0}{unit}", scale.max);
+            write!(f, ">\u{a0}{}", scale.max)?;
+            return unit(f);
         }
         let digits = if scale.max < 25.0 { 1 } else { 0 };
         let least = if beyond { "≥\u{a0}" } else { "" };
         // Never ± 0.
         let uncertainty = uncertainty.max(if digits == 1 { 0.1 } else { 1.0 });
-        write!(f, "{least}{value:.digits$}\u{a0}±\u{a0}{uncertainty:.digits$}\u{a0}{unit}")
+        write!(f, "{least}{value:.digits$}\u{a0}±\u{a0}{uncertainty:.digits$}")?;
+        unit(f)
     }
 }
 
