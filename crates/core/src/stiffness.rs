@@ -152,7 +152,3 @@ impl Meter {
         self.figures.of(&values, &self.cells, scale, mm_per_px)
     }
 }
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests;

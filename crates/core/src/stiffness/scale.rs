@@ -8,7 +8,7 @@ use crate::region::Region;
 /// From here on bare numbers are kilopascal: 25 m/s would be 1,900 kPa, and no scanner's bar shows that.
 const SURELY_KPA: f32 = 25.0;
 /// How far the end of the numbers' line may be off a whole number of steps, in steps.
-const OFF_STEP: f32 = 0.2;
+const OFF_STEP: f32 = 0.15;
 /// Steps from the last number that was read to the bar's end, at most.
 const UNREAD_STEPS: f32 = 2.3;
 /// How far preset and numbers may differ, as a part.
@@ -108,6 +108,6 @@ mod tests {
 
     #[test]
     fn a_line_that_ends_between_two_steps_is_not_sure() {
-        assert_eq!(of(&bar(), Some(&labels(175.0, &[120.0, 90.0, 60.0, 30.0], 0.0)), None), None);
+        assert_eq!(of(&bar(), Some(&labels(165.0, &[120.0, 90.0, 60.0, 30.0], 0.0)), None), None);
     }
 }

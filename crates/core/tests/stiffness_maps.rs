@@ -1,9 +1,12 @@
 //! Maps that are drawn here, over speckle that is drawn here: what is read must be what was drawn.
 
-use super::*;
-use crate::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
-use crate::layout::{Orientation, ScreenLayout};
-use crate::region::Region;
+#![allow(clippy::unwrap_used)]
+
+use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
+use sonofuse_core::layout::{BarScale, HardEnd, Orientation, ScreenLayout, StiffnessUnit};
+use sonofuse_core::preprocess::DualView;
+use sonofuse_core::region::Region;
+use sonofuse_core::stiffness::{Meter, Sight, Stiffness};
 
 const SIZE: [u32; 2] = [640, 480];
 
@@ -56,7 +59,7 @@ impl Drawing<'_> {
                 let p = if let Some(bar) = bar {
                     colour(1.0 - (y - bar.y0()) as f32 / (bar.height() - 1) as f32)
                 } else if inside(&layout.elastogram_view) {
-                    let g = grey(x - map.x0() + twin.x0(), y);
+                    let g = grey(x + twin.x0() - map.x0(), y);
                     let value = inside(&map).then(|| (self.value)(x - map.x0(), y - map.y0())).flatten();
                     let a = self.opacity;
                     value.map_or([g; 3], |v| colour(v).map(|c| a * c + (1.0 - a) * g))
