@@ -9,9 +9,9 @@ use image::RgbImage;
 use sonofuse::panel::trend::Trend;
 use sonofuse::panel::{self, Canvas, Card, PanelState, Places};
 use sonofuse_core::frame::{Frame, FrameMeta};
+use sonofuse_core::layout::StiffnessUnit;
 use sonofuse_core::layout::{HardEnd, Orientation, ScreenLayout};
 use sonofuse_core::reading::{Latency, ModelInfo, OperatingPoint, Outcome, Reading, Withheld};
-use sonofuse_core::layout::StiffnessUnit;
 use sonofuse_core::region::Region;
 use sonofuse_core::stiffness::{Origin, Quantity, Scale, ScaleFrom, Stiffness};
 
@@ -91,7 +91,8 @@ fn withheld(size: [u32; 2], reason: Withheld, detail: &str) -> Reading {
 
 /// A map whose stiffest part lies beyond the scale's end, or one without a scale.
 fn stiffness(scale: bool) -> Stiffness {
-    let quantity = |value: f32, uncertainty: f32, beyond: bool| Quantity { value, uncertainty, beyond };
+    let quantity =
+        |value: f32, uncertainty: f32, beyond: bool| Quantity { value, uncertainty, beyond };
     let scaled = |q: Quantity| scale.then_some(q);
     Stiffness {
         origin: Origin::Screen,

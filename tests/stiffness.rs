@@ -34,7 +34,8 @@ struct Case {
 
 /// Reads the last of some pictures as the daemon does; `preset`: millimetres a pixel where no ruler tells.
 fn read(frames: &[Frame], preset: Option<f32>) -> (Option<ScreenLayout>, Option<Stiffness>, bool) {
-    let (mut follower, mut watch, mut meter) = (Follower::new(None), Watch::default(), Meter::default());
+    let (mut follower, mut watch, mut meter) =
+        (Follower::new(None), Watch::default(), Meter::default());
     let mut last = (None, None, false);
     for (i, frame) in frames.iter().enumerate() {
         let at_ns = 1_000_000_000 + (i as f64 * 1e9 / RATE_HZ) as u64;
@@ -221,7 +222,11 @@ fn hold(name: &str, cases: &[Case]) {
     // Silence would pass.
     assert!(table.scales * 10 >= table.maps * 8, "{name}: {} of {}", table.scales, table.maps);
     for (what, errors) in [("mean", &table.mean), ("circle", &table.circle)] {
-        assert!(errors.at(0.5) <= 0.04 && errors.at(0.95) <= 0.1, "{name}: {what} {}", errors.line());
+        assert!(
+            errors.at(0.5) <= 0.04 && errors.at(0.95) <= 0.1,
+            "{name}: {what} {}",
+            errors.line()
+        );
     }
     assert!(table.circle.all.len() * 10 >= table.maps * 7, "{name}: {}", table.circle.line());
     assert!(table.p99.at(0.95) <= 0.1, "{name}: 99 % {}", table.p99.line());

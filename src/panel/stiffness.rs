@@ -25,7 +25,10 @@ impl Said {
         let Some(mean) = say(stiffness.mean) else {
             let ratio = ratio?;
             return Some(Self {
-                values: vec![format!("Stiff area {ratio}, no scale"), format!("Stiff area {ratio}")],
+                values: vec![
+                    format!("Stiff area {ratio}, no scale"),
+                    format!("Stiff area {ratio}"),
+                ],
                 below: vec![OFF_THE_SCREEN.to_owned()],
                 whole: vec![
                     format!("Stiff area {ratio}, no scale, {OFF_THE_SCREEN}"),
@@ -43,7 +46,8 @@ impl Said {
         let short = bare(stiffness.mean).and_then(|mean| with(&format!("Mean {mean}"), ""));
         let mean = format!("Mean {mean}");
         let p99 = say(stiffness.p99);
-        let rest = [p99.map(|v| format!("99\u{a0}% {v}")), ratio.map(|r| format!("stiff area {r}"))];
+        let rest =
+            [p99.map(|v| format!("99\u{a0}% {v}")), ratio.map(|r| format!("stiff area {r}"))];
         let rest: Vec<String> = rest.into_iter().flatten().collect();
         let below = |n: usize| {
             let mut words = rest.get(..n.min(rest.len())).unwrap_or_default().to_vec();

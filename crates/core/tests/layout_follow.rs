@@ -211,7 +211,8 @@ fn pins_read_as_a_presets_table() {
     assert_eq!(pins, Pins { hard_end: Some(HardEnd::Blue), ..Pins::default() });
 
     for (unit, told) in [("kPa", StiffnessUnit::Kpa), ("kpa", StiffnessUnit::Kpa)] {
-        let pins: Pins = toml::from_str(&format!("scale = {{ max = 180, unit = \"{unit}\" }}")).unwrap();
+        let pins: Pins =
+            toml::from_str(&format!("scale = {{ max = 180, unit = \"{unit}\" }}")).unwrap();
         assert_eq!(pins.scale, Some(BarScale::new(180.0, told).unwrap()), "{unit}");
         assert_eq!(toml::from_str::<Pins>(&toml::to_string(&pins).unwrap()).unwrap(), pins);
     }

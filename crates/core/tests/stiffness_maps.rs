@@ -33,7 +33,7 @@ fn jet(v: f32) -> [f32; 3] {
 
 /// Grey of the tissue: the same in both views.
 fn grey(x: u32, y: u32) -> f32 {
-    let hash = (x * 0x9e37 + y * 0x85eb) ^ (x * y * 0xc2b2);
+    let hash = (x * 0x9e37 + y * 0x85eb) ^ (x * y).wrapping_mul(0xc2b2);
     30.0 + (hash % 61) as f32 + 40.0 * ((y as f32) * 0.05).sin().abs()
 }
 
@@ -54,13 +54,15 @@ impl Drawing<'_> {
         let mut rgb = Vec::new();
         for y in 0..SIZE[1] {
             for x in 0..SIZE[0] {
-                let inside = |r: &Region| (r.x0()..r.x1()).contains(&x) && (r.y0()..r.y1()).contains(&y);
+                let inside =
+                    |r: &Region| (r.x0()..r.x1()).contains(&x) && (r.y0()..r.y1()).contains(&y);
                 let bar = layout.colour_bar.filter(|bar| self.bar && inside(bar));
                 let p = if let Some(bar) = bar {
                     colour(1.0 - (y - bar.y0()) as f32 / (bar.height() - 1) as f32)
                 } else if inside(&layout.elastogram_view) {
                     let g = grey(x + twin.x0() - map.x0(), y);
-                    let value = inside(&map).then(|| (self.value)(x - map.x0(), y - map.y0())).flatten();
+                    let value =
+                        inside(&map).then(|| (self.value)(x - map.x0(), y - map.y0())).flatten();
                     let a = self.opacity;
                     value.map_or([g; 3], |v| colour(v).map(|c| a * c + (1.0 - a) * g))
                 } else if inside(&layout.bmode_view) {
@@ -110,7 +112,10 @@ fn a_map_is_read_as_it_was_drawn_at_any_opacity() {
             let quantity = quantity.unwrap();
             let off = (quantity.value - drawn).abs();
             assert!(off < 0.015 * 180.0, "{opacity}: {what} {quantity:?}, drawn {drawn}");
-            assert!(quantity.uncertainty > 0.0 && !quantity.beyond, "{opacity}: {what} {quantity:?}");
+            assert!(
+                quantity.uncertainty > 0.0 && !quantity.beyond,
+                "{opacity}: {what} {quantity:?}"
+            );
         }
         let filled = all.len() as f32 / (160.0 * 180.0);
         assert!((read.filled.value - filled).abs() < read.filled.uncertainty, "{:?}", read.filled);
@@ -140,11 +145,17 @@ fn without_a_bar_or_its_direction_nothing_is_read() {
 fn without_a_scale_there_is_a_ratio_and_no_value() {
     let drawing = Drawing { opacity: 0.5, turned: false, bar: true, value: &nodule };
     let read = drawing.read(Some(HardEnd::Red), None).unwrap();
-    assert_eq!((read.scale, read.mean, read.p99, read.sd, read.circle_2mm), (None, None, None, None, None));
+    assert_eq!(
+        (read.scale, read.mean, read.p99, read.sd, read.circle_2mm),
+        (None, None, None, None, None)
+    );
     assert!(read.ratio.is_some());
     assert_eq!(
         read.to_string().replace('\u{a0}', " "),
-        format!("stiffness without a scale, stiff area {:.1} : 1, read off the screen", read.ratio.unwrap().value)
+        format!(
+            "stiffness without a scale, stiff area {:.1} : 1, read off the screen",
+            read.ratio.unwrap().value
+        )
     );
 }
 
@@ -156,7 +167,7 @@ fn what_lies_beyond_the_scale_s_end_is_said_as_more_than_it() {
     let circle = read.circle_2mm.unwrap();
     assert!(circle.beyond, "{circle:?}");
     assert_eq!(read.say(read.circle_2mm).unwrap().to_string(), ">\u{a0}180\u{a0}kPa");
-    assert!(read.say(read.mean).unwrap().to_string().starts_with('4'), "{:?}", read.mean);
+    assert!(read.say(read.mean).unwrap().to_string().starts_with("39"), "{:?}", read.mean);
 }
 
 #[test]

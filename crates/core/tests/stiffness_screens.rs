@@ -42,7 +42,8 @@ fn by_hand(picture: &RgbImage) -> (f32, f32, usize) {
                 continue;
             }
             // 5. The nearest of 301 colours gives the place on the bar.
-            let off = |t: &[f32; 3]| t.iter().zip(colour).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
+            let off =
+                |t: &[f32; 3]| t.iter().zip(colour).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
             let place = (0..table.len()).min_by(|a, b| off(&table[*a]).total_cmp(&off(&table[*b])));
             values.push(place.unwrap() as f32 / 300.0 * END_KPA);
         }
@@ -70,9 +71,9 @@ fn the_bar_s_colours_are_jet_s() {
         let v = k as f32 / 20.0;
         let y = bar.y1() as f32 - v * bar.height() as f32;
         let p = picture.get_pixel(bar.x0() + bar.width() / 2, y as u32).0.map(f32::from);
-        let off = (0..=40).map(|i| jet(v + (i as f32 - 20.0) / 500.0)).map(|j| {
-            j.iter().zip(p).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
-        });
+        let off = (0..=40)
+            .map(|i| jet(v + (i as f32 - 20.0) / 500.0))
+            .map(|j| j.iter().zip(p).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max));
         let off = off.fold(f32::INFINITY, f32::min);
         assert!(off < 45.0, "{v}: {p:?} is {off} off jet");
     }
@@ -94,7 +95,9 @@ fn the_real_screen_s_values_agree_with_an_inversion_by_hand() {
     let picture = aixplorer();
     let (mean, p99, empty) = by_hand(&picture);
     let stiffness = read(&picture).unwrap();
-    println!("by hand: mean {mean:.1}, 99 % {p99:.1}, {empty} empty; read: {stiffness} {stiffness:?}");
+    println!(
+        "by hand: mean {mean:.1}, 99 % {p99:.1}, {empty} empty; read: {stiffness} {stiffness:?}"
+    );
     let read_mean = stiffness.mean.unwrap();
     assert!((read_mean.value - mean).abs() <= 0.04 * END_KPA, "{read_mean:?}, by hand {mean}");
     let read_p99 = stiffness.p99.unwrap();

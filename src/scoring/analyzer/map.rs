@@ -12,7 +12,8 @@ use super::{Analyzer, Verdict};
 impl Analyzer {
     /// Reads a map that was looked at for the first time: after the watch, which knows how large a pixel is.
     pub(super) fn read_map(&mut self, frame: &Frame, verdict: &Verdict) {
-        let Some(layout) = verdict.layout.as_ref().filter(|_| self.evidence.awaits_stiffness()) else {
+        let Some(layout) = verdict.layout.as_ref().filter(|_| self.evidence.awaits_stiffness())
+        else {
             return;
         };
         let read = DualView::new(frame, layout).ok().and_then(|view| {

@@ -67,7 +67,11 @@ impl BarScale {
     /// # Errors
     /// [`NoBarScale`] where no scanner's bar ends there (1 to 1000 kPa, 0.5 to 20 m/s).
     pub fn new(max: f32, unit: StiffnessUnit) -> Result<Self, NoBarScale> {
-        if unit.ends().contains(&max) { Ok(Self { max, unit }) } else { Err(NoBarScale { max, unit }) }
+        if unit.ends().contains(&max) {
+            Ok(Self { max, unit })
+        } else {
+            Err(NoBarScale { max, unit })
+        }
     }
 
     /// The value at the hard end.

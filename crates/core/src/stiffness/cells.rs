@@ -46,7 +46,8 @@ impl Cells {
         let whole = view.layout().elastogram_box;
         let edges = |from: u32, to: u32, first: u32, cells: usize| {
             let last = first + cells as u32 * side;
-            [first.saturating_sub(from), to.saturating_sub(last)].map(|px| 1.0 + px as f32 / side as f32)
+            [first.saturating_sub(from), to.saturating_sub(last)]
+                .map(|px| 1.0 + px as f32 / side as f32)
         };
         self.across = edges(whole.x0(), whole.x1(), map.x0(), self.cols);
         self.down = edges(whole.y0(), whole.y1(), map.y0(), self.rows);
@@ -71,11 +72,16 @@ impl Cells {
             sums.resize(*cols, [0; 3]);
             for k in 0..side {
                 let y = (row * side + k) as u32;
-                let y = if same { y } else { (y * part.height() / map.height()).min(part.height() - 1) };
+                let y = if same {
+                    y
+                } else {
+                    (y * part.height() / map.height()).min(part.height() - 1)
+                };
                 frame.rgb_span(part.y0() + y, part.x0(), line);
                 for (col, sum) in sums.iter_mut().enumerate() {
                     for x in col * side..(col + 1) * side {
-                        let x = if same { x } else { x * part.width() as usize / map.width() as usize };
+                        let x =
+                            if same { x } else { x * part.width() as usize / map.width() as usize };
                         for (s, v) in sum.iter_mut().zip(line[x.min(line.len() - 1)]) {
                             *s += u32::from(v);
                         }

@@ -118,7 +118,8 @@ impl Figures {
         let of_all = doubts.of_mean(n as u32);
         // A spread is what is left of the common shifts' slope, and the noise on top.
         let sd = square.sqrt();
-        let of_sd = WIDE * (doubts.cell * doubts.cell + doubts.step * doubts.step) / (2.0 * sd.max(0.01))
+        let of_sd = WIDE * (doubts.cell * doubts.cell + doubts.step * doubts.step)
+            / (2.0 * sd.max(0.01))
             + doubts.common * WIDE;
         let quantity = |value: f32, uncertainty: f32, beyond: bool| {
             let max = scale?.max;
@@ -132,7 +133,11 @@ impl Figures {
             p99: quantity(p99, doubts.of_one(), p99 >= END),
             sd: quantity(sd, of_sd, at_end >= MANY),
             circle_2mm: circle.filter(|_| mm.is_some()).and_then(|c| {
-                quantity(c.mean, doubts.of_mean(c.count), c.mean >= END || at_end_of(all, cells.cols, &c))
+                quantity(
+                    c.mean,
+                    doubts.of_mean(c.count),
+                    c.mean >= END || at_end_of(all, cells.cols, &c),
+                )
             }),
             ratio,
             filled: Quantity { value: filled, uncertainty: border(all, cells.cols), beyond: false },

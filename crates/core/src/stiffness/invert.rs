@@ -117,8 +117,11 @@ impl Inversion {
 
     /// Mean place on the palette at an opacity.
     fn mean(&self, palette: &Palette, opacity: f32) -> f32 {
-        let sum: f32 =
-            self.samples.iter().map(|&(map, twin)| palette.nearest(bare(map, twin, opacity)).0).sum();
+        let sum: f32 = self
+            .samples
+            .iter()
+            .map(|&(map, twin)| palette.nearest(bare(map, twin, opacity)).0)
+            .sum();
         sum / self.samples.len().max(1) as f32
     }
 

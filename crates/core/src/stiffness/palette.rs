@@ -92,7 +92,8 @@ impl Palette {
                 let back = if beyond < 0.0 { i + run } else { i - run.min(i) };
                 let back = self.line(frame, bar, upright, back.min(length - 1));
                 let part = beyond.abs() / run as f32;
-                rgb = std::array::from_fn(|c| (rgb[c] + (rgb[c] - back[c]) * part).clamp(0.0, 255.0));
+                rgb =
+                    std::array::from_fn(|c| (rgb[c] + (rgb[c] - back[c]) * part).clamp(0.0, 255.0));
             }
             *knot = colour(rgb);
             self.least_chroma = self.least_chroma.min(chroma(*knot));
@@ -135,7 +136,8 @@ impl Palette {
         // In lanes: no branch, no index.
         for k in 0..KNOTS {
             let d: [f32; 3] = std::array::from_fn(|c| target[c] - self.from[c][k]);
-            let along = d[0] * self.to_next[0][k] + d[1] * self.to_next[1][k] + d[2] * self.to_next[2][k];
+            let along =
+                d[0] * self.to_next[0][k] + d[1] * self.to_next[1][k] + d[2] * self.to_next[2][k];
             let s = (along * self.scale[k]).clamp(0.0, 1.0);
             let off: [f32; 3] = std::array::from_fn(|c| d[c] - s * self.to_next[c][k]);
             part[k] = s;

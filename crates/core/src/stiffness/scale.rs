@@ -84,7 +84,10 @@ mod tests {
         ] {
             for off_px in [-3.0, 0.0, 3.0] {
                 let scale = of(&bar(), Some(&labels(end, values, off_px)), None).unwrap();
-                assert_eq!(scale, Scale { max: end, unit: StiffnessUnit::Kpa, from: ScaleFrom::Labels });
+                assert_eq!(
+                    scale,
+                    Scale { max: end, unit: StiffnessUnit::Kpa, from: ScaleFrom::Labels }
+                );
             }
         }
     }

@@ -70,7 +70,12 @@ pub(super) struct StiffnessJudge {
 
 impl StiffnessJudge {
     /// Takes the reading of a picture.
-    pub(super) fn take(&mut self, truth: &Truth, reading: &Reading, figures: &mut StiffnessFigures) {
+    pub(super) fn take(
+        &mut self,
+        truth: &Truth,
+        reading: &Reading,
+        figures: &mut StiffnessFigures,
+    ) {
         let Some(stiffness) = reading.stiffness else {
             self.standing = None;
             return;
