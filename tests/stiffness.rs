@@ -276,3 +276,31 @@ fn table_of_drawn_scanners() {
         Table::of(wrong.into_iter()).print(&format!("h264 {h264}, others"));
     }
 }
+
+/// What reading one map costs, in milliseconds of this machine's processor: no claim, a figure to look at.
+#[test]
+#[ignore = "measures"]
+fn cost() {
+    for skin in shear_wave() {
+        let (width, height) = skin.native_size();
+        let config = SimConfig { seed: 3, skin, width, height, fps: RATE_HZ, ..SimConfig::default() };
+        let mut bgrx = vec![0; (width * height * 4) as usize];
+        let truth = Simulator::new(config).unwrap().render(INDEX, &mut bgrx, width as usize * 4);
+        let format = FrameFormat::packed(PixelFormat::Bgrx, width, height);
+        let frame = Frame::new(format, FrameMeta::default(), bgrx.into()).unwrap();
+        let Ok(layout) = Follower::new(None).observe(&frame, 1).layout else { continue };
+        let view = DualView::new(&frame, &layout).unwrap();
+        let (hard_end, mm_per_px) = (layout.hard_end, truth.mm_per_px);
+        let mut meter = Meter::default();
+        let mut times: Vec<f64> = (0..21)
+            .map(|_| {
+                let start = std::time::Instant::now();
+                meter.read(&Sight { view: &view, hard_end, pinned: None, mm_per_px });
+                start.elapsed().as_secs_f64() * 1e3
+            })
+            .collect();
+        times.sort_by(f64::total_cmp);
+        let r = layout.elastogram_box;
+        println!("{skin}: {:.1} ms, box {}×{}", times[times.len() / 2], r.width(), r.height());
+    }
+}

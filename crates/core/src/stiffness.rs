@@ -7,7 +7,7 @@
 //!
 //! Wrong is worse than absent: without a bar in the picture there is no value at all, and without a scale
 //! that is pinned or surely read none in a unit. Pure; runs on the infer thread, once for each new map (some
-//! milliseconds); nothing is allocated once its buffers have grown.
+//! ten milliseconds); nothing is allocated once its buffers have grown.
 
 mod cells;
 mod circle;
