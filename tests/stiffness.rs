@@ -283,7 +283,8 @@ fn table_of_drawn_scanners() {
 fn cost() {
     for skin in shear_wave() {
         let (width, height) = skin.native_size();
-        let config = SimConfig { seed: 3, skin, width, height, fps: RATE_HZ, ..SimConfig::default() };
+        let config =
+            SimConfig { seed: 3, skin, width, height, fps: RATE_HZ, ..SimConfig::default() };
         let mut bgrx = vec![0; (width * height * 4) as usize];
         let truth = Simulator::new(config).unwrap().render(INDEX, &mut bgrx, width as usize * 4);
         let format = FrameFormat::packed(PixelFormat::Bgrx, width, height);

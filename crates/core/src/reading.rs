@@ -199,7 +199,8 @@ pub struct Reading {
     #[serde(default)]
     pub unfamiliar: bool,
     /// What the newest map says of stiffness, read off the screen: while it is on the screen and the picture
-    /// supports it, with a score or without one; null otherwise, and where no colour bar is seen.
+    /// supports it, beside a score or where the model alone refuses the picture; null otherwise, and where no
+    /// colour bar is seen.
     #[serde(default)]
     pub stiffness: Option<Stiffness>,
     /// Frames replaced by newer ones before they were looked at, since the source went live.

@@ -27,17 +27,15 @@ impl Analyzer {
         self.evidence.read(read);
     }
 
-    /// The stiffness that this picture supports. It does not rest on the network: there may be one where
-    /// that alone gives no score.
+    /// The stiffness that this picture supports. It does not rest on the network: there is one beside a score,
+    /// and where the model alone refuses the picture.
     pub(super) fn stiffness(
         &self,
         layout: Option<&ScreenLayout>,
         reason: Option<Withheld>,
     ) -> Option<Stiffness> {
-        let by_the_picture = !matches!(
-            reason,
-            None | Some(Withheld::WarmingUp | Withheld::OutOfDistribution | Withheld::EngineFault)
-        );
-        layout.filter(|_| !by_the_picture).and_then(|_| self.evidence.stiffness())
+        // While evidence is collected anew, one map alone does not tell that the place is still the same.
+        let stands = matches!(reason, None | Some(Withheld::OutOfDistribution));
+        layout.filter(|_| stands).and_then(|_| self.evidence.stiffness())
     }
 }

@@ -318,13 +318,14 @@ fn stiffness_is_read_in_the_preset_s_unit_and_leaves_with_the_picture() {
     let mut bench = Bench::with(Settings::default(), manifest(), pins);
     let reading = bench.examine(1);
     assert_eq!(reading.outcome, Outcome::Withheld, "one map is too few for a score");
+    assert_eq!(reading.stiffness, None, "and for the same reason for a stiffness");
+    let reading = bench.examine(4);
+    assert_eq!(reading.outcome, Outcome::Scored);
     let stiffness = reading.stiffness.unwrap();
     assert_eq!(stiffness.scale.map(|s| (s.max, s.from)), Some((180.0, ScaleFrom::Preset)));
     let (mean, p99) = (stiffness.mean.unwrap().value, stiffness.p99.unwrap().value);
     // Drawn: a fifth of the scale around a spot of four fifths.
     assert!((36.0..90.0).contains(&mean) && (120.0..150.0).contains(&p99), "{stiffness}");
-    let reading = bench.examine(4);
-    assert!(reading.outcome == Outcome::Scored && reading.stiffness.is_some());
     let gone = bench.show_frame(Frame::from_rgb(320, 180, vec![90; 320 * 180 * 3]).unwrap(), 50);
     assert_eq!(gone.stiffness, None);
 }

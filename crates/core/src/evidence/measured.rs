@@ -1,4 +1,4 @@
-//! The stiffness of the newest map: it lives by the rules of a number, and does not need the network's. Pure.
+//! The stiffness of the newest map: it lives by the rules of a number, whatever the network says. Pure.
 
 use super::data::{Entry, Standing};
 use super::{Evidence, MS};
