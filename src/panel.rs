@@ -14,6 +14,7 @@ mod draw;
 mod last;
 mod places;
 mod state;
+mod stiffness;
 pub(crate) mod strip;
 pub mod trend;
 pub mod words;
@@ -27,6 +28,7 @@ pub use last::LastSeen;
 pub use places::Places;
 pub use state::{Headline, Map, Model, OperatingPoint, Palette, PanelState, Vertex};
 pub(crate) use state::{is_fresh, is_gone};
+pub use stiffness::Said;
 
 use std::time::Duration;
 
@@ -54,6 +56,7 @@ pub fn draw(state: &PanelState, width: u32, height: u32) -> Tile {
     } else {
         blocks::why(&mut p, state, at.words, u);
     }
+    stiffness::draw(&mut p, state, at.stiffness, u);
     charts::trend(&mut p, state, at.trend, u);
     if let Some(area) = at.map {
         charts::map(&mut p, state, area, u);

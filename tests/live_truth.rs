@@ -62,6 +62,13 @@ fn no_number_outlives_what_it_rests_on() {
     println!("{}\n{}", total.line(), total.summary().join("\n"));
     // Silence would pass: there must be scores, and most of those that are due.
     assert!(total.scored > 1000, "{} scores in all", total.scored);
+    assert!(total.stiffness.readings > 1000, "{} with a stiffness", total.stiffness.readings);
+    let stiffness: Vec<String> = all
+        .iter()
+        .filter(|f| f.stiffness.unsupported > 0 && allowed_ns(f) == 0)
+        .map(|f| format!("{} of {}: {}", f.stiffness.unsupported, f.stiffness.readings, f.line()))
+        .collect();
+    assert!(stiffness.is_empty(), "unsupported stiffness\n{}", stiffness.join("\n"));
     let unsupported: Vec<String> = all
         .iter()
         .filter(|f| f.unsupported_ns > allowed_ns(f) || f.counted_twice > 0)

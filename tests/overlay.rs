@@ -9,9 +9,11 @@ use image::RgbImage;
 use sonofuse::panel::trend::Trend;
 use sonofuse::panel::{self, Canvas, Card, PanelState, Places};
 use sonofuse_core::frame::{Frame, FrameMeta};
+use sonofuse_core::layout::StiffnessUnit;
 use sonofuse_core::layout::{HardEnd, Orientation, ScreenLayout};
 use sonofuse_core::reading::{Latency, ModelInfo, OperatingPoint, Outcome, Reading, Withheld};
 use sonofuse_core::region::Region;
+use sonofuse_core::stiffness::{Origin, Quantity, Scale, ScaleFrom, Stiffness};
 
 #[path = "common/reading.rs"]
 mod common;
@@ -85,6 +87,52 @@ fn withheld(size: [u32; 2], reason: Withheld, detail: &str) -> Reading {
         layout: None,
         ..reading(size, stacked())
     }
+}
+
+/// A map whose stiffest part lies beyond the scale's end, or one without a scale.
+fn stiffness(scale: bool) -> Stiffness {
+    let quantity =
+        |value: f32, uncertainty: f32, beyond: bool| Quantity { value, uncertainty, beyond };
+    let scaled = |q: Quantity| scale.then_some(q);
+    Stiffness {
+        origin: Origin::Screen,
+        scale: scale.then_some(Scale {
+            max: 180.0,
+            unit: StiffnessUnit::Kpa,
+            from: ScaleFrom::Labels,
+        }),
+        mean: scaled(quantity(34.2, 2.6, false)),
+        p99: scaled(quantity(180.0, 5.0, true)),
+        sd: scaled(quantity(21.0, 3.0, false)),
+        circle_2mm: scaled(quantity(128.4, 4.2, false)),
+        ratio: Some(quantity(3.14, 0.2, false)),
+        filled: quantity(0.93, 0.02, false),
+        opacity: 0.5,
+    }
+}
+
+#[test]
+fn stiffness_stands_beside_a_score_and_without_one_and_on_every_panel() {
+    for (name, size, layout) in [
+        ("aixplorer-stacked", SVGA_LIKE, stacked()),
+        ("side-by-side-1080p", FULL_HD, side_by_side()),
+        ("vga", VGA, small(VGA)),
+        ("360p", [640, 360], small([640, 360])),
+    ] {
+        let mut scored = reading(size, layout);
+        scored.stiffness = Some(stiffness(true));
+        let trend = history(&scored);
+        let state = PanelState::at(Some(&scored), &trend, NOW_NS, MAX_AGE_MS);
+        golden(&format!("{name}-stiffness"), &strip(&state, size));
+        let stale = PanelState::at(Some(&scored), &trend, NOW_NS + 7_200_000_000, MAX_AGE_MS);
+        assert_eq!(stale.stiffness, None, "an old reading's");
+        assert_eq!(PanelState::no_signal(Some(&scored)).stiffness, None);
+    }
+    let mut strange = withheld(SVGA_LIKE, Withheld::OutOfDistribution, "");
+    strange.layout = Some(stacked());
+    strange.stiffness = Some(stiffness(false));
+    let state = PanelState::at(Some(&strange), &Trend::default(), NOW_NS, MAX_AGE_MS);
+    golden("aixplorer-stacked-stiffness-alone", &strip(&state, SVGA_LIKE));
 }
 
 /// Half a minute of scores that rise, with a gap.
@@ -225,22 +273,27 @@ fn each_state_looks_as_agreed_below_a_wide_screen() {
     }
 }
 
+/// The stacked views on a smaller screen, without a bar.
+fn small(size: [u32; 2]) -> ScreenLayout {
+    let scale = |v: u32| v * size[1] / 1080;
+    let shrink = |r: Region| region([scale(r.x0()), scale(r.y0()), scale(r.x1()), scale(r.y1())]);
+    let mut layout = stacked();
+    for r in [
+        &mut layout.bmode_view,
+        &mut layout.elastogram_view,
+        &mut layout.bmode_box,
+        &mut layout.elastogram_box,
+    ] {
+        *r = shrink(*r);
+    }
+    layout.colour_bar = None;
+    layout
+}
+
 #[test]
 fn small_screens_keep_all_of_the_panel() {
     for (name, size) in [("vga", VGA), ("720p", HD), ("sxga", [1280, 1024]), ("360p", [640, 360])] {
-        let scale = |v: u32| v * size[1] / 1080;
-        let shrink =
-            |r: Region| region([scale(r.x0()), scale(r.y0()), scale(r.x1()), scale(r.y1())]);
-        let mut layout = stacked();
-        for r in [
-            &mut layout.bmode_view,
-            &mut layout.elastogram_view,
-            &mut layout.bmode_box,
-            &mut layout.elastogram_box,
-        ] {
-            *r = shrink(*r);
-        }
-        layout.colour_bar = None;
+        let layout = small(size);
         let scored = reading(size, layout);
         let state = PanelState::at(Some(&scored), &history(&scored), NOW_NS, MAX_AGE_MS);
         golden(&format!("{name}-scored"), &strip(&state, size));

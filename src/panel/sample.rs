@@ -31,6 +31,7 @@ pub(crate) fn scored(score: f32) -> Reading {
         operating_point: None,
         familiarity: None,
         unfamiliar: false,
+        stiffness: None,
         replaced: 0,
         input: sonofuse_core::quality::Input::default(),
         layout: None,

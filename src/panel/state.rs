@@ -6,6 +6,7 @@ use sonofuse_core::layout::{HardEnd, ScreenLayout};
 use sonofuse_core::quality::Fault;
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
 
+use super::stiffness::Said;
 use super::trend::{Direction, Trend};
 use super::words;
 
@@ -127,6 +128,8 @@ pub struct PanelState {
     pub map: Option<Map>,
     /// Which colour of the map means hard.
     pub palette: Option<Palette>,
+    /// What was read off the map; it needs no number beside it.
+    pub stiffness: Option<Said>,
     /// What scored.
     pub model: Option<Model>,
 }
@@ -152,6 +155,7 @@ impl PanelState {
             curve: curve(trend, now_ns),
             map: map.map(|(layout, size)| Map { size, layout }),
             palette: map.and_then(|_| palette(reading)),
+            stiffness: reading.stiffness.as_ref().filter(|_| fresh).and_then(Said::of),
             model: Some(Model {
                 name: reading.model.name.clone(),
                 digest: reading.model.digest.chars().take(8).collect(),
@@ -185,6 +189,7 @@ impl PanelState {
             curve: Vec::new(),
             map: None,
             palette: None,
+            stiffness: None,
             model: None,
         }
     }

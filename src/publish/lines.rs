@@ -85,6 +85,9 @@ impl Lines {
                 let _ = write!(line, ": {}", short(&one_line(detail), DETAIL_CHARS));
             }
         }
+        if let Some(stiffness) = &reading.stiffness {
+            let _ = write!(line, "  {stiffness}");
+        }
         let _ = write!(line, "  {dim}{:.0} ms{end}", reading.latency_ms.total);
         if reading.frozen {
             line.push_str("  FROZEN");
@@ -275,6 +278,30 @@ mod tests {
             "{line}"
         );
         assert!(!line.contains('%'), "{line}");
+    }
+
+    #[test]
+    fn stiffness_has_its_unit_and_says_that_it_is_read_off_the_screen() {
+        use sonofuse_core::layout::StiffnessUnit;
+        use sonofuse_core::stiffness::{Origin, Quantity, Scale, ScaleFrom, Stiffness};
+        let quantity = |value, beyond| Quantity { value, uncertainty: 2.4, beyond };
+        let scale = Scale { max: 180.0, unit: StiffnessUnit::Kpa, from: ScaleFrom::Preset };
+        let mut reading = sample::withheld(Withheld::OutOfDistribution);
+        reading.stiffness = Some(Stiffness {
+            origin: Origin::Screen,
+            scale: Some(scale),
+            mean: Some(quantity(34.2, false)),
+            p99: Some(quantity(180.0, true)),
+            sd: Some(quantity(9.0, false)),
+            circle_2mm: Some(quantity(151.0, true)),
+            ratio: None,
+            filled: quantity(0.9, false),
+            opacity: 0.5,
+        });
+        let line = Lines::default().human(&reading, at()).replace('\u{a0}', " ");
+        let words = "stiffness mean 34 ± 2 kPa, 99 % > 180 kPa, stiffest 2 mm ≥ 151 ± 2 kPa, read off \
+                     the screen";
+        assert!(line.contains(words), "{line}");
     }
 
     #[test]

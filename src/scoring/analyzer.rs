@@ -10,12 +10,13 @@ use sonofuse_core::evidence::{Evidence, Rules, Sight, Wanted};
 use sonofuse_core::familiar::Likeness;
 use sonofuse_core::frame::{Frame, FrameMeta};
 use sonofuse_core::gate::Refusal;
-use sonofuse_core::layout::{Follower, HardEnd, NoDualView, Pins, ScreenLayout};
+use sonofuse_core::layout::{BarScale, Follower, HardEnd, NoDualView, Pins, ScreenLayout};
 use sonofuse_core::manifest::Manifest;
 use sonofuse_core::picture::{self, Freeze, Grain, Look};
 use sonofuse_core::preprocess::DualView;
 use sonofuse_core::quality::{Scale, ScaleFrom, Seen, Watch};
 use sonofuse_core::reading::{Latency, Outcome, Reading, Withheld};
+use sonofuse_core::stiffness::Meter;
 use sonofuse_core::words::{Sentence, Words};
 
 use self::likeness::Judge;
@@ -26,6 +27,7 @@ use super::settings::{PaletteUnknown, Settings};
 use super::{Model, ScorerError};
 
 mod likeness;
+mod map;
 mod unchanged;
 
 const MS: u64 = 1_000_000;
@@ -53,6 +55,9 @@ pub struct Analyzer {
     watch: Watch,
     /// `[layout] mm-per-px` of the preset.
     preset_scale: Option<Scale>,
+    meter: Meter,
+    /// `[layout] scale` of the preset.
+    bar_scale: Option<BarScale>,
     judge: Judge,
     fault: Option<Fault>,
     last_sequence: u64,
@@ -108,6 +113,8 @@ impl Analyzer {
             still: false,
             replaced: 0,
             pinned_end: pins.as_ref().is_some_and(|pins| pins.hard_end.is_some()),
+            meter: Meter::default(),
+            bar_scale: pins.and_then(|pins| pins.scale),
             follower: Follower::new(pins),
             row: Vec::new(),
             grain: Grain::default(),
@@ -227,6 +234,7 @@ impl Analyzer {
         };
         if !meta.corrupted && !meta.signal_lost {
             self.watch(frame, &verdict, media_ns);
+            self.read_map(frame, &verdict);
         }
         latency.total = ms(meta.captured_ns, clock.now_ns());
         self.reading(meta, Some([frame.width(), frame.height()]), latency, verdict)
@@ -428,6 +436,7 @@ impl Analyzer {
                 Some(Sentence::UntrainedModel.into())
             };
         }
+        let stiffness = self.stiffness(verdict.layout.as_ref(), reason);
         let detail = words.as_ref().map(Words::english);
         let hard_end = verdict.layout.and_then(|layout| layout.hard_end);
         let Manifest { calibration, assessment, .. } = self.model.manifest();
@@ -457,6 +466,7 @@ impl Analyzer {
             operating_point: self.model.manifest().threshold.map(Into::into),
             familiarity: likeness.map(Likeness::value),
             unfamiliar,
+            stiffness,
             replaced: self.replaced,
             input: self.watch.input(),
             layout: verdict.layout,

@@ -31,6 +31,7 @@ pub(crate) fn scored(captured_ns: u64) -> Reading {
         operating_point: None,
         familiarity: None,
         unfamiliar: false,
+        stiffness: None,
         replaced: 0,
         input: sonofuse_core::quality::Input::default(),
         layout: None,

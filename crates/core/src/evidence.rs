@@ -33,10 +33,12 @@ use crate::words::Sentence;
 
 use self::data::{Before, Entry, Known, Site, Standing};
 pub use self::data::{Rules, Sight, Wanted};
+use self::measured::Measured;
 use self::sweep::{SAME_AGAIN, Sweep};
 use self::transit::Transit;
 
 mod data;
+mod measured;
 mod sweep;
 mod transit;
 
@@ -79,6 +81,8 @@ pub struct Evidence {
     entries: VecDeque<Entry>,
     transit: Transit,
     sweep: Sweep,
+    /// The last map that was asked for, scored or not, and what was read off it.
+    measured: Option<Box<Measured>>,
     /// The last map that got no score, and why.
     refused: Option<(Look, Refusal)>,
     /// The map that was last proven to be one.
@@ -108,6 +112,7 @@ impl Evidence {
             entries: VecDeque::with_capacity(window),
             transit: Transit::default(),
             sweep: Sweep::default(),
+            measured: None,
             refused: None,
             proven: None,
             stale: None,
@@ -138,6 +143,7 @@ impl Evidence {
     fn renew(&mut self) {
         self.place += u64::from(!self.entries.is_empty() || self.refused.is_some());
         self.entries.clear();
+        self.measured = None;
         self.refused = None;
         self.stale = None;
         self.pending = None;
@@ -149,7 +155,8 @@ impl Evidence {
         if self.standing == Standing::Tracking {
             self.standing = Standing::Suspended { since_ns: at_ns };
         }
-        for entry in &mut self.entries {
+        let measured = self.measured.iter_mut().map(|measured| &mut measured.entry);
+        for entry in self.entries.iter_mut().chain(measured) {
             entry.supported = false;
         }
         self.sweep.reset();
@@ -278,7 +285,8 @@ impl Evidence {
         }
         let held = !self.sweep.is_under_way();
         let same_place = self.rules.same_place + WHOLE_VIEW * share;
-        for entry in &mut self.entries {
+        let measured = self.measured.iter_mut().map(|measured| &mut measured.entry);
+        for entry in self.entries.iter_mut().chain(measured) {
             entry.nearness = entry.relief.likeness_near(relief, share, &mut entry.shift);
             entry.passed |= !held;
             let least = match entry {
@@ -303,6 +311,10 @@ impl Evidence {
         let left = |entry: &Entry| tracking && entry.nearness < same_place - LEFT_BEHIND;
         if !self.entries.iter().all(left) {
             self.entries.retain(|entry| !left(entry));
+        }
+        let gone = self.measured.as_ref().is_some_and(|measured| left(&measured.entry));
+        if gone {
+            self.measured = None;
         }
         // A map ages from when it left the screen; none does while the screen stands still.
         if !sight.frozen {
@@ -414,6 +426,7 @@ impl Evidence {
     /// Counts the map that was asked for.
     pub fn count(&mut self, answer: impl Into<Answer>) {
         let Some(entry) = self.pending.take() else { return };
+        self.measured = Some(Measured::new(entry.clone()));
         if self.entries.len() == self.rules.window {
             self.entries.pop_front();
         }
@@ -426,7 +439,8 @@ impl Evidence {
     /// screen.
     pub fn refuse(&mut self, refusal: Refusal) {
         if let Some(entry) = self.pending.take() {
-            self.refused = Some((entry.map, refusal));
+            self.refused = Some((entry.map.clone(), refusal));
+            self.measured = Some(Measured::new(entry));
         }
     }
 

@@ -16,6 +16,7 @@ mod outline;
 mod pinned;
 mod probe;
 mod proof;
+mod scale;
 mod texture;
 mod twin;
 mod verdict;
@@ -28,6 +29,8 @@ use thiserror::Error;
 pub use self::find::Finder;
 pub use self::follow::{Follower, Observation};
 pub use self::pinned::{MmPerPx, NoPixelSize, PinnedRegions, Pins, PinsError};
+pub use self::scale::{BarScale, NoBarScale, StiffnessUnit};
+use crate::frame::Frame;
 use crate::region::Region;
 
 /// How the two views stand to each other.
@@ -101,4 +104,10 @@ pub enum NoDualView {
         "the preset's [layout] does not fit this picture: measure it again at the picture's size"
     )]
     PinsDoNotFit,
+}
+
+/// Looks at the place of a colour bar: whether its colours run from red through green to blue
+/// (`Some(true)`: red is the upper or left end) or the other way round; `None` where no bar is seen.
+pub(crate) fn red_first(frame: &Frame, bar: &Region) -> Option<bool> {
+    frame.bounds().contains(bar).then(|| bar::look(frame, &colour::Tint::default(), bar)).flatten()
 }

@@ -22,6 +22,7 @@ pub mod published;
 pub mod quality;
 pub mod reading;
 pub mod region;
+pub mod stiffness;
 pub mod words;
 
 /// Said by every output that leaves sonofuse.

@@ -338,6 +338,24 @@ pub struct LivePlay<'a> {
     pub counted_twice: u64,
     /// Times from a place's first settled map to its first score.
     pub first_score_ms: &'a [u64],
+    /// Stiffness, read off the maps.
+    pub stiffness: StiffnessPlay,
+}
+
+/// What was read of stiffness in a play.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct StiffnessPlay {
+    /// Readings with a stiffness.
+    pub readings: u64,
+    /// Those that the picture does not support.
+    pub unsupported: u64,
+    /// Maps whose mean was read in a unit.
+    pub maps: u64,
+    /// Median of that mean's error, as part of the full scale; null without maps.
+    pub mean_error_median: Option<f32>,
+    /// What 95 % of them stay within.
+    pub mean_error_p95: Option<f32>,
 }
 
 /// Scores that the picture does not support.

@@ -10,6 +10,7 @@ use crate::assess::Assessment;
 use crate::layout::{HardEnd, ScreenLayout};
 use crate::manifest::Threshold;
 use crate::quality::Input;
+use crate::stiffness::Stiffness;
 use crate::words::Values;
 
 /// Why there is no score. Absence of a score is a published value: nobody has to guess from silence.
@@ -197,6 +198,11 @@ pub struct Reading {
     /// "flag"`) it rests on nothing that was tried.
     #[serde(default)]
     pub unfamiliar: bool,
+    /// What the newest map says of stiffness, read off the screen: while it is on the screen and the picture
+    /// supports it, beside a score or where the model alone refuses the picture; null otherwise, and where no
+    /// colour bar is seen.
+    #[serde(default)]
+    pub stiffness: Option<Stiffness>,
     /// Frames replaced by newer ones before they were looked at, since the source went live.
     #[serde(default)]
     pub replaced: u64,

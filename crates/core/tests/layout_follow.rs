@@ -6,7 +6,9 @@ mod layout_common;
 
 use image::{Rgb, RgbImage, imageops};
 use layout_common::{AIXPLORER, aixplorer, rgb_frame, screen};
-use sonofuse_core::layout::{Follower, HardEnd, NoDualView, PinnedRegions, Pins};
+use sonofuse_core::layout::{
+    BarScale, Follower, HardEnd, NoDualView, PinnedRegions, Pins, StiffnessUnit,
+};
 use sonofuse_core::region::Region;
 
 /// The Aixplorer screen at half its size: the same picture, a quarter of the work.
@@ -208,6 +210,13 @@ fn pins_read_as_a_presets_table() {
     let pins: Pins = toml::from_str("hard-end = \"blue\"\n").unwrap();
     assert_eq!(pins, Pins { hard_end: Some(HardEnd::Blue), ..Pins::default() });
 
+    for (unit, told) in [("kPa", StiffnessUnit::Kpa), ("kpa", StiffnessUnit::Kpa)] {
+        let pins: Pins =
+            toml::from_str(&format!("scale = {{ max = 180, unit = \"{unit}\" }}")).unwrap();
+        assert_eq!(pins.scale, Some(BarScale::new(180.0, told).unwrap()), "{unit}");
+        assert_eq!(toml::from_str::<Pins>(&toml::to_string(&pins).unwrap()).unwrap(), pins);
+    }
+
     for Case { text, says } in [
         Case { text: String::new(), says: "empty" },
         Case { text: views.to_owned(), says: "lacks `size`" },
@@ -215,6 +224,9 @@ fn pins_read_as_a_presets_table() {
         Case { text: "hard-end = \"red\"\ncolour-bar = [0, 0, 1, 1]".into(), says: "lacks `size`" },
         Case { text: format!("{whole}colour-baa = [0, 0, 1, 1]"), says: "colour-baa" },
         Case { text: "hard-end = \"green\"".into(), says: "green" },
+        Case { text: "scale = { max = 180, unit = \"m/s\" }".into(), says: "0.5 to 20 m/s" },
+        Case { text: "scale = { max = 180, unit = \"psi\" }".into(), says: "psi" },
+        Case { text: "scale = { max = 180 }".into(), says: "unit" },
     ] {
         let error = toml::from_str::<Pins>(&text).unwrap_err().to_string();
         assert!(error.contains(says), "{text}: {error}");

@@ -17,6 +17,7 @@ use crate::truth::{ShownValues, Unit};
 mod flow;
 mod measuring;
 mod quality;
+mod shown;
 
 pub(crate) use measuring::{Circle, Measured, Measuring};
 
@@ -242,43 +243,6 @@ impl Scale {
     }
 }
 
-/// Sums over the pixels that show a value, in palette positions 0..=1.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    inside: u32,
-    shown: u32,
-    sum: f64,
-    squares: f64,
-    max: f32,
-}
-
-impl Tally {
-    fn add(&mut self, v: f32) {
-        self.shown += 1;
-        self.sum += f64::from(v);
-        self.squares += f64::from(v * v);
-        self.max = self.max.max(v);
-    }
-
-    fn values(&self, scale: Scale) -> Option<ShownValues> {
-        if self.shown == 0 {
-            return None;
-        }
-        let n = f64::from(self.shown);
-        let mean = self.sum / n;
-        let sd = (self.squares / n - mean * mean).max(0.0).sqrt();
-        let (scale_end, unit) = scale.end();
-        Some(ShownValues {
-            mean: mean as f32 * scale_end,
-            max: self.max * scale_end,
-            sd: sd as f32 * scale_end,
-            filled: self.shown as f32 / self.inside as f32,
-            scale_end,
-            unit,
-        })
-    }
-}
-
 /// Pixels of a colour map: colour and weight (0 where grey shows through, up to 255).
 #[derive(Debug, Default)]
 pub(crate) struct ColourMap {
@@ -287,6 +251,7 @@ pub(crate) struct ColourMap {
     /// What a map of stiffness shows; nothing of another map.
     pub(crate) shown: Option<ShownValues>,
     line: Vec<[f32; 2]>,
+    tally: shown::Tally,
 }
 
 /// How values become pixels.
@@ -320,7 +285,7 @@ impl ColourMap {
     ) {
         self.reset(patch.size);
         let mean = grid.mean();
-        let mut tally = Tally::default();
+        self.tally.clear(patch.size);
         let step = 1.0 / (patch.px_per_mm * CELL_MM);
         self.line.resize(grid.cols, [0.0; 2]);
         for y in 0..patch.size[1] {
@@ -336,23 +301,26 @@ impl ColourMap {
                 *l = [Grid::hardness(ln, inking.scale, mean) * 255.0, mix(&grid.quality)];
             }
             let out = &mut self.px[y * patch.size[0]..][..patch.size[0]];
+            self.tally.begin_row();
             for (x, o) in out.iter_mut().enumerate() {
                 if !inside(x, y) {
+                    self.tally.add(false, None);
                     continue;
                 }
-                tally.inside += 1;
+                let mut value = None;
                 let gx = x as f32 * step;
                 let (col, fx) = (gx as usize, gx.fract());
                 let (a, b) = (self.line[col], self.line[col + 1]);
                 if a[1] + (b[1] - a[1]) * fx > inking.hole_below {
                     let v = a[0] + (b[0] - a[0]) * fx;
-                    tally.add((v / 255.0).clamp(0.0, 1.0));
+                    value = Some((v / 255.0).clamp(0.0, 1.0));
                     let [r, g, b] = inking.palette[v as u8 as usize];
                     *o = [b, g, r, inking.weight];
                 }
+                self.tally.add(true, value);
             }
         }
-        self.shown = tally.values(inking.scale);
+        self.shown = self.tally.values(inking.scale, patch);
     }
 }
 

@@ -120,11 +120,16 @@ pub struct ShownValues {
     pub max: f32,
     /// Standard deviation.
     pub sd: f32,
+    /// What 99 of 100 pixels stay below.
+    pub p99: f32,
+    /// Highest mean of a circle of 2 mm within the box of which four fifths show a value; null where the box
+    /// is too small or too empty.
+    pub circle_2mm: Option<f32>,
     /// Share of the box that shows a value, 0..=1.
     pub filled: f32,
     /// The value at the hard end of the palette.
     pub scale_end: f32,
-    /// Unit of mean, max, sd and scale end.
+    /// Unit of all but `filled`.
     pub unit: Unit,
 }
 

@@ -23,11 +23,13 @@ use crate::scoring::Analyzer;
 
 mod figures;
 mod judge;
+mod stiffness;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 
 pub use figures::{LiveFigures, Why};
+pub use stiffness::StiffnessFigures;
 
 /// Pictures a second that are played unless others are named.
 const RATES_HZ: [f64; 4] = [60.0, 15.0, 5.0, 1.0];

@@ -350,6 +350,35 @@ fn a_palette_that_is_turned_round_unsays_a_hard_end_that_nobody_read_off_the_pic
     }
 }
 
+#[test]
+fn stiffness_is_read_in_the_preset_s_unit_and_leaves_with_the_picture() {
+    use sonofuse_core::layout::{BarScale, StiffnessUnit};
+    use sonofuse_core::stiffness::ScaleFrom;
+    let scale = BarScale::new(180.0, StiffnessUnit::Kpa).unwrap();
+    let pins = Pins { scale: Some(scale), ..pins(Some(HardEnd::Red)) };
+    let mut bench = Bench::with(Settings::default(), manifest(), pins);
+    let reading = bench.examine(1);
+    assert_eq!(reading.outcome, Outcome::Withheld, "one map is too few for a score");
+    assert_eq!(reading.stiffness, None, "and for the same reason for a stiffness");
+    let reading = bench.examine(4);
+    assert_eq!(reading.outcome, Outcome::Scored);
+    let stiffness = reading.stiffness.unwrap();
+    assert_eq!(stiffness.scale.map(|s| (s.max, s.from)), Some((180.0, ScaleFrom::Preset)));
+    let (mean, p99) = (stiffness.mean.unwrap().value, stiffness.p99.unwrap().value);
+    // Drawn: a fifth of the scale around a spot of four fifths.
+    assert!((36.0..90.0).contains(&mean) && (120.0..150.0).contains(&p99), "{stiffness}");
+    let gone = bench.show_frame(Frame::from_rgb(320, 180, vec![90; 320 * 180 * 3]).unwrap(), 50);
+    assert_eq!(gone.stiffness, None);
+}
+
+#[test]
+fn a_picture_that_is_strange_to_the_model_has_a_stiffness_all_the_same() {
+    let (withheld, _) = judged(Some(0.0), Unfamiliar::Withhold);
+    assert_eq!(withheld.reason, Some(Withheld::OutOfDistribution));
+    let stiffness = withheld.stiffness.unwrap();
+    assert!(stiffness.scale.is_none() && stiffness.ratio.is_some(), "{stiffness:?}");
+}
+
 /// A table by which every picture is as alike as this.
 fn table(likeness: f32) -> Familiarity {
     let view = |statistics: usize| View {

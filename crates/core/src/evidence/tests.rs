@@ -6,6 +6,7 @@ use super::*;
 use crate::layout::{HardEnd, Orientation, ScreenLayout};
 use crate::picture::{GRID, Grain};
 use crate::region::Region;
+use crate::stiffness::{Origin, Quantity, Stiffness};
 
 const STEP_MS: u64 = 100;
 
@@ -223,6 +224,110 @@ fn a_picture_changes_the_number_and_the_place_as_the_table_says() {
         let stands = bench.evidence.refusal().is_none();
         assert_eq!(stands, case.then >= 2, "{}", case.name);
     }
+}
+
+fn stiffness(opacity: f32) -> Stiffness {
+    let filled = Quantity { value: 0.9, uncertainty: 0.01, beyond: false };
+    Stiffness {
+        origin: Origin::Screen,
+        scale: None,
+        mean: None,
+        p99: None,
+        sd: None,
+        circle_2mm: None,
+        ratio: None,
+        filled,
+        opacity,
+    }
+}
+
+#[test]
+fn stiffness_stands_while_its_map_is_shown_and_the_picture_supports_it() {
+    struct Case {
+        name: &'static str,
+        shown: Shown,
+        /// Whether it stands in the first such picture, and after a second of it.
+        at_once: bool,
+        then: bool,
+    }
+    let last = Shown { map: 2.0, ..USUAL };
+    let cases = [
+        Case { name: "the same", shown: last.clone(), at_once: true, then: true },
+        Case {
+            name: "half the gain",
+            shown: Shown { gain: 0.5, ..last.clone() },
+            at_once: true,
+            then: true,
+        },
+        // Until the new one is read, and that is not answered here.
+        Case { name: "a new map", shown: Shown { map: 3.0, ..USUAL }, at_once: true, then: false },
+        // It counts no second time, and the one that was read has left the screen.
+        Case { name: "an old map", shown: USUAL, at_once: true, then: false },
+        Case {
+            name: "other tissue under the old map",
+            shown: Shown { tissue: 2.0, ..last.clone() },
+            at_once: false,
+            then: false,
+        },
+        Case {
+            name: "other tissue with its map",
+            shown: Shown { tissue: 2.0, map: 5.0, ..USUAL },
+            at_once: false,
+            then: false,
+        },
+        Case {
+            name: "the box elsewhere",
+            shown: Shown { left_px: 190, ..last.clone() },
+            at_once: false,
+            then: false,
+        },
+        Case {
+            name: "the palette turned",
+            shown: Shown { hard_end: HardEnd::Blue, ..last.clone() },
+            at_once: false,
+            then: false,
+        },
+    ];
+    for case in cases {
+        let mut bench = Bench::examined();
+        assert!(bench.evidence.awaits_stiffness());
+        assert_eq!(bench.evidence.stiffness(), None, "not read yet");
+        bench.evidence.read(Some(stiffness(0.5)));
+        assert!(!bench.evidence.awaits_stiffness());
+        bench.show(&case.shown, STEP_MS);
+        assert_eq!(bench.evidence.stiffness().is_some(), case.at_once, "{}", case.name);
+        bench.hold(&case.shown, 1_000);
+        assert_eq!(bench.evidence.stiffness().is_some(), case.then, "{}", case.name);
+    }
+}
+
+#[test]
+fn stiffness_is_gone_without_a_dual_view_and_back_with_its_place() {
+    let mut bench = Bench::examined();
+    bench.evidence.read(Some(stiffness(0.5)));
+    bench.at_ms += STEP_MS;
+    bench.evidence.suspend(bench.at_ms * MS);
+    assert_eq!(bench.evidence.stiffness(), None);
+    bench.show(&Shown { map: 2.0, ..USUAL }, STEP_MS);
+    assert_eq!(bench.evidence.stiffness(), Some(stiffness(0.5)));
+    bench.evidence.reset();
+    assert_eq!(bench.evidence.stiffness(), None);
+}
+
+#[test]
+fn a_map_that_the_model_refuses_has_a_stiffness_all_the_same() {
+    let mut bench = Bench::new();
+    let look = map(0.0, 0.5);
+    let wanted = (0..6).any(|_| bench.see(&USUAL, &look, STEP_MS) != Wanted::Nothing);
+    assert!(wanted);
+    bench.evidence.refuse(Refusal::new(Withheld::OutOfDistribution, Sentence::BothUnfamiliar));
+    bench.evidence.read(Some(stiffness(0.7)));
+    bench.see(&USUAL, &look, STEP_MS);
+    assert_eq!(bench.evidence.refusal().map(|r| r.reason), Some(Withheld::OutOfDistribution));
+    assert_eq!(bench.evidence.stiffness(), Some(stiffness(0.7)));
+    // Another place: the map stays for a moment, and is of no use.
+    bench.see(&Shown { tissue: 2.0, ..USUAL }, &look, STEP_MS);
+    assert_eq!(bench.evidence.stiffness(), None);
 }
 
 #[test]

@@ -17,6 +17,8 @@ use crate::region::Region;
 
 /// Numbers that a scale needs at least.
 const LEAST_NUMBERS: usize = 3;
+/// Numbers that must be read by themselves where the others are read together.
+const CONFIRMING: usize = 2;
 /// How far a number may lie off its scale's line, in heights of its digits.
 const OFF_LINE: f32 = 0.15;
 /// How far the line may be off zero at the bar's soft end, of the whole scale.
@@ -91,7 +93,14 @@ impl Reader {
         let mut told: Option<Labels> = None;
         for side in sides {
             self.ink.read(frame, &side, &mut self.words);
-            let labels = self.scale(bar).or_else(|| self.together(bar, &side));
+            let labels = match self.scale(bar) {
+                Some(told) if told.scale.is_none() => {
+                    // The order is sure, a value is not: all together may settle it.
+                    let together = self.together(bar, &side);
+                    together.filter(|t| t.upper_is_hard == told.upper_is_hard).or(Some(told))
+                }
+                told => told.or_else(|| self.together(bar, &side)),
+            };
             let Some(labels) = labels else { continue };
             // Two sides that do not agree say nothing.
             if told.as_ref().is_some_and(|t| t.upper_is_hard != labels.upper_is_hard) {
@@ -183,8 +192,29 @@ impl Reader {
         if tallest > shortest + 1 + shortest / 6 || self.ink.ticks() >= LEAST_NUMBERS {
             return None;
         }
-        let upper_is_hard = joint::read(&self.ink, &self.places, top_px, bar)?;
-        Some(Labels { upper_is_hard, numbers: true, scale: None })
+        let together = joint::read(&self.ink, &self.places, top_px, bar)?;
+        let rows: Vec<f32> = self.places.iter().map(row).collect();
+        let scale = self.confirmed(&rows, bar, &together);
+        Some(Labels { upper_is_hard: together.upper_is_hard, numbers: true, scale })
+    }
+
+    /// The numbers at `rows`, where those that could be read by themselves, two at least, are just what
+    /// reading all together says.
+    fn confirmed(&self, rows: &[f32], bar: &Region, together: &joint::Together) -> Option<Scale> {
+        let decimal = self.numbers.iter().find(|n| !n.loose)?.decimals > 0;
+        let value = |y_px: f32| together.value(y_px, bar, decimal);
+        let beside = |n: &Number| rows.iter().any(|y| (y - n.label.y_px).abs() < 0.5 * n.height_px);
+        let agrees = |n: &Number| {
+            let told = value(n.label.y_px).is_some_and(|v| (v - n.label.value).abs() < 0.01);
+            told && beside(n) && n.decimals == usize::from(decimal)
+        };
+        // A point that was lost within one of them would have been seen in the others.
+        let whole = self.numbers.iter().filter(|n| !n.loose).count();
+        if whole < CONFIRMING || !self.numbers.iter().all(agrees) {
+            return None;
+        }
+        let label = |y_px: &f32| Some(Label { value: value(*y_px)?, y_px: *y_px });
+        Some(Scale { values: rows.iter().map(label).collect::<Option<_>>()? })
     }
 
     /// The letters at the bar's ends, if both have one of a pair.

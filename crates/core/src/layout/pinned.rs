@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::colour::Tint;
 use super::probe::{coloured_share, pixel};
-use super::{HardEnd, NoDualView, Orientation, ScreenLayout};
+use super::{BarScale, HardEnd, NoDualView, Orientation, ScreenLayout};
 use crate::frame::Frame;
 use crate::region::Region;
 
@@ -26,6 +26,8 @@ pub struct Pins {
     pub regions: Option<PinnedRegions>,
     /// How large a pixel of the views is, as the scanner's depth and its zoom are always set.
     pub mm_per_px: Option<MmPerPx>,
+    /// What the colour bar shows, as the scanner's range is always set.
+    pub scale: Option<BarScale>,
 }
 
 /// Millimetres a pixel: 0.005 to 2.
@@ -84,13 +86,13 @@ pub enum PinsError {
     /// Some regions are there, one that they cannot do without is not.
     #[error(
         "[layout] pins regions and lacks `{0}`: give `size`, `bmode-view` and `elastogram-view`, \
-         or `hard-end` or `mm-per-px` alone"
+         or `hard-end`, `mm-per-px` or `scale` alone"
     )]
     Lacks(&'static str),
     /// It is empty.
     #[error(
-        "[layout] is empty: give `hard-end`, `mm-per-px`, or `size` with `bmode-view` and `elastogram-view`, or \
-         leave it out"
+        "[layout] is empty: give `hard-end`, `mm-per-px`, `scale`, or `size` with `bmode-view` and \
+         `elastogram-view`, or leave it out"
     )]
     Empty,
 }
@@ -115,6 +117,8 @@ struct Table {
     hard_end: Option<HardEnd>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mm_per_px: Option<MmPerPx>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scale: Option<BarScale>,
 }
 
 impl TryFrom<Table> for Pins {
@@ -123,10 +127,11 @@ impl TryFrom<Table> for Pins {
     fn try_from(table: Table) -> Result<Self, PinsError> {
         let Table { size, bmode_view, elastogram_view, bmode_box, elastogram_box, .. } = table;
         let (colour_bar, hard_end, mm_per_px) = (table.colour_bar, table.hard_end, table.mm_per_px);
+        let scale = table.scale;
         let regions = [bmode_view, elastogram_view, bmode_box, elastogram_box, colour_bar];
         if size.is_none() && regions.iter().all(Option::is_none) {
-            return if hard_end.is_some() || mm_per_px.is_some() {
-                Ok(Self { hard_end, regions: None, mm_per_px })
+            return if hard_end.is_some() || mm_per_px.is_some() || scale.is_some() {
+                Ok(Self { hard_end, regions: None, mm_per_px, scale })
             } else {
                 Err(PinsError::Empty)
             };
@@ -139,12 +144,12 @@ impl TryFrom<Table> for Pins {
             elastogram_box,
             colour_bar,
         };
-        Ok(Self { hard_end, regions: Some(regions), mm_per_px })
+        Ok(Self { hard_end, regions: Some(regions), mm_per_px, scale })
     }
 }
 
 impl From<Pins> for Table {
-    fn from(Pins { hard_end, regions, mm_per_px }: Pins) -> Self {
+    fn from(Pins { hard_end, regions, mm_per_px, scale }: Pins) -> Self {
         Self {
             size: regions.map(|r| r.size),
             bmode_view: regions.map(|r| r.bmode_view),
@@ -154,6 +159,7 @@ impl From<Pins> for Table {
             colour_bar: regions.and_then(|r| r.colour_bar),
             hard_end,
             mm_per_px,
+            scale,
         }
     }
 }

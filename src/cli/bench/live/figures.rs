@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use sonofuse_core::published::{LivePlay, Unsupported};
 
+use super::stiffness::StiffnessFigures;
+
 /// Why a score is not supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
@@ -44,6 +46,8 @@ pub struct LiveFigures {
     pub counted_twice: u64,
     /// Times from a place's first settled map to its first score, ms.
     pub first_score_ms: Vec<u64>,
+    /// Stiffness, read off the maps.
+    pub stiffness: StiffnessFigures,
 }
 
 /// The reason that is counted apart: a matter of the model, not of the picture.
@@ -72,6 +76,7 @@ impl LiveFigures {
             }
             total.counted_twice += play.counted_twice;
             total.first_score_ms.extend(&play.first_score_ms);
+            total.stiffness.add(&play.stiffness);
         }
         total
     }
@@ -156,6 +161,7 @@ impl LiveFigures {
             self.lost.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
         let lost = if lost.is_empty() { "none".into() } else { lost.join(", ") };
         lines.push(format!("lost, of {} that should be scored: {lost}", self.due));
+        lines.push(self.stiffness.line());
         lines
     }
 
@@ -182,6 +188,7 @@ impl LiveFigures {
             lost_share: self.lost_share(),
             counted_twice: self.counted_twice,
             first_score_ms: &self.first_score_ms,
+            stiffness: self.stiffness.published(),
         }
     }
 }

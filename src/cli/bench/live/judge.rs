@@ -12,6 +12,7 @@ use sonofuse_core::reading::{Outcome, Reading, Withheld};
 use sonofuse_sim::{PatientId, Plane, Support, Truth};
 
 use super::figures::{LiveFigures, Why};
+use super::stiffness::StiffnessJudge;
 
 const MS: u64 = 1_000_000;
 /// Maps after which there should be a score.
@@ -25,7 +26,7 @@ const FROZEN_NS: u64 = 4_000 * MS;
 
 /// What a number belongs to.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Subject {
+pub(super) struct Subject {
     patient: Option<PatientId>,
     nodule: Option<u32>,
     plane: Option<Plane>,
@@ -33,7 +34,7 @@ struct Subject {
 }
 
 impl Subject {
-    fn of(s: &Support) -> Self {
+    pub(super) fn of(s: &Support) -> Self {
         Self { patient: s.patient, nodule: s.nodule, plane: s.plane, palette: s.palette }
     }
 }
@@ -117,6 +118,7 @@ pub(super) struct Judge {
     waiting: Option<Waiting>,
     unsupported_ns: u64,
     awaited: Option<Awaited>,
+    stiffness: StiffnessJudge,
 }
 
 impl Judge {
@@ -130,6 +132,7 @@ impl Judge {
             waiting: None,
             unsupported_ns: 0,
             awaited: None,
+            stiffness: StiffnessJudge::default(),
         }
     }
 
@@ -150,6 +153,7 @@ impl Judge {
             && (truth.colour_bar.is_none() || unpinned);
         let due = self.streak.take(truth, at_ns) && !blind;
         let scored = reading.outcome == Outcome::Scored;
+        self.stiffness.take(truth, reading, &mut self.figures.stiffness);
         self.figures.readings += 1;
         self.figures.scored += u64::from(scored);
         let unsupported = if scored { self.unsupported(s, reading) } else { None };

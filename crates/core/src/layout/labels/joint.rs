@@ -3,7 +3,9 @@
 //!
 //! One digit of 6 px may be any of three; four labels that must be 80, 60, 40, 20 or 20, 40, 60, 80
 //! are not in doubt. The answer counts only where the best scale of the other direction is clearly
-//! less alike. It is the order of the numbers and no more: 20 and 2.0 may look alike.
+//! less alike. By itself it is the order of the numbers and no more: 20 and 2.0 may look alike. Which step it
+//! is counts where no scale of other digits is nearly as alike, and only beside numbers that were read by
+//! themselves.
 
 use super::glyph;
 use super::ink::{Ink, Place};
@@ -21,6 +23,10 @@ const DO_WITHOUT: f32 = 0.12;
 /// little high, and each besides that.
 const OFF_ALL: f32 = 0.2;
 const OFF_EACH: f32 = 0.08;
+/// Least mean likeness of all digits, and least distance to the best scale of other digits, from which the step
+/// is told.
+const STEP_ALIKE: f32 = 0.78;
+const STEP_CLEAR: f32 = 0.08;
 /// Mean ink over a point, 0 to 255.
 const OVER_POINT: f32 = 70.0;
 /// Labels that are compared at most.
@@ -106,8 +112,33 @@ impl Alike {
     }
 }
 
-/// Tells whether the upper end is the larger one, by labels at `places` of `ink`, whose first row is `top_px`.
-pub(super) fn read(ink: &Ink, places: &[Place], top_px: f32, bar: &Region) -> Option<bool> {
+/// What labels say together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Together {
+    /// The upper end is the larger one.
+    pub(super) upper_is_hard: bool,
+    /// From one division of the bar to the next, where that is clear but for a point: 30 or 3.0.
+    pub(super) step: Option<f32>,
+    /// Divisions of the bar.
+    parts: f32,
+}
+
+impl Together {
+    /// The value at `y_px`, by the step; a tenth of it where `decimal`.
+    pub(super) fn value(&self, y_px: f32, bar: &Region, decimal: bool) -> Option<f32> {
+        let up = ((bar.y1() as f32 - y_px) / bar.height() as f32 * self.parts).round();
+        let steps = if self.upper_is_hard { up } else { self.parts - up };
+        Some(steps * self.step? * if decimal { 0.1 } else { 1.0 })
+    }
+}
+
+/// The digits of a step without its point: 30 and 3.0 have the same.
+const fn digits_of(tenths: u32, decimal: bool) -> u32 {
+    if decimal { tenths } else { tenths / 10 }
+}
+
+/// Reads the labels at `places` of `ink`, whose first row is `top_px`.
+pub(super) fn read(ink: &Ink, places: &[Place], top_px: f32, bar: &Region) -> Option<Together> {
     let rows: Vec<f32> = places.iter().map(|p| top_px + (p.y0 + p.y1) as f32 / 2.0).collect();
     if !(3..=MOST).contains(&places.len()) || places.iter().any(|p| p.x1 - p.x0 > COLUMNS) {
         return None;
@@ -128,6 +159,8 @@ pub(super) fn read(ink: &Ink, places: &[Place], top_px: f32, bar: &Region) -> Op
     let alike: Vec<Alike> = places.iter().map(|p| Alike::new(ink, p)).collect();
     let mut all = [0f32; 2];
     let mut but_one = [0f32; 2];
+    // The best scale of all, and the best one of other digits.
+    let (mut best, mut rival) = ((0f32, 0), 0f32);
     for (tenths, decimal) in steps() {
         for direction in 0..2 {
             let mut sum = 0.0;
@@ -149,13 +182,27 @@ pub(super) fn read(ink: &Ink, places: &[Place], top_px: f32, bar: &Region) -> Op
                     break;
                 }
             }
-            match failed {
-                0 => all[direction] = all[direction].max(sum / places.len() as f32),
+            let likeness = match failed {
+                0 => {
+                    let mean = sum / places.len() as f32;
+                    all[direction] = all[direction].max(mean);
+                    mean
+                }
                 1 => {
                     let mean = sum / (places.len() - 1) as f32;
                     but_one[direction] = but_one[direction].max(mean);
+                    mean - DO_WITHOUT
                 }
-                _ => {}
+                _ => continue,
+            };
+            let digits = digits_of(tenths, decimal);
+            if digits == best.1 {
+                best.0 = best.0.max(likeness);
+            } else if likeness > best.0 {
+                rival = best.0;
+                best = (likeness, digits);
+            } else {
+                rival = rival.max(likeness);
             }
         }
     }
@@ -166,7 +213,8 @@ pub(super) fn read(ink: &Ink, places: &[Place], top_px: f32, bar: &Region) -> Op
     if first < ALIKE || first - second < CLEAR[usize::from(places.len() > 3)] {
         return None;
     }
-    Some(upper_is_hard)
+    let clear = best.0 >= STEP_ALIKE && best.0 - rival >= STEP_CLEAR;
+    Some(Together { upper_is_hard, step: clear.then_some(best.1 as f32), parts })
 }
 
 /// Steps that scales have, in tenths, and whether they are written with a decimal.
