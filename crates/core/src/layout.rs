@@ -109,5 +109,6 @@ pub enum NoDualView {
 /// Looks at the place of a colour bar: whether its colours run from red through green to blue
 /// (`Some(true)`: red is the upper or left end) or the other way round; `None` where no bar is seen.
 pub(crate) fn red_first(frame: &Frame, bar: &Region) -> Option<bool> {
-    frame.bounds().contains(bar).then(|| bar::look(frame, &colour::Tint::default(), bar)).flatten()
+    let within = frame.bounds().contains(bar);
+    within.then(|| bar::look(frame, &colour::Tint::default(), bar)).and_then(bar::Scale::red_first)
 }
