@@ -61,6 +61,7 @@ impl Default for Palette {
 
 impl Palette {
     /// Reads the colours of `bar`, which lies in `frame`; `hard_first`: its upper or left end is the hard one.
+    #[allow(clippy::needless_range_loop, reason = "several arrays in step")]
     pub(super) fn read(&mut self, frame: &Frame, bar: &Region, hard_first: bool) {
         let upright = bar.height() >= bar.width();
         let length = if upright { bar.height() } else { bar.width() };
@@ -130,6 +131,7 @@ impl Palette {
 
     /// The place on the palette that is nearest to `target`, 0 soft to 1 hard, and its squared distance.
     #[inline]
+    #[allow(clippy::needless_range_loop, reason = "several arrays in step, in lanes")]
     pub(super) fn nearest(&self, target: Colour) -> (f32, f32) {
         let mut part = [0f32; KNOTS];
         let mut distance = [0f32; KNOTS];

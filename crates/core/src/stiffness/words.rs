@@ -18,15 +18,14 @@ pub struct Said {
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { quantity: Quantity { value, uncertainty, beyond }, scale } = *self;
-        let unit = |f: &mut fmt::Formatter<'_>| match f.alternate() {
-            true => Ok(()),
-            false => write!(f, "\u{a0}{}", scale.unit.as_str()),
+        let unit = |f: &mut fmt::Formatter<'_>| {
+            if f.alternate() { Ok(()) } else { write!(f, "\u{a0}{}", scale.unit.as_str()) }
         };
         if beyond && value >= 0.98 * scale.max {
             write!(f, ">\u{a0}{}", scale.max)?;
             return unit(f);
         }
-        let digits = if scale.max < 25.0 { 1 } else { 0 };
+        let digits = usize::from(scale.max < 25.0);
         let least = if beyond { "≥\u{a0}" } else { "" };
         // Never ± 0.
         let uncertainty = uncertainty.max(if digits == 1 { 0.1 } else { 1.0 });
