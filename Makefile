@@ -4,7 +4,7 @@ CARGO ?= cargo
 BIN = target/release/sonofuse
 ARCH = $(shell uname -m)
 
-.PHONY: help demo test build-arm64 test-arm64 test-systemd test-trt-rtx lint build bench bench-peers install deps-run deps-test clean
+.PHONY: help demo test build-arm64 test-arm64 test-systemd test-trt-rtx test-controls fuzz deny deb test-deb lint build bench bench-peers install deps-run deps-test clean
 
 ## demo: install what is missing, build, and print live scores from the simulator (SECONDS=20 ends by itself)
 demo: build
@@ -17,6 +17,29 @@ test: deps-test
 ## test-systemd: boot a real systemd in a container and try the service there (root, about 2 minutes)
 test-systemd: build
 	tests/systemd/nspawn.sh $(BIN)
+
+## test-controls: take out each control of docs/design/risk.md and see its test fail (builds into a folder of its own: half an hour the first time)
+test-controls: deps-test
+	scripts/test-controls.py
+
+## fuzz: the fuzz targets for 60 seconds each (nightly toolchain; skipped with a word where there is none)
+fuzz: deps-run
+	scripts/fuzz.sh
+
+## deny: bans, licences and sources by cargo-deny (installs it where it is missing)
+deny:
+	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny check bans licenses sources
+
+## deb: the Debian package of the built daemon, in target/deb (as yourself; for arm64 after build-arm64: ARCH=aarch64 BIN=…)
+deb:
+	@test -x $(BIN) || { echo "$(BIN) is not there: run 'make build' first" >&2; exit 1; }
+	scripts/deb.sh $(BIN) target/deb $(ARCH)
+
+## test-deb: install, start, upgrade, remove and purge the package in an empty Debian with a real systemd (root, about 4 minutes)
+test-deb: build deb
+	@command -v systemd-nspawn >/dev/null && command -v mmdebstrap >/dev/null || apt-get install -q -y --no-install-recommends systemd-container mmdebstrap
+	tests/systemd/package.sh target/deb/sonofuse_*_amd64.deb
 
 ## lint: formatting and clippy, warnings are errors
 lint: deps-test
@@ -60,8 +83,14 @@ install:
 	install -Dm644 systemd/sonofuse.sysusers $(DESTDIR)/usr/lib/sysusers.d/sonofuse.conf
 	install -Dm644 systemd/sonofuse.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/sonofuse.conf
 	install -Dm644 -t $(DESTDIR)/usr/lib/udev/rules.d systemd/60-sonofuse-capture.rules
+	install -Dm644 systemd/sonofuse.catalog $(DESTDIR)/usr/lib/systemd/catalog/sonofuse.catalog
+	install -Dm644 -t $(DESTDIR)/usr/share/man/man1 docs/man/*.1
+	install -Dm644 -t $(DESTDIR)/usr/share/man/man5 docs/man/*.5
+	install -Dm644 docs/completions/sonofuse.bash $(DESTDIR)/usr/share/bash-completion/completions/sonofuse
+	install -Dm644 docs/completions/_sonofuse $(DESTDIR)/usr/share/zsh/vendor-completions/_sonofuse
+	install -Dm644 docs/completions/sonofuse.fish $(DESTDIR)/usr/share/fish/vendor_completions.d/sonofuse.fish
 	for part in guide reference; do install -Dm644 -t $(DESTDIR)/usr/share/doc/sonofuse/$$part docs/$$part/*.md; done
-	install -Dm644 -t $(DESTDIR)/usr/share/doc/sonofuse README.md CHANGELOG.md docs/glossary.md
+	install -Dm644 -t $(DESTDIR)/usr/share/doc/sonofuse README.md CHANGELOG.md SECURITY.md docs/glossary.md
 	test -e $(DESTDIR)/etc/sonofuse/sonofuse.toml || install -Dm644 sonofuse.toml $(DESTDIR)/etc/sonofuse/sonofuse.toml
 
 deps-run:

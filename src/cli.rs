@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use self::error::Exit;
 
@@ -48,6 +48,11 @@ enum Command {
     Bench(bench::BenchArgs),
     Engine(engine::EngineArgs),
     Selftest(selftest::SelftestArgs),
+}
+
+/// The command line's definition, from which man pages and completions are made.
+pub fn definition() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the command named on the command line.

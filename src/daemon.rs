@@ -24,6 +24,7 @@ use tracing::{error, info, warn};
 
 use crate::config::{ConfigError, Loaded};
 use crate::ingest::{self, Ingest, Preset};
+use crate::journal;
 use crate::mailbox::Mailbox;
 use crate::notify::{Notifier, Watchdog};
 use crate::panel::{LastSeen, SnapshotError};
@@ -140,6 +141,7 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
     // Loads, checks and runs it once: the first frame is scored at full speed.
     let model = scoring::load_on(&model_dir, &loaded.hardware())?;
     info!(
+        MESSAGE_ID = journal::MODEL_CHOSEN,
         EVENT = "model",
         NAME = %model.info().name,
         BACKEND = %model.info().backend,
@@ -149,7 +151,13 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
         "scorer chosen"
     );
     for left_open in model.manifest().not_judged() {
-        info!(EVENT = "model", STATE = "not-judged", "{}: {left_open}", model.info().name);
+        info!(
+            MESSAGE_ID = journal::MODEL_NOT_JUDGED,
+            EVENT = "model",
+            STATE = "not-judged",
+            "{}: {left_open}",
+            model.info().name
+        );
     }
     let analyzer = Analyzer::new(preset.name.clone(), model, config.scoring.clone(), preset.layout);
 
@@ -260,7 +268,11 @@ async fn live(
         _ = signals.next() => false,
     };
     if !stopped {
-        warn!(EVENT = "stop", "not everything ended in time; leaving it");
+        warn!(
+            MESSAGE_ID = journal::STOP_LATE,
+            EVENT = "stop",
+            "not everything ended in time; leaving it"
+        );
     }
     summary.log();
     write_snapshot(options, &last_seen, config.publish.max_age_ms)?;
@@ -288,7 +300,7 @@ async fn watch_over(
     loop {
         tokio::select! {
             name = signals.next() => {
-                info!(EVENT = "signal", SIGNAL = name, "stopping");
+                info!(MESSAGE_ID = journal::SIGNAL, EVENT = "signal", SIGNAL = name, "stopping");
                 return Ok(());
             }
             () = &mut limit, if time != NEVER => return Ok(()),
@@ -297,7 +309,12 @@ async fn watch_over(
                 // The sender lives as long as ingest, which `parts` holds.
                 if changed.is_err() || *state.borrow_and_update() == SourceState::Ended {
                     parts.look_at_the_last().await;
-                    info!(EVENT = "source", STATE = "ended", "the source came to its end");
+                    info!(
+                        MESSAGE_ID = journal::SOURCE_ENDED,
+                        EVENT = "source",
+                        STATE = "ended",
+                        "the source came to its end"
+                    );
                     return Ok(());
                 }
                 notifier.status(&status(&state.borrow()));
@@ -357,13 +374,19 @@ impl Parts {
     async fn stop(self) {
         let Self { ingest, mailbox, infer, printer, readings, display } = self;
         ingest.stop().await;
-        info!(EVENT = "stop", STAGE = "capture");
+        info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "capture");
         mailbox.close();
         // Joins wait for threads; the last frame may still be in the network.
         if let Ok(Err(words)) = tokio::task::spawn_blocking(move || infer.join()).await {
-            error!(EVENT = "stop", STAGE = "infer", PANIC = words, "the infer thread panicked");
+            error!(
+                MESSAGE_ID = journal::INFER_PANICKED,
+                EVENT = "stop",
+                STAGE = "infer",
+                PANIC = words,
+                "the infer thread panicked"
+            );
         }
-        info!(EVENT = "stop", STAGE = "infer");
+        info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "infer");
         // Fails only when the printer panicked, which it logs itself.
         let _ = tokio::task::spawn_blocking(move || printer.finish()).await;
         if let Some(readings) = readings {
@@ -372,7 +395,7 @@ impl Parts {
         if let Some(display) = display {
             display.stop().await;
         }
-        info!(EVENT = "stop", STAGE = "publish");
+        info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "publish");
     }
 }
 

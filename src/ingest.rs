@@ -40,6 +40,7 @@ pub mod transcode;
 pub use files::{FileFrames, is_video, open_file, open_preset};
 pub use preset::{AtEnd, Expect, Kind, Missing, Param, Preset, PresetError};
 
+use crate::journal;
 use crate::mailbox::Mailbox;
 use crate::state::SourceState;
 
@@ -152,7 +153,11 @@ impl Ingest {
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         if tokio::time::timeout(STOP_CAP, &mut self.task).await.is_err() {
-            tracing::warn!(EVENT = "source", "the capture pipeline did not stop in time; given up");
+            tracing::warn!(
+                MESSAGE_ID = journal::SOURCE_STUCK,
+                EVENT = "source",
+                "the capture pipeline did not stop in time; given up"
+            );
             self.task.abort();
         }
     }

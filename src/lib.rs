@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod ingest;
+pub mod journal;
 pub mod log;
 pub mod mailbox;
 pub mod notify;

@@ -5,13 +5,16 @@
 //! for anything per frame. `SONOFUSE_LOG` filters (`info,sonofuse::ingest=debug`). Set up once, in
 //! `main`, before other threads start.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::IsTerminal;
 use std::time::SystemTime;
 
 use thiserror::Error;
+use tracing::field::{Field, Visit};
 use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt;
@@ -82,6 +85,7 @@ pub fn init(target: Target) -> Result<Target, LogError> {
         .with_writer(std::io::stderr)
         .with_ansi(colour)
         .with_target(false)
+        .fmt_fields(ForPeople)
         .with_timer(Clock { short: std::io::stderr().is_terminal() });
     registry.with(layer).try_init().map_err(LogError::Twice)?;
     Ok(Target::Stderr)
@@ -121,6 +125,62 @@ fn names(stream: &str, dev: u64, ino: u64) -> bool {
     stream.split_once(':').is_some_and(|(d, i)| d.parse() == Ok(dev) && i.parse() == Ok(ino))
 }
 
+/// The fields of a human line: all but the message id, which says something to a catalog only.
+struct ForPeople;
+
+impl<'w> FormatFields<'w> for ForPeople {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut line = Line { writer, begun: false, result: Ok(()) };
+        fields.record(&mut line);
+        line.result
+    }
+}
+
+struct Line<'w> {
+    writer: Writer<'w>,
+    begun: bool,
+    result: fmt::Result,
+}
+
+impl Line<'_> {
+    fn write(&mut self, name: &str, value: &dyn fmt::Debug) -> fmt::Result {
+        if std::mem::replace(&mut self.begun, true) {
+            self.writer.write_char(' ')?;
+        }
+        match name {
+            "message" => {}
+            _ if self.writer.has_ansi_escapes() => {
+                write!(self.writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m")?;
+            }
+            _ => write!(self.writer, "{name}=")?,
+        }
+        write!(Tame(&mut self.writer), "{value:?}")
+    }
+}
+
+/// Words from devices and files cannot drive the terminal.
+struct Tame<'a, W>(&'a mut W);
+
+impl<W: fmt::Write> fmt::Write for Tame<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars().try_for_each(|c| {
+            if c.is_control() && c != '\n' && c != '\t' {
+                write!(self.0, "{}", c.escape_default())
+            } else {
+                self.0.write_char(c)
+            }
+        })
+    }
+}
+
+impl Visit for Line<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() != crate::journal::FIELD && self.result.is_ok() {
+            self.result = self.write(field.name(), value);
+        }
+    }
+}
+
 /// Short on a terminal; with the date where lines are kept.
 struct Clock {
     short: bool,
@@ -147,6 +207,35 @@ mod tests {
         assert!(error.contains("sonofuse=loud") && error.contains("debug"), "{error}");
         assert_eq!(filter(Some("  "), "info").unwrap().to_string(), "info");
         assert_eq!(filter(None, "info").unwrap().to_string(), "info");
+    }
+
+    #[test]
+    fn a_human_line_has_no_message_id_and_no_control_characters() {
+        #[derive(Clone, Default)]
+        struct Sink(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+        impl std::io::Write for Sink {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.lock().unwrap().extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let sink = Sink::default();
+        let writer = sink.clone();
+        let layer = tracing_subscriber::fmt::layer()
+            .with_writer(move || writer.clone())
+            .with_ansi(false)
+            .fmt_fields(ForPeople);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let said = "bell\x07 \x1b[2J";
+            tracing::info!(MESSAGE_ID = "0123", EVENT = "test", WHY = %said, N = 3, "words: {said}");
+        });
+        let line = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+        let words = r#"words: bell\u{7} \u{1b}[2J EVENT="test" WHY=bell\u{7} \u{1b}[2J N=3"#;
+        assert!(line.trim_end().ends_with(words), "{line}");
+        assert!(!line.contains("0123"), "{line}");
     }
 
     #[test]

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use tracing::{debug, warn};
 
+use crate::journal;
+
 /// The line to the service manager; silent where there is none.
 #[derive(Debug, Default)]
 pub struct Notifier {
@@ -35,7 +37,7 @@ impl Notifier {
             .filter(|&usec: &u64| usec > 0 && mine)
             .map(Duration::from_micros);
         Self::to(Path::new(&address), period).unwrap_or_else(|error| {
-            warn!(EVENT = "notify", ERROR = %error, ADDRESS = %address.display(), "service manager unreachable");
+            warn!(MESSAGE_ID = journal::NOTIFY_UNREACHABLE, EVENT = "notify", ERROR = %error, ADDRESS = %address.display(), "service manager unreachable");
             Self::default()
         })
     }
@@ -167,7 +169,7 @@ impl Watchdog {
                 debug!(EVENT = "watchdog", STILL = ?still, "no progress since the last pet");
             }
             Err(still) => {
-                warn!(EVENT = "watchdog", STILL = ?still, "no progress: the watchdog is not petted");
+                warn!(MESSAGE_ID = journal::WATCHDOG_STILL, EVENT = "watchdog", STILL = ?still, "no progress: the watchdog is not petted");
             }
         }
     }

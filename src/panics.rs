@@ -74,6 +74,7 @@ fn leave(info: &PanicHookInfo<'_>) {
     let place = info.location().map(ToString::to_string).unwrap_or_default();
     let words = info.payload_as_str().unwrap_or("no words");
     tracing::error!(
+        MESSAGE_ID = crate::journal::PANIC,
         EVENT = "panic",
         THREAD = thread,
         PLACE = place,

@@ -18,6 +18,7 @@ fn child() {
     };
     let got = sonofuse::log::init(target).unwrap();
     tracing::info!(
+        MESSAGE_ID = sonofuse::journal::SOURCE_LIVE,
         EVENT = "source",
         STATE = "live",
         WIDTH = 1920,
@@ -76,6 +77,7 @@ fn event<'a>(entries: &'a [Value], name: &str) -> Option<&'a Value> {
 fn check(entries: &[Value]) {
     let live = event(entries, "source").unwrap_or_else(|| panic!("no entry: {entries:#?}"));
     assert_eq!(live["MESSAGE"], "source is live");
+    assert_eq!(live["MESSAGE_ID"], sonofuse::journal::SOURCE_LIVE);
     assert_eq!(live["STATE"], "live");
     assert_eq!(live["WIDTH"], "1920");
     assert_eq!(live["SYSLOG_IDENTIFIER"], "sonofuse");
@@ -117,4 +119,5 @@ fn a_journal_stream_of_somebody_else_is_not_taken_for_ours() {
     assert!(output.status.success(), "{said}");
     assert!(said.contains("source is live") && said.contains("EVENT=\"source\""), "{said}");
     assert!(!said.contains("filtered out"), "{said}");
+    assert!(!said.contains("MESSAGE_ID"), "an id says nothing to a person: {said}");
 }

@@ -15,6 +15,8 @@ const CRATES: &[(&str, &[&str])] = &[
     // The stand-in runs real models on the CPU engine; only tests depend on it.
     ("sonofuse-fake-nvinfer", &["sonofuse-cpu", "sonofuse-onnx"]),
     ("sonofuse-sim", &["sonofuse-core"]),
+    // Includes sources of others as text, for loom.
+    ("sonofuse-models", &[]),
     ("sonofuse-cpu", &["sonofuse-core", "sonofuse-onnx"]),
     ("sonofuse-dicom", &["sonofuse-core"]),
     ("sonofuse-gpu", &["sonofuse-core", "sonofuse-onnx", "sonofuse-tensorrt"]),
@@ -37,7 +39,7 @@ const CRATES: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that may hold `unsafe`.
-const UNSAFE: &[&str] = &["crates/cpu", "crates/tensorrt", "crates/gpu"];
+const UNSAFE: &[&str] = &["crates/cpu", "crates/tensorrt", "crates/gpu", "crates/models"];
 
 /// Modules of the daemon and which others each may import; `*` is any.
 const MODULES: &[(&str, &[&str])] = &[
@@ -45,20 +47,25 @@ const MODULES: &[(&str, &[&str])] = &[
     ("cli", &["*"]),
     (
         "daemon",
-        &["config", "ingest", "log", "mailbox", "notify", "panel", "publish", "scoring", "state"],
+        &[
+            "config", "ingest", "journal", "log", "mailbox", "notify", "panel", "publish",
+            "scoring", "state",
+        ],
     ),
     // The configuration holds the settings of those that it configures.
     ("config", &["ingest", "publish", "scoring", "state"]),
-    ("ingest", &["mailbox", "state"]),
-    ("scoring", &["mailbox", "panics", "state"]),
-    ("publish", &["mailbox", "panel", "state"]),
+    ("ingest", &["journal", "mailbox", "state"]),
+    ("scoring", &["journal", "mailbox", "panics", "state"]),
+    ("publish", &["journal", "mailbox", "panel", "state"]),
     // What draws is below the rooms that show, keep or send it.
     ("panel", &[]),
     // Log lines and readings lines show time and colour alike.
-    ("log", &["publish"]),
+    ("log", &["journal", "publish"]),
+    // Names of what is logged, for all.
+    ("journal", &[]),
     ("mailbox", &[]),
-    ("notify", &["state"]),
-    ("panics", &[]),
+    ("notify", &["journal", "state"]),
+    ("panics", &["journal"]),
     ("state", &[]),
 ];
 

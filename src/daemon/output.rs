@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use super::{DaemonError, Limit, Options};
+use crate::journal;
 use crate::publish::lines::{self, Cadence, Lines, Style};
 
 /// Readings that may wait for standard output.
@@ -94,10 +95,15 @@ impl Printer {
         let lost = sender.lost.load(Ordering::Relaxed);
         drop(sender);
         if thread.join().is_err() {
-            warn!(EVENT = "stdout", "the print thread panicked");
+            warn!(
+                MESSAGE_ID = journal::STDOUT_PANICKED,
+                EVENT = "stdout",
+                "the print thread panicked"
+            );
         }
         if lost > 0 {
             warn!(
+                MESSAGE_ID = journal::STDOUT_LOST,
                 EVENT = "stdout",
                 LOST = lost,
                 "readings not printed: standard output was too slow"
@@ -129,7 +135,7 @@ fn print_all(
             }
             Some(error) => {
                 if !printed.off {
-                    warn!(EVENT = "stdout", %error, "standard output cannot be written: no more is printed");
+                    warn!(MESSAGE_ID = journal::STDOUT_FAILED, EVENT = "stdout", ERROR = %error, "standard output cannot be written: no more is printed");
                 }
                 printed.off = true;
             }

@@ -7,6 +7,8 @@ use sonofuse_core::quality::{Fault, Faults, Input};
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
 use tracing::{info, warn};
 
+use crate::journal;
+
 /// Counts since the last line. Fed by the infer thread, logged by a tokio task; the lock is held for
 /// a few additions.
 #[derive(Debug, Default)]
@@ -39,6 +41,7 @@ impl Summary {
         tell_input(&reading.input, faults);
         if changed {
             info!(
+                MESSAGE_ID = journal::READING_CHANGED,
                 EVENT = "state",
                 OUTCOME = if reading.outcome == Outcome::Scored { "scored" } else { "withheld" },
                 REASON = reading.reason.map_or("", Withheld::as_str),
@@ -58,6 +61,7 @@ impl Summary {
             std::mem::replace(&mut *counts, kept)
         };
         info!(
+            MESSAGE_ID = journal::SUMMARY,
             EVENT = "summary",
             READINGS = counts.readings,
             SCORED = counts.scored,
@@ -78,9 +82,15 @@ fn tell_input(input: &Input, before: Faults) {
         let id = fault.sentence().id();
         if is && !was {
             let detail = input.words(fault).english();
-            warn!(EVENT = "input", FAULT = id, DETAIL = detail, "the input's quality");
+            warn!(
+                MESSAGE_ID = journal::INPUT_FAULT,
+                EVENT = "input",
+                FAULT = id,
+                DETAIL = detail,
+                "the input's quality"
+            );
         } else if was && !is {
-            info!(EVENT = "input", FAULT = id, "no longer so");
+            info!(MESSAGE_ID = journal::INPUT_MENDED, EVENT = "input", FAULT = id, "no longer so");
         }
     }
 }

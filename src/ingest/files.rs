@@ -412,7 +412,7 @@ impl Iterator for FileFrames {
 impl Drop for FileFrames {
     fn drop(&mut self) {
         if self.change_state(gst::State::Null, NULL_CAP).is_none() {
-            tracing::warn!(EVENT = "file", file = %self.what.display(), "GStreamer did not let go of the file");
+            tracing::warn!(MESSAGE_ID = crate::journal::FILE_STUCK, EVENT = "file", FILE = %self.what.display(), "GStreamer did not let go of the file");
         }
     }
 }

@@ -21,6 +21,7 @@ use super::jitter;
 use super::messages::{redact, speaker, words};
 use super::missing;
 use super::preset::{AtEnd, Kind, Preset};
+use crate::journal;
 use crate::state::SourceState;
 
 /// How often the supervisor looks at its clock.
@@ -112,6 +113,7 @@ impl Supervisor {
             let why = fault.to_string();
             if let Some((times, cause)) = self.warned.again(fault.cause()) {
                 warn!(
+                    MESSAGE_ID = journal::SOURCE_LOST,
                     EVENT = "source",
                     SOURCE = self.preset.name,
                     STATE = "lost",
@@ -155,26 +157,65 @@ impl Supervisor {
                 debug!(EVENT = "source", SOURCE = name, STATE = "connecting", attempt);
             }
             SourceState::Live { width, height, format } => {
-                info!(EVENT = "source", SOURCE = name, STATE = "live", width, height, format);
+                info!(
+                    MESSAGE_ID = journal::SOURCE_LIVE,
+                    EVENT = "source",
+                    SOURCE = name,
+                    STATE = "live",
+                    width,
+                    height,
+                    format
+                );
             }
             SourceState::NoSignal { why } => {
                 const STATE: &str = "no-signal";
                 if let Some((times, _)) = self.warned.again(Cause::said(STATE, why)) {
-                    warn!(EVENT = "source", SOURCE = name, STATE, WHY = why, times);
+                    warn!(
+                        MESSAGE_ID = journal::SOURCE_NO_SIGNAL,
+                        EVENT = "source",
+                        SOURCE = name,
+                        STATE,
+                        WHY = why,
+                        times
+                    );
                 } else {
-                    info!(EVENT = "source", SOURCE = name, STATE, WHY = why);
+                    info!(
+                        MESSAGE_ID = journal::SOURCE_NO_SIGNAL,
+                        EVENT = "source",
+                        SOURCE = name,
+                        STATE,
+                        WHY = why
+                    );
                 }
             }
             SourceState::Stalled { quiet_ms } => {
                 const STATE: &str = "stalled";
                 if let Some((times, _)) = self.warned.again(Cause::Kind(STATE)) {
-                    warn!(EVENT = "source", SOURCE = name, STATE, quiet_ms, times);
+                    warn!(
+                        MESSAGE_ID = journal::SOURCE_STALLED,
+                        EVENT = "source",
+                        SOURCE = name,
+                        STATE,
+                        quiet_ms,
+                        times
+                    );
                 } else {
-                    info!(EVENT = "source", SOURCE = name, STATE, quiet_ms);
+                    info!(
+                        MESSAGE_ID = journal::SOURCE_STALLED,
+                        EVENT = "source",
+                        SOURCE = name,
+                        STATE,
+                        quiet_ms
+                    );
                 }
             }
             SourceState::Lost { .. } => {}
-            SourceState::Ended => info!(EVENT = "source", SOURCE = name, STATE = "ended"),
+            SourceState::Ended => info!(
+                MESSAGE_ID = journal::SOURCE_ENDED,
+                EVENT = "source",
+                SOURCE = name,
+                STATE = "ended"
+            ),
         }
     }
 
@@ -240,7 +281,12 @@ impl Supervisor {
         let null = capture.stop();
         if self.wait(null, NULL_CAP, LAST_NULL_CAP).await.is_none() {
             let name = &self.preset.name;
-            warn!(EVENT = "source", SOURCE = name, "it did not stop in time; given up");
+            warn!(
+                MESSAGE_ID = journal::SOURCE_STUCK,
+                EVENT = "source",
+                SOURCE = name,
+                "it did not stop in time; given up"
+            );
         }
         end
     }
@@ -362,6 +408,7 @@ impl Supervisor {
                 let speaker = speaker(message);
                 if let Some((times, _)) = self.warned.again(Cause::said(&speaker, &text)) {
                     warn!(
+                        MESSAGE_ID = journal::ELEMENT_WARNED,
                         EVENT = "element",
                         SOURCE = self.preset.name,
                         ELEMENT = speaker,
@@ -401,7 +448,7 @@ pub(super) fn off_thread<T: Send + 'static>(
         let _ = tx.send(work());
     });
     if let Err(e) = spawned {
-        error!(EVENT = "source", %e, "no thread can be started for GStreamer");
+        error!(MESSAGE_ID = journal::SOURCE_NO_THREAD, EVENT = "source", ERROR = %e, "no thread can be started for GStreamer");
     }
     rx
 }

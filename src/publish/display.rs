@@ -18,6 +18,7 @@ use gst::prelude::*;
 use sonofuse_core::reading::Reading;
 use tracing::{info, warn};
 
+use crate::journal;
 use crate::mailbox::{Mailbox, Taken};
 use crate::panel::Card;
 pub use crate::panel::QUIET;
@@ -208,15 +209,24 @@ impl Display {
                     .spawn(move || pipeline.set_state(gst::State::Null));
             }
             if finished.recv_timeout(STOP_WITHIN / 2).is_err() {
-                warn!(EVENT = "display", "the display's sink hangs; going on without it");
+                warn!(
+                    MESSAGE_ID = journal::DISPLAY_HANGS,
+                    EVENT = "display",
+                    "the display's sink hangs; going on without it"
+                );
                 return;
             }
         }
         if thread.join().is_err() {
-            warn!(EVENT = "display", "the display thread failed");
+            warn!(
+                MESSAGE_ID = journal::DISPLAY_PANICKED,
+                EVENT = "display",
+                "the display thread failed"
+            );
         }
         let counts = &self.shared.counts;
         info!(
+            MESSAGE_ID = journal::DISPLAY_CLOSED,
             EVENT = "display",
             SHOWN = counts.shown(),
             REPLACED = self.shared.frames.replaced(),
@@ -319,7 +329,7 @@ impl<M: Fn() -> Result<gst::Element, DisplayError>> Loop<'_, M> {
                 (pause, told) = (RETRY[0], false);
             }
             if !std::mem::replace(&mut told, true) {
-                warn!(EVENT = "display", WHY = %why, "the display failed; it is tried again until it works");
+                warn!(MESSAGE_ID = journal::DISPLAY_FAILED, EVENT = "display", WHY = %why, "the display failed; it is tried again until it works");
             }
             self.sleep(pause);
             pause = (pause * 2).min(RETRY[1]);
@@ -370,7 +380,7 @@ impl<M: Fn() -> Result<gst::Element, DisplayError>> Loop<'_, M> {
                     }
                     Err(error) => {
                         if refused.as_ref().is_none_or(|(_, before)| *before != error) {
-                            warn!(EVENT = "display", ERROR = %error, "a frame cannot be shown");
+                            warn!(MESSAGE_ID = journal::DISPLAY_REFUSED, EVENT = "display", ERROR = %error, "a frame cannot be shown");
                         }
                         refused = Some((now, error));
                         None
@@ -398,7 +408,11 @@ impl<M: Fn() -> Result<gst::Element, DisplayError>> Loop<'_, M> {
             if composed.is_card {
                 last_card = Some(now);
                 if counts.cards.fetch_add(1, Ordering::Relaxed) == 0 {
-                    info!(EVENT = "display", "no picture to show: a card takes its place");
+                    info!(
+                        MESSAGE_ID = journal::DISPLAY_CARD,
+                        EVENT = "display",
+                        "no picture to show: a card takes its place"
+                    );
                 }
             } else {
                 last_card = None;

@@ -26,6 +26,8 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+use crate::journal;
+
 use super::lines;
 
 /// Readings that a client may be behind before it loses the oldest: about four seconds of 60 Hz.
@@ -96,7 +98,7 @@ impl Drop for Made {
         let same = std::fs::symlink_metadata(&self.path)
             .is_ok_and(|m| m.dev() == self.dev && m.ino() == self.ino);
         if same && let Err(error) = std::fs::remove_file(&self.path) {
-            warn!(EVENT = "socket", PATH = %self.path.display(), ERROR = %error, "cannot unlink the socket");
+            warn!(MESSAGE_ID = journal::SOCKET_NOT_UNLINKED, EVENT = "socket", PATH = %self.path.display(), ERROR = %error, "cannot unlink the socket");
         }
     }
 }
@@ -259,7 +261,7 @@ pub fn serve(listener: Listener) -> Result<Readings, SocketError> {
     let counts = Arc::new(Counts::default());
     let publisher = Publisher { ring };
     let accept = tokio::spawn(accept(listener, publisher.clone(), Arc::clone(&counts), stopped));
-    info!(EVENT = "socket", PATH = %path.display(), MAX_CLIENTS, "readings are served");
+    info!(MESSAGE_ID = journal::SOCKET_SERVED, EVENT = "socket", PATH = %path.display(), MAX_CLIENTS, "readings are served");
     Ok(Readings { publisher, counts, stop, accept, made })
 }
 
@@ -282,6 +284,7 @@ impl Readings {
         let _ = stop.send(true);
         let _ = accept.await;
         info!(
+            MESSAGE_ID = journal::SOCKET_CLOSED,
             EVENT = "socket",
             ACCEPTED = counts.accepted(),
             LOST = counts.lost(),
@@ -327,7 +330,7 @@ async fn accept(
             // Out of descriptors, or the client left again: a pause, so that this cannot spin.
             Err(error) => {
                 if !complained {
-                    warn!(EVENT = "socket", ERROR = %error, "cannot accept a client; trying on");
+                    warn!(MESSAGE_ID = journal::SOCKET_ACCEPT, EVENT = "socket", ERROR = %error, "cannot accept a client; trying on");
                     complained = true;
                 }
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -400,7 +403,12 @@ async fn client(
     }
     if let Some(Gone::TooSlow) = gone {
         counts.cut_off.fetch_add(1, Ordering::Relaxed);
-        info!(EVENT = "client", CUT_OFF_S = CUT_OFF.as_secs(), "slow client cut off");
+        info!(
+            MESSAGE_ID = journal::CLIENT_CUT_OFF,
+            EVENT = "client",
+            CUT_OFF_S = CUT_OFF.as_secs(),
+            "slow client cut off"
+        );
     }
 }
 

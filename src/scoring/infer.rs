@@ -141,6 +141,8 @@ impl<C: Clock> Turn<C> {
         guarded(|| analyzer.analyze(frame, clock)).unwrap_or_else(|panic| {
             let detail = format!("the analysis panicked: {panic}");
             tracing::error!(
+                MESSAGE_ID = crate::journal::ENGINE_FAULT,
+                EVENT = "engine",
                 sequence = frame.meta().sequence,
                 width = frame.width(),
                 height = frame.height(),

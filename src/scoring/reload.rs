@@ -64,6 +64,7 @@ impl Reload {
                 // What it leaves behind may not even be dropped in peace.
                 let dropped = unwound(|| drop(scorer)).err();
                 tracing::error!(
+                    MESSAGE_ID = crate::journal::MODEL_PANICKED,
                     EVENT = "model",
                     STATE = "panicked",
                     BACKEND = self.info.backend,
@@ -79,6 +80,7 @@ impl Reload {
         let scorer = unwound(&mut self.load)?
             .map_err(|why| ScorerError::Run(format!("it cannot be loaded again: {why}")))?;
         tracing::info!(
+            MESSAGE_ID = crate::journal::MODEL_LOADED_AGAIN,
             EVENT = "model",
             STATE = "loaded-again",
             BACKEND = scorer.info().backend,

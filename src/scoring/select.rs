@@ -37,6 +37,7 @@ pub(super) fn choose(
                 if obstacle.is_a_fault() {
                     let why = obstacle.in_full();
                     tracing::warn!(
+                        MESSAGE_ID = crate::journal::GPU_UNUSED,
                         EVENT = "gpu",
                         STATE = "unused",
                         WHY = why,
@@ -114,8 +115,9 @@ fn with_spare(
         Ok(spare) => Box::new(Standby::new(main, spare, MonotonicClock)),
         Err(error) => {
             tracing::warn!(
+                MESSAGE_ID = crate::journal::MODEL_NO_SPARE,
                 EVENT = "model",
-                %error,
+                ERROR = %error,
                 "the processor cannot stand in for the GPU: readings are withheld while it fails"
             );
             main

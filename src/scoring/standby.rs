@@ -49,6 +49,7 @@ impl<C: Clock> Standby<C> {
                 if let Some(out) = self.out.take() {
                     let (backend, failures) = (&self.main.info().backend, out.failures);
                     tracing::info!(
+                        MESSAGE_ID = crate::journal::GPU_BACK,
                         EVENT = "gpu",
                         STATE = "back",
                         BACKEND = backend,
@@ -74,6 +75,7 @@ impl<C: Clock> Standby<C> {
         // Once a cause: the failures after it are counted.
         if before.is_none() {
             tracing::warn!(
+                MESSAGE_ID = crate::journal::GPU_OUT,
                 EVENT = "gpu",
                 STATE = "out",
                 WHY = %error,

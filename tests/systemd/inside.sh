@@ -17,7 +17,7 @@ readings() { timeout 10 socat -u "UNIX-CONNECT:$sock" - 2>/dev/null | head -n "$
 entry() { journalctl -u sonofuse.service --no-pager -o json "$@"; }
 
 echo "$(systemctl --version | head -1)"
-systemd-sysusers && systemd-tmpfiles --create
+systemd-sysusers && systemd-tmpfiles --create && journalctl --update-catalog
 check "the user exists and may use the capture devices" sh -c 'id -nG sonofuse | grep -qw video'
 
 # --- start ------------------------------------------------------------------------------------
@@ -39,6 +39,7 @@ check "scores come" until_true 60 sh -c "timeout 5 socat -u UNIX-CONNECT:$sock -
 journalctl --sync
 check "native fields" holds '.NAME and .BACKEND and .DIGEST and .SYSLOG_IDENTIFIER == "sonofuse"' "$before_ready"
 check "info is info" [ "$(jq -r .PRIORITY <<<"$before_ready")" = 6 ]
+check "journalctl -x says what to do" sh -c "journalctl --no-pager -u sonofuse.service -x EVENT=model | grep -q 'Why this backend'"
 check "our own unit's entries" [ "$(jq -r ._SYSTEMD_UNIT <<<"$before_ready")" = sonofuse.service ]
 
 # --- sandbox ----------------------------------------------------------------------------------

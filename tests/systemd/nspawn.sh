@@ -45,6 +45,7 @@ root=$work/root
 
 install -D -m 755 "$binary" "$root/usr/bin/sonofuse"
 install -D -m 644 -t "$root/usr/lib/systemd/system" "$here"/systemd/*.service "$here"/systemd/*.socket
+install -D -m 644 -t "$root/usr/lib/systemd/catalog" "$here/systemd/sonofuse.catalog"
 install -D -m 644 "$here/systemd/sonofuse.sysusers" "$root/usr/lib/sysusers.d/sonofuse.conf"
 install -D -m 644 "$here/systemd/sonofuse.tmpfiles" "$root/usr/lib/tmpfiles.d/sonofuse.conf"
 install -D -m 644 -t "$root/usr/lib/udev/rules.d" "$here/systemd/60-sonofuse-capture.rules"

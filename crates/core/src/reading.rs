@@ -43,6 +43,21 @@ pub enum Withheld {
 }
 
 impl Withheld {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::WarmingUp,
+        Self::NoSignal,
+        Self::Stalled,
+        Self::NoDualView,
+        Self::EmptyElastogram,
+        Self::UnstableElastogram,
+        Self::BoxTooSmall,
+        Self::OutOfFocus,
+        Self::PaletteUnknown,
+        Self::OutOfDistribution,
+        Self::EngineFault,
+    ];
+
     /// The word in the reading (`no-dual-view`).
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -60,6 +75,8 @@ impl Withheld {
         }
     }
 }
+
+const _: () = assert!(Withheld::ALL.len() == Withheld::EngineFault as usize + 1);
 
 /// Whether there is a score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -8,6 +8,8 @@ use sonofuse_gpu::cache::{EngineKey, Failure, KEY_SCHEMA, Precision, Shapes};
 
 use super::*;
 
+mod guide;
+
 fn io() -> io::Error {
     io::Error::other("x")
 }

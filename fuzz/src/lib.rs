@@ -1,0 +1,3 @@
+//! What the fuzz targets run. Outside of the workspace: only nightly builds them.
+
+pub mod entries;

@@ -1,0 +1,122 @@
+//! Stable message ids of the journal: each kind of event has one, by which `journalctl -x` finds what to
+//! do in the catalog (`systemd/sonofuse.catalog`) and programs find the event whatever its words are.
+//!
+//! `docs/reference/journal.md` lists them with their fields; `tests/journal_reference.rs` holds code, catalog
+//! and reference together. An id never changes and is never used again for something else. Pure.
+
+/// Declares the messages: name and id (128 bits, hexadecimal, drawn at random: `systemd-id128 new`).
+macro_rules! messages {
+    ($($(#[$doc:meta])* $name:ident = $id:literal;)*) => {
+        $($(#[$doc])* pub const $name: &str = $id;)*
+
+        /// All of them, by name.
+        pub const ALL: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+/// The field that holds it.
+pub const FIELD: &str = "MESSAGE_ID";
+
+messages! {
+    /// The model was loaded and proven; what runs it, and why that.
+    MODEL_CHOSEN = "129a2538e9b74374b984404bbba24561";
+    /// Something that the model's manifest leaves open.
+    MODEL_NOT_JUDGED = "e865c68ae15e47deb1fab24869e09015";
+    /// The network's engine panicked; it is loaded again.
+    MODEL_PANICKED = "c754db5e6045435a8518a05d23596edc";
+    /// After a panic the network was loaded and proven again.
+    MODEL_LOADED_AGAIN = "4b0174a0f29c40d986978cd186c1662f";
+    /// The processor cannot stand in for the GPU.
+    MODEL_NO_SPARE = "d8ec2872ff0c4a6e834ecb2160aab59e";
+    /// A frame ended in a panic of what scores it.
+    ENGINE_FAULT = "78516b1acb664f818a1726044517fe14";
+    /// The GPU is not used, and why.
+    GPU_UNUSED = "e9a93b308a0c4fa4928a0f50db7e9820";
+    /// The GPU failed; the processor scores meanwhile.
+    GPU_OUT = "8c8378bf9265486c82268fad811b59d9";
+    /// The GPU scores again.
+    GPU_BACK = "0f06fa2e4ac14760895f395a3998d62a";
+    /// Pictures arrive.
+    SOURCE_LIVE = "6d687e49f620471bab4127be94eb42ba";
+    /// Pictures arrive that show no scanner.
+    SOURCE_NO_SIGNAL = "b5728991a9b849afbc3dc4cba1485583";
+    /// The source was live and sends nothing.
+    SOURCE_STALLED = "ed085862ad344f3f806434a36586e94b";
+    /// The source failed; it is tried again.
+    SOURCE_LOST = "edbde9eb11fd44e9bdd84285bb55a3e8";
+    /// A source that ends came to its end.
+    SOURCE_ENDED = "ccba793f478b48dca6fc47df4ecf9434";
+    /// The capture pipeline did not stop in time.
+    SOURCE_STUCK = "1e129108db36425ca99fdb03deda97d9";
+    /// No thread could be started for GStreamer.
+    SOURCE_NO_THREAD = "4d8ebe0c82e04b96acef024a4fcd4a71";
+    /// An element of the pipeline warns.
+    ELEMENT_WARNED = "d6f6cdf5b1a84d7cadf8382853f57fb9";
+    /// GStreamer did not let go of a file.
+    FILE_STUCK = "b68885c0908a4c5c94abbb1f603ae615";
+    /// The reading changed its outcome, its reason, or froze.
+    READING_CHANGED = "8c21ce76c7ae42a9b9aa11c303f16ae6";
+    /// Once a minute, and at the end: counts since the last one.
+    SUMMARY = "051be6cb21a04ccfacb7f8c65af258c1";
+    /// Something is wrong with how the picture comes.
+    INPUT_FAULT = "88003a0a91944d46a6bb1b9637c98803";
+    /// What was wrong with the picture is so no more.
+    INPUT_MENDED = "a681ffb103b94726b4a2c84b93ee5a75";
+    /// A signal asks the daemon to stop.
+    SIGNAL = "59910b983d074b6797f226dd7e8c5749";
+    /// A stage of the stop is done.
+    STOP_STAGE = "412c4488b05a425cb03e1c8326b924ad";
+    /// The stop took too long; what was left was left.
+    STOP_LATE = "b31a9637f944499bbe67d2107501aede";
+    /// The infer thread panicked.
+    INFER_PANICKED = "7c246e4abef542208f91c1534c72fea2";
+    /// A thread panicked; the process ends.
+    PANIC = "6b4128ec5cb54d8f836b5f3cc5299bdb";
+    /// The thread that prints panicked.
+    STDOUT_PANICKED = "27fea79fff664681ac3b9bcc8636c4bd";
+    /// Standard output was too slow for some readings.
+    STDOUT_LOST = "7d7d37be0acc4ad684ffbcd07ec48111";
+    /// Standard output cannot be written.
+    STDOUT_FAILED = "b5d407c3056f4042b28535fdf2436901";
+    /// The readings socket is there.
+    SOCKET_SERVED = "e786352d89d24129a3b6473f0212c060";
+    /// The readings socket was closed; what it did.
+    SOCKET_CLOSED = "124b94f483cd4013958e4e6dab2ee4e3";
+    /// The readings socket could not be removed.
+    SOCKET_NOT_UNLINKED = "2eb7566ecd7d4d758e964102ac6379ec";
+    /// A client could not be let in.
+    SOCKET_ACCEPT = "040306bf35f74bcdb9146a7a55a62a6d";
+    /// A client took nothing for too long.
+    CLIENT_CUT_OFF = "731e4c0a43754472a7a9e399261a5dde";
+    /// The display failed; it is tried again.
+    DISPLAY_FAILED = "2b67b077cb324246ad0acc5a6ab70500";
+    /// The display's sink hangs at the stop.
+    DISPLAY_HANGS = "236b3bb4de0f489f82586c7c4f315647";
+    /// The display's thread failed.
+    DISPLAY_PANICKED = "0cdeb24a545b485e94a948730d0ecf4b";
+    /// The display was closed; what it did.
+    DISPLAY_CLOSED = "9fc9875b3c05419188b2642f45d8bc5d";
+    /// A frame cannot be shown.
+    DISPLAY_REFUSED = "be7f7e5aca994479b6cbfe35f24f2f73";
+    /// No picture to show: a card takes its place.
+    DISPLAY_CARD = "063b267d967c4be1965b9a419f273c25";
+    /// The service manager cannot be reached.
+    NOTIFY_UNREACHABLE = "4e8eda09e3c6459e9e6027a7381a56a0";
+    /// No progress: the watchdog is not petted.
+    WATCHDOG_STILL = "31b248251a67494aa0cbdc2dd8bf2303";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::ALL;
+
+    #[test]
+    fn every_id_is_128_bits_in_hexadecimal_and_stands_for_one_message() {
+        let hexadecimal =
+            |id: &str| id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        assert!(ALL.iter().all(|(_, id)| hexadecimal(id)), "{ALL:?}");
+        assert_eq!(ALL.iter().map(|(_, id)| id).collect::<BTreeSet<_>>().len(), ALL.len());
+    }
+}
