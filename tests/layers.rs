@@ -45,13 +45,18 @@ const MODULES: &[(&str, &[&str])] = &[
     ("cli", &["*"]),
     (
         "daemon",
-        &["config", "ingest", "log", "mailbox", "notify", "panel", "publish", "scoring", "state"],
+        &[
+            "config", "ingest", "log", "mailbox", "notify", "panel", "publish", "scoring", "serve",
+            "state",
+        ],
     ),
     // The configuration holds the settings of those that it configures.
-    ("config", &["ingest", "publish", "scoring", "state"]),
+    ("config", &["ingest", "publish", "scoring", "serve", "state"]),
     ("ingest", &["mailbox", "state"]),
     ("scoring", &["mailbox", "panics", "state"]),
     ("publish", &["mailbox", "panel", "state"]),
+    // What others talk to: it is given readings, and whoever obeys commands.
+    ("serve", &[]),
     // What draws is below the rooms that show, keep or send it.
     ("panel", &[]),
     // Log lines and readings lines show time and colour alike.
@@ -194,7 +199,7 @@ fn the_reader_of_sources_sees_imports_and_not_words_about_them() {
 }
 
 #[test]
-fn ingest_scoring_and_publish_never_import_each_other() {
+fn ingest_scoring_publish_and_serve_never_import_each_other() {
     let mut wrong = Vec::new();
     for path in sources("src") {
         let module = module(&path);

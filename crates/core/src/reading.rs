@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::assess::Assessment;
+use crate::exam::At;
 use crate::layout::{HardEnd, ScreenLayout};
 use crate::manifest::Threshold;
 use crate::quality::Input;
@@ -39,6 +40,8 @@ pub enum Withheld {
     OutOfDistribution,
     /// The network could not be run.
     EngineFault,
+    /// Somebody paused scoring by a command.
+    Paused,
 }
 
 impl Withheld {
@@ -56,6 +59,7 @@ impl Withheld {
             Self::PaletteUnknown => "palette-unknown",
             Self::OutOfDistribution => "out-of-distribution",
             Self::EngineFault => "engine-fault",
+            Self::Paused => "paused",
         }
     }
 }
@@ -163,6 +167,9 @@ pub struct Reading {
     /// (another nodule, plane, patient or palette).
     #[serde(default)]
     pub place: u64,
+    /// Which nodule and plane of the examination this place is.
+    #[serde(default)]
+    pub exam: At,
     /// Number of distinct elastograms behind the score.
     pub evidence: u32,
     /// Age of the newest elastogram behind the score, ms of the source's time; null without one.

@@ -3,6 +3,7 @@
 
 use std::sync::mpsc;
 
+use super::super::orders::{Orders, orders};
 use super::super::tests::demo;
 use super::super::{Backend, Settings, load};
 use sonofuse_core::frame::FrameMeta;
@@ -16,6 +17,8 @@ struct Rig {
     state: watch::Sender<SourceState>,
     readings: mpsc::Receiver<Arc<Reading>>,
     thread: InferThread,
+    orders: Orders,
+    summaries: mpsc::Receiver<Summary>,
 }
 
 fn rig() -> Rig {
@@ -28,12 +31,17 @@ fn rig() -> Rig {
     let mailbox = Arc::new(Mailbox::default());
     let (state, receiver) = watch::channel(SourceState::Connecting { attempt: 0 });
     let (sender, readings) = mpsc::channel();
-    let thread = spawn(analyzer, Arc::clone(&mailbox), receiver, 2_000, move |_, reading| {
+    let (orders, inbox) = orders();
+    let (tell, summaries) = mpsc::channel();
+    let thread = spawn(analyzer, Arc::clone(&mailbox), receiver, 2_000, inbox, move |said| {
         // The test may have stopped listening.
-        let _ = sender.send(reading);
+        match said {
+            Said::Reading(_, reading) => drop(sender.send(reading)),
+            Said::Summary(summary) => drop(tell.send(summary)),
+        }
     })
     .unwrap();
-    Rig { mailbox, state, readings, thread }
+    Rig { mailbox, state, readings, thread, orders, summaries }
 }
 
 fn live() -> SourceState {

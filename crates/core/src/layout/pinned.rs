@@ -18,6 +18,7 @@ const LATTICE: u32 = 96;
 /// What a per-scanner preset knows of its screen: its `[layout]`. Whatever it leaves out is searched
 /// for in the picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "Table"))]
 #[serde(try_from = "Table", into = "Table")]
 pub struct Pins {
     /// Which end of the palette is hard, whatever the picture tells.
@@ -28,10 +29,23 @@ pub struct Pins {
     pub mm_per_px: Option<MmPerPx>,
 }
 
+impl Pins {
+    /// These pins, and from `under` what they leave out.
+    #[must_use]
+    pub fn over(self, under: Self) -> Self {
+        Self {
+            hard_end: self.hard_end.or(under.hard_end),
+            regions: self.regions.or(under.regions),
+            mm_per_px: self.mm_per_px.or(under.mm_per_px),
+        }
+    }
+}
+
 /// Millimetres a pixel: 0.005 to 2.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "f32", into = "f32")]
-pub struct MmPerPx(f32);
+pub struct MmPerPx(#[cfg_attr(feature = "schema", schemars(range(min = 0.005, max = 2.0)))] f32);
 
 impl MmPerPx {
     /// The number.
@@ -95,8 +109,10 @@ pub enum PinsError {
     Empty,
 }
 
-/// The table as it is written.
+/// The table as it is written: `hard-end`, `mm-per-px`, or `size`, `bmode-view` and `elastogram-view`
+/// with what else is known.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Table {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,0 +1,85 @@
+//! Commands on their way to the infer thread: a bounded queue that it looks into between two pictures.
+//!
+//! Looking costs neither a wait nor an allocation. A command that nobody waits for any more is not
+//! obeyed, so that what was refused as `busy` does not happen later.
+
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use sonofuse_core::control::{Refused, RefusedKind, Standing, Verb};
+use sonofuse_core::layout::Pins;
+use tokio::sync::oneshot;
+
+/// Commands that may wait.
+const QUEUE_ORDERS: usize = 16;
+
+/// How long a command waits for the infer thread, which may be in the network.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the infer thread is to do.
+#[derive(Debug)]
+pub enum Order {
+    /// A command.
+    Verb(Verb),
+    /// Pictures come by another preset from now on.
+    Source {
+        /// Its name.
+        name: String,
+        /// What it pins.
+        pins: Option<Pins>,
+    },
+}
+
+/// An order, and who waits for it.
+#[derive(Debug)]
+struct Asked {
+    order: Order,
+    answer: oneshot::Sender<Result<Standing, Refused>>,
+}
+
+/// Gives orders to the infer thread; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Orders(SyncSender<Asked>);
+
+/// Where the infer thread finds them.
+#[derive(Debug)]
+pub struct Inbox(Receiver<Asked>);
+
+/// A queue for one infer thread.
+pub fn orders() -> (Orders, Inbox) {
+    let (sender, receiver) = sync_channel(QUEUE_ORDERS);
+    (Orders(sender), Inbox(receiver))
+}
+
+impl Orders {
+    /// Has the infer thread obey `order`, and waits for what it says.
+    ///
+    /// # Errors
+    /// What the infer thread refuses; [`RefusedKind::Busy`] when the queue is full or it does not answer
+    /// in time, and then nothing is done.
+    pub async fn give(&self, order: Order) -> Result<Standing, Refused> {
+        let busy = |words: &str| Refused::new(RefusedKind::Busy, words);
+        let (answer, answered) = oneshot::channel();
+        self.0.try_send(Asked { order, answer }).map_err(|e| match e {
+            TrySendError::Full(_) => busy("too many commands wait already: try again"),
+            TrySendError::Disconnected(_) => busy("the daemon stops"),
+        })?;
+        match tokio::time::timeout(PATIENCE, answered).await {
+            Ok(Ok(said)) => said,
+            Ok(Err(_)) => Err(busy("the daemon stops")),
+            Err(_) => Err(busy("the network does not come back: see `sonofuse ctl status`")),
+        }
+    }
+}
+
+impl Inbox {
+    /// Answers the next order by `obey`, if one waits; never waits itself.
+    pub(super) fn obey(&self, obey: impl FnOnce(Order) -> Result<Standing, Refused>) -> bool {
+        let Ok(Asked { order, answer }) = self.0.try_recv() else { return false };
+        if !answer.is_closed() {
+            // Fails when whoever asked has just left.
+            let _ = answer.send(obey(order));
+        }
+        true
+    }
+}
