@@ -6,8 +6,8 @@
 //! pressed; a second press within [`BOUNCE_US`] is the contact's bouncing.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::fs::{File, Metadata};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sonofuse_core::control::Verb;
-use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
@@ -244,21 +244,21 @@ impl Reader {
         }
     }
 
-    async fn listen(&mut self, device: &AsyncFd<File>, stopped: &mut watch::Receiver<bool>) -> End {
+    async fn listen(&mut self, device: &Device, stopped: &mut watch::Receiver<bool>) -> End {
         let mut bytes = [0; EVENT_BYTES];
         let mut have = 0;
         loop {
             let read = tokio::select! {
                 biased;
                 () = raised(stopped) => return End::Stopped,
-                read = device.async_io(tokio::io::Interest::READABLE, |mut file| {
-                    file.read(&mut bytes[have..])
-                }) => read,
+                ready = device.events.readable() => {
+                    ready.and_then(|()| device.events.try_read(&mut bytes[have..]))
+                }
             };
             match read {
                 // Nobody writes to the FIFO now; of a device it means that it is gone.
                 Ok(0) => {
-                    if !is_still(&self.path, device.get_ref()) {
+                    if !device.is_still(&self.path) {
                         return End::Lost;
                     }
                     // Half an event of a writer that left is none.
@@ -278,7 +278,7 @@ impl Reader {
                         }
                     }
                 }
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) if [ErrorKind::Interrupted, ErrorKind::WouldBlock].contains(&e.kind()) => {}
                 Err(_) => return End::Lost,
             }
         }
@@ -315,24 +315,36 @@ impl Reader {
     }
 }
 
+/// What is read, and what it was when it was opened.
+struct Device {
+    /// tokio's pipe: an input device is read and waited for in just the same way.
+    events: pipe::Receiver,
+    opened: Metadata,
+}
+
+impl Device {
+    /// Whether `path` is still what was opened, and may be written to again.
+    fn is_still(&self, path: &Path) -> bool {
+        std::fs::metadata(path).is_ok_and(|now| {
+            now.file_type().is_fifo()
+                && (now.dev(), now.ino()) == (self.opened.dev(), self.opened.ino())
+        })
+    }
+}
+
 /// Opens an input device or a FIFO without waiting for it.
-fn open(path: &Path) -> io::Result<AsyncFd<File>> {
+fn open(path: &Path) -> io::Result<Device> {
     // Not waiting: a FIFO opens before its writer is there.
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let file = File::options().read(true).custom_flags(nonblocking).open(path)?;
-    let kind = file.metadata()?.file_type();
+    let opened = file.metadata()?;
+    let kind = opened.file_type();
     if !kind.is_char_device() && !kind.is_fifo() {
         // A file has an end, and its keys would be pressed again and again.
         let words = "it is neither an input device nor a FIFO";
         return Err(io::Error::new(ErrorKind::InvalidInput, words));
     }
-    AsyncFd::with_interest(file, tokio::io::Interest::READABLE)
-}
-
-/// Whether `path` is still what was opened.
-fn is_still(path: &Path, file: &File) -> bool {
-    let (Ok(now), Ok(then)) = (std::fs::metadata(path), file.metadata()) else { return false };
-    now.file_type().is_fifo() && (now.dev(), now.ino()) == (then.dev(), then.ino())
+    Ok(Device { events: pipe::Receiver::from_file_unchecked(file)?, opened })
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub const MAX_ID: usize = 64;
 /// One command.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("unevaluatedProperties" = false)))]
 pub struct Request {
     /// Comes back in the answer; any number or text of at most 64 bytes. May be left out.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,6 +121,7 @@ pub struct PresetName {
 #[serde(deny_unknown_fields)]
 pub struct Threshold {
     /// At or above: malignant; above 0 and below 1. Left out: the model's own again.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1)))]
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub malignancy: Option<f32>,
 }

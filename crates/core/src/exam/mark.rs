@@ -93,10 +93,9 @@ impl Side {
 /// What a person calls a nodule: 1 to 24 of `A-Z a-z 0-9 _ -` and the space. Never in the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9 _-]{1,24}$")))]
 #[serde(try_from = "String", into = "String")]
-pub struct Label(
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^[A-Za-z0-9 _-]{1,24}$")))] String,
-);
+pub struct Label(String);
 
 /// A text that is no label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

@@ -44,8 +44,9 @@ impl Pins {
 /// Millimetres a pixel: 0.005 to 2.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("minimum" = 0.005, "maximum" = 2.0)))]
 #[serde(try_from = "f32", into = "f32")]
-pub struct MmPerPx(#[cfg_attr(feature = "schema", schemars(range(min = 0.005, max = 2.0)))] f32);
+pub struct MmPerPx(f32);
 
 impl MmPerPx {
     /// The number.
