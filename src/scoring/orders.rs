@@ -83,3 +83,47 @@ impl Inbox {
         true
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use sonofuse_core::control::Nothing;
+
+    use super::*;
+
+    fn pause() -> Order {
+        Order::Verb(Verb::Pause(Nothing {}))
+    }
+
+    /// By a clock that only waiting moves on.
+    #[tokio::test(start_paused = true)]
+    async fn what_was_refused_as_busy_does_not_happen_later() {
+        let (orders, inbox) = orders();
+        let asked: Vec<_> = (0..=QUEUE_ORDERS)
+            .map(|_| {
+                let orders = orders.clone();
+                tokio::spawn(async move { orders.give(pause()).await })
+            })
+            .collect();
+        let mut full = 0;
+        for asked in asked {
+            let refused = asked.await.unwrap().unwrap_err();
+            assert_eq!(refused.kind, RefusedKind::Busy);
+            full += usize::from(refused.words.contains("too many"));
+        }
+        assert_eq!(full, 1, "the others waited in vain");
+        let mut taken = 0;
+        while inbox.obey(|order| panic!("obeyed {order:?}")) {
+            taken += 1;
+        }
+        assert_eq!(taken, QUEUE_ORDERS, "there is room again");
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_stops_says_so() {
+        let (orders, inbox) = orders();
+        drop(inbox);
+        let refused = orders.give(pause()).await.unwrap_err();
+        assert_eq!(refused.words, "the daemon stops");
+    }
+}

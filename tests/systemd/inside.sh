@@ -47,7 +47,7 @@ check "nobody else may" sh -c '! setpriv --reuid=stranger --regid=stranger --ini
 journalctl --sync
 check "commands are in the journal with who gave them" holds '.VERB == "mark" and .UID == "0"' "$(entry EVENT=command VERB=mark | tail -1)"
 check "and labels are not" sh -c '! journalctl -u sonofuse.service --no-pager -o json | grep -q A1'
-check "pedals may be read, by their group only" [ "$(systemctl show sonofuse.service -p DeviceAllow --value | grep -c char-input)" = 1 ]
+check "the unit lets it read input devices that are given to it" [ "$(systemctl show sonofuse.service -p DeviceAllow --value | grep -c char-input)" = 1 ]
 
 # --- journal ----------------------------------------------------------------------------------
 journalctl --sync

@@ -138,3 +138,34 @@ fn silence_is_measured_by_the_sources_own_rhythm_within_bounds() {
         assert!(!broken(said_ms - 2) && broken(said_ms + 2), "{every_ms} ms: {said_ms}");
     }
 }
+
+#[test]
+fn orders_are_obeyed_between_two_pictures_and_the_end_tells_what_the_exam_came_to() {
+    use sonofuse_core::control::{Nothing, RefusedKind, Verb};
+    use sonofuse_core::exam::Mark;
+
+    let rig = rig();
+    rig.state.send(live()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let give = |verb| runtime.block_on(rig.orders.give(Order::Verb(verb)));
+    let frame = || Frame::from_rgb(64, 64, vec![30; 64 * 64 * 3]).unwrap();
+
+    assert!(give(Verb::Pause(Nothing {})).unwrap().paused);
+    rig.mailbox.put(frame());
+    let reading = std::iter::from_fn(|| rig.readings.recv_timeout(PATIENCE).ok())
+        .find(|r| r.size.is_some())
+        .unwrap();
+    assert_eq!(reading.reason, Some(Withheld::Paused));
+    assert!(!give(Verb::Resume(Nothing {})).unwrap().paused);
+    rig.mailbox.put(frame());
+    let reading = std::iter::from_fn(|| rig.readings.recv_timeout(PATIENCE).ok())
+        .find(|r| r.size.is_some() && r.reason != Some(Withheld::Paused));
+    assert!(reading.is_some());
+
+    let refused = give(Verb::Mark(Mark::default())).unwrap_err();
+    assert_eq!(refused.kind, RefusedKind::NothingThere);
+    assert_eq!(give(Verb::NextPatient(Nothing {})).unwrap().exam.number, 2);
+    rig.mailbox.close();
+    rig.thread.join().unwrap();
+    assert_eq!(rig.summaries.iter().count(), 0, "nothing was examined");
+}

@@ -245,7 +245,7 @@ fn an_exam_is_bounded_and_what_was_marked_stays() {
     }
     let numbers: Vec<u32> = state(&exam).nodules.iter().map(|n| n.nodule).collect();
     assert_eq!(numbers.len(), MAX_NODULES);
-    assert_eq!((numbers[0], numbers[1]), (1, 499 - MAX_NODULES as u32 + 1));
+    assert_eq!((numbers[0], numbers[1]), (1, 499 - MAX_NODULES as u32 + 2));
     // Planes too.
     let join = mark(r#"{"nodule":1}"#);
     for place in 500..520 {
