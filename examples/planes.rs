@@ -8,7 +8,7 @@ use std::error::Error;
 use std::path::Path;
 
 use serde_json::json;
-use sonofuse::scoring::{self, Analyzer, Backend, Order, Settings};
+use sonofuse::scoring::{self, Analyzer, Backend, Settings};
 use sonofuse_core::control::Verb;
 use sonofuse_core::exam::{Ended, Mark, PlaneName, Which, WhichWord};
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
@@ -68,7 +68,7 @@ fn examine(
             if second && marked == 0 {
                 return Ok(None);
             }
-            let marking = analyzer.obey(Order::Verb(Verb::Mark(mark)), &clock);
+            let marking = analyzer.obey(&Verb::Mark(mark), &clock);
             marking.map_err(|refused| refused.words)?;
             marked += 1;
         }

@@ -31,7 +31,7 @@ pub use clock::{Clock, MonotonicClock};
 pub use files::{ModelFiles, manifest};
 pub use infer::{InferThread, Said, spawn};
 pub use model::Model;
-pub use orders::{Inbox, Order, Orders, orders};
+pub use orders::{Inbox, Orders, orders};
 pub use scorer::{Scorer, ScorerError, ViewScore};
 pub use select::prove_gpu;
 pub use settings::{PaletteUnknown, Settings};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use sonofuse_core::control::{Daemon, Done, Refused, RefusedKind, Standing, Verb};
+use sonofuse_core::control::{Daemon, Done, Nothing, Refused, RefusedKind, Standing, Verb};
 use sonofuse_core::reading::Reading;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::{DaemonError, Parts, status};
 use crate::config::{Config, Loaded};
 use crate::ingest::{IngestError, Preset, PresetError};
-use crate::scoring::{Order, Orders};
+use crate::scoring::Orders;
 use crate::serve::control::{self, Control, Obey};
 use crate::serve::keys::{self, Keys};
 use crate::serve::{Listener, readings};
@@ -127,7 +127,7 @@ fn obey(desk: Arc<Desk>, switches: mpsc::Sender<Switch>, threshold: bool) -> Obe
             let standing = match verb {
                 Verb::Status(_) => {
                     // A network that hangs keeps nobody from asking how things are.
-                    let standing = desk.orders.give(Order::Verb(verb)).await.ok();
+                    let standing = desk.orders.give(verb).await.ok();
                     let daemon = Some(Box::new(desk.daemon()));
                     return Ok(Done { verb: word, standing, daemon });
                 }
@@ -136,7 +136,7 @@ fn obey(desk: Arc<Desk>, switches: mpsc::Sender<Switch>, threshold: bool) -> Obe
                     Err(Refused::new(RefusedKind::NotAllowed, words))
                 }
                 Verb::Preset(preset) => ask_switch(&switches, preset.name).await,
-                verb => desk.orders.give(Order::Verb(verb)).await,
+                verb => desk.orders.give(verb).await,
             }?;
             Ok(Done { verb: word, standing: Some(standing), daemon: None })
         })
@@ -164,12 +164,20 @@ pub(super) async fn switch(Switch { name, answer }: Switch, parts: &mut Parts, l
     if answer.is_closed() {
         return;
     }
-    let said = match fit(&name, parts, loaded) {
-        Ok(preset) => parts.take_from(preset).await,
-        Err(e) => Err(Refused::new(RefusedKind::Failed, e.to_string())),
+    let preset = match fit(&name, parts, loaded) {
+        Ok(preset) => preset,
+        Err(e) => {
+            // Fails when whoever asked has just left.
+            let _ = answer.send(Err(Refused::new(RefusedKind::Failed, e.to_string())));
+            return;
+        }
     };
-    // Fails when whoever asked has just left.
-    let _ = answer.send(said);
+    parts.take_from(preset).await;
+    // How things stand then is waited for elsewhere: a network that hangs must not hold the loop.
+    let desk = Arc::clone(&parts.commands.desk);
+    tokio::spawn(async move {
+        let _ = answer.send(desk.orders.give(Verb::Status(Nothing {})).await);
+    });
 }
 
 /// The preset of this name, if it can be built here.
@@ -194,17 +202,15 @@ fn named(name: &str, loaded: &Loaded) -> Result<Preset, PresetError> {
 
 impl Parts {
     /// Stops the capture and begins another one; the infer thread is told in between.
-    async fn take_from(&mut self, preset: Preset) -> Result<Standing, Refused> {
+    async fn take_from(&mut self, preset: Preset) {
         let name = preset.name.clone();
         self.ingest.halt().await;
         // What the old source left is nobody's.
         drop(self.mailbox.take(Duration::ZERO));
-        let order = Order::Source { name: name.clone(), pins: preset.layout };
-        let desk = Arc::clone(&self.commands.desk);
-        let standing = desk.orders.give(order).await;
+        let desk = &self.commands.desk;
+        desk.orders.set_source(name.clone(), preset.layout);
         self.ingest.go_on(preset);
         info!(EVENT = "source", SOURCE = name, STATE = "preset", "another preset by command");
         desk.preset.store(Arc::new(name));
-        standing
     }
 }

@@ -1,6 +1,6 @@
 //! What an examination came to, in the journal: never a label, which may name a person.
 
-use sonofuse_core::exam::Summary;
+use sonofuse_core::exam::{Finding, Side, Summary};
 use tracing::info;
 
 /// One journal line a nodule.
@@ -12,7 +12,7 @@ pub(super) fn tell(summary: &Summary) {
         ENDED = summary.ended.as_str(),
         NODULE = nodule.nodule,
         MARKED = nodule.marked,
-        SIDE = nodule.side.map(|side| side.as_str()),
+        SIDE = nodule.side.map(Side::as_str),
         MALIGNANCY = nodule.malignancy.map(rounded),
         LOW = nodule.interval.map(|[low, _]| rounded(low)),
         HIGH = nodule.interval.map(|[_, high]| rounded(high)),
@@ -21,7 +21,7 @@ pub(super) fn tell(summary: &Summary) {
         PLANES = nodule.planes.len(),
         UNFAMILIAR = nodule.unfamiliar,
         VERDICT = nodule.verdict.map(|v| v.says.as_str()),
-        CORRECTED = nodule.verdict.and_then(|v| v.corrected).map(|c| c.as_str()),
+        CORRECTED = nodule.verdict.and_then(|v| v.corrected).map(Finding::as_str),
         MODEL = summary.model.name,
         TRAINED = summary.model.trained,
         "summary of a nodule"

@@ -66,9 +66,9 @@ impl PrintSender {
 
     /// Prints what an exam came to for one nodule, without its label: a service's standard output is
     /// the journal.
-    pub(super) fn summary(&self, mut summary: Summary) {
+    pub(super) fn summary(&self, mut summary: Box<Summary>) {
         summary.summary.label = None;
-        self.send(Item::Summary(Box::new(summary)));
+        self.send(Item::Summary(summary));
     }
 
     fn send(&self, item: Item) {

@@ -48,8 +48,6 @@ pub struct Analyzer {
     /// What the preset pins, and what is pinned now.
     preset_pins: Option<Pins>,
     pins: Option<Pins>,
-    /// A command pinned something.
-    pinned: bool,
     /// The hard end is pinned.
     pinned_end: bool,
     row: Vec<[u8; 3]>,
@@ -117,7 +115,6 @@ impl Analyzer {
             replaced: 0,
             preset_pins: pins,
             pins: None,
-            pinned: false,
             pinned_end: false,
             follower: Follower::default(),
             row: Vec::new(),

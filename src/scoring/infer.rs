@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use sonofuse_core::control::{Refused, RefusedKind, Standing};
+use sonofuse_core::control::{Refused, RefusedKind, Standing, Verb};
 use sonofuse_core::exam::{Ended, Summary};
 use sonofuse_core::frame::Frame;
 use sonofuse_core::reading::{Reading, Withheld};
@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::analyzer::Analyzer;
 use super::clock::{Clock, MonotonicClock};
-use super::orders::{Inbox, Order};
+use super::orders::Inbox;
 use crate::mailbox::{Mailbox, Taken};
 use crate::panics::{guarded, words};
 use crate::state::SourceState;
@@ -39,8 +39,8 @@ const QUIET_INTERVALS: f64 = 2.5;
 pub enum Said<'a> {
     /// A reading, and the frame that it is of, if it is of one.
     Reading(Option<&'a Frame>, Arc<Reading>),
-    /// What an exam that ended came to for one nodule.
-    Summary(Summary),
+    /// What an exam that ended came to for one nodule. Boxed: readings are the many.
+    Summary(Box<Summary>),
 }
 
 /// The running infer thread.
@@ -103,7 +103,7 @@ pub fn spawn(
         };
         let tell = |analyzer: &mut Analyzer| {
             for summary in analyzer.take_ended() {
-                out(Said::Summary(summary));
+                out(Said::Summary(Box::new(summary)));
             }
         };
         loop {
@@ -141,16 +141,17 @@ struct Turn<C> {
 impl<C: Clock> Turn<C> {
     /// Obeys the orders that wait, at most as many as fit the queue.
     fn obey(&mut self, inbox: &Inbox) {
-        while inbox.obey(|order| self.order(order)) {}
-    }
-
-    fn order(&mut self, order: Order) -> Result<Standing, Refused> {
-        if let Order::Source { .. } = order {
+        if let Some(source) = inbox.source() {
             // It has a rhythm of its own.
             self.rhythm = Rhythm { last_ns: None, interval_ns: 0.0, ..self.rhythm };
+            self.analyzer.go_on_with(source.name.clone(), source.pins);
         }
+        while inbox.obey(|verb| self.obey_verb(verb)) {}
+    }
+
+    fn obey_verb(&mut self, verb: &Verb) -> Result<Standing, Refused> {
         let (analyzer, clock) = (&mut self.analyzer, &self.clock);
-        guarded(|| analyzer.obey(order, clock)).unwrap_or_else(|panic| {
+        guarded(|| analyzer.obey(verb, clock)).unwrap_or_else(|panic| {
             tracing::error!("a command panicked: {panic}");
             self.analyzer.reset();
             Err(Refused::new(RefusedKind::Failed, format!("the command panicked: {panic}")))

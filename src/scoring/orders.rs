@@ -3,9 +3,11 @@
 //! Looking costs neither a wait nor an allocation. A command that nobody waits for any more is not
 //! obeyed, so that what was refused as `busy` does not happen later.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use sonofuse_core::control::{Refused, RefusedKind, Standing, Verb};
 use sonofuse_core::layout::Pins;
 use tokio::sync::oneshot;
@@ -16,51 +18,53 @@ const QUEUE_ORDERS: usize = 16;
 /// How long a command waits for the infer thread, which may be in the network.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What the infer thread is to do.
-#[derive(Debug)]
-pub enum Order {
-    /// A command.
-    Verb(Verb),
-    /// Pictures come by another preset from now on.
-    Source {
-        /// Its name.
-        name: String,
-        /// What it pins.
-        pins: Option<Pins>,
-    },
-}
-
-/// An order, and who waits for it.
+/// A command, and who waits for it.
 #[derive(Debug)]
 struct Asked {
-    order: Order,
+    verb: Verb,
     answer: oneshot::Sender<Result<Standing, Refused>>,
+}
+
+/// Another source that pictures come from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Source {
+    /// Name of its preset.
+    pub(super) name: String,
+    /// What that pins.
+    pub(super) pins: Option<Pins>,
 }
 
 /// Gives orders to the infer thread; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Orders(SyncSender<Asked>);
+pub struct Orders {
+    queue: SyncSender<Asked>,
+    source: Arc<ArcSwapOption<Source>>,
+}
 
 /// Where the infer thread finds them.
 #[derive(Debug)]
-pub struct Inbox(Receiver<Asked>);
+pub struct Inbox {
+    queue: Receiver<Asked>,
+    source: Arc<ArcSwapOption<Source>>,
+}
 
 /// A queue for one infer thread.
 pub fn orders() -> (Orders, Inbox) {
     let (sender, receiver) = sync_channel(QUEUE_ORDERS);
-    (Orders(sender), Inbox(receiver))
+    let source = Arc::default();
+    (Orders { queue: sender, source: Arc::clone(&source) }, Inbox { queue: receiver, source })
 }
 
 impl Orders {
-    /// Has the infer thread obey `order`, and waits for what it says.
+    /// Has the infer thread obey `verb`, and waits for what it says.
     ///
     /// # Errors
     /// What the infer thread refuses; [`RefusedKind::Busy`] when the queue is full or it does not answer
     /// in time, and then nothing is done.
-    pub async fn give(&self, order: Order) -> Result<Standing, Refused> {
+    pub async fn give(&self, verb: Verb) -> Result<Standing, Refused> {
         let busy = |words: &str| Refused::new(RefusedKind::Busy, words);
         let (answer, answered) = oneshot::channel();
-        self.0.try_send(Asked { order, answer }).map_err(|e| match e {
+        self.queue.try_send(Asked { verb, answer }).map_err(|e| match e {
             TrySendError::Full(_) => busy("too many commands wait already: try again"),
             TrySendError::Disconnected(_) => busy("the daemon stops"),
         })?;
@@ -70,17 +74,28 @@ impl Orders {
             Err(_) => Err(busy("the network does not come back: see `sonofuse ctl status`")),
         }
     }
+
+    /// Tells the infer thread, before its next picture, that pictures come by the preset `name` now,
+    /// which pins `pins`. Never waits, and never goes amiss: the newest source wins.
+    pub fn set_source(&self, name: String, pins: Option<Pins>) {
+        self.source.store(Some(Arc::new(Source { name, pins })));
+    }
 }
 
 impl Inbox {
-    /// Answers the next order by `obey`, if one waits; never waits itself.
-    pub(super) fn obey(&self, obey: impl FnOnce(Order) -> Result<Standing, Refused>) -> bool {
-        let Ok(Asked { order, answer }) = self.0.try_recv() else { return false };
+    /// Answers the next command by `obey`, if one waits; never waits itself.
+    pub(super) fn obey(&self, obey: impl FnOnce(&Verb) -> Result<Standing, Refused>) -> bool {
+        let Ok(Asked { verb, answer }) = self.queue.try_recv() else { return false };
         if !answer.is_closed() {
             // Fails when whoever asked has just left.
-            let _ = answer.send(obey(order));
+            let _ = answer.send(obey(&verb));
         }
         true
+    }
+
+    /// The source that pictures come from now, once, where it is another one than before.
+    pub(super) fn source(&self) -> Option<Arc<Source>> {
+        if self.source.load().is_none() { None } else { self.source.swap(None) }
     }
 }
 
@@ -91,8 +106,8 @@ mod tests {
 
     use super::*;
 
-    fn pause() -> Order {
-        Order::Verb(Verb::Pause(Nothing {}))
+    fn pause() -> Verb {
+        Verb::Pause(Nothing {})
     }
 
     /// By a clock that only waiting moves on.
@@ -113,7 +128,7 @@ mod tests {
         }
         assert_eq!(full, 1, "the others waited in vain");
         let mut taken = 0;
-        while inbox.obey(|order| panic!("obeyed {order:?}")) {
+        while inbox.obey(|verb| panic!("obeyed {verb:?}")) {
             taken += 1;
         }
         assert_eq!(taken, QUEUE_ORDERS, "there is room again");
@@ -125,5 +140,16 @@ mod tests {
         drop(inbox);
         let refused = orders.give(pause()).await.unwrap_err();
         assert_eq!(refused.words, "the daemon stops");
+    }
+
+    #[test]
+    fn the_newest_source_is_told_once_however_long_the_queue_is() {
+        let (orders, inbox) = orders();
+        assert_eq!(inbox.source(), None);
+        for name in ["first", "second"] {
+            orders.set_source(name.to_owned(), None);
+        }
+        assert_eq!(inbox.source().map(|source| source.name.clone()), Some("second".to_owned()));
+        assert_eq!(inbox.source(), None);
     }
 }

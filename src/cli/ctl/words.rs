@@ -1,5 +1,7 @@
 //! What `sonofuse ctl` says of an answer, for people. Pure.
 
+use std::fmt::Write;
+
 use serde_json::Value;
 use sonofuse_core::NOTICE;
 
@@ -93,18 +95,19 @@ fn reading(reading: &Value) -> String {
 }
 
 fn nodule(nodule: &Value) -> String {
+    // Writing to a String cannot fail.
     let mut line = format!("  nodule {:<3}", nodule["nodule"].as_u64().unwrap_or(0));
     if nodule["marked"] != true {
         line += " (unmarked)";
     }
     for key in ["side", "label"] {
         if let Some(said) = nodule[key].as_str() {
-            line += &format!(" {}", clean(said));
+            let _ = write!(line, " {}", clean(said));
         }
     }
-    line += &format!("  {}", score(nodule));
+    let _ = write!(line, "  {}", score(nodule));
     if let Some(verdict) = nodule["assessment"]["verdict"].as_str() {
-        line += &format!(", {}", clean(verdict));
+        let _ = write!(line, ", {}", clean(verdict));
     }
     if nodule["unfamiliar"] == true {
         line += ", UNFAMILIAR";
@@ -115,11 +118,11 @@ fn nodule(nodule: &Value) -> String {
             plane["name"].as_str().map_or_else(|| format!("plane {}", plane["plane"]), clean)
         })
         .collect();
-    line += &format!(", {} elastograms in {}", nodule["evidence"], names.join(" and "));
+    let _ = write!(line, ", {} elastograms in {}", nodule["evidence"], names.join(" and "));
     if let Some(says) = nodule["verdict"]["says"].as_str() {
-        line += &format!("; you {}", clean(says));
+        let _ = write!(line, "; you {}", clean(says));
         if let Some(corrected) = nodule["verdict"]["corrected"].as_str() {
-            line += &format!(": {}", clean(corrected));
+            let _ = write!(line, ": {}", clean(corrected));
         }
     }
     line

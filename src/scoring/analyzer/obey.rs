@@ -10,24 +10,22 @@ use sonofuse_core::reading::OperatingPoint;
 
 use super::Analyzer;
 use crate::scoring::clock::Clock;
-use crate::scoring::orders::Order;
 
 impl Analyzer {
-    /// Does what is ordered; tells how things stand after it.
+    /// Does what is commanded; tells how things stand after it.
     ///
     /// # Errors
     /// Why not; then nothing has changed.
-    pub fn obey(&mut self, order: Order, clock: &impl Clock) -> Result<Standing, Refused> {
-        match order {
-            Order::Verb(verb) => self.obey_verb(&verb, clock.now_ns())?,
-            Order::Source { name, pins } => {
-                self.set_source_name(name);
-                self.preset_pins = pins;
-                self.pin(pins);
-                self.pinned = false;
-            }
-        }
+    pub fn obey(&mut self, verb: &Verb, clock: &impl Clock) -> Result<Standing, Refused> {
+        self.obey_verb(verb, clock.now_ns())?;
         Ok(self.standing())
+    }
+
+    /// Takes pictures of another source from now on, whose preset pins `pins`. The exam goes on.
+    pub fn go_on_with(&mut self, source: String, pins: Option<Pins>) {
+        self.set_source_name(source);
+        self.preset_pins = pins;
+        self.pin(pins);
     }
 
     fn obey_verb(&mut self, verb: &Verb, now_ns: u64) -> Result<(), Refused> {
@@ -46,11 +44,9 @@ impl Analyzer {
             }
             Verb::Pin(pins) => {
                 self.pin(Some(pins.over(self.pins.unwrap_or_default())));
-                self.pinned = true;
             }
             Verb::Unpin(_) => {
                 self.pin(self.preset_pins);
-                self.pinned = false;
             }
             Verb::Verdict(opinion) => self.opine(*opinion, now_ns)?,
             Verb::Threshold(threshold) => {
@@ -59,7 +55,7 @@ impl Analyzer {
                 }
                 self.threshold = threshold.malignancy;
             }
-            // The daemon's matter: it answers by `Order::Source`.
+            // The daemon's matter: see `go_on_with`.
             Verb::Preset(_) => {
                 return Err(Refused::new(RefusedKind::Failed, "no source to change"));
             }
@@ -91,7 +87,7 @@ impl Analyzer {
     fn standing(&self) -> Standing {
         Standing {
             paused: self.paused,
-            pinned: self.pinned,
+            pinned: self.pins != self.preset_pins,
             threshold: self.threshold,
             exam: self.exam.state(&Figures::from(self.model.manifest())),
         }

@@ -18,7 +18,7 @@ struct Rig {
     readings: mpsc::Receiver<Arc<Reading>>,
     thread: InferThread,
     orders: Orders,
-    summaries: mpsc::Receiver<Summary>,
+    summaries: mpsc::Receiver<Box<Summary>>,
 }
 
 fn rig() -> Rig {
@@ -141,13 +141,13 @@ fn silence_is_measured_by_the_sources_own_rhythm_within_bounds() {
 
 #[test]
 fn orders_are_obeyed_between_two_pictures_and_the_end_tells_what_the_exam_came_to() {
-    use sonofuse_core::control::{Nothing, RefusedKind, Verb};
+    use sonofuse_core::control::Nothing;
     use sonofuse_core::exam::Mark;
 
     let rig = rig();
     rig.state.send(live()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let give = |verb| runtime.block_on(rig.orders.give(Order::Verb(verb)));
+    let give = |verb| runtime.block_on(rig.orders.give(verb));
     let frame = || Frame::from_rgb(64, 64, vec![30; 64 * 64 * 3]).unwrap();
 
     assert!(give(Verb::Pause(Nothing {})).unwrap().paused);
