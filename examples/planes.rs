@@ -87,7 +87,7 @@ fn examine(
 fn placed(of: &[f64], others: &[f64]) -> Vec<f64> {
     let share = |v: &f64| {
         let below = others.iter().filter(|o| *o < v).count() as f64;
-        let equal = others.iter().filter(|o| *o == v).count() as f64;
+        let equal = others.iter().filter(|o| o.total_cmp(v).is_eq()).count() as f64;
         (below + equal / 2.0) / others.len() as f64
     };
     of.iter().map(share).collect()

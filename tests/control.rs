@@ -140,8 +140,10 @@ fn a_command_is_done_and_its_answer_has_its_id() {
 fn commands_of_one_peer_are_done_in_their_order_however_they_are_cut_up() {
     let served = serve();
     let mut peer = served.peer();
-    let lines: String =
-        (0..12).map(|id| format!("\n{{\"id\":{id},\"verb\":\"pause\"}}\n  \n")).collect();
+    let lines: String = (0..12)
+        .map(|id| format!("\n{{\"id\":{id},\"verb\":\"pause\"}}\n  \n"))
+        .collect::<Vec<_>>()
+        .concat();
     for piece in lines.as_bytes().chunks(7) {
         peer.send(piece);
     }
@@ -289,8 +291,10 @@ fn five_hundred_connections_harm_nobody() {
 fn a_fast_peer_loses_nothing() {
     let served = serve();
     let mut peer = served.peer();
-    let lines: String =
-        (0..50).map(|id| format!("{{\"id\":{id},\"verb\":\"status\"}}\n")).collect();
+    let lines: String = (0..50)
+        .map(|id| format!("{{\"id\":{id},\"verb\":\"status\"}}\n"))
+        .collect::<Vec<_>>()
+        .concat();
     peer.send(lines);
     for id in 0..50 {
         assert_eq!(peer.answer().unwrap()["id"], id);
