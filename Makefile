@@ -82,13 +82,13 @@ install:
 	case $(ARCH) in aarch64) for unit in sonofuse sonofuse-engine; do install -Dm644 systemd/jetson.conf $(DESTDIR)/usr/lib/systemd/system/$$unit.service.d/jetson.conf; done;; esac
 	install -Dm644 systemd/sonofuse.sysusers $(DESTDIR)/usr/lib/sysusers.d/sonofuse.conf
 	install -Dm644 systemd/sonofuse.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/sonofuse.conf
-	install -Dm644 -t $(DESTDIR)/usr/lib/udev/rules.d systemd/60-sonofuse-capture.rules
 	install -Dm644 systemd/sonofuse.catalog $(DESTDIR)/usr/lib/systemd/catalog/sonofuse.catalog
 	install -Dm644 -t $(DESTDIR)/usr/share/man/man1 docs/man/*.1
 	install -Dm644 -t $(DESTDIR)/usr/share/man/man5 docs/man/*.5
 	install -Dm644 docs/completions/sonofuse.bash $(DESTDIR)/usr/share/bash-completion/completions/sonofuse
 	install -Dm644 docs/completions/_sonofuse $(DESTDIR)/usr/share/zsh/vendor-completions/_sonofuse
 	install -Dm644 docs/completions/sonofuse.fish $(DESTDIR)/usr/share/fish/vendor_completions.d/sonofuse.fish
+	install -Dm644 -t $(DESTDIR)/usr/lib/udev/rules.d systemd/*.rules
 	for part in guide reference; do install -Dm644 -t $(DESTDIR)/usr/share/doc/sonofuse/$$part docs/$$part/*.md; done
 	install -Dm644 -t $(DESTDIR)/usr/share/doc/sonofuse README.md CHANGELOG.md SECURITY.md docs/glossary.md
 	test -e $(DESTDIR)/etc/sonofuse/sonofuse.toml || install -Dm644 sonofuse.toml $(DESTDIR)/etc/sonofuse/sonofuse.toml

@@ -10,6 +10,7 @@ use self::error::Exit;
 
 pub mod bench;
 pub mod check;
+pub mod ctl;
 pub mod doctor;
 pub mod engine;
 pub mod error;
@@ -31,7 +32,7 @@ pub mod simulate;
 #[command(after_help = "Start with `sonofuse doctor`: it tells what this machine has and what is \
     missing.\nExit codes: 0 done; 64 wrong command line; 65 wrong data in a file; 66 file not \
     there; 69 something\nthat is needed is missing; 70 internal fault; 74 reading or writing \
-    failed; 78 wrong configuration.")]
+    failed; 75 not now; 77 not allowed; 78 wrong\nconfiguration.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -48,6 +49,7 @@ enum Command {
     Bench(bench::BenchArgs),
     Engine(engine::EngineArgs),
     Selftest(selftest::SelftestArgs),
+    Ctl(ctl::CtlArgs),
 }
 
 /// The command line's definition, from which man pages and completions are made.
@@ -79,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Engine(args) => engine::run(args),
         Command::Selftest(args) => selftest::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Ctl(args) => ctl::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,7 @@ use thiserror::Error;
 use crate::ingest::{Preset, PresetError};
 use crate::publish::display::DisplaySink;
 use crate::scoring::{Backend, Hardware, Settings, gpu};
+use crate::serve::keys;
 
 /// Everything that a person can set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,10 @@ pub struct Config {
     pub scoring: Settings,
     /// Where readings go.
     pub publish: PublishConfig,
+    /// Where commands come from.
+    pub control: ControlConfig,
+    /// An input device whose keys are commands.
+    pub keys: keys::Settings,
 }
 
 /// `[source]`.
@@ -80,7 +85,33 @@ impl Default for PublishConfig {
     }
 }
 
+/// `[control]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ControlConfig {
+    /// Path of the control socket; `auto` puts `control.sock` beside the readings socket (none where
+    /// there is no readings socket), `none` opens none.
+    pub socket: String,
+    /// Whether the command `threshold` may show another cut than the model's.
+    pub threshold: bool,
+}
+
+impl Default for ControlConfig {
+    fn default() -> Self {
+        Self { socket: "auto".into(), threshold: false }
+    }
+}
+
 impl Config {
+    /// Where the control socket goes; `None` for none.
+    pub fn control_path(&self) -> Option<PathBuf> {
+        match self.control.socket.as_str() {
+            "none" => None,
+            "auto" => Some(self.publish.socket_path()?.with_file_name("control.sock")),
+            path => Some(PathBuf::from(path)),
+        }
+    }
+
     /// Tells whether every value is one that can be meant; opens nothing.
     ///
     /// # Errors
@@ -88,7 +119,11 @@ impl Config {
     pub fn check(&self) -> Result<(), String> {
         self.scoring.check()?;
         self.gpu.check()?;
-        self.publish.check()
+        self.publish.check()?;
+        if self.control.socket.is_empty() {
+            return Err("control.socket is empty: give a path, \"auto\" or \"none\"".to_owned());
+        }
+        self.keys.bindings().map(drop)
     }
 
     /// Makes relative paths start at `folder`. Names (of a preset, a model) and words (`auto`,
@@ -109,8 +144,13 @@ impl Config {
         if self.gpu.cache != "auto" {
             start(&mut self.gpu.cache);
         }
-        if !["auto", "none"].contains(&self.publish.socket.as_str()) {
-            start(&mut self.publish.socket);
+        for socket in [&mut self.publish.socket, &mut self.control.socket] {
+            if !["auto", "none"].contains(&socket.as_str()) {
+                start(socket);
+            }
+        }
+        if self.keys.device != "none" {
+            start(&mut self.keys.device);
         }
     }
 }

@@ -4,8 +4,8 @@
 //! One OS thread infers, one prints; tokio (2 workers) runs the edges: bus messages, the supervisor
 //! of the capture pipeline, sockets, the watchdog and signals. This file only wires and waits.
 //!
-//! The stop is staged: capture to Null → mailbox closed → infer thread joined → publishers drained →
-//! sockets unlinked. The whole of it has a deadline ([`STOP_DEADLINE`]); a second signal exits at
+//! The stop is staged: no more commands, capture to Null → mailbox closed → infer thread joined →
+//! publishers drained → sockets unlinked. The whole of it has a deadline ([`STOP_DEADLINE`]); a second signal exits at
 //! once.
 
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use sonofuse_core::frame::Frame;
 use sonofuse_core::reading::Reading;
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use crate::config::{ConfigError, Loaded};
@@ -29,13 +29,17 @@ use crate::mailbox::Mailbox;
 use crate::notify::{Notifier, Watchdog};
 use crate::panel::{LastSeen, SnapshotError};
 use crate::publish::display::{Display, DisplaySink};
-use crate::publish::socket::{self, Listener, Readings};
-use crate::scoring::{self, Analyzer, Clock, InferThread, MonotonicClock};
+use crate::scoring::{self, Analyzer, Clock, InferThread, MonotonicClock, Said};
+use crate::serve::readings::{self, Readings};
+use crate::serve::{Listener, SocketError};
 use crate::state::SourceState;
 
+mod commands;
+mod exams;
 mod output;
 mod summary;
 
+use commands::{Commands, Switch};
 use output::Printer;
 use summary::Summary;
 
@@ -93,7 +97,10 @@ pub enum DaemonError {
     Scoring(#[from] scoring::ScoringError),
     /// The readings socket.
     #[error(transparent)]
-    Socket(#[from] socket::SocketError),
+    Socket(#[from] SocketError),
+    /// The control socket.
+    #[error(transparent)]
+    Control(SocketError),
     /// The overlay.
     #[error(transparent)]
     Display(#[from] crate::publish::display::DisplayError),
@@ -181,6 +188,7 @@ struct Parts {
     printer: Printer,
     readings: Option<Readings>,
     display: Option<Display>,
+    commands: Commands,
 }
 
 async fn live(
@@ -200,17 +208,18 @@ async fn live(
     let (state, mut state_changes) = watch::channel(SourceState::Connecting { attempt: 0 });
 
     let readings = match inherited {
-        Some(listener) => Some(socket::serve(listener)?),
+        Some(listener) => Some(readings::serve(listener)?),
         None => match config.publish.socket_path() {
             Some(path) => {
                 if config.publish.socket == "auto" {
                     make_folder(&path)?;
                 }
-                Some(socket::serve(Listener::bind(&path)?)?)
+                Some(readings::serve(Listener::bind(&path)?)?)
             }
             None => None,
         },
     };
+    let control = commands::listen(config)?;
     let sink: DisplaySink = config.publish.display.parse()?;
     let display = Display::start(&sink, base_ns, Arc::clone(&latest), config.publish.max_age_ms)?;
 
@@ -218,6 +227,7 @@ async fn live(
     let alone = readings.is_none() && display.is_none();
     let printer = Printer::start(options, alone)?;
     let summary = Arc::new(Summary::default());
+    let (orders, inbox) = scoring::orders();
     let infer = {
         let out = printer.sender();
         let publisher = readings.as_ref().map(Readings::publisher);
@@ -229,7 +239,19 @@ async fn live(
             Arc::clone(&mailbox),
             state_changes.clone(),
             config.publish.max_age_ms,
-            move |frame: Option<&Frame>, reading: Arc<Reading>| {
+            inbox,
+            move |said| {
+                let (frame, reading) = match said {
+                    Said::Reading(frame, reading) => (frame, reading),
+                    Said::Summary(summary) => {
+                        exams::tell(&summary);
+                        if let Some(publisher) = &publisher {
+                            publisher.summary(&summary);
+                        }
+                        out.summary(summary);
+                        return;
+                    }
+                };
                 latest.store(Some(Arc::clone(&reading)));
                 if let Some(publisher) = &publisher {
                     publisher.publish(&reading);
@@ -245,8 +267,12 @@ async fn live(
     };
 
     let tap = display.as_ref().map(Display::tap);
+    let name = preset.name.clone();
     let ingest = ingest::start(preset, base_ns, Arc::clone(&mailbox), tap, state)?;
-    let mut parts = Parts { ingest, mailbox, infer, printer, readings, display };
+    let clients = readings.as_ref().map(|readings| Arc::clone(readings.counts()));
+    let desk = commands::Desk::new(orders, latest, state_changes.clone(), clients, name);
+    let (commands, mut switches) = Commands::start(config, control, desk)?;
+    let mut parts = Parts { ingest, mailbox, infer, printer, readings, display, commands };
 
     // READY: the model is warm (it was run when it was loaded) and everything is wired.
     notifier.ready(&status(&state_changes.borrow()));
@@ -256,9 +282,9 @@ async fn live(
     ];
     tokio::spawn(Watchdog::new(counters).run(Arc::clone(&notifier)));
 
+    let mut watched = Watched { state: &mut state_changes, switches: &mut switches, loaded };
     let outcome =
-        watch_over(options, &mut parts, &mut signals, &mut state_changes, &notifier, &summary)
-            .await;
+        watch_over(options, &mut parts, &mut signals, &mut watched, &notifier, &summary).await;
     // What the snapshot shows is what is seen now, not what the stop below makes of it.
     last_seen.keep(MonotonicClock.now_ns());
 
@@ -279,15 +305,23 @@ async fn live(
     outcome
 }
 
+/// What changes while everything runs.
+struct Watched<'a> {
+    state: &'a mut watch::Receiver<SourceState>,
+    switches: &'a mut mpsc::Receiver<Switch>,
+    loaded: &'a Loaded,
+}
+
 /// Waits for the end: a signal, the limit, the end of a finite source, or a dead infer thread.
 async fn watch_over(
     options: &Options,
     parts: &mut Parts,
     signals: &mut Signals,
-    state: &mut watch::Receiver<SourceState>,
+    watched: &mut Watched<'_>,
     notifier: &Arc<Notifier>,
     summary: &Summary,
 ) -> Result<(), DaemonError> {
+    let Watched { state, switches, loaded } = watched;
     let mut printed = parts.printer.done();
     let mut minute = tokio::time::interval(Duration::from_mins(1));
     minute.tick().await;
@@ -318,6 +352,11 @@ async fn watch_over(
                     return Ok(());
                 }
                 notifier.status(&status(&state.borrow()));
+            }
+            Some(switch) = switches.recv() => {
+                commands::switch(switch, parts, loaded).await;
+                // The old source's end is not the daemon's.
+                notifier.status(&status(&state.borrow_and_update()));
             }
             _ = minute.tick() => summary.log(),
             _ = died.tick() => if parts.infer.is_finished() {
@@ -372,8 +411,9 @@ impl Parts {
     /// Stops everything in order; each stage says that it is done, so that a stage that hangs is the
     /// one after the last line.
     async fn stop(self) {
-        let Self { ingest, mailbox, infer, printer, readings, display } = self;
-        ingest.stop().await;
+        let Self { ingest, mailbox, infer, printer, readings, display, commands } = self;
+        // Commands end first of all: what they would be about ends now.
+        tokio::join!(commands.stop(), ingest.stop());
         info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "capture");
         mailbox.close();
         // Joins wait for threads; the last frame may still be in the network.

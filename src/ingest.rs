@@ -101,6 +101,7 @@ pub struct Ingest {
     progress: Arc<AtomicU64>,
     outlet: Arc<capture::Outlet>,
     current: supervisor::Current,
+    state: watch::Sender<SourceState>,
 }
 
 /// Starts capturing with `preset` on the current tokio runtime.
@@ -131,26 +132,59 @@ pub fn start(
         newest_ns: AtomicU64::new(0),
     });
     drop(capture::build(&preset, &outlet)?);
+    let (progress, current) = (Arc::default(), supervisor::Current::default());
+    let (stop, task) = supervise(preset, &outlet, &state, &progress, &current);
+    Ok(Ingest { stop, task, progress, outlet, current, state })
+}
+
+/// Runs a supervisor until what is returned first says stop.
+fn supervise(
+    preset: Preset,
+    outlet: &Arc<capture::Outlet>,
+    state: &watch::Sender<SourceState>,
+    progress: &Arc<AtomicU64>,
+    current: &supervisor::Current,
+) -> (watch::Sender<bool>, JoinHandle<()>) {
     let (stop, stop_rx) = watch::channel(false);
-    let progress = Arc::new(AtomicU64::new(0));
-    let current = supervisor::Current::default();
     let supervisor = supervisor::Supervisor {
         preset,
-        outlet: Arc::clone(&outlet),
-        state,
+        outlet: Arc::clone(outlet),
+        state: state.clone(),
         stop: stop_rx,
-        progress: Arc::clone(&progress),
-        current: Arc::clone(&current),
+        progress: Arc::clone(progress),
+        current: Arc::clone(current),
         warned: fault::Counted::default(),
         lacks: None,
     };
-    let task = tokio::spawn(supervisor.run());
-    Ok(Ingest { stop, task, progress, outlet, current })
+    (stop, tokio::spawn(supervisor.run()))
 }
 
 impl Ingest {
     /// Stops the pipeline and waits for it, less than a second.
     pub async fn stop(mut self) {
+        self.halt().await;
+    }
+
+    /// Tells whether `preset` can be built on this machine; what runs goes on.
+    ///
+    /// # Errors
+    /// As [`start`].
+    pub fn try_out(&self, preset: &Preset) -> Result<(), IngestError> {
+        drop(capture::build(preset, &self.outlet)?);
+        Ok(())
+    }
+
+    /// Captures with `preset` after [`Ingest::halt`], into the same mailbox and tap.
+    pub fn go_on(&mut self, preset: Preset) {
+        // The end of what was halted is not the source's.
+        self.state.send_replace(SourceState::Connecting { attempt: 0 });
+        (self.stop, self.task) =
+            supervise(preset, &self.outlet, &self.state, &self.progress, &self.current);
+    }
+
+    /// Stops the pipeline and waits for it, less than a second; the state is
+    /// [`SourceState::Ended`] then.
+    pub async fn halt(&mut self) {
         self.stop.send_replace(true);
         if tokio::time::timeout(STOP_CAP, &mut self.task).await.is_err() {
             tracing::warn!(

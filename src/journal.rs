@@ -88,6 +88,38 @@ messages! {
     SOCKET_ACCEPT = "040306bf35f74bcdb9146a7a55a62a6d";
     /// A client took nothing for too long.
     CLIENT_CUT_OFF = "731e4c0a43754472a7a9e399261a5dde";
+    /// A command gave the source another preset.
+    SOURCE_PRESET = "a4fb1a73da4842be8ab4063555dde7ca";
+    /// Commands are taken.
+    CONTROL_SERVED = "8433c52961799225d4f1d5444585c8da";
+    /// There is no control socket, and why.
+    CONTROL_ABSENT = "75c4d55e13ace4bc4c9c3582d28c2f9b";
+    /// The control socket was closed; what it did.
+    CONTROL_CLOSED = "7800cfd58b6ce1b7168a01220923ed90";
+    /// A peer could not be let in.
+    CONTROL_ACCEPT = "3dc3bb03bdd5bcf772300f99cd3df395";
+    /// A peer without credentials is not heard.
+    CONTROL_NO_CREDENTIALS = "4809ccae0522501c057aabe6308aeb04";
+    /// A peer that may not command.
+    CONTROL_DENIED = "3fde8e088200ea992df9513843cb2c88";
+    /// A peer was cut off: its line was too long, or took too long.
+    CONTROL_CUT_OFF = "0458cef5141273a855669f897f637ccb";
+    /// A command was done.
+    COMMAND_DONE = "287eac0c4ba350227cc046e843e0cf37";
+    /// A command was refused.
+    COMMAND_REFUSED = "55747d299da10349eeb4bfb85e7dffe4";
+    /// A key or pedal gave a command, which was done.
+    KEY_DONE = "8642c41680c456cab8c12da134a7663c";
+    /// A key or pedal gave a command, which was refused.
+    KEY_REFUSED = "385820a64bd948839d134cf3e6dc69c3";
+    /// The input device of the keys is read.
+    KEYS_FOUND = "80c6216f0e1d6474459e2f1c0f1aff51";
+    /// The input device went away.
+    KEYS_LOST = "0146a0a1ad9011578bf41f69bbd4e8ae";
+    /// The input device is not there.
+    KEYS_ABSENT = "23c65d8b2f3cd6fb3b990f217957bb98";
+    /// What an examination came to, for each nodule; labels never.
+    EXAM_NODULE = "f4867fac040b048c8d9031859460e672";
     /// The display failed; it is tried again.
     DISPLAY_FAILED = "2b67b077cb324246ad0acc5a6ab70500";
     /// The display's sink hangs at the stop.

@@ -1,5 +1,5 @@
-//! What leaves the daemon: lines on a terminal, JSON lines on a socket, the scanner's picture with
-//! the panel beside it.
+//! What shows readings on this machine: lines on a terminal, the scanner's picture with the panel
+//! beside it.
 //!
 //! Every way out takes readings as they come and keeps nobody waiting: the caller is the infer
 //! thread. Each carries [`sonofuse_core::NOTICE`]. Nothing here knows how a frame is captured or
@@ -7,4 +7,3 @@
 
 pub mod display;
 pub mod lines;
-pub mod socket;

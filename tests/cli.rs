@@ -46,8 +46,10 @@ fn a_wrong_command_line_is_64_and_help_is_0() {
 #[test]
 fn every_command_says_what_it_is_for() {
     let help = sonofuse(["--help"]).out;
-    let commands =
-        ["run", "replay", "locate", "simulate", "check", "doctor", "bench", "engine", "selftest"];
+    let commands = [
+        "run", "replay", "locate", "simulate", "check", "doctor", "bench", "engine", "selftest",
+        "ctl",
+    ];
     for command in commands {
         assert!(help.contains(command), "{command} is not in the help");
         let own = sonofuse([command, "--help"]).out;

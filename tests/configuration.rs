@@ -33,7 +33,7 @@ fn relative_paths_start_at_the_file_that_holds_them() {
     fs::create_dir(folder.path().join("rooms")).unwrap();
     fs::write(at("rooms/room.toml"), FILE_PRESET).unwrap();
     let text = "[source]\npreset = 'rooms/room.toml'\n[model]\nname = 'models/mine'\n\
-        [gpu]\ncache = 'plans'\n[publish]\nsocket = 'r.sock'\n";
+        [gpu]\ncache = 'plans'\n[publish]\nsocket = 'r.sock'\n[keys]\ndevice = 'pedal'\n";
     fs::write(at("c.toml"), text).unwrap();
     let mut loaded = Loaded::read(Some(Path::new(&at("c.toml")))).unwrap();
     let config = &loaded.config;
@@ -41,6 +41,8 @@ fn relative_paths_start_at_the_file_that_holds_them() {
     assert_eq!(config.model.name, at("models/mine"));
     assert_eq!(config.gpu.cache, at("plans"));
     assert_eq!(config.publish.socket_path().unwrap(), Path::new(&at("r.sock")));
+    assert_eq!(config.control_path().unwrap(), Path::new(&at("control.sock")), "beside it");
+    assert_eq!(config.keys.device, at("pedal"));
     // A preset's own default starts at the preset.
     assert_eq!(location(&loaded), at("rooms/own.png"));
 
@@ -67,6 +69,11 @@ fn names_and_words_are_no_paths() {
     let mut expected = Config::default();
     expected.publish.socket = "none".to_owned();
     assert_eq!(loaded.config, expected);
+    assert_eq!(
+        expected.control_path(),
+        None,
+        "auto is beside the readings socket, and there is none"
+    );
 }
 
 #[test]
@@ -81,6 +88,10 @@ fn every_value_has_a_range_that_check_and_run_keep() {
         ("[publish]\ndisplay = 'a b'\n", "publish.display"),
         ("[gpu]\ncache = ''\n", "gpu.cache is empty"),
         ("[scoring]\nwindow = 0\n", "scoring.window is 0"),
+        ("[control]\nsocket = ''\n", "control.socket is empty"),
+        ("[keys]\ndevice = '/dev/input/event9'\n", "keys.map is empty"),
+        ("[keys.map]\nKEY_B = 'jump'\n", "keys.map.KEY_B: no verb"),
+        ("[keys.map]\nPEDAL = 'mark'\n", "no key"),
     ] {
         fs::write(&file, text).unwrap();
         let checked = sonofuse(["check", "--config", name]);

@@ -49,14 +49,16 @@ const MODULES: &[(&str, &[&str])] = &[
         "daemon",
         &[
             "config", "ingest", "journal", "log", "mailbox", "notify", "panel", "publish",
-            "scoring", "state",
+            "scoring", "serve", "state",
         ],
     ),
     // The configuration holds the settings of those that it configures.
-    ("config", &["ingest", "publish", "scoring", "state"]),
+    ("config", &["ingest", "publish", "scoring", "serve", "state"]),
     ("ingest", &["journal", "mailbox", "state"]),
     ("scoring", &["journal", "mailbox", "panics", "state"]),
     ("publish", &["journal", "mailbox", "panel", "state"]),
+    // What others talk to: it is given readings, and whoever obeys commands.
+    ("serve", &["journal"]),
     // What draws is below the rooms that show, keep or send it.
     ("panel", &[]),
     // Log lines and readings lines show time and colour alike.
@@ -201,7 +203,7 @@ fn the_reader_of_sources_sees_imports_and_not_words_about_them() {
 }
 
 #[test]
-fn ingest_scoring_and_publish_never_import_each_other() {
+fn ingest_scoring_publish_and_serve_never_import_each_other() {
     let mut wrong = Vec::new();
     for path in sources("src") {
         let module = module(&path);

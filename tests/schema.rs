@@ -104,6 +104,43 @@ fn every_reason_and_every_value_of_a_sentence_keeps_to_the_schema() {
 }
 
 #[test]
+fn the_schema_of_commands_takes_what_the_daemon_takes() {
+    use sonofuse::serve::control::request;
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/schema/control-request.json");
+    let schema: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    for (command, good) in [
+        (json!({"verb": "status"}), true),
+        (json!({"id": 7, "verb": "next-patient"}), true),
+        (json!({"id": "a", "verb": "mark", "nodule": "same", "plane": "transverse"}), true),
+        (json!({"verb": "mark", "nodule": 2, "side": "isthmus", "label": "A 1_b-2"}), true),
+        (json!({"verb": "verdict", "says": "disagree", "corrected": "benign"}), true),
+        (json!({"verb": "preset", "name": "rtsp"}), true),
+        (json!({"verb": "pin", "hard-end": "blue", "mm-per-px": 0.1}), true),
+        (json!({"verb": "threshold"}), true),
+        (json!({"verb": "threshold", "malignancy": 0.4}), true),
+        (json!({}), false),
+        (json!({"verb": "snapshot"}), false),
+        (json!({"id": -1, "verb": "status"}), false),
+        (json!({"id": [1], "verb": "status"}), false),
+        (json!({"verb": "status", "more": 1}), false),
+        (json!({"verb": "mark", "nodule": "first"}), false),
+        (json!({"verb": "mark", "side": "middle"}), false),
+        (json!({"verb": "mark", "label": "no/slash"}), false),
+        (json!({"verb": "mark", "label": "x".repeat(25)}), false),
+        (json!({"verb": "verdict"}), false),
+        (json!({"verb": "preset"}), false),
+        (json!({"verb": "pin", "mm-per-px": 3}), false),
+        (json!({"verb": "pin", "hard-end": "green"}), false),
+    ] {
+        assert_eq!(schema.is_valid(&command), good, "the schema: {command}");
+        let parsed = request::parse(command.to_string().as_bytes());
+        assert_eq!(parsed.is_ok(), good, "the daemon: {command}: {parsed:?}");
+    }
+}
+
+#[test]
 fn a_line_that_is_not_as_promised_is_refused() {
     let good = serde_json::to_value(reading::scored(1)).unwrap();
     let broken: [&dyn Fn(&mut Value); 6] = [

@@ -52,9 +52,10 @@ fn the_readme_names_the_commands_that_exist() {
     let help =
         std::process::Command::new(env!("CARGO_BIN_EXE_sonofuse")).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
-    for command in
-        ["run", "replay", "locate", "simulate", "check", "doctor", "bench", "engine", "selftest"]
-    {
+    for command in [
+        "run", "replay", "locate", "simulate", "check", "doctor", "bench", "engine", "selftest",
+        "ctl",
+    ] {
         assert!(readme.contains(&format!("sonofuse {command}")), "README lacks {command}");
         assert!(help.contains(&format!("  {command}")), "--help lacks {command}");
     }

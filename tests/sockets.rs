@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
-use sonofuse::publish::socket::{self, Listener, Publisher, QUEUE_READINGS, Readings};
+use sonofuse::serve::Listener;
+use sonofuse::serve::readings::{self as socket, Publisher, QUEUE_READINGS, Readings};
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
 
 #[path = "common/reading.rs"]

@@ -158,10 +158,42 @@ fn the_unit_keeps_the_promises_of_the_exit_codes_and_of_ready() {
     assert_eq!(values("ExecStart"), ["/usr/bin/sonofuse run --config /etc/sonofuse/sonofuse.toml"]);
 }
 
+/// The lines of a udev rules file that are rules.
+fn rules(file: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(units().join(file)).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn pedals_are_given_by_name_to_our_own_group_and_keyboards_to_nobody() {
+    assert!(values("sonofuse.service", "DeviceAllow").iter().any(|d| d == "char-input r"));
+    let groups = values("sonofuse.service", "SupplementaryGroups").join(" ");
+    assert!(!groups.split(' ').any(|group| group == "input"), "it could read every keyboard");
+    let rules = rules("61-sonofuse-pedals.rules");
+    assert!(!rules.iter().any(|rule| rule.contains("GROUP=\"input\"")));
+    // What says that a device is a pedal names maker and product.
+    let names: Vec<_> = rules.iter().filter(|r| r.contains("ENV{SONOFUSE_PEDAL}=\"1\"")).collect();
+    assert!(names.len() > 3);
+    for rule in names {
+        let id = |key: &str| {
+            let (_, rest) = rule.split_once(&format!("ATTRS{{{key}}}==\""))?;
+            let id = rest.split_once('"')?.0;
+            (id.len() == 4 && id.bytes().all(|b| b.is_ascii_hexdigit())).then_some(id)
+        };
+        let named = id("idVendor").is_some() && id("idProduct").is_some();
+        assert!(named || rule.contains("GROUP="), "{rule}");
+    }
+    let given: Vec<_> = rules.iter().filter(|rule| rule.contains("GROUP=")).collect();
+    assert_eq!(given.len(), 1);
+    assert!(given[0].starts_with("ENV{SONOFUSE_PEDAL}==\"1\","), "{}", given[0]);
+    assert!(given[0].contains("GROUP=\"sonofuse\", MODE=\"0640\""), "{}", given[0]);
+}
+
 #[test]
 fn the_socket_unit_hands_over_the_name_that_the_daemon_looks_for() {
     let text = std::fs::read_to_string(units().join("sonofuse-readings.socket")).unwrap();
-    let name = format!("FileDescriptorName={}", sonofuse::publish::socket::FD_NAME);
+    let name = format!("FileDescriptorName={}", sonofuse::serve::FD_NAME);
     assert!(text.lines().any(|l| l == name));
     assert!(text.lines().any(|l| l == "SocketMode=0660"));
 }

@@ -32,6 +32,10 @@ pub enum Exit {
     CantCreate = 73,
     /// Reading or writing failed.
     Io = 74,
+    /// Not now: later it may be done.
+    TempFail = 75,
+    /// Not for this user, or not by this configuration.
+    NoPermission = 77,
     /// The configuration is wrong: starting again does not help.
     Config = 78,
 }

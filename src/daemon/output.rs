@@ -16,6 +16,7 @@ use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime};
 
 use sonofuse_core::NOTICE;
+use sonofuse_core::exam::Summary;
 use sonofuse_core::reading::Reading;
 use tokio::sync::watch;
 use tracing::warn;
@@ -26,6 +27,15 @@ use crate::publish::lines::{self, Cadence, Lines, Style};
 
 /// Readings that may wait for standard output.
 const QUEUE_READINGS: usize = 1024;
+
+/// What is printed.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// A reading.
+    Reading(Arc<Reading>),
+    /// What an exam came to for one nodule. Boxed: readings are the many.
+    Summary(Box<Summary>),
+}
 
 /// How printing came to its end.
 #[derive(Debug)]
@@ -46,13 +56,24 @@ pub(super) struct Printer {
 /// Hands readings to the printer, from any thread; never waits.
 #[derive(Clone)]
 pub(super) struct PrintSender {
-    queue: SyncSender<Arc<Reading>>,
+    queue: SyncSender<Item>,
     lost: Arc<AtomicU64>,
 }
 
 impl PrintSender {
     pub(super) fn print(&self, reading: Arc<Reading>) {
-        if let Err(TrySendError::Full(_)) = self.queue.try_send(reading) {
+        self.send(Item::Reading(reading));
+    }
+
+    /// Prints what an exam came to for one nodule, without its label: a service's standard output is
+    /// the journal.
+    pub(super) fn summary(&self, mut summary: Box<Summary>) {
+        summary.summary.label = None;
+        self.send(Item::Summary(summary));
+    }
+
+    fn send(&self, item: Item) {
+        if let Err(TrySendError::Full(_)) = self.queue.try_send(item) {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -119,15 +140,15 @@ fn print_all(
     style: Option<Style>,
     limit: u64,
     alone: bool,
-    readings: &Receiver<Arc<Reading>>,
+    items: &Receiver<Item>,
 ) -> End {
     let mut printed = Printed::new(out, style);
     // Once it failed, what comes is only counted, so that a limit still ends the run.
     let mut failed = printed.head().err();
     let mut frames = 0;
-    for reading in readings {
+    for item in items {
         if failed.is_none() {
-            failed = printed.reading(&reading).err();
+            failed = printed.item(&item).err();
         }
         match failed.take() {
             Some(error) if alone || error.kind() == ErrorKind::BrokenPipe => {
@@ -141,7 +162,7 @@ fn print_all(
             }
             None => {}
         }
-        frames += u64::from(reading.size.is_some());
+        frames += u64::from(matches!(&item, Item::Reading(reading) if reading.size.is_some()));
         if frames >= limit {
             break;
         }
@@ -173,10 +194,23 @@ impl<W: Write> Printed<W> {
         self.out.flush()
     }
 
-    fn reading(&mut self, reading: &Reading) -> io::Result<()> {
-        if self.off {
-            return Ok(());
+    fn item(&mut self, item: &Item) -> io::Result<()> {
+        match item {
+            _ if self.off => Ok(()),
+            Item::Reading(reading) => self.reading(reading),
+            Item::Summary(summary) => {
+                let line = if self.lines.is_some() {
+                    lines::summary(summary)
+                } else {
+                    lines::json(summary.as_ref())
+                };
+                writeln!(self.out, "{line}")?;
+                self.out.flush()
+            }
         }
+    }
+
+    fn reading(&mut self, reading: &Reading) -> io::Result<()> {
         let Some((lines, cadence)) = &mut self.lines else {
             let mut line = lines::json(reading);
             line.push('\n');
@@ -210,11 +244,11 @@ mod tests {
         }
     }
 
-    fn queue(sizes: &[Option<[u32; 2]>]) -> Receiver<Arc<Reading>> {
+    fn queue(sizes: &[Option<[u32; 2]>]) -> Receiver<Item> {
         let (queue, readings) = sync_channel(sizes.len());
         for size in sizes {
             let reading = Reading { size: *size, ..sample::scored(0.5) };
-            queue.try_send(Arc::new(reading)).unwrap();
+            queue.try_send(Item::Reading(Arc::new(reading))).unwrap();
         }
         readings
     }

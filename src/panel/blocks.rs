@@ -313,6 +313,7 @@ mod tests {
             Withheld::PaletteUnknown,
             Withheld::OutOfDistribution,
             Withheld::EngineFault,
+            Withheld::Paused,
         ];
         let sizes = [[640, 480], [640, 360], [800, 600], [1280, 720], [1280, 1024], [1920, 1080]];
         for words::Plain { what, hint } in

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sonofuse_core::exam::At;
 use sonofuse_core::layout::HardEnd;
 use sonofuse_core::reading::{Latency, ModelInfo, Outcome, Reading, Withheld};
 
@@ -21,6 +22,7 @@ pub(crate) fn scored(score: f32) -> Reading {
         detail_id: None,
         detail_values: BTreeMap::new(),
         place: 1,
+        exam: At { number: 1, nodule: Some(1), plane: Some(1) },
         evidence: 5,
         age_ms: Some(400),
         settled: Some(true),

@@ -58,6 +58,7 @@ pub const fn plain(reason: Withheld) -> Plain {
         Withheld::EngineFault => {
             ("Network fault", "The network could not be run: see the journal.")
         }
+        Withheld::Paused => ("Paused", "Scoring was paused by a command; resume goes on."),
     };
     Plain { what, hint }
 }

@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::Serialize;
+use sonofuse_core::NOTICE;
 use sonofuse_core::assess::Verdict;
+use sonofuse_core::exam::Summary;
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
 use sonofuse_core::words::Values;
 
@@ -136,12 +139,45 @@ impl Lines {
     }
 }
 
-/// Writes a reading as one line of JSON without its line end: the published contract.
+/// Writes a reading, or what an exam came to, as one line of JSON without its line end: the published
+/// contract.
 ///
 /// # Panics
-/// Never: a reading's keys are strings and its numbers are plain, which is all that JSON asks.
-pub fn json(reading: &Reading) -> String {
-    serde_json::to_string(reading).expect("a Reading has string keys and plain values")
+/// Never: their keys are strings and their numbers are plain, which is all that JSON asks.
+pub fn json(published: &impl Serialize) -> String {
+    serde_json::to_string(published).expect("string keys and plain values")
+}
+
+/// Writes what an exam came to for one nodule as one line without its line end, and without its label.
+pub fn summary(summary: &Summary) -> String {
+    let nodule = &summary.summary;
+    let mut line = format!("EXAM {} nodule {}", summary.exam, nodule.nodule);
+    // Writing to a String cannot fail.
+    if let Some(side) = nodule.side {
+        let _ = write!(line, " {}", side.as_str());
+    }
+    if let (Some(score), Some([low, high])) = (nodule.malignancy, nodule.interval) {
+        let [score, low, high] = [score, low, high].map(|p| p * 100.0);
+        let _ = write!(line, "  {score:.1} %  [{low:.0}–{high:.0}]");
+    } else {
+        line.push_str("  no score");
+    }
+    if let Some(assessment) = &nodule.assessment {
+        let _ = write!(line, "  {}", assessment.words().english());
+    }
+    let planes = nodule.planes.len();
+    let _ = write!(line, "  n={} planes={planes}", nodule.evidence);
+    if nodule.unfamiliar {
+        line.push_str("  UNFAMILIAR");
+    }
+    if let Some(verdict) = &nodule.verdict {
+        let _ = write!(line, "  verdict: {}", verdict.says.as_str());
+        if let Some(corrected) = verdict.corrected {
+            let _ = write!(line, ", {}", corrected.as_str());
+        }
+    }
+    let _ = write!(line, "  {NOTICE}");
+    line
 }
 
 /// Decides which readings are worth a line for people: what changed at once, otherwise one every

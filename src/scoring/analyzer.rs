@@ -7,6 +7,7 @@
 use sonofuse_core::NOTICE;
 use sonofuse_core::answer::Answer;
 use sonofuse_core::evidence::{Evidence, Rules, Sight, Wanted};
+use sonofuse_core::exam::{Exam, Seen as InExam, Summary};
 use sonofuse_core::familiar::Likeness;
 use sonofuse_core::frame::{Frame, FrameMeta};
 use sonofuse_core::gate::Refusal;
@@ -28,6 +29,7 @@ use super::{Model, ScorerError};
 
 mod likeness;
 mod map;
+mod obey;
 mod unchanged;
 
 const MS: u64 = 1_000_000;
@@ -45,7 +47,10 @@ pub struct Analyzer {
     still: bool,
     replaced: u64,
     follower: Follower,
-    /// The preset pins the hard end.
+    /// What the preset pins, and what is pinned now.
+    preset_pins: Option<Pins>,
+    pins: Option<Pins>,
+    /// The hard end is pinned.
     pinned_end: bool,
     row: Vec<[u8; 3]>,
     grain: Grain,
@@ -53,12 +58,18 @@ pub struct Analyzer {
     freeze: Freeze,
     unchanged: Unchanged,
     watch: Watch,
-    /// `[layout] mm-per-px` of the preset.
+    /// The pinned mm a pixel.
     preset_scale: Option<Scale>,
     meter: Meter,
     /// `[layout] scale` of the preset.
     bar_scale: Option<BarScale>,
     judge: Judge,
+    exam: Exam,
+    /// Of exams that ended, until somebody takes them.
+    ended: Vec<Summary>,
+    paused: bool,
+    /// The cut that a command set.
+    threshold: Option<f32>,
     fault: Option<Fault>,
     last_sequence: u64,
     generation: u32,
@@ -101,33 +112,36 @@ impl Analyzer {
         };
         let evidence = Evidence::new(rules, settings.gate);
         let judge = Judge::new(settings.gate.unfamiliar);
-        let mm_per_px = pins.and_then(|pins| pins.mm_per_px);
-        let preset_scale =
-            mm_per_px.map(|px| Scale { mm_per_px: px.get(), from: ScaleFrom::Preset });
-        let mut watch = Watch::default();
-        watch.set_scale(preset_scale);
-        Self {
+        let mut this = Self {
             source,
             model,
             settings,
             still: false,
             replaced: 0,
-            pinned_end: pins.as_ref().is_some_and(|pins| pins.hard_end.is_some()),
+            preset_pins: pins,
+            pins: None,
+            pinned_end: false,
             meter: Meter::default(),
-            bar_scale: pins.and_then(|pins| pins.scale),
-            follower: Follower::new(pins),
+            bar_scale: None,
+            follower: Follower::default(),
             row: Vec::new(),
             grain: Grain::default(),
             evidence,
             freeze: Freeze::default(),
             unchanged: Unchanged::default(),
-            watch,
-            preset_scale,
+            watch: Watch::default(),
+            preset_scale: None,
             judge,
+            exam: Exam::default(),
+            ended: Vec::new(),
+            paused: false,
+            threshold: None,
             fault: None,
             last_sequence: 0,
             generation: 0,
-        }
+        };
+        this.pin(pins);
+        this
     }
 
     /// Treats every frame as an image of its own: one elastogram is enough, nothing is carried over.
@@ -135,8 +149,13 @@ impl Analyzer {
         self.still = still;
     }
 
-    /// Names another source in the readings to come.
+    /// Names another source in the readings to come: a recording of somebody else.
     pub fn set_source(&mut self, source: String) {
+        self.set_source_name(source);
+        self.exam = Exam::default();
+    }
+
+    fn set_source_name(&mut self, source: String) {
         self.source = source;
         self.watch.reset();
         self.follower.forget();
@@ -218,7 +237,9 @@ impl Analyzer {
         let mut latency = Latency { queue: ms(meta.captured_ns, started_ns), ..Latency::default() };
         // Evidence ages by the source's own time, so that a recording read fast is judged alike.
         let media_ns = meta.pts_ns.unwrap_or(meta.captured_ns);
-        let verdict = if meta.signal_lost {
+        let verdict = if self.paused {
+            Verdict::withheld(Refusal::new(Withheld::Paused, Sentence::Paused))
+        } else if meta.signal_lost {
             self.reset();
             Verdict::withheld(Refusal::new(Withheld::NoSignal, Sentence::SignalLost))
         } else if meta.corrupted {
@@ -232,7 +253,7 @@ impl Analyzer {
                 .and_then(|layout| self.dual_view(frame, &layout, media_ns, clock, &mut latency))
                 .unwrap_or_else(|why| self.no_dual_view(frame, why, media_ns))
         };
-        if !meta.corrupted && !meta.signal_lost {
+        if !meta.corrupted && !meta.signal_lost && !self.paused {
             self.watch(frame, &verdict, media_ns);
             self.read_map(frame, &verdict);
         }
@@ -437,6 +458,13 @@ impl Analyzer {
             };
         }
         let stiffness = self.stiffness(verdict.layout.as_ref(), reason);
+        self.place_in_exam(&InExam {
+            at_ns: meta.captured_ns,
+            place: self.evidence.place(),
+            dual_view: verdict.layout.is_some(),
+            score: summary,
+            unfamiliar,
+        });
         let detail = words.as_ref().map(Words::english);
         let hard_end = verdict.layout.and_then(|layout| layout.hard_end);
         let Manifest { calibration, assessment, .. } = self.model.manifest();
@@ -456,6 +484,7 @@ impl Analyzer {
             detail_id: words.as_ref().map(|w| w.sentence.id().into()),
             detail_values: words.map(|w| w.values).unwrap_or_default(),
             place: self.evidence.place(),
+            exam: self.exam.at(),
             evidence: self.evidence.evidence(),
             age_ms: self.evidence.age_ms(),
             settled: summary.and_then(|_| self.evidence.settled()),
@@ -463,7 +492,7 @@ impl Analyzer {
             hard_end,
             palette_assumed: verdict.layout.is_some() && hard_end.is_none(),
             assessment: summary.and_then(|s| assessing?.assess(s.median, s.evidence)),
-            operating_point: self.model.manifest().threshold.map(Into::into),
+            operating_point: self.operating_point(),
             familiarity: likeness.map(Likeness::value),
             unfamiliar,
             stiffness,

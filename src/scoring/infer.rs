@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use sonofuse_core::control::{Refused, RefusedKind, Standing, Verb};
+use sonofuse_core::exam::{Ended, Summary};
 use sonofuse_core::frame::Frame;
 use sonofuse_core::reading::{Reading, Withheld};
 use sonofuse_core::words::{Sentence, Value, Words};
@@ -15,6 +17,7 @@ use tokio::sync::watch;
 
 use super::analyzer::Analyzer;
 use super::clock::{Clock, MonotonicClock};
+use super::orders::Inbox;
 use crate::mailbox::{Mailbox, Taken};
 use crate::panics::{guarded, words};
 use crate::state::SourceState;
@@ -30,6 +33,15 @@ const QUIET_NS: u64 = 500_000_000;
 
 /// The same, in the source's own intervals.
 const QUIET_INTERVALS: f64 = 2.5;
+
+/// What the infer thread says.
+#[derive(Debug)]
+pub enum Said<'a> {
+    /// A reading, and the frame that it is of, if it is of one.
+    Reading(Option<&'a Frame>, Arc<Reading>),
+    /// What an exam that ended came to for one nodule. Boxed: readings are the many.
+    Summary(Box<Summary>),
+}
 
 /// The running infer thread.
 #[derive(Debug)]
@@ -65,6 +77,7 @@ impl InferThread {
 
 /// Starts the infer thread on this machine's monotonic clock. A live source that is silent is said to
 /// be stalled after 500 ms, or 2.5 of its own intervals where that is longer, at most `max_age_ms`.
+/// What is in `inbox` is obeyed between two pictures.
 ///
 /// # Errors
 /// When the system gives no thread.
@@ -73,7 +86,8 @@ pub fn spawn(
     mailbox: Arc<Mailbox<Frame>>,
     source_state: watch::Receiver<SourceState>,
     max_age_ms: u64,
-    out: impl Fn(Option<&Frame>, Arc<Reading>) + Send + 'static,
+    inbox: Inbox,
+    out: impl Fn(Said<'_>) + Send + 'static,
 ) -> std::io::Result<InferThread> {
     let progress = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&progress);
@@ -87,14 +101,26 @@ pub fn spawn(
             generation: 0,
             clock: MonotonicClock,
         };
+        let tell = |analyzer: &mut Analyzer| {
+            for summary in analyzer.take_ended() {
+                out(Said::Summary(Box::new(summary)));
+            }
+        };
         loop {
-            match turn.take(&mailbox) {
-                Some((frame, Some(reading))) => out(frame.as_ref(), Arc::new(reading)),
+            turn.obey(&inbox);
+            let said = turn.take(&mailbox);
+            tell(&mut turn.analyzer);
+            match said {
+                Some((frame, Some(reading))) => {
+                    out(Said::Reading(frame.as_ref(), Arc::new(reading)));
+                }
                 Some((_, None)) => {}
                 None => break,
             }
             counter.fetch_add(1, Ordering::Relaxed);
         }
+        turn.analyzer.end_exam(Ended::Stop);
+        tell(&mut turn.analyzer);
     })?;
     Ok(InferThread { progress, thread })
 }
@@ -113,6 +139,25 @@ struct Turn<C> {
 }
 
 impl<C: Clock> Turn<C> {
+    /// Obeys the orders that wait, at most as many as fit the queue.
+    fn obey(&mut self, inbox: &Inbox) {
+        if let Some(source) = inbox.source() {
+            // It has a rhythm of its own.
+            self.rhythm = Rhythm { last_ns: None, interval_ns: 0.0, ..self.rhythm };
+            self.analyzer.go_on_with(source.name.clone(), source.pins);
+        }
+        while inbox.obey(|verb| self.obey_verb(verb)) {}
+    }
+
+    fn obey_verb(&mut self, verb: &Verb) -> Result<Standing, Refused> {
+        let (analyzer, clock) = (&mut self.analyzer, &self.clock);
+        guarded(|| analyzer.obey(verb, clock)).unwrap_or_else(|panic| {
+            tracing::error!("a command panicked: {panic}");
+            self.analyzer.reset();
+            Err(Refused::new(RefusedKind::Failed, format!("the command panicked: {panic}")))
+        })
+    }
+
     /// One turn: `None` at the end, else the frame that was looked at, if one came, and a reading
     /// where there is something to say.
     fn take(&mut self, mailbox: &Mailbox<Frame>) -> Option<(Option<Frame>, Option<Reading>)> {
@@ -177,7 +222,7 @@ impl<C: Clock> Turn<C> {
 }
 
 /// How often frames come, and since when none does.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Rhythm {
     longest_ns: u64,
     last_ns: Option<u64>,

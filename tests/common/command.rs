@@ -46,6 +46,7 @@ pub(crate) fn sonofuse<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item =
 pub(crate) const OFF: [&str; 2] = ["--config", "tests/unfamiliar-off.toml"];
 
 /// A file in `tests/`.
+#[allow(dead_code, reason = "not every test needs one")]
 pub(crate) fn fixture(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(path)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sonofuse_core::exam::At;
 use sonofuse_core::layout::HardEnd;
 use sonofuse_core::reading::{Latency, ModelInfo, Outcome, Reading};
 
@@ -21,6 +22,7 @@ pub(crate) fn scored(captured_ns: u64) -> Reading {
         detail_id: None,
         detail_values: BTreeMap::new(),
         place: 1,
+        exam: At { number: 1, nodule: Some(1), plane: Some(1) },
         evidence: 4,
         age_ms: Some(400),
         settled: Some(true),

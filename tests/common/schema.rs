@@ -14,6 +14,8 @@ const KINDS: &[(&str, &str)] = &[
     ("hello", "hello"),
     ("lost", "lost"),
     ("limit", "refusal"),
+    ("summary", "exam-summary"),
+    ("id", "control-answer"),
     ("confidence", "locate"),
     ("verdict", "check"),
     ("live_path_can_run", "doctor"),

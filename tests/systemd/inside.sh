@@ -35,6 +35,20 @@ check "hello comes first" holds '.hello == "sonofuse" and .schema == 1' "$(head 
 check "readings follow" holds '.outcome and .model.name and .notice' "$(tail -1 <<<"$lines")"
 check "scores come" until_true 60 sh -c "timeout 5 socat -u UNIX-CONNECT:$sock - | head -60 | grep -q '\"outcome\":\"scored\"'"
 
+# --- commands ---------------------------------------------------------------------------------
+control=/run/sonofuse/control.sock
+check "the control socket is the group's: $(stat -c '%a %U %G' $control)" [ "$(stat -c '%a %U %G' $control)" = "660 sonofuse sonofuse" ]
+check "ctl finds it" holds '.answer.daemon.pid == '"$(show MainPID)" "$(sonofuse ctl status --json)"
+check "a mark is done" quietly sonofuse ctl mark side=left label=A1
+useradd -M -G sonofuse member && useradd -M stranger
+as() { local user=$1; shift; setpriv --reuid="$user" --regid="$user" --init-groups "$@"; }
+check "a member of the group may command" quietly as member sonofuse ctl status
+check "nobody else may" sh -c '! setpriv --reuid=stranger --regid=stranger --init-groups sonofuse ctl status 2>/dev/null'
+journalctl --sync
+check "commands are in the journal with who gave them" holds '.VERB == "mark" and .UID == "0"' "$(entry EVENT=command VERB=mark | tail -1)"
+check "and labels are not" sh -c '! journalctl -u sonofuse.service --no-pager -o json | grep -q A1'
+check "the unit lets it read input devices that are given to it" [ "$(systemctl show sonofuse.service -p DeviceAllow --value | grep -c char-input)" = 1 ]
+
 # --- journal ----------------------------------------------------------------------------------
 journalctl --sync
 check "native fields" holds '.NAME and .BACKEND and .DIGEST and .SYSLOG_IDENTIFIER == "sonofuse"' "$before_ready"
@@ -63,7 +77,7 @@ systemctl stop sonofuse.service
 took=$((($(date +%s%N) - start) / 1000000))
 check "the stop took $took ms" [ $took -lt 2000 ]
 check "the stop was clean: $(show Result), $(show ExecMainStatus)" is Result success
-check "no socket is left behind" [ ! -e $sock ]
+check "no socket is left behind" [ ! -e $sock -a ! -e $control ]
 
 # --- a wrong configuration --------------------------------------------------------------------
 quietly systemctl reset-failed sonofuse.service

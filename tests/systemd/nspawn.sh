@@ -48,7 +48,7 @@ install -D -m 644 -t "$root/usr/lib/systemd/system" "$here"/systemd/*.service "$
 install -D -m 644 -t "$root/usr/lib/systemd/catalog" "$here/systemd/sonofuse.catalog"
 install -D -m 644 "$here/systemd/sonofuse.sysusers" "$root/usr/lib/sysusers.d/sonofuse.conf"
 install -D -m 644 "$here/systemd/sonofuse.tmpfiles" "$root/usr/lib/tmpfiles.d/sonofuse.conf"
-install -D -m 644 -t "$root/usr/lib/udev/rules.d" "$here/systemd/60-sonofuse-capture.rules"
+install -D -m 644 -t "$root/usr/lib/udev/rules.d" "$here"/systemd/*.rules
 mkdir -p "$root/usr/share/sonofuse" "$root/etc/sonofuse"
 cp -r "$here/engines" "$here/pipelines" "$root/usr/share/sonofuse/"
 if [ -n "${SONOFUSE_TEST_CONFIG:-}" ]; then

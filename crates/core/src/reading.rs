@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::assess::Assessment;
+use crate::exam::At;
 use crate::layout::{HardEnd, ScreenLayout};
 use crate::manifest::Threshold;
 use crate::quality::Input;
@@ -40,6 +41,8 @@ pub enum Withheld {
     OutOfDistribution,
     /// The network could not be run.
     EngineFault,
+    /// Somebody paused scoring by a command.
+    Paused,
 }
 
 impl Withheld {
@@ -72,6 +75,7 @@ impl Withheld {
             Self::PaletteUnknown => "palette-unknown",
             Self::OutOfDistribution => "out-of-distribution",
             Self::EngineFault => "engine-fault",
+            Self::Paused => "paused",
         }
     }
 }
@@ -181,6 +185,9 @@ pub struct Reading {
     /// (another nodule, plane, patient or palette).
     #[serde(default)]
     pub place: u64,
+    /// Which nodule and plane of the examination this place is.
+    #[serde(default)]
+    pub exam: At,
     /// Number of distinct elastograms behind the score.
     pub evidence: u32,
     /// Age of the newest elastogram behind the score, ms of the source's time; null without one.

@@ -108,6 +108,8 @@ sentences! {
     AssessedIndeterminate = "assessed-indeterminate" ["error_percent"];
     /// The network or what runs it failed.
     EngineFault = "engine-fault" ["words"];
+    /// Somebody paused scoring.
+    Paused = "paused" [];
     /// No picture has come yet.
     WaitingForFirstPicture = "waiting-for-first-picture" [];
     /// The source is being connected to again.

@@ -10,6 +10,7 @@ use sonofuse_gpu::cache::CacheError;
 use sonofuse_sim::{ScenarioError, SimError};
 
 use super::Exit;
+use crate::cli::ctl::CtlError;
 use crate::cli::engine::EngineError;
 use crate::config::ConfigError;
 use crate::daemon::DaemonError;
@@ -18,9 +19,9 @@ use crate::ingest::{IngestError, PresetError};
 use crate::log::LogError;
 use crate::panel::SnapshotError;
 use crate::publish::display::DisplayError;
-use crate::publish::socket::SocketError;
 use crate::scoring::ScoringError;
 use crate::scoring::gpu::Obstacle;
+use crate::serve::SocketError;
 
 /// An error that a command can end with.
 pub(in crate::cli) trait HasExit: Error {
@@ -41,13 +42,13 @@ pub(in crate::cli) trait HasExit: Error {
 }
 
 macro_rules! exits {
-    ($($error:ty, $area:literal { $($kind:literal: $pattern:pat => $exit:expr,)+ })+) => {$(
+    ($($error:ty, $area:literal { $($kind:literal: $pattern:pat $(if $guard:expr)? => $exit:expr,)+ })+) => {$(
         impl HasExit for $error {
             const AREA: &'static str = $area;
             const KINDS: &'static [&'static str] = &[$($kind),+];
 
             fn kind(&self) -> (&'static str, Exit) {
-                match self { $($pattern => ($kind, $exit),)+ }
+                match self { $($pattern $(if $guard)? => ($kind, $exit),)+ }
             }
         }
     )+};
@@ -152,7 +153,7 @@ exits! {
         "not whole": Self::Incomplete(_) => Exit::Data,
         "no frame": Self::Frame(_) => Exit::Data,
     }
-    SocketError, "readings socket" {
+    SocketError, "socket" {
         // It passes by itself when that process ends; systemd tries again.
         "served by another process": Self::Live { .. } => Exit::Unavailable,
         "not a socket": Self::NotASocket { .. } => Exit::Config,
@@ -169,12 +170,25 @@ exits! {
     SnapshotError, "snapshot" {
         "cannot be written": Self::Write { .. } => Exit::Io,
     }
+    CtlError, "ctl" {
+        "a word that is no KEY=VALUE": Self::Words(_) => Exit::Usage,
+        "malformed; unknown-verb; wrong-value": Self::Refused { kind, .. }
+            if ["malformed", "unknown-verb", "wrong-value"].contains(&kind.as_str()) => Exit::Usage,
+        "not-allowed": Self::Refused { kind, .. } if kind == "not-allowed" => Exit::NoPermission,
+        "nothing-there; busy": Self::Refused { kind, .. }
+            if ["nothing-there", "busy"].contains(&kind.as_str()) => Exit::TempFail,
+        "failed": Self::Refused { .. } => Exit::Unavailable,
+        "no daemon": Self::NoDaemon { .. } => Exit::Unavailable,
+        "no answer": Self::NoAnswer { .. } => Exit::Io,
+        "not for this user": Self::Permission { .. } => Exit::NoPermission,
+    }
     DaemonError, "run" {
         "configuration": Self::Config(e) => e.exit(),
         "preset": Self::Preset(e) => e.exit(),
         "video": Self::Ingest(e) => e.exit(),
         "model": Self::Scoring(e) => e.exit(),
         "readings socket": Self::Socket(e) => e.exit(),
+        "control socket": Self::Control(e) => e.exit(),
         "display": Self::Display(e) => e.exit(),
         "snapshot": Self::Snapshot(e) => e.exit(),
         "no place for the snapshot": Self::SnapshotPlace { .. } => Exit::CantCreate,

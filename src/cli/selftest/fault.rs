@@ -109,10 +109,13 @@ fn show(scene: &Scene, model: Model) -> Result<Shown, String> {
     let live = SourceState::Live { width: 0, height: 0, format: "BGRx".into() };
     let (_state, states) = watch::channel(live);
     let (sender, readings) = mpsc::channel();
+    let (_orders, inbox) = scoring::orders();
     let infer =
-        scoring::spawn(analyzer, Arc::clone(&mailbox), states, 10_000, move |_, reading| {
-            // Nobody listens once the answer is known.
-            let _ = sender.send(reading);
+        scoring::spawn(analyzer, Arc::clone(&mailbox), states, 10_000, inbox, move |said| {
+            if let scoring::Said::Reading(_, reading) = said {
+                // Nobody listens once the answer is known.
+                let _ = sender.send(reading);
+            }
         })
         .map_err(|e| e.to_string())?;
     let shown = follow(scene, &mailbox, &readings);

@@ -3,6 +3,7 @@
 
 use std::sync::mpsc;
 
+use super::super::orders::{Orders, orders};
 use super::super::tests::demo;
 use super::super::{Backend, Settings, load};
 use sonofuse_core::frame::FrameMeta;
@@ -16,6 +17,8 @@ struct Rig {
     state: watch::Sender<SourceState>,
     readings: mpsc::Receiver<Arc<Reading>>,
     thread: InferThread,
+    orders: Orders,
+    summaries: mpsc::Receiver<Box<Summary>>,
 }
 
 fn rig() -> Rig {
@@ -28,12 +31,17 @@ fn rig() -> Rig {
     let mailbox = Arc::new(Mailbox::default());
     let (state, receiver) = watch::channel(SourceState::Connecting { attempt: 0 });
     let (sender, readings) = mpsc::channel();
-    let thread = spawn(analyzer, Arc::clone(&mailbox), receiver, 2_000, move |_, reading| {
+    let (orders, inbox) = orders();
+    let (tell, summaries) = mpsc::channel();
+    let thread = spawn(analyzer, Arc::clone(&mailbox), receiver, 2_000, inbox, move |said| {
         // The test may have stopped listening.
-        let _ = sender.send(reading);
+        match said {
+            Said::Reading(_, reading) => drop(sender.send(reading)),
+            Said::Summary(summary) => drop(tell.send(summary)),
+        }
     })
     .unwrap();
-    Rig { mailbox, state, readings, thread }
+    Rig { mailbox, state, readings, thread, orders, summaries }
 }
 
 fn live() -> SourceState {
@@ -129,4 +137,35 @@ fn silence_is_measured_by_the_sources_own_rhythm_within_bounds() {
         let broken = |after_ms| rhythm.broken_for((now_ms + after_ms) * MS).is_some();
         assert!(!broken(said_ms - 2) && broken(said_ms + 2), "{every_ms} ms: {said_ms}");
     }
+}
+
+#[test]
+fn orders_are_obeyed_between_two_pictures_and_the_end_tells_what_the_exam_came_to() {
+    use sonofuse_core::control::Nothing;
+    use sonofuse_core::exam::Mark;
+
+    let rig = rig();
+    rig.state.send(live()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let give = |verb| runtime.block_on(rig.orders.give(verb));
+    let frame = || Frame::from_rgb(64, 64, vec![30; 64 * 64 * 3]).unwrap();
+
+    assert!(give(Verb::Pause(Nothing {})).unwrap().paused);
+    rig.mailbox.put(frame());
+    let reading = std::iter::from_fn(|| rig.readings.recv_timeout(PATIENCE).ok())
+        .find(|r| r.size.is_some())
+        .unwrap();
+    assert_eq!(reading.reason, Some(Withheld::Paused));
+    assert!(!give(Verb::Resume(Nothing {})).unwrap().paused);
+    rig.mailbox.put(frame());
+    let reading = std::iter::from_fn(|| rig.readings.recv_timeout(PATIENCE).ok())
+        .find(|r| r.size.is_some() && r.reason != Some(Withheld::Paused));
+    assert!(reading.is_some());
+
+    let refused = give(Verb::Mark(Mark::default())).unwrap_err();
+    assert_eq!(refused.kind, RefusedKind::NothingThere);
+    assert_eq!(give(Verb::NextPatient(Nothing {})).unwrap().exam.number, 2);
+    rig.mailbox.close();
+    rig.thread.join().unwrap();
+    assert_eq!(rig.summaries.iter().count(), 0, "nothing was examined");
 }

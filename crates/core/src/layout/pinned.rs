@@ -18,6 +18,7 @@ const LATTICE: u32 = 96;
 /// What a per-scanner preset knows of its screen: its `[layout]`. Whatever it leaves out is searched
 /// for in the picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "Table"))]
 #[serde(try_from = "Table", into = "Table")]
 pub struct Pins {
     /// Which end of the palette is hard, whatever the picture tells.
@@ -30,8 +31,23 @@ pub struct Pins {
     pub scale: Option<BarScale>,
 }
 
+impl Pins {
+    /// These pins, and from `under` what they leave out.
+    #[must_use]
+    pub fn over(self, under: Self) -> Self {
+        Self {
+            hard_end: self.hard_end.or(under.hard_end),
+            regions: self.regions.or(under.regions),
+            mm_per_px: self.mm_per_px.or(under.mm_per_px),
+            scale: self.scale.or(under.scale),
+        }
+    }
+}
+
 /// Millimetres a pixel: 0.005 to 2.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("minimum" = 0.005, "maximum" = 2.0)))]
 #[serde(try_from = "f32", into = "f32")]
 pub struct MmPerPx(f32);
 
@@ -97,8 +113,10 @@ pub enum PinsError {
     Empty,
 }
 
-/// The table as it is written.
+/// The table as it is written: `hard-end`, `mm-per-px`, or `size`, `bmode-view` and `elastogram-view`
+/// with what else is known.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Table {
     #[serde(skip_serializing_if = "Option::is_none")]

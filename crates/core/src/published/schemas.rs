@@ -4,6 +4,8 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use super::{Bench, Checked, Diagnosis, Hello, LiveBench, Located, Lost, NetworkBench, Refusal};
+use crate::control::{Answer, Request};
+use crate::exam::Summary;
 use crate::reading::Reading;
 
 /// Each line's schema by the name of its file in `docs/reference/schema/`, as it is written: a key
@@ -14,6 +16,9 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("hello", of::<Hello>()),
         ("lost", of::<Lost>()),
         ("refusal", of::<Refusal>()),
+        ("exam-summary", of::<Summary>()),
+        ("control-request", of::<Request>()),
+        ("control-answer", of::<Answer>()),
         ("locate", of::<Located<'static>>()),
         ("check", of::<Checked>()),
         ("doctor", of::<Diagnosis<'static>>()),

@@ -185,6 +185,20 @@ fn snapshots() -> Vec<SnapshotError> {
     vec![SnapshotError::Write { path: path(), source: image::ImageError::IoError(io()) }]
 }
 
+fn ctl() -> Vec<CtlError> {
+    let refused = |kind: &str| CtlError::Refused { kind: kind.to_owned(), words: String::new() };
+    vec![
+        CtlError::Words(String::new()),
+        refused("malformed"),
+        refused("not-allowed"),
+        refused("busy"),
+        refused("failed"),
+        CtlError::NoDaemon { looked: String::new() },
+        CtlError::NoAnswer { path: path(), why: String::new() },
+        CtlError::Permission { path: path() },
+    ]
+}
+
 fn table() -> String {
     let text = String::new;
     let mut table = rows(&configs(), &[]);
@@ -245,6 +259,7 @@ fn table() -> String {
     table += &rows(&sockets(), &[]);
     table += &rows(&displays(), &[]);
     table += &rows(&snapshots(), &[]);
+    table += &rows(&ctl(), &[]);
     table
         + &rows(
             &[
@@ -253,6 +268,7 @@ fn table() -> String {
                 DaemonError::Ingest(IngestError::Init(text())),
                 DaemonError::Scoring(scoring().remove(0)),
                 DaemonError::Socket(sockets().remove(0)),
+                DaemonError::Control(sockets().remove(0)),
                 DaemonError::Display(displays().remove(0)),
                 DaemonError::Snapshot(snapshots().remove(0)),
                 DaemonError::SnapshotPlace { path: path(), problem: text() },
@@ -266,6 +282,7 @@ fn table() -> String {
                 "video",
                 "model",
                 "readings socket",
+                "control socket",
                 "display",
                 "snapshot",
             ],
@@ -287,6 +304,25 @@ fn every_kind_of_error_has_the_code_that_the_reference_shows() {
         return;
     }
     assert_eq!(shown, table, "SONOFUSE_BLESS=1 renews the table");
+}
+
+#[test]
+fn every_kind_of_refusal_has_a_code_of_its_own_meaning() {
+    use sonofuse_core::control::RefusedKind::{
+        Busy, Failed, Malformed, NotAllowed, NothingThere, UnknownVerb, WrongValue,
+    };
+    for (kind, exit) in [
+        (Malformed, Exit::Usage),
+        (UnknownVerb, Exit::Usage),
+        (WrongValue, Exit::Usage),
+        (NotAllowed, Exit::NoPermission),
+        (NothingThere, Exit::TempFail),
+        (Busy, Exit::TempFail),
+        (Failed, Exit::Unavailable),
+    ] {
+        let refused = CtlError::Refused { kind: kind.as_str().to_owned(), words: String::new() };
+        assert_eq!(refused.exit(), exit, "{kind:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,165 @@
+//! What `sonofuse ctl` says of an answer, for people. Pure.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+use sonofuse_core::NOTICE;
+
+/// A text without what would command a terminal.
+pub(super) fn clean(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+/// The lines for the answer to a command.
+pub(super) fn told(answer: &Value) -> Vec<String> {
+    let verb = text(&answer["verb"]);
+    let standing = &answer["standing"];
+    let exam = &standing["exam"];
+    if verb != "status" {
+        return vec![format!("{verb}: done; {}", place(exam))];
+    }
+    let daemon = &answer["daemon"];
+    let mut lines = vec![
+        format!(
+            "sonofuse {}, process {}, up {}: {NOTICE}",
+            text(&daemon["version"]),
+            daemon["pid"],
+            duration(daemon["uptime_s"].as_u64().unwrap_or(0))
+        ),
+        format!("source    {}: {}", text(&daemon["preset"]), text(&daemon["source"])),
+        format!("reading   {}", reading(&daemon["reading"])),
+    ];
+    if let Some(clients) = daemon["clients"].as_u64() {
+        lines.push(format!("clients   {clients}"));
+    }
+    if standing.is_null() {
+        lines.push("scoring   does not answer: the network is at work, or hangs".to_owned());
+        return lines;
+    }
+    if standing["paused"] == true {
+        lines.push("scoring   PAUSED: sonofuse ctl resume".to_owned());
+    }
+    if standing["pinned"] == true {
+        lines.push("layout    pinned by a command: sonofuse ctl unpin".to_owned());
+    }
+    if let Some(cut) = standing["threshold"].as_f64() {
+        lines.push(format!("cut       {} by a command", percent(cut)));
+    }
+    lines.push(format!("exam      {}", place(exam)));
+    lines.extend(exam["nodules"].as_array().into_iter().flatten().map(nodule));
+    lines
+}
+
+fn text(value: &Value) -> String {
+    clean(value.as_str().unwrap_or("?"))
+}
+
+/// A share as a percentage, tenths as the panel has none.
+fn percent(share: f64) -> String {
+    format!("{:.0} %", 100.0 * share)
+}
+
+fn duration(seconds: u64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7199 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
+}
+
+fn place(exam: &Value) -> String {
+    let number = &exam["number"];
+    match (exam["nodule"].as_u64(), exam["plane"].as_u64()) {
+        (Some(nodule), Some(plane)) => format!("exam {number}, nodule {nodule}, plane {plane}"),
+        _ => format!("exam {number}, no nodule on the screen"),
+    }
+}
+
+/// `63 % [50–70]`, or why there is none.
+fn score(of: &Value) -> String {
+    let Some(score) = of["malignancy"].as_f64() else { return "no score".to_owned() };
+    let end =
+        |i: usize| of["interval"][i].as_f64().map_or("?".into(), |p| format!("{:.0}", 100.0 * p));
+    format!("{} [{}–{}]", percent(score), end(0), end(1))
+}
+
+fn reading(reading: &Value) -> String {
+    if reading.is_null() {
+        return "none yet".to_owned();
+    }
+    if reading["outcome"] == "scored" {
+        return format!("{}, {} elastograms", score(reading), reading["evidence"]);
+    }
+    let detail = reading["detail"].as_str().map(clean).unwrap_or_default();
+    format!("withheld, {}: {detail}", text(&reading["reason"]))
+}
+
+fn nodule(nodule: &Value) -> String {
+    // Writing to a String cannot fail.
+    let mut line = format!("  nodule {:<3}", nodule["nodule"].as_u64().unwrap_or(0));
+    if nodule["marked"] != true {
+        line += " (unmarked)";
+    }
+    for key in ["side", "label"] {
+        if let Some(said) = nodule[key].as_str() {
+            let _ = write!(line, " {}", clean(said));
+        }
+    }
+    let _ = write!(line, "  {}", score(nodule));
+    if let Some(verdict) = nodule["assessment"]["verdict"].as_str() {
+        let _ = write!(line, ", {}", clean(verdict));
+    }
+    if nodule["unfamiliar"] == true {
+        line += ", UNFAMILIAR";
+    }
+    let planes = nodule["planes"].as_array().into_iter().flatten();
+    let names: Vec<String> = planes
+        .map(|plane| {
+            plane["name"].as_str().map_or_else(|| format!("plane {}", plane["plane"]), clean)
+        })
+        .collect();
+    let _ = write!(line, ", {} elastograms in {}", nodule["evidence"], names.join(" and "));
+    if let Some(says) = nodule["verdict"]["says"].as_str() {
+        let _ = write!(line, "; you {}", clean(says));
+        if let Some(corrected) = nodule["verdict"]["corrected"].as_str() {
+            let _ = write!(line, ": {}", clean(corrected));
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_said_commands_the_terminal() {
+        let reading =
+            json!({"outcome": "withheld", "reason": "no-signal", "detail": "a\u{1b}[2Jb\n"});
+        let daemon = json!({
+            "version": "1", "pid": 7, "uptime_s": 9000, "preset": "x\u{7}", "source": "live",
+            "reading": reading,
+        });
+        let lines = told(&json!({"verb": "status", "standing": null, "daemon": daemon}));
+        assert!(lines.iter().all(|line| !line.contains(char::is_control)), "{lines:?}");
+        assert!(lines[0].contains("up 2 h") && lines[0].contains(NOTICE), "{lines:?}");
+        assert!(lines.iter().any(|line| line.contains("does not answer")), "{lines:?}");
+    }
+
+    #[test]
+    fn a_nodule_is_one_line_with_what_was_said_of_it() {
+        let said = nodule(&json!({
+            "nodule": 2, "marked": true, "side": "left", "label": "A1",
+            "malignancy": 0.634, "interval": [0.5, 0.7], "evidence": 12, "unfamiliar": false,
+            "assessment": {"verdict": "suspicious", "error_rate": 0.1},
+            "verdict": {"says": "disagree", "corrected": "benign"},
+            "planes": [{"plane": 1, "name": "transverse"}, {"plane": 2, "name": null}],
+        }));
+        assert_eq!(
+            said,
+            "  nodule 2   left A1  63 % [50–70], suspicious, 12 elastograms in transverse and plane 2; you disagree: benign"
+        );
+    }
+}
