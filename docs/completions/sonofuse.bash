@@ -22,6 +22,9 @@ _sonofuse() {
             sonofuse,check)
                 cmd="sonofuse__subcmd__check"
                 ;;
+            sonofuse,ctl)
+                cmd="sonofuse__subcmd__ctl"
+                ;;
             sonofuse,doctor)
                 cmd="sonofuse__subcmd__doctor"
                 ;;
@@ -106,6 +109,9 @@ _sonofuse() {
             sonofuse__subcmd__help,check)
                 cmd="sonofuse__subcmd__help__subcmd__check"
                 ;;
+            sonofuse__subcmd__help,ctl)
+                cmd="sonofuse__subcmd__help__subcmd__ctl"
+                ;;
             sonofuse__subcmd__help,doctor)
                 cmd="sonofuse__subcmd__help__subcmd__doctor"
                 ;;
@@ -158,7 +164,7 @@ _sonofuse() {
 
     case "${cmd}" in
         sonofuse)
-            opts="-h -V --help --version run replay locate simulate check doctor bench engine selftest help"
+            opts="-h -V --help --version run replay locate simulate check doctor bench engine selftest ctl help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -353,6 +359,24 @@ _sonofuse() {
                     return 0
                     ;;
                 --preset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__ctl)
+            opts="-h --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -596,7 +620,7 @@ _sonofuse() {
             return 0
             ;;
         sonofuse__subcmd__help)
-            opts="run replay locate simulate check doctor bench engine selftest help"
+            opts="run replay locate simulate check doctor bench engine selftest ctl help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -652,6 +676,20 @@ _sonofuse() {
             return 0
             ;;
         sonofuse__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__help__subcmd__ctl)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

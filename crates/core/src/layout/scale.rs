@@ -36,6 +36,7 @@ impl StiffnessUnit {
 
 /// What a bar shows: 0 at its soft end, `max` at its hard end.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "Table", into = "Table")]
 pub struct BarScale {
     max: f32,
@@ -44,6 +45,7 @@ pub struct BarScale {
 
 /// The table as it is written.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Table {
     max: f32,
