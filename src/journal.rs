@@ -108,6 +108,8 @@ messages! {
     COMMAND_DONE = "287eac0c4ba350227cc046e843e0cf37";
     /// A command was refused.
     COMMAND_REFUSED = "55747d299da10349eeb4bfb85e7dffe4";
+    /// A command ended in a panic; what was seen is forgotten, and the peer is told.
+    COMMAND_PANICKED = "b8d5bbdb35fa0f398fd9462ea971c328";
     /// A key or pedal gave a command, which was done.
     KEY_DONE = "8642c41680c456cab8c12da134a7663c";
     /// A key or pedal gave a command, which was refused.

@@ -335,7 +335,7 @@ mod tests {
             opacity: 0.5,
         });
         let line = Lines::default().human(&reading, at()).replace('\u{a0}', " ");
-        let words = "stiffness mean 34 ± 2 kPa, 99 % > 180 kPa, stiffest 2 mm ≥ 151 ± 2 kPa, read off \
+        let words = "stiffness mean 34 ± 2 kPa, 99th pct. > 180 kPa, stiffest 2 mm ≥ 151 ± 2 kPa, read off \
                      the screen";
         assert!(line.contains(words), "{line}");
     }

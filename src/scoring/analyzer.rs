@@ -11,7 +11,7 @@ use sonofuse_core::exam::{Exam, Seen as InExam, Summary};
 use sonofuse_core::familiar::Likeness;
 use sonofuse_core::frame::{Frame, FrameMeta};
 use sonofuse_core::gate::Refusal;
-use sonofuse_core::layout::{BarScale, Follower, HardEnd, NoDualView, Pins, ScreenLayout};
+use sonofuse_core::layout::{BarScale, Follower, NoDualView, Pins, ScreenLayout};
 use sonofuse_core::manifest::Manifest;
 use sonofuse_core::picture::{self, Freeze, Grain, Look};
 use sonofuse_core::preprocess::DualView;
@@ -24,12 +24,13 @@ use self::likeness::Judge;
 use self::unchanged::Unchanged;
 use super::clock::{Clock, ms};
 use super::model::NoScore;
-use super::settings::{PaletteUnknown, Settings};
+use super::settings::Settings;
 use super::{Model, ScorerError};
 
 mod likeness;
 mod map;
 mod obey;
+mod palette;
 mod unchanged;
 
 const MS: u64 = 1_000_000;
@@ -290,29 +291,6 @@ impl Analyzer {
             Some(card) => Refusal::new(Withheld::NoSignal, card),
             None => Refusal::new(Withheld::NoDualView, Sentence::from(why)),
         })
-    }
-
-    /// The hard end by which `layout`, as the follower gave it, is to be read. What is assumed, like what
-    /// is pinned, was meant for the palette as it ran at first; none too in the picture whose proof saw it
-    /// turned round.
-    fn hard_end(&self, layout: &ScreenLayout) -> Option<HardEnd> {
-        let assumed = self.settings.palette_unknown == PaletteUnknown::AssumeRed
-            && !self.follower.is_palette_turned();
-        match layout.hard_end {
-            Some(end) => (self.follower.hard_end() == Some(end)).then_some(end),
-            None => assumed.then_some(HardEnd::Red),
-        }
-    }
-
-    fn palette_unknown(&mut self) -> Refusal {
-        self.evidence.pause();
-        let given = self.pinned_end || self.settings.palette_unknown == PaletteUnknown::AssumeRed;
-        let words = if given && self.follower.is_palette_turned() {
-            Sentence::PaletteTurned
-        } else {
-            Sentence::PaletteUnknown
-        };
-        Refusal::new(Withheld::PaletteUnknown, words)
     }
 
     /// Judges a picture that the follower takes for a dual view.

@@ -152,7 +152,12 @@ impl<C: Clock> Turn<C> {
     fn obey_verb(&mut self, verb: &Verb) -> Result<Standing, Refused> {
         let (analyzer, clock) = (&mut self.analyzer, &self.clock);
         guarded(|| analyzer.obey(verb, clock)).unwrap_or_else(|panic| {
-            tracing::error!("a command panicked: {panic}");
+            tracing::error!(
+                MESSAGE_ID = crate::journal::COMMAND_PANICKED,
+                EVENT = "command",
+                ERROR = panic,
+                "a command panicked"
+            );
             self.analyzer.reset();
             Err(Refused::new(RefusedKind::Failed, format!("the command panicked: {panic}")))
         })

@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use crate::scoring::settings::PaletteUnknown;
 use sonofuse_core::calibrate::Logit;
 use sonofuse_core::familiar::{BMODE, Familiarity, Layer, MAP, STATISTICS, View};
 use sonofuse_core::gate::Unfamiliar;

@@ -7,6 +7,7 @@ use crate::layout::{HardEnd, Orientation, ScreenLayout};
 use crate::picture::{GRID, Grain};
 use crate::region::Region;
 use crate::stiffness::{Origin, Quantity, Stiffness};
+use crate::words::Sentence;
 
 const STEP_MS: u64 = 100;
 

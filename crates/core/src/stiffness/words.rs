@@ -53,7 +53,7 @@ impl fmt::Display for Stiffness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("stiffness")?;
         let values =
-            [("mean", self.mean), ("99 %", self.p99), ("stiffest 2\u{a0}mm", self.circle_2mm)];
+            [("mean", self.mean), ("99th pct.", self.p99), ("stiffest 2\u{a0}mm", self.circle_2mm)];
         let mut before = false;
         for (name, value) in values {
             if let Some(said) = self.say(value) {
