@@ -47,7 +47,7 @@ impl Said {
         let mean = format!("Mean {mean}");
         let p99 = say(stiffness.p99);
         let rest =
-            [p99.map(|v| format!("99\u{a0}% {v}")), ratio.map(|r| format!("stiff area {r}"))];
+            [p99.map(|v| format!("99th pct. {v}")), ratio.map(|r| format!("stiff area {r}"))];
         let rest: Vec<String> = rest.into_iter().flatten().collect();
         let below = |n: usize| {
             let mut words = rest.get(..n.min(rest.len())).unwrap_or_default().to_vec();
