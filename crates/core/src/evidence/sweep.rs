@@ -19,10 +19,10 @@ const APART_NS: u64 = 250 * MS;
 /// same again.
 ///
 /// Simulated, seven scanners: held probes have at least 0.90, through the compression's cycles and a slide of
-/// a millimetre; a sweep of four seconds from one nodule to the next falls below 0.855 within 0.1 s of its
+/// a millimetre; a sweep of four seconds from one nodule to the next falls below 0.84 within 0.1 s of its
 /// middle and comes to 0.88 again half a second after its end. A drift that is no sweep went down to 0.77
 /// for half a second.
-const OTHER_TISSUE: f32 = 0.855;
+const OTHER_TISSUE: f32 = 0.84;
 pub(super) const SAME_AGAIN: f32 = 0.88;
 
 /// Likeness to the picture just before below which something came over it at once: no sweep.
