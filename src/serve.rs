@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 pub mod control;
+mod door;
 pub mod keys;
 mod listener;
 pub mod readings;

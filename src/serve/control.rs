@@ -14,20 +14,22 @@
 //! | an answer | taken within [`CUT_OFF`](super::CUT_OFF), or the end |
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sonofuse_core::control::{Done, Refused, Verb};
 use sonofuse_core::published;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::{info, warn};
 
+use super::door::{self, Guests, House};
+use super::line;
 use super::listener::{Listener, Made, SocketError};
-use super::{line, raised};
 
 mod connection;
 mod peer;
@@ -55,9 +57,7 @@ pub type Obey = Arc<dyn Fn(Verb) -> Obeyed + Send + Sync>;
 /// What happened on the socket so far.
 #[derive(Debug, Default)]
 pub struct Counts {
-    peers: AtomicUsize,
-    accepted: AtomicU64,
-    refused: AtomicU64,
+    guests: Guests,
     denied: AtomicU64,
     done: AtomicU64,
     errors: AtomicU64,
@@ -67,15 +67,15 @@ pub struct Counts {
 impl Counts {
     /// Peers that are connected now.
     pub fn peers(&self) -> usize {
-        self.peers.load(Ordering::Relaxed)
+        self.guests.inside()
     }
     /// Peers that ever connected and found a place.
     pub fn accepted(&self) -> u64 {
-        self.accepted.load(Ordering::Relaxed)
+        self.guests.accepted()
     }
     /// Peers beyond [`MAX_PEERS`].
     pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+        self.guests.refused()
     }
     /// Peers that may not command.
     pub fn denied(&self) -> u64 {
@@ -120,8 +120,8 @@ pub fn serve(listener: Listener, obey: Obey) -> Result<Control, SocketError> {
     let group = made.as_ref().and_then(Made::group);
     let (stop, stopped) = watch::channel(false);
     let counts = Arc::new(Counts::default());
-    let desk = Desk { obey, counts: Arc::clone(&counts), group, stopped };
-    let accept = tokio::spawn(accept(listener, desk));
+    let desk = Desk { obey, counts: Arc::clone(&counts), group, stopped: stopped.clone() };
+    let accept = tokio::spawn(door::keep(listener, desk, stopped));
     info!(MESSAGE_ID = crate::journal::CONTROL_SERVED, EVENT = "control", PATH = %path.display(), MAX_PEERS, "commands are taken");
     Ok(Control { counts, stop, accept, made })
 }
@@ -163,49 +163,25 @@ struct Desk {
     stopped: watch::Receiver<bool>,
 }
 
-async fn accept(listener: UnixListener, mut desk: Desk) {
-    let mut peers = JoinSet::new();
-    let mut complained = false;
-    let counts = Arc::clone(&desk.counts);
-    loop {
-        let accepted = tokio::select! {
-            () = raised(&mut desk.stopped) => break,
-            Some(_) = peers.join_next(), if !peers.is_empty() => {
-                counts.peers.store(peers.len(), Ordering::Relaxed);
-                continue;
-            }
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, _)) if peers.len() < MAX_PEERS => {
-                peers.spawn(connection::serve(stream, desk.clone()));
-                count(&counts.accepted);
-                counts.peers.store(peers.len(), Ordering::Relaxed);
-            }
-            Ok((stream, _)) => {
-                count(&counts.refused);
-                refuse(&stream);
-            }
-            // Out of descriptors, or the peer left again: a pause, so that this cannot spin.
-            Err(error) => {
-                if !complained {
-                    warn!(MESSAGE_ID = crate::journal::CONTROL_ACCEPT, EVENT = "control", ERROR = %error, "cannot accept a peer; trying on");
-                    complained = true;
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-    drop(listener);
-    let drained = tokio::time::timeout(DRAIN, async { while peers.join_next().await.is_some() {} });
-    if drained.await.is_err() {
-        peers.shutdown().await;
-    }
-    counts.peers.store(0, Ordering::Relaxed);
-}
+impl House for Desk {
+    const MOST: usize = MAX_PEERS;
+    const DRAIN: Duration = DRAIN;
 
-/// A fresh connection's buffer takes the line; if not, closing says enough.
-fn refuse(stream: &UnixStream) {
-    let said = published::Refusal { error: "too many clients", limit: MAX_PEERS };
-    let _ = stream.try_write(line(&said).as_bytes());
+    fn guests(&self) -> &Guests {
+        &self.counts.guests
+    }
+
+    fn let_in(&self, stream: UnixStream, inside: &mut JoinSet<()>) {
+        inside.spawn(connection::serve(stream, self.clone()));
+    }
+
+    fn refuse(&self, stream: &UnixStream) {
+        let said = published::Refusal { error: "too many clients", limit: MAX_PEERS };
+        // A fresh connection's buffer takes the line; if not, closing says enough.
+        let _ = stream.try_write(line(&said).as_bytes());
+    }
+
+    fn complain(&self, error: &io::Error) {
+        warn!(MESSAGE_ID = crate::journal::CONTROL_ACCEPT, EVENT = "control", ERROR = %error, "cannot accept a peer; trying on");
+    }
 }

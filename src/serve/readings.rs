@@ -6,20 +6,24 @@
 //! told how many by `{"lost":n}` at its next line; one that takes nothing for [`CUT_OFF`] is cut off.
 //! Nothing is ever read from a client.
 
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde::Serialize;
 use sonofuse_core::exam::Summary;
 use sonofuse_core::published::{Hello, Lost, Refusal};
 use sonofuse_core::reading::Reading;
 use tokio::io::AsyncWriteExt;
+use tokio::net::UnixStream;
 use tokio::sync::{broadcast, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tracing::{info, warn};
 
 use crate::journal;
 
+use super::door::{self, Guests, House};
 use super::listener::{Listener, Made, SocketError};
 use super::{CUT_OFF, line, raised};
 
@@ -35,21 +39,19 @@ pub const SCHEMA: u32 = 1;
 /// What happened on the socket so far.
 #[derive(Debug, Default)]
 pub struct Counts {
-    clients: AtomicUsize,
-    accepted: AtomicU64,
+    guests: Guests,
     lost: AtomicU64,
     cut_off: AtomicU64,
-    refused: AtomicU64,
 }
 
 impl Counts {
     /// Clients that are connected now.
     pub fn clients(&self) -> usize {
-        self.clients.load(Ordering::Relaxed)
+        self.guests.inside()
     }
     /// Clients that ever connected and were served.
     pub fn accepted(&self) -> u64 {
-        self.accepted.load(Ordering::Relaxed)
+        self.guests.accepted()
     }
     /// Readings that slow clients lost, all clients together.
     pub fn lost(&self) -> u64 {
@@ -61,7 +63,7 @@ impl Counts {
     }
     /// Clients beyond [`MAX_CLIENTS`].
     pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+        self.guests.refused()
     }
 }
 
@@ -74,17 +76,18 @@ pub struct Publisher {
 impl Publisher {
     /// Publishes a reading. Never waits; serialises once, and only if somebody listens.
     pub fn publish(&self, reading: &Reading) {
-        if self.ring.receiver_count() == 0 {
-            return;
-        }
-        // Fails only when the last client left just now.
-        let _ = self.ring.send(line(reading).into());
+        self.say(reading);
     }
 
-    /// Publishes what an examination came to for one nodule. Never waits.
+    /// Publishes what an examination came to for one nodule, in the same way.
     pub fn summary(&self, summary: &Summary) {
+        self.say(summary);
+    }
+
+    fn say(&self, said: &impl Serialize) {
         if self.ring.receiver_count() > 0 {
-            let _ = self.ring.send(line(summary).into());
+            // Fails only when the last client left just now.
+            let _ = self.ring.send(line(said).into());
         }
     }
 }
@@ -112,7 +115,12 @@ pub fn serve(listener: Listener) -> Result<Readings, SocketError> {
     let (stop, stopped) = watch::channel(false);
     let counts = Arc::new(Counts::default());
     let publisher = Publisher { ring };
-    let accept = tokio::spawn(accept(listener, publisher.clone(), Arc::clone(&counts), stopped));
+    let hall = Hall {
+        publisher: publisher.clone(),
+        counts: Arc::clone(&counts),
+        stopped: stopped.clone(),
+    };
+    let accept = tokio::spawn(door::keep(listener, hall, stopped));
     info!(MESSAGE_ID = journal::SOCKET_SERVED, EVENT = "socket", PATH = %path.display(), MAX_CLIENTS, "readings are served");
     Ok(Readings { publisher, counts, stop, accept, made })
 }
@@ -148,54 +156,36 @@ impl Readings {
     }
 }
 
-async fn accept(
-    listener: tokio::net::UnixListener,
+/// What every client's task needs.
+struct Hall {
     publisher: Publisher,
     counts: Arc<Counts>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let mut clients = tokio::task::JoinSet::new();
-    let mut complained = false;
-    loop {
-        let accepted = tokio::select! {
-            () = raised(&mut stopped) => break,
-            Some(_) = clients.join_next(), if !clients.is_empty() => {
-                counts.clients.store(clients.len(), Ordering::Relaxed);
-                continue;
-            }
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, _)) if clients.len() < MAX_CLIENTS => {
-                // Subscribed before the hello: what is published from here on is the client's.
-                let ring = publisher.ring.subscribe();
-                clients.spawn(client(stream, ring, Arc::clone(&counts), stopped.clone()));
-                counts.accepted.fetch_add(1, Ordering::Relaxed);
-                counts.clients.store(clients.len(), Ordering::Relaxed);
-            }
-            Ok((stream, _)) => {
-                counts.refused.fetch_add(1, Ordering::Relaxed);
-                let lines = hello() + &refusal();
-                // A fresh connection's buffer takes both lines; if not, closing says enough.
-                let _ = stream.try_write(lines.as_bytes());
-            }
-            // Out of descriptors, or the client left again: a pause, so that this cannot spin.
-            Err(error) => {
-                if !complained {
-                    warn!(MESSAGE_ID = journal::SOCKET_ACCEPT, EVENT = "socket", ERROR = %error, "cannot accept a client; trying on");
-                    complained = true;
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
+    stopped: watch::Receiver<bool>,
+}
+
+impl House for Hall {
+    const MOST: usize = MAX_CLIENTS;
+    const DRAIN: Duration = DRAIN.saturating_mul(2);
+
+    fn guests(&self) -> &Guests {
+        &self.counts.guests
     }
-    drop(listener);
-    let drained =
-        tokio::time::timeout(DRAIN * 2, async { while clients.join_next().await.is_some() {} });
-    if drained.await.is_err() {
-        clients.shutdown().await;
+
+    fn let_in(&self, stream: UnixStream, inside: &mut JoinSet<()>) {
+        // Subscribed before the hello: what is published from here on is the client's.
+        let ring = self.publisher.ring.subscribe();
+        inside.spawn(client(stream, ring, Arc::clone(&self.counts), self.stopped.clone()));
     }
-    counts.clients.store(0, Ordering::Relaxed);
+
+    fn refuse(&self, stream: &UnixStream) {
+        let lines = hello() + &refusal();
+        // A fresh connection's buffer takes both lines; if not, closing says enough.
+        let _ = stream.try_write(lines.as_bytes());
+    }
+
+    fn complain(&self, error: &io::Error) {
+        warn!(MESSAGE_ID = journal::SOCKET_ACCEPT, EVENT = "socket", ERROR = %error, "cannot accept a client; trying on");
+    }
 }
 
 fn hello() -> String {
@@ -220,7 +210,7 @@ enum Gone {
 /// Serves one client until it leaves, is too slow, or the daemon stops and what is left is told. The
 /// stop never interrupts a line: half a line followed by others would be garbage to the client.
 async fn client(
-    mut stream: tokio::net::UnixStream,
+    mut stream: UnixStream,
     mut ring: broadcast::Receiver<Arc<str>>,
     counts: Arc<Counts>,
     mut stopped: watch::Receiver<bool>,
@@ -255,7 +245,7 @@ async fn client(
 
 /// Writes a whole line, or tells why the client is gone.
 async fn write(
-    stream: &mut tokio::net::UnixStream,
+    stream: &mut UnixStream,
     line: &[u8],
     stopped: &mut watch::Receiver<bool>,
 ) -> Option<Gone> {
