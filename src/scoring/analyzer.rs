@@ -11,7 +11,7 @@ use sonofuse_core::exam::{Exam, Seen as InExam, Summary};
 use sonofuse_core::familiar::Likeness;
 use sonofuse_core::frame::{Frame, FrameMeta};
 use sonofuse_core::gate::Refusal;
-use sonofuse_core::layout::{BarScale, Follower, NoDualView, Pins, ScreenLayout};
+use sonofuse_core::layout::{Follower, NoDualView, Pins, ScreenLayout};
 use sonofuse_core::manifest::Manifest;
 use sonofuse_core::picture::{self, Freeze, Grain, Look};
 use sonofuse_core::preprocess::DualView;
@@ -51,8 +51,6 @@ pub struct Analyzer {
     /// What the preset pins, and what is pinned now.
     preset_pins: Option<Pins>,
     pins: Option<Pins>,
-    /// The hard end is pinned.
-    pinned_end: bool,
     row: Vec<[u8; 3]>,
     grain: Grain,
     evidence: Evidence,
@@ -62,8 +60,6 @@ pub struct Analyzer {
     /// The pinned mm a pixel.
     preset_scale: Option<Scale>,
     meter: Meter,
-    /// `[layout] scale` of the preset.
-    bar_scale: Option<BarScale>,
     judge: Judge,
     exam: Exam,
     /// Of exams that ended, until somebody takes them.
@@ -121,9 +117,7 @@ impl Analyzer {
             replaced: 0,
             preset_pins: pins,
             pins: None,
-            pinned_end: false,
             meter: Meter::default(),
-            bar_scale: None,
             follower: Follower::default(),
             row: Vec::new(),
             grain: Grain::default(),

@@ -20,7 +20,7 @@ impl Analyzer {
             self.meter.read(&Sight {
                 view: &view,
                 hard_end: layout.hard_end,
-                pinned: self.bar_scale,
+                pinned: self.pins.and_then(|pins| pins.scale),
                 mm_per_px: self.watch.input().scale.map(|scale| scale.mm_per_px),
             })
         });

@@ -114,12 +114,10 @@ impl Analyzer {
     /// Takes `pins` for what the source pins.
     pub(super) fn pin(&mut self, pins: Option<Pins>) {
         self.pins = pins;
-        self.pinned_end = pins.is_some_and(|pins| pins.hard_end.is_some());
         let mm_per_px = pins.and_then(|pins| pins.mm_per_px);
         self.preset_scale =
             mm_per_px.map(|px| Scale { mm_per_px: px.get(), from: ScaleFrom::Preset });
         self.watch.set_scale(self.preset_scale);
-        self.bar_scale = pins.and_then(|pins| pins.scale);
         self.follower = Follower::new(pins);
         self.reset();
     }

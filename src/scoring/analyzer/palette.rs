@@ -23,7 +23,8 @@ impl Analyzer {
 
     pub(super) fn palette_unknown(&mut self) -> Refusal {
         self.evidence.pause();
-        let given = self.pinned_end || self.settings.palette_unknown == PaletteUnknown::AssumeRed;
+        let pinned = self.pins.is_some_and(|pins| pins.hard_end.is_some());
+        let given = pinned || self.settings.palette_unknown == PaletteUnknown::AssumeRed;
         let words = if given && self.follower.is_palette_turned() {
             Sentence::PaletteTurned
         } else {

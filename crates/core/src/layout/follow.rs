@@ -14,7 +14,7 @@ use super::colour::Tint;
 use super::find::Found;
 use super::pinned;
 use super::probe::{Scene, Watch};
-use super::proof::{Claim, Proof, Prover};
+use super::proof::{Claim, Proof, Prover, Signature};
 use super::{Finder, HardEnd, NoDualView, PinnedRegions, Pins, ScreenLayout};
 use crate::frame::{Frame, PixelFormat};
 
@@ -164,7 +164,9 @@ impl Follower {
             State::Held(held) if self.searched || held.doubted.is_some() => {
                 let proven = held.doubted.map_or(Ok(()), Err);
                 if proven.is_ok() && held.bar.bar.is_none() {
-                    self.see_map(frame, &held.layout, &held.watch.tint, false);
+                    let map = &held.layout.elastogram_box;
+                    let (_, signature) = self.prover.look(frame, map, &held.watch.tint);
+                    self.see_map(frame, &held.layout, signature, false);
                 }
                 self.state = State::Held(held);
                 proven
@@ -210,15 +212,14 @@ impl Follower {
         if palette && proof == Proof::Holds {
             held.bar.map = Some(signature);
         } else if held.bar.bar.is_none() && proof == Proof::Holds {
-            self.see_map(frame, &held.layout, &held.watch.tint, false);
+            self.see_map(frame, &held.layout, signature, false);
         }
         proof
     }
 
     /// Without a bar the maps themselves tell whether the palette was turned round.
-    fn see_map(&mut self, frame: &Frame, layout: &ScreenLayout, tint: &Tint, bar: bool) {
-        let ScreenLayout { elastogram_box, bmode_box, .. } = layout;
-        let portrait = self.prover.portrait(frame, elastogram_box, bmode_box, tint);
+    fn see_map(&mut self, frame: &Frame, layout: &ScreenLayout, map: Signature, bar: bool) {
+        let portrait = self.prover.portrait(frame, map, &layout.bmode_box);
         if bar {
             self.run.keep_map(portrait);
         } else {
@@ -262,9 +263,10 @@ impl Follower {
             palette: bar.is_some(),
             peak: None,
         };
-        match self.prover.judge(frame, claim).0 {
+        let (proof, signature) = self.prover.judge(frame, claim);
+        match proof {
             Proof::Holds | Proof::Open => {
-                self.see_map(frame, layout, &tint, bar.is_some());
+                self.see_map(frame, layout, signature, bar.is_some());
                 Ok(())
             }
             Proof::Fails(reason) => Err(reason),

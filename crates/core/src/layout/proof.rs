@@ -181,18 +181,9 @@ impl Prover {
         };
         (colours, signature)
     }
-}
 
-impl Prover {
-    /// The map in `map` with the tissue in `twin`.
-    pub(super) fn portrait(
-        &mut self,
-        frame: &Frame,
-        map: &Region,
-        twin: &Region,
-        tint: &Tint,
-    ) -> Portrait {
-        let (_, map) = self.look(frame, map, tint);
+    /// The map of signature `map` with the tissue in `twin`.
+    pub(super) fn portrait(&mut self, frame: &Frame, map: Signature, twin: &Region) -> Portrait {
         let mut blocks = [(0u32, 0u32); BLOCKS.0 * BLOCKS.1];
         self.row.resize(twin.width() as usize, [0; 3]);
         let taken = twin.height().min(ROWS);
@@ -227,8 +218,14 @@ impl Portrait {
 
 /// Correlation of two pictures' blocks; none where one is flat.
 fn likeness(a: &[f32], b: &[f32]) -> Option<f32> {
-    let n = a.len() as f32;
-    let (mean_a, mean_b) = (a.iter().sum::<f32>() / n, b.iter().sum::<f32>() / n);
+    let [aa, bb, ab] = products(a, b);
+    (aa.min(bb) > a.len() as f32 * FLAT * FLAT).then(|| ab / (aa * bb).sqrt())
+}
+
+/// Sums of the squares of either side's blocks, and of their products, about the means.
+fn products(a: &[f32], b: &[f32]) -> [f32; 3] {
+    let mean = |blocks: &[f32]| blocks.iter().sum::<f32>() / blocks.len() as f32;
+    let (mean_a, mean_b) = (mean(a), mean(b));
     let (mut aa, mut bb, mut ab) = (0.0, 0.0, 0.0);
     for (x, y) in a.iter().zip(b) {
         let (x, y) = (x - mean_a, y - mean_b);
@@ -236,21 +233,14 @@ fn likeness(a: &[f32], b: &[f32]) -> Option<f32> {
         bb += y * y;
         ab += x * y;
     }
-    (aa.min(bb) > n * FLAT * FLAT).then(|| ab / (aa * bb).sqrt())
+    [aa, bb, ab]
 }
 
 impl Signature {
     /// Tells whether one is the other with red and blue exchanged: of the same tissue its blocks are
     /// the opposite, of any tissue what prevailed does so no more.
     pub(super) fn is_turned(&self, other: &Self) -> bool {
-        let mean = |blocks: &[f32]| blocks.iter().sum::<f32>() / blocks.len() as f32;
-        let (a, b) = (mean(&self.blocks), mean(&other.blocks));
-        let (mut aa, mut bb, mut ab) = (0.0, 0.0, 0.0);
-        for (x, y) in self.blocks.iter().zip(&other.blocks) {
-            aa += (x - a) * (x - a);
-            bb += (y - b) * (y - b);
-            ab += (x - a) * (y - b);
-        }
+        let [aa, bb, ab] = products(&self.blocks, &other.blocks);
         let opposite = ab < TURNED * (aa * bb).sqrt();
         let other_side = self.balance.abs().min(other.balance.abs()) > PREDOMINANT
             && self.balance * other.balance < 0.0;
