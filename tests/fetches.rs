@@ -48,24 +48,24 @@ fn answer(mut stream: TcpStream) {
     let _ = stream.write_all(b"HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n");
 }
 
-fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
-    [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat()
+fn boxed(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
+    [&(body.len() as u32 + 8).to_be_bytes()[..], &kind, body].concat()
 }
 
 /// A QuickTime movie whose one video track has its pictures at an address.
 fn movie_elsewhere(url: &str) -> Vec<u8> {
-    let entry = boxed(b"url ", &[&[0; 4], url.as_bytes(), &[0]].concat());
-    let dref = boxed(b"dref", &[&[0, 0, 0, 0, 0, 0, 0, 1], entry.as_slice()].concat());
-    let path = [b"dinf", b"minf", b"mdia", b"trak", b"moov"];
-    let moov = path.iter().fold(dref, |inner, kind| boxed(kind, &inner));
-    [boxed(b"ftyp", b"qt  \0\0\0\0qt  "), moov].concat()
+    let entry = boxed(*b"url ", &[&[0; 4], url.as_bytes(), &[0]].concat());
+    let dref = boxed(*b"dref", &[&[0, 0, 0, 0, 0, 0, 0, 1], entry.as_slice()].concat());
+    let path = [*b"dinf", *b"minf", *b"mdia", *b"trak", *b"moov"];
+    let moov = path.into_iter().fold(dref, |inner, kind| boxed(kind, &inner));
+    [boxed(*b"ftyp", b"qt  \0\0\0\0qt  "), moov].concat()
 }
 
 /// A QuickTime reference movie.
 fn reference_movie(url: &str) -> Vec<u8> {
     let url = [url.as_bytes(), &[0]].concat();
     let body = [&[0; 4], b"url ".as_slice(), &(url.len() as u32).to_be_bytes(), &url].concat();
-    boxed(b"moov", &boxed(b"rmra", &boxed(b"rmda", &boxed(b"rdrf", &body))))
+    boxed(*b"moov", &boxed(*b"rmra", &boxed(*b"rmda", &boxed(*b"rdrf", &body))))
 }
 
 /// An MXF header partition with a network locator.

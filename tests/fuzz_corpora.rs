@@ -49,7 +49,7 @@ fn shipped(target: &str) -> Vec<PathBuf> {
             found.push(path);
         }
     }
-    assert!(named_at_all(target) == !found.is_empty(), "{target}: {found:?}");
+    assert!(named_at_all(target) != found.is_empty(), "{target}: {found:?}");
     found
 }
 

@@ -60,7 +60,7 @@ fn calls(file: &str, text: &str) -> Vec<Call> {
             };
             for argument in arguments(&code[at + call.len()..]) {
                 if let Some(words) = argument.strip_prefix('"') {
-                    this.words = words.trim_end_matches('"').to_owned();
+                    words.trim_end_matches('"').clone_into(&mut this.words);
                     break;
                 }
                 this.fields.extend(field(argument, &code[..at]));

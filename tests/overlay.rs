@@ -90,6 +90,7 @@ fn withheld(size: [u32; 2], reason: Withheld, detail: &str) -> Reading {
 }
 
 /// A map whose stiffest part lies beyond the scale's end, or one without a scale.
+#[expect(clippy::approx_constant, reason = "a ratio, which the golden pictures show")]
 fn stiffness(scale: bool) -> Stiffness {
     let quantity =
         |value: f32, uncertainty: f32, beyond: bool| Quantity { value, uncertainty, beyond };

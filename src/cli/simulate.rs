@@ -154,8 +154,8 @@ fn list_scenarios() -> Result<(), CliError> {
 }
 
 /// What part is behind once picture `n` of so many was written.
-fn behind(n: u64, of: u64) -> Option<f64> {
-    Some((n + 1) as f64 / of.max(1) as f64)
+fn behind(n: u64, of: u64) -> f64 {
+    (n + 1) as f64 / of.max(1) as f64
 }
 
 /// Writes a folder of PNG and its truth.
@@ -182,7 +182,7 @@ fn pictures(reel: &mut Reel, folder: &Path, force: bool) -> Result<String, CliEr
             truth: &drawn.truth,
         };
         write_line(&mut truth_file, &line).map_err(|e| cannot_write(&truth_path, &e))?;
-        progress.tell(behind(n, reel.len()), "simulating");
+        progress.tell(Some(behind(n, reel.len())), "simulating");
     }
     Ok(format!("{} pictures in {}", reel.len(), folder.display()))
 }
@@ -219,7 +219,7 @@ fn video(reel: &mut Reel, file: &Path, force: bool) -> Result<String, CliError> 
                 truth: &drawn.truth,
             };
             write_line(&mut truth_file, &line).map_err(|e| cannot_write(&part, &e))?;
-            progress.tell(behind(n, reel.len()), "simulating");
+            progress.tell(Some(behind(n, reel.len())), "simulating");
         }
         let codec = encoder.codec();
         if truth_path.exists() {

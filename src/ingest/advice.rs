@@ -132,12 +132,12 @@ mod tests {
 
     #[test]
     fn a_device_that_does_not_open_is_told_with_what_to_do() {
-        let root = machine();
         struct Case {
             device: &'static str,
             busy: bool,
             says: &'static [&'static str],
         }
+        let root = machine();
         for Case { device, busy, says } in [
             Case {
                 device: "/dev/video7",

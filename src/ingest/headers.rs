@@ -224,32 +224,32 @@ mod tests {
         assert_eq!(missing(b"RIFF\xff\xff\xff\xffAVI "), 0);
     }
 
-    fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
-        [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat()
+    fn boxed(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
+        [&(body.len() as u32 + 8).to_be_bytes()[..], &kind, body].concat()
     }
 
     #[test]
     fn an_mp4_without_its_index_was_not_finished() {
-        let start = [boxed(b"ftyp", b"isom"), boxed(b"mdat", &[7; 40])].concat();
+        let start = [boxed(*b"ftyp", b"isom"), boxed(*b"mdat", &[7; 40])].concat();
         let words = verdict(&start).unwrap_err();
         assert!(words.contains("moov") && words.contains("not finished"), "{words}");
-        assert_eq!(verdict(&[start.clone(), boxed(b"moov", b"")].concat()), Ok(()));
-        assert_eq!(verdict(&[start, boxed(b"moof", b"")].concat()), Ok(()));
+        assert_eq!(verdict(&[start.clone(), boxed(*b"moov", b"")].concat()), Ok(()));
+        assert_eq!(verdict(&[start, boxed(*b"moof", b"")].concat()), Ok(()));
     }
 
     #[test]
     fn a_movie_whose_media_lie_elsewhere_is_refused() {
-        let entry = |flags: u8, at: &[u8]| boxed(b"url ", &[&[0, 0, 0, flags], at].concat());
+        let entry = |flags: u8, at: &[u8]| boxed(*b"url ", &[&[0, 0, 0, flags], at].concat());
         let movie = |entry: &[u8]| {
-            let dref = boxed(b"dref", &[&[0, 0, 0, 0, 0, 0, 0, 1], entry].concat());
-            let path = [b"dinf", b"minf", b"mdia", b"trak", b"moov"];
-            let moov = path.iter().fold(dref, |inner, kind| boxed(kind, &inner));
-            [boxed(b"ftyp", b"qt  "), moov].concat()
+            let dref = boxed(*b"dref", &[&[0, 0, 0, 0, 0, 0, 0, 1], entry].concat());
+            let path = [*b"dinf", *b"minf", *b"mdia", *b"trak", *b"moov"];
+            let moov = path.into_iter().fold(dref, |inner, kind| boxed(kind, &inner));
+            [boxed(*b"ftyp", b"qt  "), moov].concat()
         };
         assert_eq!(verdict(&movie(&entry(1, b""))), Ok(()));
         let outside = verdict(&movie(&entry(0, b"http://10.0.0.1/a.mov\0")));
         assert!(outside.is_err_and(|w| w.contains("address")));
-        let reference = boxed(b"moov", &boxed(b"rmra", &boxed(b"rmda", b"")));
+        let reference = boxed(*b"moov", &boxed(*b"rmra", &boxed(*b"rmda", b"")));
         assert!(verdict(&reference).is_err_and(|w| w.contains("address")));
     }
 

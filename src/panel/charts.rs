@@ -32,7 +32,7 @@ pub(super) fn gauge(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
     p.text(area.x, y, small, "benign 0");
     p.text_centre(area.x + area.w / 2.0, y, small, "50");
     p.text_right(area.right(), y, small, "100 malignant");
-    if let Some(point) = &state.operating_point {
+    if let Some(point) = state.operating_point {
         // Last, so that the pointer never hides it.
         wedge(p, at(point.percent), track.y - 0.1 * u, u);
         let y = y + 5.4 * u;
@@ -50,7 +50,7 @@ fn wedge(p: &mut Painter, x: f32, tip: f32, u: f32) {
 }
 
 /// The operating point in words: at length, and shortened.
-fn said(point: &OperatingPoint) -> [String; 2] {
+fn said(point: OperatingPoint) -> [String; 2] {
     let both = |sensitivity: &str, specificity: &str| {
         let parts = [(sensitivity, point.sensitivity), (specificity, point.specificity)];
         let known: Vec<String> = parts

@@ -228,6 +228,7 @@ impl<C: Clock> Turn<C> {
 
 /// How often frames come, and since when none does.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "the unit of each is its suffix")]
 struct Rhythm {
     longest_ns: u64,
     last_ns: Option<u64>,

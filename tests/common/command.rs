@@ -1,6 +1,7 @@
 //! Runs the real binary, as a person or a script would.
 
 #[path = "schema.rs"]
+#[allow(dead_code, reason = "not every test prints JSON")]
 pub(crate) mod schema;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ pub(crate) struct Ran {
 
 impl Ran {
     /// Each line of standard output as JSON, held against its schema.
+    #[allow(dead_code, reason = "not every test prints JSON")]
     pub(crate) fn json(&self) -> Vec<serde_json::Value> {
         let read = |l: &str| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l}"));
         let lines: Vec<serde_json::Value> = self.out.lines().map(read).collect();

@@ -15,7 +15,7 @@ use sonofuse_core::frame::Frame;
 use tokio::sync::watch;
 
 /// Far beyond what anything here takes, also on a busy machine: a limit, not an expectation.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// Reads a preset's text.
 pub(crate) fn parse(text: &str) -> Result<Preset, PresetError> {

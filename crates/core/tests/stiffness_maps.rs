@@ -84,8 +84,8 @@ impl Drawing<'_> {
     }
 }
 
-fn kpa(max: f32) -> Option<BarScale> {
-    Some(BarScale::new(max, StiffnessUnit::Kpa).unwrap())
+fn kpa(max: f32) -> BarScale {
+    BarScale::new(max, StiffnessUnit::Kpa).unwrap()
 }
 
 /// Soft tissue with a stiff disc of 2.6 mm and a hole.
@@ -99,7 +99,7 @@ fn nodule(x: u32, y: u32) -> Option<f32> {
 fn a_map_is_read_as_it_was_drawn_at_any_opacity() {
     for opacity in [0.2, 0.35, 0.5, 0.75, 1.0] {
         let drawing = Drawing { opacity, turned: false, bar: true, value: &nodule };
-        let read = drawing.read(Some(HardEnd::Red), kpa(180.0)).unwrap();
+        let read = drawing.read(Some(HardEnd::Red), Some(kpa(180.0))).unwrap();
         assert!((read.opacity - opacity).abs() < 0.02, "{opacity}: {}", read.opacity);
         let all: Vec<f32> =
             (0..160).flat_map(|y| (0..180).filter_map(move |x| nodule(x, y))).collect();
@@ -128,17 +128,17 @@ fn a_map_is_read_as_it_was_drawn_at_any_opacity() {
 fn a_palette_that_is_turned_round_reads_the_same() {
     let straight = Drawing { opacity: 0.5, turned: false, bar: true, value: &nodule };
     let turned = Drawing { turned: true, ..straight };
-    let a = straight.read(Some(HardEnd::Red), kpa(100.0)).unwrap().mean.unwrap();
-    let b = turned.read(Some(HardEnd::Blue), kpa(100.0)).unwrap().mean.unwrap();
+    let a = straight.read(Some(HardEnd::Red), Some(kpa(100.0))).unwrap().mean.unwrap();
+    let b = turned.read(Some(HardEnd::Blue), Some(kpa(100.0))).unwrap().mean.unwrap();
     assert!((a.value - b.value).abs() < 1.0, "{a:?} {b:?}");
 }
 
 #[test]
 fn without_a_bar_or_its_direction_nothing_is_read() {
     let drawing = Drawing { opacity: 0.5, turned: false, bar: false, value: &nodule };
-    assert_eq!(drawing.read(Some(HardEnd::Red), kpa(100.0)), None);
+    assert_eq!(drawing.read(Some(HardEnd::Red), Some(kpa(100.0))), None);
     let drawing = Drawing { bar: true, ..drawing };
-    assert_eq!(drawing.read(None, kpa(100.0)), None);
+    assert_eq!(drawing.read(None, Some(kpa(100.0))), None);
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn without_a_scale_there_is_a_ratio_and_no_value() {
 fn what_lies_beyond_the_scale_s_end_is_said_as_more_than_it() {
     let stiff = |x, y| nodule(x, y).map(|v| if v > 0.5 { 1.0 } else { v });
     let drawing = Drawing { opacity: 0.5, turned: false, bar: true, value: &stiff };
-    let read = drawing.read(Some(HardEnd::Red), kpa(180.0)).unwrap();
+    let read = drawing.read(Some(HardEnd::Red), Some(kpa(180.0))).unwrap();
     let circle = read.circle_2mm.unwrap();
     assert!(circle.beyond, "{circle:?}");
     assert_eq!(read.say(read.circle_2mm).unwrap().to_string(), ">\u{a0}180\u{a0}kPa");
@@ -173,7 +173,7 @@ fn what_lies_beyond_the_scale_s_end_is_said_as_more_than_it() {
 #[test]
 fn even_tissue_has_no_stiff_area() {
     let drawing = Drawing { opacity: 0.5, turned: false, bar: true, value: &|_, _| Some(0.3) };
-    let read = drawing.read(Some(HardEnd::Red), kpa(100.0)).unwrap();
+    let read = drawing.read(Some(HardEnd::Red), Some(kpa(100.0))).unwrap();
     assert!((read.mean.unwrap().value - 30.0).abs() < 1.0, "{read:?}");
     assert!(read.ratio.is_none_or(|ratio| ratio.value < 1.05), "{:?}", read.ratio);
 }
@@ -193,8 +193,12 @@ fn colours_that_are_not_the_bar_s_are_not_read() {
     }
     let frame = Frame::from_rgb(SIZE[0], SIZE[1], rgb.into_iter().flatten().collect()).unwrap();
     let view = DualView::new(&frame, &layout).unwrap();
-    let sight =
-        Sight { view: &view, hard_end: Some(HardEnd::Red), pinned: kpa(100.0), mm_per_px: None };
+    let sight = Sight {
+        view: &view,
+        hard_end: Some(HardEnd::Red),
+        pinned: Some(kpa(100.0)),
+        mm_per_px: None,
+    };
     assert_eq!(Meter::default().read(&sight), None);
 }
 
@@ -218,7 +222,7 @@ fn damaged_and_strange_pictures_are_read_or_not_but_never_break_anything() {
         let view = DualView::new(&frame, &layout).unwrap();
         for mm_per_px in [None, Some(0.005), Some(2.0), Some(0.0), Some(f32::NAN)] {
             let hard_end = Some(HardEnd::Red);
-            meter.read(&Sight { view: &view, hard_end, pinned: kpa(100.0), mm_per_px });
+            meter.read(&Sight { view: &view, hard_end, pinned: Some(kpa(100.0)), mm_per_px });
         }
     }
     // Grey alone, and a layout of another picture.

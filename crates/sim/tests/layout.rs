@@ -197,9 +197,10 @@ fn a_pinned_hard_end_wins_over_the_labels_until_the_palette_is_turned_round() {
                 let place = (truth.skin, truth.index);
                 let turned = (8.0..16.0).contains(&(truth.index as f64 / rate_hz));
                 // Turned round, the labels decide, where they tell: also against a wrong pin.
-                let fits = match turned {
-                    false => end == Some(first),
-                    true => end.is_none() || end == truth.support.palette,
+                let fits = if turned {
+                    end.is_none() || end == truth.support.palette
+                } else {
+                    end == Some(first)
                 };
                 assert!(fits, "{place:?}: {end:?} under {first:?}");
                 ends[usize::from(turned)] += 1;

@@ -47,14 +47,13 @@ impl File {
     fn push(&mut self, waiting: &[u8], until_ns: u64) -> Result<(), CliError> {
         let Some(waits_ns) = self.waits_ns.take() else { return Ok(()) };
         let duration_ns = until_ns.saturating_sub(waits_ns).max(1);
-        let encoder = match &mut self.encoder {
-            Some(encoder) => encoder,
-            None => {
-                let Canvas { width, height, .. } = Canvas::new(self.size[0], self.size[1]);
-                let fps = (1e9 / duration_ns as f64).clamp(1.0, 240.0);
-                let encoder = Encoder::create(&self.path, width, height, fps);
-                self.encoder.insert(encoder.map_err(|e| failed(&e))?)
-            }
+        let encoder = if let Some(encoder) = &mut self.encoder {
+            encoder
+        } else {
+            let Canvas { width, height, .. } = Canvas::new(self.size[0], self.size[1]);
+            let fps = (1e9 / duration_ns as f64).clamp(1.0, 240.0);
+            let encoder = Encoder::create(&self.path, width, height, fps);
+            self.encoder.insert(encoder.map_err(|e| failed(&e))?)
         };
         encoder.push_at(waits_ns - self.first_ns, duration_ns, waiting).map_err(|e| failed(&e))
     }
@@ -82,17 +81,12 @@ impl Times {
             return first;
         };
         let shifted = pts_ns.map(|pts| i128::from(pts) + self.shift_ns);
-        let at = match shifted.and_then(|pts| u64::try_from(pts).ok()).filter(|&pts| pts > last) {
-            Some(at) => at,
-            // No time, or one that went back: it goes on as before.
-            None => {
-                let at = last + self.step_ns();
-                if let Some(pts) = pts_ns {
-                    self.shift_ns = i128::from(at) - i128::from(pts);
-                }
-                at
-            }
-        };
+        let risen = shifted.and_then(|pts| u64::try_from(pts).ok()).filter(|&pts| pts > last);
+        // No time, or one that went back: it goes on as before.
+        let at = risen.unwrap_or_else(|| last + self.step_ns());
+        if let (None, Some(pts)) = (risen, pts_ns) {
+            self.shift_ns = i128::from(at) - i128::from(pts);
+        }
         self.step_ns = at - last;
         self.last = Some(at);
         at

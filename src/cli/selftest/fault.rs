@@ -135,7 +135,7 @@ fn follow(
         let meta = FrameMeta { sequence, captured_ns, ..FrameMeta::default() };
         mailbox.put(scene.frame.clone().with_meta(meta));
         let reading = readings
-            .recv_timeout(Duration::from_secs(60))
+            .recv_timeout(Duration::from_mins(1))
             .map_err(|_| "no reading within a minute".to_owned())?;
         match (reading.reason, reading.malignancy) {
             (Some(Withheld::EngineFault), _) if fault.is_none() => {

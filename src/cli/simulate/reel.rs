@@ -12,7 +12,7 @@ const FPS: f64 = 60.0;
 
 /// The pictures of one run of the command.
 pub(super) enum Reel {
-    Exams(Exams),
+    Exams(Box<Exams>),
     Script(Box<Script>),
 }
 
@@ -46,7 +46,7 @@ impl Reel {
     pub(super) fn new(args: &SimulateArgs) -> Result<Self, CliError> {
         match &args.scenario {
             Some(name) => Script::new(name, args).map(|script| Self::Script(Box::new(script))),
-            None => Exams::new(args).map(Self::Exams),
+            None => Exams::new(args).map(|exams| Self::Exams(Box::new(exams))),
         }
     }
 

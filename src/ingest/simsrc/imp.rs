@@ -47,7 +47,7 @@ impl Default for Settings {
 
 /// What draws the pictures.
 enum Drawing {
-    Exams(Simulator),
+    Exams(Box<Simulator>),
     /// A scripted exam, over and over.
     Script(Box<Player>),
 }
@@ -322,7 +322,7 @@ impl BaseSrcImpl for SimSrc {
             exam_s,
         };
         let drawing = match &scenario {
-            None => Simulator::new(config).map(Drawing::Exams),
+            None => Simulator::new(config).map(|simulator| Drawing::Exams(Box::new(simulator))),
             Some(scenario) => {
                 let play = Play {
                     rate_hz: Some(config.fps),
@@ -434,7 +434,7 @@ mod tests {
         let config = SimConfig { width: 320, height: 240, ..SimConfig::default() };
         let info = gst_video::VideoInfo::builder(VideoFormat::Bgrx, 320, 240);
         Run {
-            drawing: Drawing::Exams(Simulator::new(config).expect("a valid size")),
+            drawing: Drawing::Exams(Box::new(Simulator::new(config).expect("a valid size"))),
             info: info.build().expect("a valid size"),
             rate: gst::Fraction::new(60, 1),
             next: 0,

@@ -10,7 +10,7 @@ use sonofuse_core::frame::FrameMeta;
 
 use super::*;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 struct Rig {
     mailbox: Arc<Mailbox<Frame>>,

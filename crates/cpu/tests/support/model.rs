@@ -49,7 +49,7 @@ pub(crate) enum Head {
     SppEach(Vec<usize>),
     /// The mean, then dense layers.
     Gap,
-    /// A 1×1 convolution to two classes (with a ReLU?), then the mean.
+    /// A 1×1 convolution to two classes (with a `ReLU`?), then the mean.
     ConvGap(bool),
     /// The mean, then a 1×1 convolution to two classes.
     GapConv,

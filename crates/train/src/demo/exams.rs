@@ -173,7 +173,7 @@ pub(super) fn exams(
         }
         out.write_all(lines.as_bytes()).and_then(|()| out.flush()).map_err(fail)?;
         done.extend(block);
-        if done.len() % (10 * BLOCK) == 0 || done.len() == count {
+        if done.len().is_multiple_of(10 * BLOCK) || done.len() == count {
             say(&format!("{}: {} of {count} exams", cohort.name, done.len()));
         }
     }

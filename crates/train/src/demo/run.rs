@@ -225,7 +225,7 @@ fn examine(place: Place<'_>, product: &Fitted, say: &dyn Fn(&str)) -> Result<Exa
         exams::exams(cohort, &input, (&scored, &digest), place.threads, &file, say)
     };
     let failed = |source| DemoError::Evaluate { method: Method::ReFusion, source };
-    let [one, other] = cohorts.twins.each_ref().map(|cohort| of(cohort));
+    let [one, other] = cohorts.twins.each_ref().map(&of);
     let (one, other) = (one?, other?);
     let (calibration, long) = (of(&cohorts.calibration)?, of(&cohorts.calibration_long)?);
     let deciding: Vec<&Exam> = calibration.iter().chain(&long).collect();

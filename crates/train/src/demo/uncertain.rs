@@ -91,12 +91,12 @@ pub(super) fn decide(exams: &[&Exam], twins: Twins<'_>) -> Result<Decided, Evalu
 
 /// The least scale, in steps of a tenth, at which the intervals reconcile enough of the pairs.
 fn spread_scale(twins: Twins<'_>, logit_sd: f32) -> f32 {
-    let steps = (1..=100).map(|step| step as f32 / 10.0);
+    let mut steps = (1..=100).map(|step| step as f32 / 10.0);
     let enough = |scale: &f32| {
         let aggregation = Aggregation { logit_sd, spread_scale: *scale };
         reconciled(twins, aggregation).0 >= RECONCILED
     };
-    steps.clone().find(enough).or(steps.last()).unwrap_or(1.0)
+    steps.clone().find(enough).or(steps.next_back()).unwrap_or(1.0)
 }
 
 /// The part of the pairs whose two scores differ by no more than the root of the sum of the squares of the

@@ -124,11 +124,11 @@ the held-out skins, which carry the names of makers, were only judged.\n",
         product.parameters,
     );
     if let Some((_, figures)) = report.exams.iter().find(|(name, _)| name == "held-out skins") {
-        let _ = write!(
+        let _ = writeln!(
             out,
             "- **Result on held-out simulated patients** ({} benign, {} malignant; {} elastograms each): AUC \
 {:.3} (95 % {:.3}–{:.3}); at the threshold {:.2} sensitivity {:.3}, specificity {:.3}; calibration error {:.3} \
-where perfect probabilities would show {:.3} (ten bins of equal numbers), Brier score {:.3}.\n",
+where perfect probabilities would show {:.3} (ten bins of equal numbers), Brier score {:.3}.",
             figures.patients[0],
             figures.patients[1],
             uncertain::USUAL,

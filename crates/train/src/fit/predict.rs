@@ -37,7 +37,9 @@ fn digest<'n>(lists: impl Iterator<Item = &'n [f32]>) -> u64 {
     let mut hasher = DefaultHasher::new();
     for list in lists {
         list.len().hash(&mut hasher);
-        list.iter().for_each(|v| v.to_bits().hash(&mut hasher));
+        for v in list {
+            v.to_bits().hash(&mut hasher);
+        }
     }
     hasher.finish()
 }

@@ -1,4 +1,5 @@
 //! Strange B-mode.
+#![expect(clippy::needless_pass_by_value, reason = "all changes have the form of the table")]
 
 use super::{IndexedRandom, Pcg64Mcg, Plane, Rng, changes, either, even_log, field, normal};
 

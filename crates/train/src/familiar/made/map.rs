@@ -1,4 +1,5 @@
 //! Strange stiffness maps.
+#![expect(clippy::needless_pass_by_value, reason = "all changes have the form of the table")]
 
 use super::{Colours, IndexedRandom, Pcg64Mcg, Plane, Rng, changes, even_log, field, normal};
 
