@@ -14,6 +14,7 @@ pub mod ctl;
 pub mod doctor;
 pub mod engine;
 pub mod error;
+pub mod evidence;
 mod inputs;
 pub mod locate;
 mod output;
@@ -50,6 +51,7 @@ enum Command {
     Engine(engine::EngineArgs),
     Selftest(selftest::SelftestArgs),
     Ctl(ctl::CtlArgs),
+    Evidence(evidence::EvidenceArgs),
 }
 
 /// The command line's definition, from which man pages and completions are made.
@@ -82,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Selftest(args) => selftest::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Ctl(args) => ctl::run(args),
+        Command::Evidence(args) => evidence::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

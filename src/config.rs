@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::ingest::{Preset, PresetError};
 use crate::publish::display::DisplaySink;
+use crate::record;
 use crate::scoring::{Backend, Hardware, Settings, gpu};
 use crate::serve::keys;
 
@@ -32,6 +33,8 @@ pub struct Config {
     pub control: ControlConfig,
     /// An input device whose keys are commands.
     pub keys: keys::Settings,
+    /// What is kept when somebody asks.
+    pub record: record::Settings,
 }
 
 /// `[source]`.
@@ -123,6 +126,7 @@ impl Config {
         if self.control.socket.is_empty() {
             return Err("control.socket is empty: give a path, \"auto\" or \"none\"".to_owned());
         }
+        self.record.check()?;
         self.keys.bindings().map(drop)
     }
 
@@ -151,6 +155,9 @@ impl Config {
         }
         if self.keys.device != "none" {
             start(&mut self.keys.device);
+        }
+        if self.record.folder != "auto" {
+            start(&mut self.record.folder);
         }
     }
 }

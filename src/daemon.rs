@@ -18,17 +18,17 @@ use rustix::fs::Access;
 use sonofuse_core::frame::Frame;
 use sonofuse_core::reading::Reading;
 use thiserror::Error;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use crate::config::{ConfigError, Loaded};
-use crate::ingest::{self, Ingest, Preset};
+use crate::ingest::{self, Ingest, Preset, Taps};
 use crate::journal;
 use crate::mailbox::Mailbox;
 use crate::notify::{Notifier, Watchdog};
-use crate::panel::{LastSeen, SnapshotError};
+use crate::panel::{LastSeen, Notes, SnapshotError};
 use crate::publish::display::{Display, DisplaySink};
+use crate::record::Recorder;
 use crate::scoring::{self, Analyzer, Clock, InferThread, MonotonicClock, Said};
 use crate::serve::readings::{self, Readings};
 use crate::serve::{Listener, SocketError};
@@ -37,10 +37,12 @@ use crate::state::SourceState;
 mod commands;
 mod exams;
 mod output;
+mod signals;
 mod summary;
 
 use commands::{Commands, Switch};
 use output::Printer;
+use signals::Signals;
 use summary::Summary;
 
 /// How long the staged stop may take; what has not ended by then is abandoned and said.
@@ -188,6 +190,7 @@ struct Parts {
     printer: Printer,
     readings: Option<Readings>,
     display: Option<Display>,
+    recorder: Recorder,
     commands: Commands,
 }
 
@@ -221,7 +224,12 @@ async fn live(
     };
     let control = commands::listen(config)?;
     let sink: DisplaySink = config.publish.display.parse()?;
-    let display = Display::start(&sink, base_ns, Arc::clone(&latest), config.publish.max_age_ms)?;
+    let max_age_ms = config.publish.max_age_ms;
+    let notes: Arc<Notes> = Arc::default();
+    let display =
+        Display::start(&sink, base_ns, Arc::clone(&latest), max_age_ms, Arc::clone(&notes))?;
+    let recorder = Recorder::start(&config.record, max_age_ms, preset.layout, notes)
+        .map_err(|source| DaemonError::System { what: "starting the recorder", source })?;
 
     let mailbox: Arc<Mailbox<Frame>> = Arc::default();
     let alone = readings.is_none() && display.is_none();
@@ -234,11 +242,12 @@ async fn live(
         let (latest, last_seen, summary) =
             (Arc::clone(&latest), Arc::clone(&last_seen), Arc::clone(&summary));
         let keep_frames = options.snapshot.is_some();
+        let eye = recorder.eye();
         scoring::spawn(
             analyzer,
             Arc::clone(&mailbox),
             state_changes.clone(),
-            config.publish.max_age_ms,
+            max_age_ms,
             inbox,
             move |said| {
                 let (frame, reading) = match said {
@@ -256,6 +265,7 @@ async fn live(
                 if let Some(publisher) = &publisher {
                     publisher.publish(&reading);
                 }
+                eye.observe(frame, &reading);
                 if keep_frames {
                     last_seen.observe(frame, &reading);
                 }
@@ -266,13 +276,15 @@ async fn live(
         .map_err(|source| DaemonError::System { what: "starting the infer thread", source })?
     };
 
-    let tap = display.as_ref().map(Display::tap);
+    let taps = Taps { sample: display.as_ref().map(Display::tap), frame: recorder.tap() };
     let name = preset.name.clone();
-    let ingest = ingest::start(preset, base_ns, Arc::clone(&mailbox), tap, state)?;
+    let ingest = ingest::start(preset, base_ns, Arc::clone(&mailbox), taps, state)?;
     let clients = readings.as_ref().map(|readings| Arc::clone(readings.counts()));
-    let desk = commands::Desk::new(orders, latest, state_changes.clone(), clients, name);
+    let keeper = recorder.keeper();
+    let desk = commands::Desk::new(orders, latest, state_changes.clone(), clients, keeper, name);
     let (commands, mut switches) = Commands::start(config, control, desk)?;
-    let mut parts = Parts { ingest, mailbox, infer, printer, readings, display, commands };
+    let mut parts =
+        Parts { ingest, mailbox, infer, printer, readings, display, recorder, commands };
 
     // READY: the model is warm (it was run when it was loaded) and everything is wired.
     notifier.ready(&status(&state_changes.borrow()));
@@ -411,7 +423,7 @@ impl Parts {
     /// Stops everything in order; each stage says that it is done, so that a stage that hangs is the
     /// one after the last line.
     async fn stop(self) {
-        let Self { ingest, mailbox, infer, printer, readings, display, commands } = self;
+        let Self { ingest, mailbox, infer, printer, readings, display, recorder, commands } = self;
         // Commands end first of all: what they would be about ends now.
         tokio::join!(commands.stop(), ingest.stop());
         info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "capture");
@@ -432,9 +444,12 @@ impl Parts {
         if let Some(readings) = readings {
             readings.stop().await;
         }
-        if let Some(display) = display {
-            display.stop().await;
-        }
+        let shown = async {
+            if let Some(display) = display {
+                display.stop().await;
+            }
+        };
+        tokio::join!(shown, recorder.stop());
         info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "publish");
     }
 }
@@ -457,33 +472,4 @@ fn write_snapshot(
 ) -> Result<(), DaemonError> {
     let Some(path) = &options.snapshot else { return Ok(()) };
     Ok(last_seen.write(path, max_age_ms)?)
-}
-
-/// SIGINT and SIGTERM.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, DaemonError> {
-        let on = |kind| {
-            signal(kind).map_err(|source| DaemonError::System {
-                what: "installing signal handlers",
-                source,
-            })
-        };
-        Ok(Self {
-            interrupt: on(SignalKind::interrupt())?,
-            terminate: on(SignalKind::terminate())?,
-        })
-    }
-
-    /// Waits for the next one and names it.
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-        }
-    }
 }

@@ -47,6 +47,25 @@ use crate::state::SourceState;
 /// Gets every sample of the capture pipeline on its streaming thread; must not wait.
 pub type SampleTap = Arc<dyn Fn(&gst::Sample) + Send + Sync>;
 
+/// Gets every picture of the capture pipeline on its streaming thread; must not wait.
+pub type FrameTap = Arc<dyn Fn(&Frame) + Send + Sync>;
+
+/// Who sees what is captured besides the mailbox.
+#[derive(Clone, Default)]
+pub struct Taps {
+    /// The display.
+    pub sample: Option<SampleTap>,
+    /// The recorder.
+    pub frame: Option<FrameTap>,
+}
+
+impl std::fmt::Debug for Taps {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (sample, frame) = (self.sample.is_some(), self.frame.is_some());
+        f.debug_struct("Taps").field("sample", &sample).field("frame", &frame).finish()
+    }
+}
+
 /// How long [`Ingest::stop`] takes at most.
 const STOP_CAP: Duration = Duration::from_millis(900);
 
@@ -106,8 +125,7 @@ pub struct Ingest {
 
 /// Starts capturing with `preset` on the current tokio runtime.
 ///
-/// Pictures go to `mailbox` and, as GStreamer samples, to `tap`; `state` follows the source. All
-/// times are those of the monotonic system clock, running time counts from `base_ns`. The mailbox
+/// Pictures go to `mailbox` and to `taps`; `state` follows the source. All times are those of the monotonic system clock, running time counts from `base_ns`. The mailbox
 /// stays open when the source ends: it belongs to the caller.
 ///
 /// # Errors
@@ -118,7 +136,7 @@ pub fn start(
     preset: Preset,
     base_ns: u64,
     mailbox: Arc<Mailbox<Frame>>,
-    tap: Option<SampleTap>,
+    taps: Taps,
     state: watch::Sender<SourceState>,
 ) -> Result<Ingest, IngestError> {
     init()?;
@@ -126,7 +144,7 @@ pub fn start(
         clock: gst::SystemClock::obtain(),
         base: gst::ClockTime::from_nseconds(base_ns),
         mailbox,
-        tap,
+        taps,
         frames: AtomicU64::new(0),
         generation: AtomicU32::new(0),
         newest_ns: AtomicU64::new(0),

@@ -122,6 +122,26 @@ messages! {
     KEYS_ABSENT = "23c65d8b2f3cd6fb3b990f217957bb98";
     /// What an examination came to, for each nodule; labels never.
     EXAM_NODULE = "f4867fac040b048c8d9031859460e672";
+    /// Pictures are encoded, so that clips can be kept.
+    EVIDENCE_ENCODER = "cd162c57fd894e3985bc0be9b336dc0c";
+    /// No encoder works: no clips.
+    EVIDENCE_NO_ENCODER = "2b0806cdb52a4a59a61ccb809f3e7a58";
+    /// An encoder that is installed does not work; the next one is tried.
+    EVIDENCE_ENCODER_PASSED = "981c91e5eec045f8a33843a43b5a0943";
+    /// The encoder failed; it is built again.
+    EVIDENCE_ENCODER_FAILED = "10762d8d4ba241d4a905789440cdff2c";
+    /// A snapshot or a clip is on the disk.
+    EVIDENCE_KEPT = "ec654da935074a62800662f5973cf61d";
+    /// A snapshot or a clip could not be kept.
+    EVIDENCE_FAILED = "56555e2bb1984ab989ccd1364f4d3b84";
+    /// The oldest evidence was removed: for room, or for its age.
+    EVIDENCE_REMOVED = "72771fa4f4d9491b93badc93c20c5daa";
+    /// What a killed run left half written was removed.
+    EVIDENCE_SWEPT = "17089900d41f4a17ae15c85dd9001166";
+    /// The folder of evidence cannot be used.
+    EVIDENCE_FOLDER = "6ee40ae83d494d509e764bc54387a187";
+    /// What keeps evidence did not end at the stop.
+    EVIDENCE_STUCK = "fc0b0fc87e7e49de94b2c615fa67ed31";
     /// The display failed; it is tried again.
     DISPLAY_FAILED = "2b67b077cb324246ad0acc5a6ab70500";
     /// The display's sink hangs at the stop.

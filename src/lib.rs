@@ -1,8 +1,8 @@
 //! The sonofuse daemon and its command line.
 //!
-//! A frame comes in at the left (`ingest`), a reading goes out at the right (`publish`, `serve`), and
-//! nothing on the way waits for anything slower than itself. `ingest`, `scoring`, `publish` and `serve`
-//! never import each other: `daemon` hands them channels.
+//! A frame comes in at the left (`ingest`), a reading goes out at the right (`publish`, `serve`), what
+//! somebody wants to keep is kept (`record`), and nothing on the way waits for anything slower than itself.
+//! `ingest`, `scoring`, `publish`, `serve` and `record` never import each other: `daemon` hands them channels.
 
 pub mod cli;
 pub mod config;
@@ -15,6 +15,7 @@ pub mod notify;
 pub mod panel;
 pub mod panics;
 pub mod publish;
+pub mod record;
 pub mod scoring;
 pub mod serve;
 pub mod state;

@@ -12,6 +12,7 @@ mod charts;
 mod compose;
 mod draw;
 mod last;
+mod note;
 mod places;
 mod state;
 mod stiffness;
@@ -25,6 +26,7 @@ use draw::{ALERT, DIM, LINE, Painter, TEXT, Type};
 pub use draw::{Area, Tile};
 pub(crate) use last::CARD_SIZE;
 pub use last::LastSeen;
+pub use note::{Note, Notes};
 pub use places::Places;
 pub use state::{Headline, Map, Model, OperatingPoint, Palette, PanelState, Vertex};
 pub(crate) use state::{is_fresh, is_gone};
@@ -44,6 +46,7 @@ pub fn draw(state: &PanelState, width: u32, height: u32) -> Tile {
         p.fill(*rule, LINE, 1.0);
     }
     blocks::status(&mut p, state, at.status, u);
+    blocks::note(&mut p, state, at.nodule, u);
     if state.shows_score() {
         if let Some(area) = at.caption {
             blocks::caption(&mut p, area, u);

@@ -49,7 +49,7 @@ fn serve() -> Served {
             if long {
                 return Err(Refused::new(RefusedKind::Failed, "x".repeat(HUGE)));
             }
-            Ok(Done { verb: word, standing: None, daemon: None })
+            Ok(Done { verb: word, standing: None, daemon: None, kept: None })
         })
     });
     let runtime =
@@ -164,7 +164,7 @@ fn garbage_gets_an_error_object_and_the_next_command_is_done() {
         (deep.as_bytes(), "malformed"),
         (b"{}", "unknown-verb"),
         (b"{\"verb\":\"shutdown\"}", "unknown-verb"),
-        (b"{\"verb\":\"snapshot\"}", "unknown-verb"),
+        (b"{\"verb\":\"explain\"}", "unknown-verb"),
         (b"{\"verb\":\"status\",\"x\":1}", "wrong-value"),
         (b"{\"verb\":\"mark\",\"label\":\"../../etc\"}", "wrong-value"),
     ];

@@ -463,7 +463,7 @@ fn a_wrong_sink_is_refused_with_what_would_be_right() {
     let latest = || Arc::new(ArcSwapOption::empty());
     let refuse = |name: &str| {
         let sink: DisplaySink = name.parse().unwrap();
-        Display::start(&sink, 0, latest(), MAX_AGE_MS).unwrap_err()
+        Display::start(&sink, 0, latest(), MAX_AGE_MS, Arc::default()).unwrap_err()
     };
     assert!(matches!(refuse("no-such-sink"), DisplayError::Missing { .. }));
     assert!(matches!(refuse("filesink"), DisplayError::NotASink { .. }));
@@ -471,7 +471,11 @@ fn a_wrong_sink_is_refused_with_what_would_be_right() {
     let error = "fakesink ! filesink".parse::<DisplaySink>().unwrap_err();
     assert!(error.to_string().contains("kmssink"), "{error}");
     assert_eq!("none".parse::<DisplaySink>().unwrap(), DisplaySink::None);
-    assert!(Display::start(&DisplaySink::None, 0, latest(), MAX_AGE_MS).unwrap().is_none());
+    assert!(
+        Display::start(&DisplaySink::None, 0, latest(), MAX_AGE_MS, Arc::default())
+            .unwrap()
+            .is_none()
+    );
 }
 
 /// Xvfb on a free display; killed when dropped.
@@ -572,7 +576,8 @@ fn cost_of_a_frame() {
     for format in ["NV12", "YUY2", "BGRx"] {
         let latest = Arc::new(ArcSwapOption::empty());
         let sink: DisplaySink = "fakesink".parse().unwrap();
-        let display = Display::start(&sink, now_ns(), Arc::clone(&latest), MAX_AGE_MS);
+        let display =
+            Display::start(&sink, now_ns(), Arc::clone(&latest), MAX_AGE_MS, Arc::default());
         let display = display.unwrap().unwrap();
         let tap = display.tap();
         let frame = sample(format, 1920, 1080, 77);

@@ -69,7 +69,7 @@ fn pedal(make: impl Fn(&Path)) -> Pedal {
         heard.lock().unwrap().push(word);
         // A refusal ends nothing.
         let refused = Err(Refused::new(RefusedKind::NothingThere, "nothing to mark"));
-        let done = Ok(Done { verb: word, standing: None, daemon: None });
+        let done = Ok(Done { verb: word, standing: None, daemon: None, kept: None });
         Box::pin(std::future::ready(if word == "mark" { refused } else { done }))
     });
     let runtime =

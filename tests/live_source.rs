@@ -195,7 +195,8 @@ fn a_file_that_is_not_there_is_an_error_at_once() {
     preset.set("location", "/nowhere/exam.mkv").unwrap();
     preset.check().unwrap();
     let (state, _) = tokio::sync::watch::channel(SourceState::Ended);
-    let error = sonofuse::ingest::start(preset, 0, std::sync::Arc::default(), None, state);
+    let taps = sonofuse::ingest::Taps::default();
+    let error = sonofuse::ingest::start(preset, 0, std::sync::Arc::default(), taps, state);
     let error = error.expect_err("nothing to read").to_string();
     assert!(error.contains("/nowhere/exam.mkv"), "{error}");
 }

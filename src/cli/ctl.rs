@@ -26,6 +26,8 @@ mod words;
 ///   sonofuse ctl mark nodule=same plane=longitudinal
 ///   sonofuse ctl verdict says=disagree corrected=benign
 ///   sonofuse ctl pin hard-end=red
+///   sonofuse ctl snapshot
+///   sonofuse ctl clip wait=true
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct CtlArgs {
@@ -35,7 +37,8 @@ pub struct CtlArgs {
     /// Print the answer as it came, a line of JSON
     #[arg(long)]
     json: bool,
-    /// status, next-patient, reset, pause, resume, mark, preset, pin, unpin, verdict, threshold
+    /// status, next-patient, reset, pause, resume, mark, preset, pin, unpin, verdict, threshold, snapshot,
+    /// clip
     verb: String,
     /// What the verb takes: docs/reference/control.md
     #[arg(value_name = "KEY=VALUE")]

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use super::{DaemonError, Parts, status};
 use crate::config::{Config, Loaded};
 use crate::ingest::{IngestError, Preset, PresetError};
+use crate::record::Keeper;
 use crate::scoring::Orders;
 use crate::serve::control::{self, Control, Obey};
 use crate::serve::keys::{self, Keys};
@@ -21,6 +22,8 @@ use crate::state::SourceState;
 
 /// How long another preset may take to begin.
 const SWITCH_WITHIN: Duration = Duration::from_secs(20);
+/// How long evidence waits for the name of its nodule.
+const STANDING_WITHIN: Duration = Duration::from_secs(2);
 
 /// A change of the preset, and who waits for it.
 #[derive(Debug)]
@@ -36,6 +39,7 @@ pub(super) struct Desk {
     latest: Arc<ArcSwapOption<Reading>>,
     state: watch::Receiver<SourceState>,
     clients: Option<Arc<readings::Counts>>,
+    keeper: Keeper,
     preset: ArcSwap<String>,
     since: Instant,
 }
@@ -46,10 +50,34 @@ impl Desk {
         latest: Arc<ArcSwapOption<Reading>>,
         state: watch::Receiver<SourceState>,
         clients: Option<Arc<readings::Counts>>,
+        keeper: Keeper,
         preset: String,
     ) -> Arc<Self> {
         let (preset, since) = (ArcSwap::from_pointee(preset), Instant::now());
-        Arc::new(Self { orders, latest, state, clients, preset, since })
+        Arc::new(Self { orders, latest, state, clients, keeper, preset, since })
+    }
+
+    /// Keeps what is there now, with what is known of the nodule on the screen.
+    async fn keep(&self, verb: &Verb) -> Result<Done, Refused> {
+        let moment = self.keeper.now()?;
+        let status = self.orders.give(Verb::Status(Nothing {}));
+        // While the network hangs evidence goes without the nodule's label.
+        let standing = tokio::time::timeout(STANDING_WITHIN, status).await;
+        let standing = standing.ok().and_then(Result::ok);
+        let kept = match verb {
+            Verb::Clip(clip) => self.keeper.clip(moment, standing.as_ref(), *clip).await,
+            _ => self.keeper.snapshot(moment, standing.as_ref()).await,
+        }?;
+        Ok(Done { verb: verb.as_str(), standing, daemon: None, kept: Some(Box::new(kept)) })
+    }
+
+    /// What may be kept of a picture is decided by the same pins.
+    fn pinned(&self, verb: &Verb) {
+        match verb {
+            Verb::Pin(pins) => self.keeper.pin(*pins),
+            Verb::Unpin(_) => self.keeper.unpin(),
+            _ => {}
+        }
     }
 
     fn daemon(&self) -> Daemon {
@@ -129,16 +157,20 @@ fn obey(desk: Arc<Desk>, switches: mpsc::Sender<Switch>, threshold: bool) -> Obe
                     // A network that hangs keeps nobody from asking how things are.
                     let standing = desk.orders.give(verb).await.ok();
                     let daemon = Some(Box::new(desk.daemon()));
-                    return Ok(Done { verb: word, standing, daemon });
+                    return Ok(Done { verb: word, standing, daemon, kept: None });
                 }
+                Verb::Snapshot(_) | Verb::Clip(_) => return desk.keep(&verb).await,
                 Verb::Threshold(_) if !threshold => {
                     let words = "the configuration does not allow it: [control] threshold = true";
                     Err(Refused::new(RefusedKind::NotAllowed, words))
                 }
                 Verb::Preset(preset) => ask_switch(&switches, preset.name).await,
-                verb => desk.orders.give(verb).await,
+                verb => {
+                    let standing = desk.orders.give(verb.clone()).await;
+                    standing.inspect(|_| desk.pinned(&verb))
+                }
             }?;
-            Ok(Done { verb: word, standing: Some(standing), daemon: None })
+            Ok(Done { verb: word, standing: Some(standing), daemon: None, kept: None })
         })
     })
 }
@@ -209,6 +241,7 @@ impl Parts {
         drop(self.mailbox.take(Duration::ZERO));
         let desk = &self.commands.desk;
         desk.orders.set_source(name.clone(), preset.layout);
+        desk.keeper.set_preset_pins(preset.layout);
         self.ingest.go_on(preset);
         info!(
             MESSAGE_ID = crate::journal::SOURCE_PRESET,

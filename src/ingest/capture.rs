@@ -18,7 +18,7 @@ use super::preset::{Preset, PresetError};
 use super::signal::SignalWatch;
 use super::stamps::Stamps;
 use super::supervisor::off_thread;
-use super::{SampleTap, elements, jitter, launch, limits};
+use super::{Taps, elements, jitter, launch, limits};
 use crate::mailbox::Mailbox;
 
 /// What outlives a capture pipeline: the clock, where pictures go, and what is counted.
@@ -26,7 +26,7 @@ pub(super) struct Outlet {
     pub(super) clock: gst::Clock,
     pub(super) base: gst::ClockTime,
     pub(super) mailbox: Arc<Mailbox<Frame>>,
-    pub(super) tap: Option<SampleTap>,
+    pub(super) taps: Taps,
     /// Pictures so far, over all rebuilds: the next frame's sequence.
     pub(super) frames: AtomicU64,
     /// How often the source went live so far.
@@ -296,8 +296,12 @@ impl Receiver {
             }
             !same
         });
+        let Taps { sample: shows, frame: records } = &self.outlet.taps;
+        if let Some(tap) = records {
+            tap(&frame);
+        }
         self.outlet.mailbox.put(frame);
-        if let Some(tap) = &self.outlet.tap {
+        if let Some(tap) = shows {
             if pts_ns == said_ns {
                 tap(sample);
             } else if let Some(sample) = restamped(sample, pts_ns) {

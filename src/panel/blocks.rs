@@ -28,6 +28,13 @@ pub(super) fn status(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
     }
 }
 
+/// What became of a snapshot or a clip, for some seconds.
+pub(super) fn note(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
+    let Some(note) = &state.note else { return };
+    let set = Type::bold(5.1 * u, if note.alert { ALERT } else { TEXT });
+    p.text(area.x, area.y, set, &set.fit(&note.words, area.w));
+}
+
 /// What the number is.
 pub(super) fn caption(p: &mut Painter, area: Area, u: f32) {
     p.text(area.x, area.y, Type::regular(4.8 * u, DIM), "Malignancy, calibrated");

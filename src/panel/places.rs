@@ -14,7 +14,7 @@ pub struct Places {
     pub status: Area,
     /// What to beware of in a score.
     pub notes: Area,
-    /// The nodule and plane that the sonographer named.
+    /// The nodule and plane that the sonographer named; for some seconds what became of evidence.
     pub nodule: Area,
     /// What the number is; `None` where the panel has no line for it.
     pub caption: Option<Area>,

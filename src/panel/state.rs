@@ -6,6 +6,7 @@ use sonofuse_core::layout::{HardEnd, ScreenLayout};
 use sonofuse_core::quality::Fault;
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
 
+use super::note::Note;
 use super::stiffness::Said;
 use super::trend::{Direction, Trend};
 use super::words;
@@ -132,6 +133,8 @@ pub struct PanelState {
     pub stiffness: Option<Said>,
     /// What scored.
     pub model: Option<Model>,
+    /// What became of a snapshot or a clip a moment ago.
+    pub note: Option<Note>,
 }
 
 impl PanelState {
@@ -162,7 +165,14 @@ impl PanelState {
                 backend: reading.model.backend.clone(),
                 trained: reading.model.trained,
             }),
+            note: None,
         }
+    }
+
+    /// With what became of a snapshot or a clip a moment ago.
+    #[must_use]
+    pub fn noting(self, note: Option<Note>) -> Self {
+        Self { note, ..self }
     }
 
     /// What to say when no frame arrives at the display, whatever the last reading was.
@@ -191,6 +201,7 @@ impl PanelState {
             palette: None,
             stiffness: None,
             model: None,
+            note: None,
         }
     }
 

@@ -20,8 +20,8 @@ use tracing::{info, warn};
 
 use crate::journal;
 use crate::mailbox::{Mailbox, Taken};
-use crate::panel::Card;
 pub use crate::panel::QUIET;
+use crate::panel::{Card, Notes};
 
 mod compose;
 mod sink;
@@ -100,7 +100,7 @@ impl std::fmt::Debug for Display {
 impl Display {
     /// Starts the display on `sink`; `None` for [`DisplaySink::None`].
     /// `base_ns` is the base time of all pipelines, `latest` the newest reading, which is shown until
-    /// it is `max_age_ms` old.
+    /// it is `max_age_ms` old, `notes` what became of evidence.
     ///
     /// # Errors
     /// [`DisplayError`] when the sink cannot be had. A sink that is there but cannot show anything
@@ -110,6 +110,7 @@ impl Display {
         base_ns: u64,
         latest: Arc<ArcSwapOption<Reading>>,
         max_age_ms: u64,
+        notes: Arc<Notes>,
     ) -> Result<Option<Self>, DisplayError> {
         let name = match sink {
             DisplaySink::None => return Ok(None),
@@ -134,7 +135,7 @@ impl Display {
             set(&sink, "enable-last-sample", false);
             Ok(sink)
         };
-        Self::start_with(make, base_ns, latest, max_age_ms).map(Some)
+        Self::begin(make, base_ns, latest, max_age_ms, notes).map(Some)
     }
 
     /// Starts the display on the sinks that `make` makes: one at the start, and one more each time
@@ -147,6 +148,16 @@ impl Display {
         base_ns: u64,
         latest: Arc<ArcSwapOption<Reading>>,
         max_age_ms: u64,
+    ) -> Result<Self, DisplayError> {
+        Self::begin(make, base_ns, latest, max_age_ms, Arc::default())
+    }
+
+    fn begin(
+        make: impl Fn() -> Result<gst::Element, DisplayError> + Send + 'static,
+        base_ns: u64,
+        latest: Arc<ArcSwapOption<Reading>>,
+        max_age_ms: u64,
+        notes: Arc<Notes>,
     ) -> Result<Self, DisplayError> {
         gst::init().map_err(|e| DisplayError::Start { what: e.to_string() })?;
         let shared = Arc::new(Shared {
@@ -163,7 +174,7 @@ impl Display {
             .spawn({
                 let shared = Arc::clone(&shared);
                 move || {
-                    let composer = Composer::new(latest, max_age_ms);
+                    let composer = Composer::new(latest, notes, max_age_ms);
                     Loop { shared: &shared, composer, base_ns, make: &make }.run(first);
                     // The receiver waits only during a stop.
                     let _ = done.send(());

@@ -22,6 +22,8 @@ const KINDS: &[(&str, &str)] = &[
     ("cpu_ms_per_frame", "bench"),
     ("ratio_to_rten", "bench-network"),
     ("plays", "bench-live"),
+    ("kept", "evidence"),
+    ("listed", "evidence-list"),
 ];
 
 /// The kind of `line`; `None` for lines that have no schema.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gst::prelude::*;
-use sonofuse::ingest::{self, Ingest, Preset, PresetError, SampleTap};
+use sonofuse::ingest::{self, Ingest, Preset, PresetError, SampleTap, Taps};
 use sonofuse::mailbox::{Mailbox, Taken};
 use sonofuse::state::SourceState;
 use sonofuse_core::frame::Frame;
@@ -49,7 +49,8 @@ impl Rig {
         let base_ns = gst::SystemClock::obtain().time().nseconds();
         let mailbox = Arc::new(Mailbox::default());
         let (tx, state) = watch::channel(SourceState::Connecting { attempt: 0 });
-        let ingest = ingest::start(preset, base_ns, Arc::clone(&mailbox), tap, tx)
+        let taps = Taps { sample: tap, frame: None };
+        let ingest = ingest::start(preset, base_ns, Arc::clone(&mailbox), taps, tx)
             .expect("the capture starts");
         Self { ingest, mailbox, state }
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exam::{ExamState, Mark, NotMarked, Opinion};
 use crate::layout::Pins;
+use crate::published::KeptKind;
 use crate::reading::Reading;
 
 /// Longest text of an id, bytes.
@@ -64,6 +65,10 @@ pub enum Verb {
     Verdict(Opinion),
     /// Shows another cut than the model's; only where the configuration allows it.
     Threshold(Threshold),
+    /// Keeps the picture with its panel, masked.
+    Snapshot(Nothing),
+    /// Keeps the seconds around this moment as a video, masked.
+    Clip(Clip),
 }
 
 /// Every verb by its word.
@@ -79,6 +84,8 @@ pub const VERBS: &[&str] = &[
     "unpin",
     "verdict",
     "threshold",
+    "snapshot",
+    "clip",
 ];
 
 impl Verb {
@@ -96,6 +103,8 @@ impl Verb {
             Self::Unpin(_) => "unpin",
             Self::Verdict(_) => "verdict",
             Self::Threshold(_) => "threshold",
+            Self::Snapshot(_) => "snapshot",
+            Self::Clip(_) => "clip",
         }
     }
 }
@@ -124,6 +133,16 @@ pub struct Threshold {
     #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1)))]
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub malignancy: Option<f32>,
+}
+
+/// How a clip is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Clip {
+    /// The answer comes when the clip is complete, some seconds later. Left out: at once.
+    #[serde(default)]
+    pub wait: bool,
 }
 
 /// The answer to a command: `answer` or `error`.
@@ -164,6 +183,27 @@ pub struct Done {
     /// The daemon; of `status` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub daemon: Option<Box<Daemon>>,
+    /// What is kept; of `snapshot` and `clip` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Box<Keeping>>,
+}
+
+/// What is kept, or is about to be.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Keeping {
+    /// What it is.
+    pub kind: KeptKind,
+    /// Its name, for `sonofuse evidence show`.
+    pub name: String,
+    /// The folder that it lies in, on the daemon's machine.
+    pub folder: String,
+    /// Seconds until it is complete; 0: it is.
+    pub ready_in_s: f32,
+    /// Bytes of its files; null while it is not complete.
+    pub bytes: Option<u64>,
+    /// The views were proven; false: it is black. Null while it is not complete.
+    pub views_proven: Option<bool>,
 }
 
 /// How scoring stands.

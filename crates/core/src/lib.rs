@@ -18,6 +18,7 @@ pub mod frame;
 pub mod gate;
 pub mod layout;
 pub mod manifest;
+pub mod mask;
 pub mod picture;
 pub mod preprocess;
 pub mod published;

@@ -12,8 +12,10 @@ use crate::layout::{HardEnd, NoDualView, Orientation};
 use crate::reading::ModelInfo;
 use crate::region::Region;
 
+mod kept;
 #[cfg(feature = "schema")]
 mod schemas;
+pub use kept::{ClipSaid, Kept, KeptKind, Listed, MaskSaid};
 #[cfg(feature = "schema")]
 pub use schemas::schemas;
 

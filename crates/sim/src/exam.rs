@@ -263,6 +263,11 @@ impl Exam {
         }
     }
 
+    /// Pixels of the frame that hold writing over the images.
+    pub(crate) fn letters(&self) -> &[[i16; 2]] {
+        self.memory.over.letters()
+    }
+
     /// Gives the memory back for another exam.
     pub(crate) fn into_memory(self) -> Memory {
         self.memory

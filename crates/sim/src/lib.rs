@@ -221,6 +221,12 @@ impl Simulator {
         truth
     }
 
+    /// Pixels `[x, y]` of the last frame that hold writing over the images (a note, a table of results);
+    /// one may come more than once.
+    pub fn letters(&self) -> &[[i16; 2]] {
+        self.current.as_ref().map_or(&[], Exam::letters)
+    }
+
     fn make(&mut self, number: u64) -> Exam {
         let SimConfig { seed, skin, width, height, exam_s, .. } = self.config;
         let memory = self.spare.take().unwrap_or_default();

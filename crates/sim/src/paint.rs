@@ -55,6 +55,9 @@ pub(crate) trait Surface {
     /// Blends `colour` with weight `alpha` (0..=255) on the pixel; ignores pixels outside.
     fn blend(&mut self, x: i32, y: i32, colour: Rgb, alpha: u8);
 
+    /// Says that what is drawn from now on is writing, or no longer.
+    fn writing(&mut self, _on: bool) {}
+
     /// Blends a run of `w` pixels.
     fn run(&mut self, x: i32, y: i32, w: i32, colour: Rgb, alpha: u8) {
         for x in x..x + w {
@@ -115,12 +118,20 @@ fn mix(bgr: &mut [u8], [r, g, b]: Rgb, alpha: u8) {
 #[derive(Debug, Default)]
 pub(crate) struct Overlay {
     px: Vec<(i16, i16, Rgb, u8)>,
+    /// Those of them that are writing, from half their colour on.
+    letters: Vec<[i16; 2]>,
+    writing: bool,
 }
 
 impl Overlay {
     /// Forgets all pixels, keeping the memory.
     pub(crate) fn clear(&mut self) {
         self.px.clear();
+        self.letters.clear();
+    }
+    /// The pixels that hold writing; one may come more than once.
+    pub(crate) fn letters(&self) -> &[[i16; 2]] {
+        &self.letters
     }
     /// Lays the pixels over `surface`.
     pub(crate) fn apply(&self, surface: &mut impl Surface) {
@@ -135,6 +146,13 @@ impl Surface for Overlay {
         if alpha > 0 {
             self.px.push((x as i16, y as i16, colour, alpha));
         }
+        if self.writing && alpha > 127 {
+            self.letters.push([x as i16, y as i16]);
+        }
+    }
+
+    fn writing(&mut self, on: bool) {
+        self.writing = on;
     }
 }
 
@@ -281,6 +299,7 @@ pub(crate) fn text(
         Align::Right => at[0] - length,
     };
     let weight = (size * 0.13).max(1.05);
+    s.writing(true);
     for c in words.chars() {
         font::strokes(c, |a, b| {
             let place = |p: [f32; 2]| [x + p[0] * unit, at[1] + p[1] * unit];
@@ -288,4 +307,5 @@ pub(crate) fn text(
         });
         x += font::advance(c) * unit;
     }
+    s.writing(false);
 }

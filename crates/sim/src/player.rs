@@ -133,6 +133,12 @@ impl Player {
         })
     }
 
+    /// Pixels `[x, y]` of the last picture that hold what a user wrote over the images (a label, a
+    /// caliper's result); one may come more than once.
+    pub fn letters(&self) -> &[[i16; 2]] {
+        self.marks.letters()
+    }
+
     /// Number of pictures.
     pub fn frames(&self) -> u64 {
         self.signal.frames()

@@ -15,6 +15,9 @@ pub(super) fn told(answer: &Value) -> Vec<String> {
     let verb = text(&answer["verb"]);
     let standing = &answer["standing"];
     let exam = &standing["exam"];
+    if let Some(kept) = answer.get("kept").filter(|kept| kept.is_object()) {
+        return keeping(kept);
+    }
     if verb != "status" {
         return vec![format!("{verb}: done; {}", place(exam))];
     }
@@ -48,6 +51,19 @@ pub(super) fn told(answer: &Value) -> Vec<String> {
     lines.push(format!("exam      {}", place(exam)));
     lines.extend(exam["nodules"].as_array().into_iter().flatten().map(nodule));
     lines
+}
+
+/// What is kept, and where.
+fn keeping(kept: &Value) -> Vec<String> {
+    let name = text(&kept["name"]);
+    let mut first = match kept["ready_in_s"].as_f64() {
+        Some(s) if s > 0.0 => format!("clip: {name} is complete in {s:.0} s"),
+        _ => format!("{}: kept {name}", text(&kept["kind"])),
+    };
+    if kept["views_proven"] == false {
+        first += "; all of it is black, because no dual view was proven";
+    }
+    vec![first, format!("sonofuse evidence show {name}"), format!("in {}", text(&kept["folder"]))]
 }
 
 fn text(value: &Value) -> String {

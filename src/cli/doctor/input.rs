@@ -57,7 +57,7 @@ fn look(loaded: &Loaded) -> Result<Look, String> {
         // Its supervisor is a task of the runtime.
         let _inside = runtime.enter();
         let base_ns = MonotonicClock.now_ns();
-        ingest::start(preset, base_ns, Arc::clone(&mailbox), None, tell)
+        ingest::start(preset, base_ns, Arc::clone(&mailbox), ingest::Taps::default(), tell)
             .map_err(|e| e.to_string())?
     };
     let mut follower = Follower::new(pins);

@@ -19,6 +19,7 @@ use crate::ingest::{IngestError, PresetError};
 use crate::log::LogError;
 use crate::panel::SnapshotError;
 use crate::publish::display::DisplayError;
+use crate::record::store::StoreError;
 use crate::scoring::ScoringError;
 use crate::scoring::gpu::Obstacle;
 use crate::serve::SocketError;
@@ -169,6 +170,16 @@ exits! {
     }
     SnapshotError, "snapshot" {
         "cannot be written": Self::Write { .. } => Exit::Io,
+    }
+    StoreError, "evidence" {
+        "the system refuses": Self::Io { source, .. }
+            if source.kind() == std::io::ErrorKind::PermissionDenied => Exit::NoPermission,
+        "cannot be read or written": Self::Io { .. } => Exit::Io,
+        "no room": Self::Full { .. } => Exit::Io,
+        "another process writes": Self::Locked(_) => Exit::TempFail,
+        "no folder": Self::NoFolder => Exit::Config,
+        "no such evidence": Self::NoSuch { .. } => Exit::NoInput,
+        "protected": Self::Protected(_) => Exit::NoPermission,
     }
     CtlError, "ctl" {
         "a word that is no KEY=VALUE": Self::Words(_) => Exit::Usage,

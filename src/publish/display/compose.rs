@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use crate::panel::strip::{Encoded, Matrix, Rows, RowsMut, blacken, blit, copy_picture};
 use crate::panel::trend::Trend;
-use crate::panel::{CARD_SIZE, Canvas, Card, Panel, PanelState, card, is_fresh, is_gone};
+use crate::panel::{CARD_SIZE, Canvas, Card, Notes, Panel, PanelState, card, is_fresh, is_gone};
 
 /// Why a sample cannot be shown.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -73,6 +73,7 @@ impl Drop for Pool {
 #[derive(Debug)]
 pub(super) struct Composer {
     latest: Arc<ArcSwapOption<Reading>>,
+    notes: Arc<Notes>,
     max_age_ms: u64,
     clock: gst::Clock,
     seen: Option<Arc<Reading>>,
@@ -82,9 +83,14 @@ pub(super) struct Composer {
 }
 
 impl Composer {
-    pub(super) fn new(latest: Arc<ArcSwapOption<Reading>>, max_age_ms: u64) -> Self {
+    pub(super) fn new(
+        latest: Arc<ArcSwapOption<Reading>>,
+        notes: Arc<Notes>,
+        max_age_ms: u64,
+    ) -> Self {
         Self {
             latest,
+            notes,
             max_age_ms,
             clock: gst::SystemClock::obtain(),
             seen: None,
@@ -129,7 +135,8 @@ impl Composer {
             self.trend.observe(reading);
             self.seen = Some(Arc::clone(reading));
         }
-        let state = PanelState::at(reading.as_deref(), &self.trend, now_ns, self.max_age_ms);
+        let state = PanelState::at(reading.as_deref(), &self.trend, now_ns, self.max_age_ms)
+            .noting(self.notes.at(now_ns));
         let gone = reading.is_some_and(|r| is_gone(&r) && is_fresh(&r, now_ns, self.max_age_ms));
         let target = self.target.as_mut().expect("set above");
         target.draw(&mut self.panel, state);
@@ -161,6 +168,7 @@ impl Composer {
             Card::NoSignal => PanelState::no_signal(reading.as_deref()),
             Card::NotShown => PanelState::not_shown(reading.as_deref()),
         };
+        let state = state.noting(self.notes.at(self.now_ns()));
         let target = self.target.as_mut().expect("set above");
         target.draw(&mut self.panel, state);
         target.compose(Err(what))

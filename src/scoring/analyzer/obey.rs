@@ -59,6 +59,10 @@ impl Analyzer {
             Verb::Preset(_) => {
                 return Err(Refused::new(RefusedKind::Failed, "no source to change"));
             }
+            // The recorder's.
+            Verb::Snapshot(_) | Verb::Clip(_) => {
+                return Err(Refused::new(RefusedKind::Failed, "nobody keeps anything here"));
+            }
         }
         Ok(())
     }

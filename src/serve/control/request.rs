@@ -131,7 +131,7 @@ mod tests {
             (r#"{"id":3}"#, UnknownVerb, Some(3)),
             (r#"{"id":3,"verb":7}"#, UnknownVerb, Some(3)),
             (r#"{"id":3,"verb":"shutdown"}"#, UnknownVerb, Some(3)),
-            (r#"{"id":3,"verb":"snapshot"}"#, UnknownVerb, Some(3)),
+            (r#"{"id":3,"verb":"snapshoot"}"#, UnknownVerb, Some(3)),
             (r#"{"id":3,"verb":"status","now":1}"#, WrongValue, Some(3)),
             (r#"{"id":3,"verb":"mark","label":"<b>"}"#, WrongValue, Some(3)),
             (r#"{"id":3,"verb":"verdict"}"#, WrongValue, Some(3)),

@@ -3,7 +3,9 @@
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
-use super::{Bench, Checked, Diagnosis, Hello, LiveBench, Located, Lost, NetworkBench, Refusal};
+use super::{
+    Bench, Checked, Diagnosis, Hello, Kept, Listed, LiveBench, Located, Lost, NetworkBench, Refusal,
+};
 use crate::control::{Answer, Request};
 use crate::exam::Summary;
 use crate::reading::Reading;
@@ -25,6 +27,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("bench", of::<Bench<'static>>()),
         ("bench-network", of::<NetworkBench<'static>>()),
         ("bench-live", of::<LiveBench<'static>>()),
+        ("evidence", of::<Kept<'static>>()),
+        ("evidence-list", of::<Listed<'static>>()),
     ]
 }
 

@@ -185,6 +185,21 @@ fn snapshots() -> Vec<SnapshotError> {
     vec![SnapshotError::Write { path: path(), source: image::ImageError::IoError(io()) }]
 }
 
+fn stores() -> Vec<StoreError> {
+    let io =
+        |kind: io::ErrorKind| StoreError::Io { what: "write", path: path(), source: kind.into() };
+    let text = String::new;
+    vec![
+        io(io::ErrorKind::PermissionDenied),
+        io(io::ErrorKind::StorageFull),
+        StoreError::Full { folder: path(), need_mib: 1, max_mib: 1 },
+        StoreError::Locked(path()),
+        StoreError::NoFolder,
+        StoreError::NoSuch { name: text(), looked: text() },
+        StoreError::Protected(text()),
+    ]
+}
+
 fn ctl() -> Vec<CtlError> {
     let refused = |kind: &str| CtlError::Refused { kind: kind.to_owned(), words: String::new() };
     vec![
@@ -259,6 +274,7 @@ fn table() -> String {
     table += &rows(&sockets(), &[]);
     table += &rows(&displays(), &[]);
     table += &rows(&snapshots(), &[]);
+    table += &rows(&stores(), &[]);
     table += &rows(&ctl(), &[]);
     table
         + &rows(

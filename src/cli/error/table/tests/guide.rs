@@ -95,6 +95,7 @@ fn every_error() -> Vec<String> {
     all.extend(each(&sockets()));
     all.extend(each(&displays()));
     all.extend(each(&snapshots()));
+    all.extend(each(&stores()));
     all.extend(each(&[IngestError::Init(text()), IngestError::Missing(text())]));
     all.extend(each(&[
         EncodeError::Init(text()),

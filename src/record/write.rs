@@ -1,0 +1,247 @@
+//! The writer's thread: puts snapshots and clips on the disk, one after the other, makes room, and says
+//! what became of each: to who asked, in the journal, on the panel. It alone touches the folder.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use sonofuse_core::control::{Keeping, Refused, RefusedKind};
+use sonofuse_core::published::KeptKind;
+use sonofuse_core::reading::Reading;
+use tracing::{info, warn};
+
+use super::ask::{Answer, Context};
+use super::clip::{Clip, ClipError};
+use super::encoder;
+use super::snapshot::Snapshot;
+use super::store::{Removed, Store, StoreError};
+use super::{Shared, count};
+use crate::journal;
+
+/// How often what is too old is looked for.
+const TIDY_EVERY: Duration = Duration::from_hours(1);
+
+/// Something to be written.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) made_ms: u64,
+    pub(super) context: Context,
+    pub(super) reading: Option<Arc<Reading>>,
+    pub(super) answer: Answer,
+    pub(super) work: Work,
+}
+
+/// What it is.
+#[derive(Debug)]
+pub(super) enum Work {
+    Snapshot(Box<Snapshot>),
+    Clip(Clip),
+}
+
+impl Work {
+    const fn kind(&self) -> KeptKind {
+        match self {
+            Self::Snapshot(_) => KeptKind::Snapshot,
+            Self::Clip(_) => KeptKind::Clip,
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.bytes(),
+            Self::Clip(clip) => clip.bytes(),
+        }
+    }
+}
+
+impl Job {
+    /// Says that it was not kept.
+    pub(super) fn fail(self, shared: &Shared, refused: Refused) {
+        count(&shared.counts.failed);
+        let kind = self.work.kind();
+        warn!(
+            MESSAGE_ID = journal::EVIDENCE_FAILED,
+            EVENT = "evidence",
+            STATE = "failed",
+            KIND = kind.as_str(),
+            WHY = refused.words,
+            "not kept"
+        );
+        let words = format!("{} NOT kept: {}", capital(kind), short(&refused.words));
+        shared.notes.say(shared.now_ns(), words, true);
+        if let Some(answer) = self.answer {
+            // Fails when whoever asked has left.
+            let _ = answer.send(Err(refused));
+        }
+    }
+}
+
+/// Writes until nobody can ask any more.
+pub(super) fn run(shared: &Shared, jobs: &Receiver<Job>) {
+    encoder::nice();
+    let folder = shared.settings.own_folder();
+    let mut store = folder.map(|folder| Store::new(folder, shared.settings.bound()));
+    if let Some(store) = &mut store {
+        begin(store);
+    }
+    let mut tidied = Instant::now();
+    loop {
+        match jobs.recv_timeout(TIDY_EVERY) {
+            Ok(job) => write(shared, store.as_mut(), job),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if tidied.elapsed() >= TIDY_EVERY {
+            tidied = Instant::now();
+            if let Some(store) = &store {
+                match store.make_room(0) {
+                    Ok(removed) => tell(removed),
+                    Err(error) => unusable(store, &error),
+                }
+            }
+        }
+    }
+}
+
+/// Removes what a kill left, and what is too old.
+fn begin(store: &mut Store) {
+    let done = store.sweep().and_then(|swept| {
+        if swept > 0 {
+            warn!(
+                MESSAGE_ID = journal::EVIDENCE_SWEPT,
+                EVENT = "evidence",
+                STATE = "swept",
+                COUNT = swept,
+                "half-written evidence of a run that was killed is removed"
+            );
+        }
+        store.make_room(0)
+    });
+    match done {
+        Ok(removed) => tell(removed),
+        Err(error) => unusable(store, &error),
+    }
+}
+
+fn unusable(store: &Store, error: &StoreError) {
+    warn!(MESSAGE_ID = journal::EVIDENCE_FOLDER, EVENT = "evidence", STATE = "folder", PATH = %store.folder().display(), WHY = %error, "the folder of evidence cannot be used");
+}
+
+fn tell(Removed { items, bytes }: Removed) {
+    if items > 0 {
+        info!(
+            MESSAGE_ID = journal::EVIDENCE_REMOVED,
+            EVENT = "evidence",
+            STATE = "removed",
+            COUNT = items,
+            BYTES = bytes,
+            "the oldest evidence made room, or was too old"
+        );
+    }
+}
+
+fn write(shared: &Shared, store: Option<&mut Store>, job: Job) {
+    let kind = job.work.kind();
+    let written = match store {
+        Some(store) => put(shared, store, &job),
+        None => Err(StoreError::NoFolder.into()),
+    };
+    let keeping = match written {
+        Ok(keeping) => keeping,
+        Err(error) => {
+            return job.fail(shared, Refused::new(RefusedKind::Failed, error.to_string()));
+        }
+    };
+    count(&shared.counts.kept);
+    let proven = keeping.views_proven == Some(true);
+    info!(
+        MESSAGE_ID = journal::EVIDENCE_KEPT,
+        EVENT = "evidence",
+        STATE = "kept",
+        KIND = kind.as_str(),
+        NAME = keeping.name,
+        BYTES = keeping.bytes,
+        VIEWS_PROVEN = proven,
+        "kept"
+    );
+    let black = if proven { "" } else { ", all black: no dual view" };
+    shared.notes.say(shared.now_ns(), format!("{} kept{black}", capital(kind)), !proven);
+    if let Some(answer) = job.answer {
+        // Fails when whoever asked has left.
+        let _ = answer.send(Ok(keeping));
+    }
+}
+
+fn put(shared: &Shared, store: &mut Store, job: &Job) -> Result<Keeping, ClipError> {
+    let Job { made_ms, context, reading, work, .. } = job;
+    let kind = work.kind();
+    let part = store.begin(*made_ms, kind, work.bytes())?;
+    tell(part.room);
+    let reading = reading.as_deref();
+    let proven = match work {
+        Work::Snapshot(snapshot) => {
+            snapshot.write(&part, *made_ms, context, reading, shared.max_age_ms)?
+        }
+        Work::Clip(clip) => clip.write(&part, *made_ms, context, reading)?,
+    };
+    let name = part.name().to_owned();
+    let (_, bytes) = part.finish()?;
+    Ok(Keeping {
+        kind,
+        name,
+        folder: store.folder().display().to_string(),
+        ready_in_s: 0.0,
+        bytes: Some(bytes),
+        views_proven: Some(proven),
+    })
+}
+
+/// `evidence.json`.
+pub(super) fn json(about: &impl Serialize) -> Vec<u8> {
+    // Plain keys and values.
+    let mut bytes = serde_json::to_vec_pretty(about).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+const fn capital(kind: KeptKind) -> &'static str {
+    match kind {
+        KeptKind::Snapshot => "Snapshot",
+        KeptKind::Clip => "Clip",
+    }
+}
+
+/// Why, in the few words that a panel has room for.
+fn short(words: &str) -> &'static str {
+    let lower = words.to_lowercase();
+    let causes = [
+        ("no space left", "disk full"),
+        ("disk quota", "disk full"),
+        ("read-only file system", "disk is read-only"),
+        ("permission denied", "no permission"),
+        ("no room", "all evidence is protected"),
+        ("another process", "folder in use"),
+    ];
+    causes
+        .iter()
+        .find(|(said, _)| lower.contains(said))
+        .map_or("see the journal", |(_, short)| short)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_panel_tells_the_cause_in_a_few_words() {
+        for (words, says) in [
+            ("cannot write /x: No space left on device (os error 28)", "disk full"),
+            ("cannot make /x: Permission denied (os error 13)", "no permission"),
+            ("cannot make /x: Read-only file system (os error 30)", "disk is read-only"),
+            ("something else", "see the journal"),
+        ] {
+            assert_eq!(short(words), says, "{words}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What is kept of simulated screens, against the simulator's truth: no pixel outside of the true views
+//! survives, and nothing at all of a picture without a dual view. Writing inside of the views is covered as
+//! far as `docs/validation/2026-11-27-evidence.md` says. Simulated screens are not patients'.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+
+use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
+use sonofuse_core::layout::{Finder, Follower};
+use sonofuse_core::mask::Masker;
+use sonofuse_core::region::Region;
+use sonofuse_sim::{Play, Player, Scenario, SimConfig, Simulator, Skin, Truth};
+
+const SEEDS: std::ops::Range<u64> = 0..4;
+/// A frame with a settled map.
+const INDEX: u64 = 150;
+
+fn frame(bgrx: Vec<u8>, [width, height]: [u32; 2]) -> Frame {
+    let format = FrameFormat::packed(PixelFormat::Bgrx, width, height);
+    Frame::new(format, FrameMeta::default(), bgrx.into()).unwrap()
+}
+
+fn inside(region: Option<Region>, x: u32, y: u32) -> bool {
+    region.is_some_and(|r| (r.x0()..r.x1()).contains(&x) && (r.y0()..r.y1()).contains(&y))
+}
+
+fn in_views(truth: &Truth, x: u32, y: u32) -> bool {
+    inside(truth.bmode_view, x, y) || inside(truth.elastogram_view, x, y)
+}
+
+/// Pixels of the masked picture that are not black and lie outside of the true views; `rgb` as packed.
+fn outside(truth: &Truth, rgb: &[u8]) -> usize {
+    let [width, _] = truth.size;
+    let seen = rgb.chunks_exact(3).enumerate().filter(|(_, pixel)| **pixel != [0; 3]);
+    let at = |i: usize| (i as u32 % width, i as u32 / width);
+    seen.map(|(i, _)| at(i)).filter(|&(x, y)| !in_views(truth, x, y)).count()
+}
+
+/// Figures of one skin.
+#[derive(Debug, Default)]
+struct Figures {
+    frames: usize,
+    shown: usize,
+    /// Pixels outside of the true views that survived.
+    outside: usize,
+    /// Pixels of writing in the true views: all, and those that survived; of them inside of the box.
+    letters: [usize; 2],
+    boxed: [usize; 2],
+    /// Pixels that are covered, and all that are shown.
+    covered: [u64; 2],
+}
+
+fn judge(skin: Skin, size: [u32; 2], seed: u64, figures: &mut Figures) {
+    let [width, height] = size;
+    let config = SimConfig { seed, skin, width, height, ..SimConfig::default() };
+    let mut simulator = Simulator::new(config).unwrap();
+    let mut bgrx = vec![0; (width * height * 4) as usize];
+    let truth = simulator.render(INDEX, &mut bgrx, width as usize * 4);
+    let frame = frame(bgrx, size);
+    figures.frames += 1;
+    let layout = Finder::new().find(&frame);
+    let mut masker = Masker::default();
+    let masked = masker.mask(&frame, layout.as_ref().ok(), 0);
+    let rgb = masker.rgb(&frame);
+    figures.outside += outside(&truth, &rgb);
+    let Some(shown) = masked.shown else { return };
+    figures.shown += 1;
+    figures.covered[0] += masked.covered_px;
+    figures.covered[1] += shown.both().iter().map(Region::area).sum::<u64>();
+    let letters: BTreeSet<[i16; 2]> = simulator.letters().iter().copied().collect();
+    for [x, y] in letters {
+        let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else { continue };
+        if !in_views(&truth, x, y) || x >= width || y >= height {
+            continue;
+        }
+        let at = (y * width + x) as usize * 3;
+        let survives = usize::from(rgb[at..at + 3] != [0; 3]);
+        figures.letters[0] += 1;
+        figures.letters[1] += survives;
+        if inside(truth.bmode_box, x, y) || inside(truth.elastogram_box, x, y) {
+            figures.boxed[0] += 1;
+            figures.boxed[1] += survives;
+        }
+    }
+}
+
+#[test]
+fn no_pixel_outside_of_the_true_views_survives_and_little_writing_within_them() {
+    let mut all = Figures::default();
+    for &skin in Skin::all().iter().filter(|s| s.is_dual_view()) {
+        let (width, height) = skin.native_size();
+        for size in [[width, height], [1280, 720]] {
+            let mut figures = Figures::default();
+            for seed in SEEDS {
+                judge(skin, size, seed, &mut figures);
+            }
+            println!("{skin} {size:?}: {figures:?}");
+            all.frames += figures.frames;
+            all.shown += figures.shown;
+            all.outside += figures.outside;
+            for k in 0..2 {
+                all.letters[k] += figures.letters[k];
+                all.boxed[k] += figures.boxed[k];
+                all.covered[k] += figures.covered[k];
+            }
+        }
+    }
+    println!("all: {all:?}");
+    assert!(all.shown * 10 > all.frames * 9, "the views are found: {all:?}");
+    assert_eq!(all.outside, 0, "{all:?}");
+    assert!(all.letters[0] > 10_000, "there is writing to find: {all:?}");
+    assert!(all.letters[1] * 20 < all.letters[0], "most of it is covered: {all:?}");
+    assert!(all.covered[0] * 12 < all.covered[1], "and little else: {all:?}");
+}
+
+#[test]
+fn nothing_is_left_of_a_picture_that_shows_no_dual_view() {
+    for name in ["menus", "mode-off", "doppler-in-the-box", "quality-map", "no-picture"] {
+        let scenario = Scenario::named(name).unwrap();
+        let skin = scenario.skins()[0];
+        let play = Play { rate_hz: Some(6.0), skin: Some(skin), size: None };
+        let mut player = Player::with(&scenario, play).unwrap();
+        let mut follower = Follower::new(None);
+        let mut masker = Masker::default();
+        let mut shown = [0, 0];
+        for index in 0..player.frames() {
+            let mut bgrx = Vec::new();
+            let picture = player.render(index, &mut bgrx);
+            let frame = frame(bgrx, picture.size);
+            let layout = follower.observe(&frame, picture.pts_ns).layout;
+            let layout = layout.ok().filter(|_| follower.prove(&frame).is_ok());
+            let masked = masker.mask(&frame, layout.as_ref(), picture.pts_ns);
+            let rgb = masker.rgb(&frame);
+            shown[usize::from(masked.shown.is_some())] += 1;
+            if picture.truth.support.dual_view {
+                assert_eq!(outside(&picture.truth, &rgb), 0, "{name}, {skin}, picture {index}");
+            } else {
+                assert!(rgb.iter().all(|&c| c == 0), "{name}, {skin}, picture {index}");
+                assert!(masker.planes().planes()[0].iter().all(|&c| c == 16), "{name}, {index}");
+            }
+        }
+        assert!(shown.iter().all(|n| *n > 3), "{name}: {shown:?}");
+    }
+}
+
+#[test]
+fn the_real_screen_keeps_its_views_and_loses_its_names() {
+    let path =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/screens/aixplorer-swe-stacked/screen.png");
+    let picture = image::open(path).unwrap().to_rgb8();
+    let (width, height) = picture.dimensions();
+    let frame = Frame::from_rgb(width, height, picture.into_raw()).unwrap();
+    let layout = Finder::new().find(&frame).unwrap();
+    let mut masker = Masker::default();
+    let masked = masker.mask(&frame, Some(&layout), 0);
+    println!("{masked:?}");
+    let shown = masked.shown.unwrap();
+    let rgb = image::RgbImage::from_raw(width, height, masker.rgb(&frame)).unwrap();
+    if let Some(folder) = std::env::var_os("SONOFUSE_LOOK") {
+        rgb.save(std::path::Path::new(&folder).join("aixplorer-masked.png")).unwrap();
+    }
+    for (x, y, pixel) in rgb.enumerate_pixels() {
+        let kept = shown.both().iter().any(|r| inside(Some(*r), x, y));
+        assert!(kept || pixel.0 == [0; 3], "{x}, {y}");
+    }
+    // The map and the tissue are still to be seen.
+    for region in [layout.bmode_box, layout.elastogram_box] {
+        let black = (region.y0()..region.y1())
+            .flat_map(|y| (region.x0()..region.x1()).map(move |x| (x, y)))
+            .filter(|&(x, y)| rgb.get_pixel(x, y).0 == [0; 3])
+            .count();
+        assert!((black as u64) * 10 < region.area(), "{black} of {} are black", region.area());
+    }
+}
