@@ -12,7 +12,8 @@ use sonofuse_core::mask::Masker;
 use sonofuse_core::region::Region;
 use sonofuse_sim::{Play, Player, Scenario, SimConfig, Simulator, Skin, Truth};
 
-const SEEDS: std::ops::Range<u64> = 0..4;
+/// Exams of each skin and size; `SONOFUSE_EXAMS` has more.
+const SEEDS: u64 = 2;
 /// A frame with a settled map.
 const INDEX: u64 = 150;
 
@@ -87,12 +88,14 @@ fn judge(skin: Skin, size: [u32; 2], seed: u64, figures: &mut Figures) {
 
 #[test]
 fn no_pixel_outside_of_the_true_views_survives_and_little_writing_within_them() {
+    let more = std::env::var("SONOFUSE_EXAMS").ok().and_then(|n| n.parse().ok());
+    let seeds: u64 = more.unwrap_or(SEEDS);
     let mut all = Figures::default();
     for &skin in Skin::all().iter().filter(|s| s.is_dual_view()) {
         let (width, height) = skin.native_size();
         for size in [[width, height], [1280, 720]] {
             let mut figures = Figures::default();
-            for seed in SEEDS {
+            for seed in 0..seeds {
                 judge(skin, size, seed, &mut figures);
             }
             println!("{skin} {size:?}: {figures:?}");
@@ -109,7 +112,7 @@ fn no_pixel_outside_of_the_true_views_survives_and_little_writing_within_them() 
     println!("all: {all:?}");
     assert!(all.shown * 10 > all.frames * 9, "the views are found: {all:?}");
     assert_eq!(all.outside, 0, "{all:?}");
-    assert!(all.letters[0] > 10_000, "there is writing to find: {all:?}");
+    assert!(all.letters[0] > 5_000, "there is writing to find: {all:?}");
     assert!(all.letters[1] * 20 < all.letters[0], "most of it is covered: {all:?}");
     assert!(all.covered[0] * 12 < all.covered[1], "and little else: {all:?}");
 }
@@ -119,7 +122,7 @@ fn nothing_is_left_of_a_picture_that_shows_no_dual_view() {
     for name in ["menus", "mode-off", "doppler-in-the-box", "quality-map", "no-picture"] {
         let scenario = Scenario::named(name).unwrap();
         let skin = scenario.skins()[0];
-        let play = Play { rate_hz: Some(6.0), skin: Some(skin), size: None };
+        let play = Play { rate_hz: Some(4.0), skin: Some(skin), size: None };
         let mut player = Player::with(&scenario, play).unwrap();
         let mut follower = Follower::new(None);
         let mut masker = Masker::default();

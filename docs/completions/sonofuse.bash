@@ -31,6 +31,9 @@ _sonofuse() {
             sonofuse,engine)
                 cmd="sonofuse__subcmd__engine"
                 ;;
+            sonofuse,evidence)
+                cmd="sonofuse__subcmd__evidence"
+                ;;
             sonofuse,help)
                 cmd="sonofuse__subcmd__help"
                 ;;
@@ -103,6 +106,42 @@ _sonofuse() {
             sonofuse__subcmd__engine__subcmd__help,verify)
                 cmd="sonofuse__subcmd__engine__subcmd__help__subcmd__verify"
                 ;;
+            sonofuse__subcmd__evidence,delete)
+                cmd="sonofuse__subcmd__evidence__subcmd__delete"
+                ;;
+            sonofuse__subcmd__evidence,help)
+                cmd="sonofuse__subcmd__evidence__subcmd__help"
+                ;;
+            sonofuse__subcmd__evidence,list)
+                cmd="sonofuse__subcmd__evidence__subcmd__list"
+                ;;
+            sonofuse__subcmd__evidence,protect)
+                cmd="sonofuse__subcmd__evidence__subcmd__protect"
+                ;;
+            sonofuse__subcmd__evidence,show)
+                cmd="sonofuse__subcmd__evidence__subcmd__show"
+                ;;
+            sonofuse__subcmd__evidence,unprotect)
+                cmd="sonofuse__subcmd__evidence__subcmd__unprotect"
+                ;;
+            sonofuse__subcmd__evidence__subcmd__help,delete)
+                cmd="sonofuse__subcmd__evidence__subcmd__help__subcmd__delete"
+                ;;
+            sonofuse__subcmd__evidence__subcmd__help,help)
+                cmd="sonofuse__subcmd__evidence__subcmd__help__subcmd__help"
+                ;;
+            sonofuse__subcmd__evidence__subcmd__help,list)
+                cmd="sonofuse__subcmd__evidence__subcmd__help__subcmd__list"
+                ;;
+            sonofuse__subcmd__evidence__subcmd__help,protect)
+                cmd="sonofuse__subcmd__evidence__subcmd__help__subcmd__protect"
+                ;;
+            sonofuse__subcmd__evidence__subcmd__help,show)
+                cmd="sonofuse__subcmd__evidence__subcmd__help__subcmd__show"
+                ;;
+            sonofuse__subcmd__evidence__subcmd__help,unprotect)
+                cmd="sonofuse__subcmd__evidence__subcmd__help__subcmd__unprotect"
+                ;;
             sonofuse__subcmd__help,bench)
                 cmd="sonofuse__subcmd__help__subcmd__bench"
                 ;;
@@ -117,6 +156,9 @@ _sonofuse() {
                 ;;
             sonofuse__subcmd__help,engine)
                 cmd="sonofuse__subcmd__help__subcmd__engine"
+                ;;
+            sonofuse__subcmd__help,evidence)
+                cmd="sonofuse__subcmd__help__subcmd__evidence"
                 ;;
             sonofuse__subcmd__help,help)
                 cmd="sonofuse__subcmd__help__subcmd__help"
@@ -157,6 +199,21 @@ _sonofuse() {
             sonofuse__subcmd__help__subcmd__engine,verify)
                 cmd="sonofuse__subcmd__help__subcmd__engine__subcmd__verify"
                 ;;
+            sonofuse__subcmd__help__subcmd__evidence,delete)
+                cmd="sonofuse__subcmd__help__subcmd__evidence__subcmd__delete"
+                ;;
+            sonofuse__subcmd__help__subcmd__evidence,list)
+                cmd="sonofuse__subcmd__help__subcmd__evidence__subcmd__list"
+                ;;
+            sonofuse__subcmd__help__subcmd__evidence,protect)
+                cmd="sonofuse__subcmd__help__subcmd__evidence__subcmd__protect"
+                ;;
+            sonofuse__subcmd__help__subcmd__evidence,show)
+                cmd="sonofuse__subcmd__help__subcmd__evidence__subcmd__show"
+                ;;
+            sonofuse__subcmd__help__subcmd__evidence,unprotect)
+                cmd="sonofuse__subcmd__help__subcmd__evidence__subcmd__unprotect"
+                ;;
             *)
                 ;;
         esac
@@ -164,7 +221,7 @@ _sonofuse() {
 
     case "${cmd}" in
         sonofuse)
-            opts="-h -V --help --version run replay locate simulate check doctor bench engine selftest ctl help"
+            opts="-h -V --help --version run replay locate simulate check doctor bench engine selftest ctl evidence help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -619,8 +676,230 @@ _sonofuse() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        sonofuse__subcmd__evidence)
+            opts="-h --help list show delete protect unprotect help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__evidence__subcmd__delete)
+            opts="-h --config --folder --all --force --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --folder)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__evidence__subcmd__help)
+            opts="list show delete protect unprotect help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__evidence__subcmd__help__subcmd__delete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__evidence__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__evidence__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__evidence__subcmd__help__subcmd__protect)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__evidence__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__evidence__subcmd__help__subcmd__unprotect)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__evidence__subcmd__list)
+            opts="-h --config --folder --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --folder)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__evidence__subcmd__protect)
+            opts="-h --config --folder --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --folder)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__evidence__subcmd__show)
+            opts="-h --config --folder --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --folder)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__evidence__subcmd__unprotect)
+            opts="-h --config --folder --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --folder)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         sonofuse__subcmd__help)
-            opts="run replay locate simulate check doctor bench engine selftest ctl help"
+            opts="run replay locate simulate check doctor bench engine selftest ctl evidence help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -788,6 +1067,90 @@ _sonofuse() {
             return 0
             ;;
         sonofuse__subcmd__help__subcmd__engine__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__help__subcmd__evidence)
+            opts="list show delete protect unprotect"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__help__subcmd__evidence__subcmd__delete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__help__subcmd__evidence__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__help__subcmd__evidence__subcmd__protect)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__help__subcmd__evidence__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__help__subcmd__evidence__subcmd__unprotect)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -36,6 +36,7 @@ complete -c sonofuse -n "__fish_sonofuse_needs_command" -f -a "bench" -d 'Measur
 complete -c sonofuse -n "__fish_sonofuse_needs_command" -f -a "engine" -d 'Builds, lists and checks compiled engines for an NVIDIA GPU'
 complete -c sonofuse -n "__fish_sonofuse_needs_command" -f -a "selftest" -d 'Tests the way from a picture to a score on this machine\'s GPU and processor, and writes a report'
 complete -c sonofuse -n "__fish_sonofuse_needs_command" -f -a "ctl" -d 'Give the running daemon a command: status, mark, next-patient, pause, …'
+complete -c sonofuse -n "__fish_sonofuse_needs_command" -f -a "evidence" -d 'List, show, protect and delete the snapshots and clips that were kept'
 complete -c sonofuse -n "__fish_sonofuse_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand run" -l config -d 'Configuration file (default: /etc/sonofuse/sonofuse.toml if it is there)' -r -F
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand run" -l preset -d 'How frames get in: the name of a preset in pipelines/, or a preset file' -r
@@ -162,17 +163,50 @@ complete -c sonofuse -n "__fish_sonofuse_using_subcommand selftest" -s h -l help
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand ctl" -l socket -d 'The daemon\'s control socket' -r -F
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand ctl" -l json -d 'Print the answer as it came, a line of JSON'
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand ctl" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "run" -d 'Watch a scanner\'s video and publish a reading for what it shows'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "replay" -d 'Scores recordings and images'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "locate" -d 'Finds the B-mode and elastography views on screen images'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "simulate" -d 'Writes simulated scanner screens and the truth about them'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "check" -d 'Checks configuration, presets, model and service files without opening a device'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "doctor" -d 'Tells what this machine has for sonofuse, what is missing, and what to do'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "bench" -d 'Measures how long each step takes on this machine'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "engine" -d 'Builds, lists and checks compiled engines for an NVIDIA GPU'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "selftest" -d 'Tests the way from a picture to a score on this machine\'s GPU and processor, and writes a report'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "ctl" -d 'Give the running daemon a command: status, mark, next-patient, pause, …'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and not __fish_seen_subcommand_from list show delete protect unprotect help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and not __fish_seen_subcommand_from list show delete protect unprotect help" -f -a "list" -d 'List what was kept, the oldest first'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and not __fish_seen_subcommand_from list show delete protect unprotect help" -f -a "show" -d 'Say what a piece of evidence is and where its files are'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and not __fish_seen_subcommand_from list show delete protect unprotect help" -f -a "delete" -d 'Delete evidence for good'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and not __fish_seen_subcommand_from list show delete protect unprotect help" -f -a "protect" -d 'Keep evidence from being removed for room or for its age'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and not __fish_seen_subcommand_from list show delete protect unprotect help" -f -a "unprotect" -d 'Let it be removed again'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and not __fish_seen_subcommand_from list show delete protect unprotect help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from list" -l config -d 'Configuration file (default: /etc/sonofuse/sonofuse.toml if it is there)' -r -F
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from list" -l folder -d 'A folder of evidence, in the place of the configured one' -r -F
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from list" -l json -d 'Print a line of JSON for each'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from show" -l config -d 'Configuration file (default: /etc/sonofuse/sonofuse.toml if it is there)' -r -F
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from show" -l folder -d 'A folder of evidence, in the place of the configured one' -r -F
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from show" -l json -d 'Print what is stored beside the files, as one line of JSON'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from delete" -l config -d 'Configuration file (default: /etc/sonofuse/sonofuse.toml if it is there)' -r -F
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from delete" -l folder -d 'A folder of evidence, in the place of the configured one' -r -F
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from delete" -l all -d 'Everything that is not protected'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from delete" -l force -d 'What is protected too'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from protect" -l config -d 'Configuration file (default: /etc/sonofuse/sonofuse.toml if it is there)' -r -F
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from protect" -l folder -d 'A folder of evidence, in the place of the configured one' -r -F
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from protect" -s h -l help -d 'Print help'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from unprotect" -l config -d 'Configuration file (default: /etc/sonofuse/sonofuse.toml if it is there)' -r -F
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from unprotect" -l folder -d 'A folder of evidence, in the place of the configured one' -r -F
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from unprotect" -s h -l help -d 'Print help'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from help" -f -a "list" -d 'List what was kept, the oldest first'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from help" -f -a "show" -d 'Say what a piece of evidence is and where its files are'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Delete evidence for good'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from help" -f -a "protect" -d 'Keep evidence from being removed for room or for its age'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from help" -f -a "unprotect" -d 'Let it be removed again'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand evidence; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl evidence help" -f -a "run" -d 'Watch a scanner\'s video and publish a reading for what it shows'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl evidence help" -f -a "replay" -d 'Scores recordings and images'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl evidence help" -f -a "locate" -d 'Finds the B-mode and elastography views on screen images'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl evidence help" -f -a "simulate" -d 'Writes simulated scanner screens and the truth about them'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl evidence help" -f -a "check" -d 'Checks configuration, presets, model and service files without opening a device'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl evidence help" -f -a "doctor" -d 'Tells what this machine has for sonofuse, what is missing, and what to do'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl evidence help" -f -a "bench" -d 'Measures how long each step takes on this machine'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl evidence help" -f -a "engine" -d 'Builds, lists and checks compiled engines for an NVIDIA GPU'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl evidence help" -f -a "selftest" -d 'Tests the way from a picture to a score on this machine\'s GPU and processor, and writes a report'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl evidence help" -f -a "ctl" -d 'Give the running daemon a command: status, mark, next-patient, pause, …'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl evidence help" -f -a "evidence" -d 'List, show, protect and delete the snapshots and clips that were kept'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl evidence help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "live" -d 'Measures whether a number lives only as long as the picture supports it'
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "network" -d 'Measures the network alone, on the CPU'
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "build" -d 'Compiles the model for this machine\'s GPU, if that was not done yet'
@@ -180,3 +214,8 @@ complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and __fish_seen_
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "info" -d 'Tells everything about one stored engine, and checks its file'
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "verify" -d 'Runs the model\'s known inputs on GPU and processor and compares the answers'
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "prune" -d 'Removes engines that nothing uses any more'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and __fish_seen_subcommand_from evidence" -f -a "list" -d 'List what was kept, the oldest first'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and __fish_seen_subcommand_from evidence" -f -a "show" -d 'Say what a piece of evidence is and where its files are'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and __fish_seen_subcommand_from evidence" -f -a "delete" -d 'Delete evidence for good'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and __fish_seen_subcommand_from evidence" -f -a "protect" -d 'Keep evidence from being removed for room or for its age'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and __fish_seen_subcommand_from evidence" -f -a "unprotect" -d 'Let it be removed again'

@@ -15,6 +15,8 @@ const BRIGHT: i32 = 150;
 const CONTRAST: i32 = 60;
 /// By so much its chroma must exceed the twin's.
 const COLOUR: u8 = 28;
+/// Smallest channel from which a stroke over the map may be writing; speckle below a map stays darker.
+const WHITE: i32 = 190;
 /// A twin as bright as this may be the same stroke, inside of the box.
 const ALSO_BRIGHT: i32 = 170;
 /// Around the box's edges nothing is looked for: the outline.
@@ -174,7 +176,7 @@ impl Strokes {
     /// Compares the map with the grey beside it.
     fn inside(&mut self, planes: &Planes, shown: &Shown) {
         let Some(inner) = self.boxed.and_then(|b| b.shrink(OUTLINE_PX)) else { return };
-        let Shown { bmode, elastogram } = shown;
+        let Shown { bmode, .. } = shown;
         let (width, height) = (bmode.width() as usize, bmode.height() as usize);
         let (x0, x1) = (inner.x0() as usize, inner.x1() as usize);
         let rows = inner.y0() as usize..inner.y1() as usize;
@@ -199,7 +201,7 @@ impl Strokes {
                 let floor = i32::from(self.floor[y * width + x]);
                 let twin = i32::from(self.highest[2][x]);
                 let expected = (level(self.highest[2][x]) as f32 * through) as i32;
-                if floor >= BRIGHT && twin < ALSO_BRIGHT && floor - expected >= CONTRAST {
+                if floor >= WHITE && twin < ALSO_BRIGHT && floor - expected >= CONTRAST {
                     self.count(1, x, y);
                 }
             }
@@ -220,7 +222,6 @@ impl Strokes {
                 }
             }
         }
-        let _ = elastogram;
     }
 
     /// Leaves in `highest[2]` the highest luma within a pixel of each pixel of row `y` of `view`.
