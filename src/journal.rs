@@ -142,6 +142,8 @@ messages! {
     EVIDENCE_FOLDER = "6ee40ae83d494d509e764bc54387a187";
     /// What keeps evidence did not end at the stop.
     EVIDENCE_STUCK = "fc0b0fc87e7e49de94b2c615fa67ed31";
+    /// What keeps evidence ended; what it did.
+    EVIDENCE_CLOSED = "aa5747190c514c2a9428809075bbc91f";
     /// The display failed; it is tried again.
     DISPLAY_FAILED = "2b67b077cb324246ad0acc5a6ab70500";
     /// The display's sink hangs at the stop.

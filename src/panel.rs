@@ -129,3 +129,47 @@ impl Panel {
 
 #[cfg(test)]
 pub(crate) mod sample;
+
+#[cfg(test)]
+mod tests {
+    use super::trend::Trend;
+    use super::*;
+
+    #[test]
+    fn a_note_stands_in_its_place_and_changes_nothing_else_on_the_panel() {
+        let reading = sample::scored(0.63);
+        let at = |note: Option<Note>| {
+            PanelState::at(Some(&reading), &Trend::default(), reading.captured_ns, 1500)
+                .noting(note)
+        };
+        for (w, h) in [(480, 1080), (1920, 216), (640, 480)] {
+            let strip = Canvas::new(w, h).strip;
+            let (w, h) = (strip.width(), strip.height());
+            let without = draw(&at(None), w, h);
+            let with = draw(&at(Some(Note::Failed)), w, h);
+            if let Some(folder) = std::env::var_os("SONOFUSE_LOOK") {
+                let rgba = with.rgba().to_vec();
+                let image = image::RgbaImage::from_raw(w, h, rgba).expect("its size");
+                let path = std::path::Path::new(&folder).join(format!("note-{w}x{h}.png"));
+                image.save(path).expect("a folder to look into");
+            }
+            let place = Places::new(w, h).nodule;
+            let mut changed = 0;
+            let pixels = without.rgba().chunks_exact(4).zip(with.rgba().chunks_exact(4));
+            for (i, _) in pixels.enumerate().filter(|(_, (a, b))| a != b) {
+                let (x, y) = ((i as u32 % w) as f32, (i as u32 / w) as f32);
+                let inside = x + 1.0 >= place.x
+                    && x <= place.right() + 1.0
+                    && y + 1.0 >= place.y - place.h * 0.3
+                    && y <= place.bottom() + place.h * 0.5;
+                assert!(inside, "{x}, {y} on {w}×{h}: {place:?}");
+                changed += 1;
+            }
+            assert!(changed > 50, "{changed} pixels on {w}×{h}");
+            for note in Note::ALL {
+                let set = blocks::note_type(*note, Places::new(w, h).unit);
+                assert_eq!(set.fit(note.words(), place.w), note.words(), "on {w}×{h}");
+            }
+        }
+    }
+}

@@ -24,7 +24,7 @@ use gst::prelude::ClockExt;
 use sonofuse_core::frame::Frame;
 use sonofuse_core::layout::Pins;
 use sonofuse_core::reading::Reading;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::journal;
 use crate::mailbox::Mailbox;
@@ -281,7 +281,24 @@ impl Recorder {
         let joined = tokio::task::spawn_blocking(move || {
             threads.into_iter().all(|thread| thread.join().is_ok())
         });
-        match tokio::time::timeout(STOP_WITHIN, joined).await {
+        let done = tokio::time::timeout(STOP_WITHIN, joined).await;
+        let counts = &shared.counts;
+        if !shared.settings.keep {
+            return;
+        }
+        info!(
+            MESSAGE_ID = journal::EVIDENCE_CLOSED,
+            EVENT = "evidence",
+            STATE = "closed",
+            MASKED = counts.masked(),
+            ENCODED = counts.encoded(),
+            LEFT_OUT = counts.left_out(),
+            RING_BYTES = lock(&shared.ring).bytes(),
+            KEPT = counts.kept(),
+            FAILED = counts.failed(),
+            "evidence closed"
+        );
+        match done {
             Ok(Ok(true)) => {}
             // What is half written has no name, and goes with the next start.
             _ => warn!(

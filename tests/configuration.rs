@@ -33,7 +33,8 @@ fn relative_paths_start_at_the_file_that_holds_them() {
     fs::create_dir(folder.path().join("rooms")).unwrap();
     fs::write(at("rooms/room.toml"), FILE_PRESET).unwrap();
     let text = "[source]\npreset = 'rooms/room.toml'\n[model]\nname = 'models/mine'\n\
-        [gpu]\ncache = 'plans'\n[publish]\nsocket = 'r.sock'\n[keys]\ndevice = 'pedal'\n";
+        [gpu]\ncache = 'plans'\n[publish]\nsocket = 'r.sock'\n[keys]\ndevice = 'pedal'\n\
+        [record]\nfolder = 'kept'\n";
     fs::write(at("c.toml"), text).unwrap();
     let mut loaded = Loaded::read(Some(Path::new(&at("c.toml")))).unwrap();
     let config = &loaded.config;
@@ -43,6 +44,7 @@ fn relative_paths_start_at_the_file_that_holds_them() {
     assert_eq!(config.publish.socket_path().unwrap(), Path::new(&at("r.sock")));
     assert_eq!(config.control_path().unwrap(), Path::new(&at("control.sock")), "beside it");
     assert_eq!(config.keys.device, at("pedal"));
+    assert_eq!(config.record.folders(), [Path::new(&at("kept"))]);
     // A preset's own default starts at the preset.
     assert_eq!(location(&loaded), at("rooms/own.png"));
 
@@ -92,6 +94,10 @@ fn every_value_has_a_range_that_check_and_run_keep() {
         ("[keys]\ndevice = '/dev/input/event9'\n", "keys.map is empty"),
         ("[keys.map]\nKEY_B = 'jump'\n", "keys.map.KEY_B: no verb"),
         ("[keys.map]\nPEDAL = 'mark'\n", "no key"),
+        ("[record]\nfolder = ''\n", "record.folder is empty"),
+        ("[record]\nmax-mib = 1\n", "record.max-mib is 1: it must be 16"),
+        ("[record]\nbefore-s = 0\n", "record.before-s is 0"),
+        ("[record]\nmax-fps = 61\n", "1 to 60"),
     ] {
         fs::write(&file, text).unwrap();
         let checked = sonofuse(["check", "--config", name]);

@@ -141,11 +141,12 @@ impl Daemon {
         sonofuse(["evidence"].iter().chain(&all))
     }
 
-    /// Ends it; its log.
-    fn end(mut self) -> String {
+    /// Ends it; its log, and its folder.
+    fn end(mut self) -> (String, tempfile::TempDir) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         assert!(self.child.wait().unwrap().success());
-        self.log.recv_timeout(PATIENCE).unwrap()
+        let log = self.log.recv_timeout(PATIENCE).unwrap();
+        (log, std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap()))
     }
 }
 
@@ -253,7 +254,21 @@ fn a_snapshot_and_a_clip_are_kept_masked_with_what_was_read_and_the_label_beside
         rgb.save(look.join("clip-last.png")).unwrap();
     }
 
-    let log = daemon.end();
+    // A stop cuts short what is under way, and writes it where the disk is quick enough.
+    let begun = daemon.kept(&["clip"]);
+    assert!(begun["ready_in_s"].as_f64().unwrap() > 0.0 && begun["bytes"].is_null(), "{begun}");
+    let last = daemon.folder().join(begun["name"].as_str().unwrap());
+    let kept = daemon.dir.path().join("kept");
+    let (log, _dir) = daemon.end();
+    if log.contains("STATE=\"stuck\"") {
+        assert!(!last.exists());
+    } else {
+        assert_eq!(about(&last)["clip"]["cut"], "the daemon stopped");
+        assert!(!play(&last.join("clip.mp4")).is_empty());
+    }
+    let parts = fs::read_dir(kept).unwrap().flatten().map(|e| e.file_name());
+    let parts = parts.filter(|n| n.to_string_lossy().starts_with(".part")).count();
+    assert!(parts == 0 || log.contains("STATE=\"stuck\""), "{log}");
     assert!(log.contains("STATE=\"kept\"") && log.contains("KIND=\"clip\""), "{log}");
     assert!(!log.contains(LABEL), "a label in the journal: {log}");
 }
@@ -330,7 +345,7 @@ fn a_folder_that_cannot_be_made_is_told_and_scoring_goes_on() {
     assert_eq!(ran.code, 69, "{}", ran.err);
     assert!(ran.err.contains("cannot make") && ran.err.contains("kept"), "{}", ran.err);
     daemon.until("scoring goes on", |line| line["outcome"] == "scored");
-    let log = daemon.end();
+    let (log, _dir) = daemon.end();
     assert!(log.contains("STATE=\"failed\"") && log.contains("KIND=\"snapshot\""), "{log}");
 }
 
@@ -380,7 +395,7 @@ fn a_disk_that_fills_is_told_and_nothing_half_written_is_left_and_scoring_goes_o
     let names = fs::read_dir(inside).unwrap().flatten().map(|e| e.file_name());
     let parts: Vec<_> = names.filter(|n| n.to_string_lossy().starts_with(".part")).collect();
     assert!(parts.is_empty(), "{parts:?}");
-    let log = daemon.end();
+    let (log, _dir) = daemon.end();
     assert!(log.contains("STATE=\"failed\"") && log.contains("No space left"), "{log}");
 }
 
@@ -394,7 +409,7 @@ fn a_read_only_disk_is_told_at_the_start_and_at_each_ask_and_scoring_goes_on() {
     let clip = daemon.ctl(&["clip", "wait=true"]);
     assert_ne!(clip.code, 0, "{}", clip.out);
     daemon.until("scoring goes on", |line| line["outcome"] == "scored");
-    let log = daemon.end();
+    let (log, _dir) = daemon.end();
     assert!(log.contains("STATE=\"folder\"") && log.contains("STATE=\"failed\""), "{log}");
 }
 

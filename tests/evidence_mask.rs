@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use sonofuse::ingest::transcode::Transcoder;
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
 use sonofuse_core::layout::{Finder, Follower};
 use sonofuse_core::mask::Masker;
@@ -117,6 +118,48 @@ fn no_pixel_outside_of_the_true_views_survives_and_little_writing_within_them() 
     assert!(all.covered[0] * 12 < all.covered[1], "and little else: {all:?}");
 }
 
+/// As a network camera or a grabber with a codec sends them.
+#[test]
+fn no_pixel_outside_of_the_true_views_survives_a_codec_s_blur() {
+    const PICTURES: u64 = 6;
+    let mut all = Figures::default();
+    for &skin in Skin::all().iter().filter(|s| s.is_dual_view()) {
+        let size = [1280, 720];
+        let [width, height] = size;
+        let config = SimConfig { seed: 1, skin, width, height, ..SimConfig::default() };
+        let mut simulator = Simulator::new(config).unwrap();
+        let mut codec = Transcoder::h264(6000, 30.0).unwrap();
+        let mut last = None;
+        let mut truth = None;
+        for k in 0..PICTURES {
+            let mut bgrx = vec![0; (width * height * 4) as usize];
+            truth = Some(simulator.render(INDEX + 2 * k, &mut bgrx, width as usize * 4));
+            codec.push(bgrx, size, k * 33_333_333).unwrap();
+            while let Some(frame) = codec.pull(false).unwrap() {
+                last = Some(frame);
+            }
+        }
+        codec.end().unwrap();
+        while let Some(frame) = codec.pull(true).unwrap() {
+            last = Some(frame);
+        }
+        let (frame, truth) = (last.unwrap(), truth.unwrap());
+        let layout = Finder::new().find(&frame);
+        let mut masker = Masker::default();
+        let masked = masker.mask(&frame, layout.as_ref().ok(), 0);
+        all.frames += 1;
+        all.shown += usize::from(masked.shown.is_some());
+        let left = outside(&truth, &masker.rgb(&frame));
+        println!("{skin}: {left}, {masked:?}");
+        all.outside += left;
+        all.covered[0] += masked.covered_px;
+        all.covered[1] += masked.shown.iter().flat_map(|s| s.both()).map(|r| r.area()).sum::<u64>();
+    }
+    println!("through a codec: {all:?}");
+    assert!(all.shown * 10 > all.frames * 8, "the views are found: {all:?}");
+    assert_eq!(all.outside, 0, "{all:?}");
+}
+
 #[test]
 fn nothing_is_left_of_a_picture_that_shows_no_dual_view() {
     for name in ["menus", "mode-off", "doppler-in-the-box", "quality-map", "no-picture"] {
@@ -159,6 +202,13 @@ fn the_real_screen_keeps_its_views_and_loses_its_names() {
     let masked = masker.mask(&frame, Some(&layout), 0);
     println!("{masked:?}");
     let shown = masked.shown.unwrap();
+    // Where the views are, measured by hand.
+    let truth = std::fs::read_to_string(path.replace("screen.png", "truth.json")).unwrap();
+    let truth: serde_json::Value = serde_json::from_str(&truth).unwrap();
+    for (shown, view) in shown.both().iter().zip(["bmode_view", "elastogram_view"]) {
+        let by_hand: Region = serde_json::from_value(truth[view].clone()).unwrap();
+        assert!(by_hand.contains(shown), "{view}: {shown:?} in {by_hand:?}");
+    }
     let rgb = image::RgbImage::from_raw(width, height, masker.rgb(&frame)).unwrap();
     if let Some(folder) = std::env::var_os("SONOFUSE_LOOK") {
         rgb.save(std::path::Path::new(&folder).join("aixplorer-masked.png")).unwrap();

@@ -5,6 +5,7 @@ use sonofuse_core::quality::Fault;
 use sonofuse_core::reading::Withheld;
 
 use super::draw::{ALERT, Area, DIM, GROUND, Painter, Rgb, SCORE, TEXT, Type};
+use super::note::Note;
 use super::state::{Headline, PanelState, minutes_or_seconds};
 use super::trend::Direction;
 use super::words;
@@ -30,9 +31,14 @@ pub(super) fn status(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
 
 /// What became of a snapshot or a clip, for some seconds.
 pub(super) fn note(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
-    let Some(note) = &state.note else { return };
-    let set = Type::bold(5.1 * u, if note.alert { ALERT } else { TEXT });
-    p.text(area.x, area.y, set, &set.fit(&note.words, area.w));
+    let Some(note) = state.note else { return };
+    let set = note_type(note, u);
+    p.text(area.x, area.y, set, &set.fit(note.words(), area.w));
+}
+
+/// How a note is written.
+pub(super) fn note_type(note: Note, u: f32) -> Type {
+    Type::bold(4.6 * u, if note.is_alert() { ALERT } else { TEXT })
 }
 
 /// What the number is.

@@ -6,13 +6,63 @@ use arc_swap::ArcSwapOption;
 /// How long a good and a bad note stand, ns.
 const LASTS_NS: [u64; 2] = [6_000_000_000, 20_000_000_000];
 
-/// A line on the panel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
-    /// A few words; nothing of a person.
-    pub words: String,
-    /// Something failed.
-    pub alert: bool,
+/// What became of evidence. A line on the panel, short enough for the narrowest place: what it is of is
+/// known to who asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// A snapshot is on the disk.
+    Snapshot,
+    /// A clip is.
+    Clip,
+    /// What is on the disk is black all over: no dual view was proven.
+    Black,
+    /// No room on the disk.
+    DiskFull,
+    /// The disk cannot be written.
+    ReadOnly,
+    /// The folder belongs to somebody else.
+    NoRights,
+    /// What is protected leaves no room.
+    Protected,
+    /// Another process has the folder.
+    InUse,
+    /// Something else: the journal says what.
+    Failed,
+}
+
+impl Note {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Snapshot,
+        Self::Clip,
+        Self::Black,
+        Self::DiskFull,
+        Self::ReadOnly,
+        Self::NoRights,
+        Self::Protected,
+        Self::InUse,
+        Self::Failed,
+    ];
+
+    /// The words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Snapshot => "Snapshot kept",
+            Self::Clip => "Clip kept",
+            Self::Black => "Kept, all black",
+            Self::DiskFull => "Not kept: disk full",
+            Self::ReadOnly => "Not kept: read-only",
+            Self::NoRights => "Not kept: no rights",
+            Self::Protected => "Not kept: protected",
+            Self::InUse => "Not kept: in use",
+            Self::Failed => "Not kept: see journal",
+        }
+    }
+
+    /// Whether it is one to beware of.
+    pub const fn is_alert(self) -> bool {
+        !matches!(self, Self::Snapshot | Self::Clip)
+    }
 }
 
 /// The newest note, and when it was said.
@@ -21,16 +71,16 @@ pub struct Notes(ArcSwapOption<(u64, Note)>);
 
 impl Notes {
     /// Says something at `now_ns` of the monotonic clock.
-    pub fn say(&self, now_ns: u64, words: impl Into<String>, alert: bool) {
-        self.0.store(Some(std::sync::Arc::new((now_ns, Note { words: words.into(), alert }))));
+    pub fn say(&self, now_ns: u64, note: Note) {
+        self.0.store(Some(std::sync::Arc::new((now_ns, note))));
     }
 
     /// What is to be said at `now_ns`.
     pub fn at(&self, now_ns: u64) -> Option<Note> {
         let said = self.0.load();
-        let (at_ns, note) = &**said.as_ref()?;
-        let age_ns = now_ns.saturating_sub(*at_ns);
-        (age_ns < LASTS_NS[usize::from(note.alert)]).then(|| note.clone())
+        let (at_ns, note) = **said.as_ref()?;
+        let age_ns = now_ns.saturating_sub(at_ns);
+        (age_ns < LASTS_NS[usize::from(note.is_alert())]).then_some(note)
     }
 }
 
@@ -42,11 +92,11 @@ mod tests {
     fn a_note_goes_by_itself_and_a_bad_one_stands_longer() {
         let notes = Notes::default();
         assert_eq!(notes.at(5), None);
-        notes.say(10, "Snapshot kept", false);
-        assert_eq!(notes.at(11).map(|n| n.words), Some("Snapshot kept".to_owned()));
+        notes.say(10, Note::Snapshot);
+        assert_eq!(notes.at(11), Some(Note::Snapshot));
         assert_eq!(notes.at(10 + LASTS_NS[0]), None);
-        notes.say(20, "Not kept: disk full", true);
-        assert!(notes.at(20 + LASTS_NS[0]).is_some_and(|n| n.alert));
+        notes.say(20, Note::DiskFull);
+        assert_eq!(notes.at(20 + LASTS_NS[0]), Some(Note::DiskFull));
         assert_eq!(notes.at(20 + LASTS_NS[1]), None);
     }
 }

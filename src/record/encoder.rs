@@ -19,6 +19,8 @@ use super::settings::Settings;
 pub(super) const NICE: i32 = 10;
 /// Pictures that wait for the encoder; one more is left out.
 const WAITING: u64 = 2;
+/// From one picture that stands for itself to the next, ns.
+const KEY_EVERY_NS: u64 = 1_000_000_000;
 /// Buffers that are reused: those that wait, and what an encoder holds on to.
 const POOL: u32 = 8;
 
@@ -83,11 +85,14 @@ pub(super) struct Encoder {
     size: [u32; 2],
     pipeline: gst::Pipeline,
     source: gst_app::AppSrc,
+    sink: gst_app::AppSink,
     bus: gst::Bus,
     info: gst_video::VideoInfo,
     pool: gst::BufferPool,
     /// Capture time of its first picture; GStreamer's times count from there.
     first_ns: u64,
+    /// When it was last asked for a picture that stands for itself.
+    asked_ns: u64,
 }
 
 impl Encoder {
@@ -103,7 +108,7 @@ impl Encoder {
     ) -> Result<Self, EncoderError> {
         let &(name, launch) = ENCODERS.get(number).ok_or(EncoderError::None)?;
         let failed = |why: String| EncoderError::Failed { name, why };
-        // A picture that stands for itself each second.
+        // At full rate a picture that stands for itself each second; else see `push`.
         let launch = launch
             .replace("KBPS", &settings.bitrate_kbit.to_string())
             .replace("BPS", &(settings.bitrate_kbit * 1000).to_string())
@@ -149,7 +154,8 @@ impl Encoder {
         let callbacks = gst_app::AppSinkCallbacks::builder();
         sink.set_callbacks(callbacks.new_sample(move |sink| outlet.take(sink)).build());
         bus.set_sync_handler(step_back);
-        let this = Self { name, size, pipeline, source, bus, info, pool, first_ns };
+        let asked_ns = first_ns;
+        let this = Self { name, size, pipeline, source, sink, bus, info, pool, first_ns, asked_ns };
         this.pipeline.set_state(gst::State::Playing).map_err(|e| failed(e.to_string()))?;
         Ok(this)
     }
@@ -165,7 +171,7 @@ impl Encoder {
     }
 
     /// Hands over a picture that was captured at `at_ns`; false where there was no room for it.
-    pub(super) fn push(&self, planes: &Planes, at_ns: u64) -> Result<bool, EncoderError> {
+    pub(super) fn push(&mut self, planes: &Planes, at_ns: u64) -> Result<bool, EncoderError> {
         if self.source.current_level_buffers() >= WAITING {
             return Ok(false);
         }
@@ -187,6 +193,13 @@ impl Encoder {
                     to[..from.len()].copy_from_slice(from);
                 }
             }
+        }
+        // By time, not by number: on a busy machine fewer pictures come than are asked for.
+        if at_ns.saturating_sub(self.asked_ns) >= KEY_EVERY_NS {
+            self.asked_ns = at_ns;
+            let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
+            // One that does not heed it has its own, by number.
+            let _ = self.sink.send_event(event);
         }
         match self.source.push_buffer(buffer) {
             Ok(_) => Ok(true),

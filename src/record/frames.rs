@@ -166,7 +166,7 @@ impl Encoding {
     }
 
     fn push(&mut self, shared: &Shared, planes: &sonofuse_core::mask::Planes, at_ns: u64) {
-        let Some(encoder) = &self.encoder else { return };
+        let Some(encoder) = &mut self.encoder else { return };
         match encoder.push(planes, at_ns) {
             Ok(true) => count(&shared.counts.encoded),
             Ok(false) => count(&shared.counts.left_out),

@@ -18,6 +18,7 @@ use super::snapshot::Snapshot;
 use super::store::{Removed, Store, StoreError};
 use super::{Shared, count};
 use crate::journal;
+use crate::panel::Note;
 
 /// How often what is too old is looked for.
 const TIDY_EVERY: Duration = Duration::from_hours(1);
@@ -68,8 +69,7 @@ impl Job {
             WHY = refused.words,
             "not kept"
         );
-        let words = format!("{} NOT kept: {}", capital(kind), short(&refused.words));
-        shared.notes.say(shared.now_ns(), words, true);
+        shared.notes.say(shared.now_ns(), cause(&refused.words));
         if let Some(answer) = self.answer {
             // Fails when whoever asked has left.
             let _ = answer.send(Err(refused));
@@ -165,8 +165,12 @@ fn write(shared: &Shared, store: Option<&mut Store>, job: Job) {
         VIEWS_PROVEN = proven,
         "kept"
     );
-    let black = if proven { "" } else { ", all black: no dual view" };
-    shared.notes.say(shared.now_ns(), format!("{} kept{black}", capital(kind)), !proven);
+    let note = match kind {
+        _ if !proven => Note::Black,
+        KeptKind::Snapshot => Note::Snapshot,
+        KeptKind::Clip => Note::Clip,
+    };
+    shared.notes.say(shared.now_ns(), note);
     if let Some(answer) = job.answer {
         // Fails when whoever asked has left.
         let _ = answer.send(Ok(keeping));
@@ -205,28 +209,18 @@ pub(super) fn json(about: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
-const fn capital(kind: KeptKind) -> &'static str {
-    match kind {
-        KeptKind::Snapshot => "Snapshot",
-        KeptKind::Clip => "Clip",
-    }
-}
-
-/// Why, in the few words that a panel has room for.
-fn short(words: &str) -> &'static str {
+/// What the panel says of a reason.
+fn cause(words: &str) -> Note {
     let lower = words.to_lowercase();
     let causes = [
-        ("no space left", "disk full"),
-        ("disk quota", "disk full"),
-        ("read-only file system", "disk is read-only"),
-        ("permission denied", "no permission"),
-        ("no room", "all evidence is protected"),
-        ("another process", "folder in use"),
+        ("no space left", Note::DiskFull),
+        ("disk quota", Note::DiskFull),
+        ("read-only file system", Note::ReadOnly),
+        ("permission denied", Note::NoRights),
+        ("no room", Note::Protected),
+        ("another process", Note::InUse),
     ];
-    causes
-        .iter()
-        .find(|(said, _)| lower.contains(said))
-        .map_or("see the journal", |(_, short)| short)
+    causes.iter().find(|(said, _)| lower.contains(said)).map_or(Note::Failed, |(_, note)| *note)
 }
 
 #[cfg(test)]
@@ -236,12 +230,12 @@ mod tests {
     #[test]
     fn the_panel_tells_the_cause_in_a_few_words() {
         for (words, says) in [
-            ("cannot write /x: No space left on device (os error 28)", "disk full"),
-            ("cannot make /x: Permission denied (os error 13)", "no permission"),
-            ("cannot make /x: Read-only file system (os error 30)", "disk is read-only"),
-            ("something else", "see the journal"),
+            ("cannot write /x: No space left on device (os error 28)", Note::DiskFull),
+            ("cannot make /x: Permission denied (os error 13)", Note::NoRights),
+            ("cannot make /x: Read-only file system (os error 30)", Note::ReadOnly),
+            ("something else", Note::Failed),
         ] {
-            assert_eq!(short(words), says, "{words}");
+            assert_eq!(cause(words), says, "{words}");
         }
     }
 }

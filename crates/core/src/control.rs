@@ -141,7 +141,7 @@ pub struct Threshold {
 #[serde(deny_unknown_fields)]
 pub struct Clip {
     /// The answer comes when the clip is complete, some seconds later. Left out: at once.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub wait: bool,
 }
 
