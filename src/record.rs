@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Nothing here makes capture or scoring wait: a picture is left in a mailbox where the newest wins, a
-//! reading is pushed to a list, and all threads of this room run at nice 10. Memory is bounded
+//! reading is pushed to a list, and whatever follows, masks and encodes runs at nice 10. Memory is bounded
 //! ([`Recorder::most_bytes`]). **What is not of the two proven views is made black before it is encoded**
 //! ([`sonofuse_core::mask`]): the ring never holds anything else.
 //!

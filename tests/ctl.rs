@@ -48,6 +48,7 @@ fn daemon(config: &str, args: &[&str]) -> Daemon {
         .arg(&file)
         .args(args)
         .env("XDG_RUNTIME_DIR", dir.path())
+        .env("XDG_STATE_HOME", dir.path())
         .env_remove("RUNTIME_DIRECTORY")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -211,7 +212,7 @@ fn what_cannot_be_done_is_said_with_a_code_and_changes_nothing() {
     let daemon = daemon("[source]\npreset = 'test-pattern'\n", &[]);
     daemon.until("a picture", |line| !line["size"].is_null());
     for (words, code, says) in [
-        (&["snapshot"][..], 64, "there are status"),
+        (&["explain"][..], 64, "there are status"),
         (&["mark", "side"], 64, "KEY=VALUE"),
         (&["mark", "side=middle"], 64, "`left`"),
         (&["pin"], 64, "empty"),

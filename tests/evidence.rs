@@ -287,7 +287,12 @@ fn what_was_kept_is_listed_shown_protected_and_deleted() {
     let names: Vec<String> =
         (0..3).map(|_| daemon.kept(&["snapshot"])["name"].as_str().unwrap().to_owned()).collect();
     let listed = daemon.evidence(&["list", "--json"]).json();
-    assert_eq!(listed.iter().map(|l| l["name"].as_str().unwrap()).collect::<Vec<_>>(), names);
+    // One whose answer came too late on a busy machine was asked for again, and is there all the same.
+    let all: Vec<&str> = listed.iter().map(|l| l["name"].as_str().unwrap()).collect();
+    assert!(all.is_sorted() && names.iter().all(|n| all.contains(&n.as_str())), "{all:?}");
+    for late in all.iter().filter(|name| !names.iter().any(|n| n == *name)) {
+        assert_eq!(daemon.evidence(&["delete", late]).code, 0);
+    }
     assert!(
         listed.iter().all(|l| l["bytes"].as_u64().unwrap() > 10_000 && l["protected"] == false)
     );
@@ -378,14 +383,15 @@ fn a_disk_that_fills_is_told_and_nothing_half_written_is_left_and_scoring_goes_o
     let Some(daemon) = daemon_on("true", "bitrate-kbit = 20000\n") else { return };
     daemon.until("a score", |line| line["outcome"] == "scored");
     let mut full = None;
-    for _ in 0..20 {
+    for _ in 0..40 {
         let ran = daemon.ctl(&["snapshot"]);
-        if ran.code != 0 {
+        // 75: on a busy machine the disk was too slow for who asked.
+        if ran.code != 0 && ran.code != 75 {
             full = Some(ran);
             break;
         }
     }
-    let full = full.expect("1.5 MB hold no 20 snapshots");
+    let full = full.expect("1.5 MB hold no 40 snapshots");
     assert_eq!(full.code, 69, "{}", full.err);
     assert!(full.err.contains("No space left"), "{}", full.err);
     let _ = daemon.ctl(&["clip", "wait=true"]);

@@ -190,6 +190,47 @@ fn nothing_is_left_of_a_picture_that_shows_no_dual_view() {
     }
 }
 
+/// Figures for `docs/validation/2026-11-27-evidence.md`: CPU of this thread, a picture.
+#[test]
+#[ignore = "prints figures"]
+fn what_a_picture_costs() {
+    let cpu = || {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        now.tv_sec as f64 * 1e3 + now.tv_nsec as f64 / 1e6
+    };
+    for (skin, size) in [
+        (Skin::AixplorerStacked, [1920, 1080]),
+        (Skin::PhilipsSweSide, [1920, 1080]),
+        (Skin::SamsungStrainSide, [1280, 720]),
+    ] {
+        let [width, height] = size;
+        let config = SimConfig { seed: 1, skin, width, height, ..SimConfig::default() };
+        let mut simulator = Simulator::new(config).unwrap();
+        let (mut follower, mut masker) = (Follower::new(None), Masker::default());
+        let mut spent = [0.0; 3];
+        let pictures = 200;
+        for k in 0..pictures {
+            let mut bgrx = vec![0; (width * height * 4) as usize];
+            simulator.render(INDEX + 3 * k, &mut bgrx, width as usize * 4);
+            let frame = frame(bgrx, size);
+            let at_ns = k * 50_000_000;
+            let mut last = cpu();
+            let mut lap = |n: usize| {
+                let now = cpu();
+                spent[n] += now - std::mem::replace(&mut last, now);
+            };
+            let layout = follower.observe(&frame, at_ns).layout;
+            lap(0);
+            let layout = layout.ok().filter(|_| follower.prove(&frame).is_ok());
+            lap(1);
+            masker.mask(&frame, layout.as_ref(), at_ns);
+            lap(2);
+        }
+        let [follow, prove, mask] = spent.map(|ms| ms / pictures as f64);
+        println!("{skin} {size:?}: follow {follow:.2}, prove {prove:.2}, mask {mask:.2} ms");
+    }
+}
+
 #[test]
 fn the_real_screen_keeps_its_views_and_loses_its_names() {
     let path =

@@ -22,9 +22,9 @@ use super::{MAX_PENDING, PinsNow, Shared, lock, stamp, store};
 use crate::panel::trend::Trend;
 
 /// How long who asked waits for the disk.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Most seconds after the moment for which an answer can be waited for.
-const WAIT_MOST_S: u64 = 20;
+const WAIT_MOST_S: u64 = 15;
 /// A ring whose newest picture is older than this has none to give, ns.
 const FRESH_NS: u64 = 2_000_000_000;
 

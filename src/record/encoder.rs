@@ -47,7 +47,7 @@ const ENCODERS: &[(&str, &str)] = &[
     ),
     (
         "x264enc",
-        "x264enc bitrate=KBPS tune=zerolatency speed-preset=superfast key-int-max=KEY threads=1 ! \
+        "x264enc bitrate=KBPS tune=zerolatency speed-preset=ultrafast key-int-max=KEY threads=1 ! \
          video/x-h264,profile=main",
     ),
     (

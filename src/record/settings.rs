@@ -42,7 +42,7 @@ impl Default for Settings {
             clips: true,
             before_s: 10,
             after_s: 5,
-            max_fps: 20,
+            max_fps: 15,
             bitrate_kbit: 6000,
         }
     }

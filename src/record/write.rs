@@ -13,7 +13,6 @@ use tracing::{info, warn};
 
 use super::ask::{Answer, Context};
 use super::clip::{Clip, ClipError};
-use super::encoder;
 use super::snapshot::Snapshot;
 use super::store::{Removed, Store, StoreError};
 use super::{Shared, count};
@@ -79,7 +78,7 @@ impl Job {
 
 /// Writes until nobody can ask any more.
 pub(super) fn run(shared: &Shared, jobs: &Receiver<Job>) {
-    encoder::nice();
+    // Not nice: somebody waits, and it is over soon.
     let folder = shared.settings.own_folder();
     let mut store = folder.map(|folder| Store::new(folder, shared.settings.bound()));
     if let Some(store) = &mut store {

@@ -102,11 +102,15 @@ impl Planes {
         &self.y[at..at + region.width() as usize]
     }
 
-    /// How far the pixel's chroma is from grey, code values.
-    pub(super) fn chroma(&self, x: u32, y: u32) -> u8 {
-        let at = y as usize / 2 * (self.width / 2) + x as usize / 2;
-        let from_grey = |plane: &[u8]| plane.get(at).map_or(0, |c| c.abs_diff(BLACK[1]));
-        from_grey(&self.cb).max(from_grey(&self.cr))
+    /// How far the chroma of row `row` of `region` is from grey, code values, for every other pixel from the
+    /// first on.
+    pub(super) fn chroma(&self, region: &Region, row: usize, out: &mut Vec<u8>) {
+        let at = (region.y0() as usize + row) / 2 * (self.width / 2) + region.x0() as usize / 2;
+        let span = at..at + (region.width() as usize).div_ceil(2);
+        let codes = self.cb[span.clone()].iter().zip(&self.cr[span]);
+        let from_grey = |(cb, cr): (&u8, &u8)| cb.abs_diff(BLACK[1]).max(cr.abs_diff(BLACK[1]));
+        out.clear();
+        out.extend(codes.map(from_grey));
     }
 
     /// Makes `region` black.

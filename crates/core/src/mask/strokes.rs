@@ -23,6 +23,8 @@ const ALSO_BRIGHT: i32 = 170;
 const OUTLINE_PX: u32 = 4;
 /// Strokes' pixels that make a cell.
 const LEAST_PX: u16 = 4;
+/// Pixels that one sample of chroma stands for.
+const CHROMA_PX: u16 = 4;
 /// Cells without a stroke that are covered between two with one: the gaps between letters.
 const GAP_CELLS: usize = 2;
 /// Samples that a ratio of brightness must rest on.
@@ -45,6 +47,7 @@ pub(super) struct Strokes {
     until_ns: [Vec<u64>; 2],
     covered: [Vec<bool>; 2],
     highest: [Vec<u8>; 3],
+    chroma: [Vec<u8>; 3],
 }
 
 impl Strokes {
@@ -125,9 +128,9 @@ impl Strokes {
         }
     }
 
-    fn count(&mut self, view: usize, x: usize, y: usize) {
+    fn count(&mut self, view: usize, x: usize, y: usize, pixels: u16) {
         let cell = y / CELL_PX as usize * self.columns + x / CELL_PX as usize;
-        self.counts[view][cell] += 1;
+        self.counts[view][cell] += pixels;
     }
 
     /// Compares the views where neither has a map.
@@ -149,24 +152,30 @@ impl Strokes {
         for view in 0..2 {
             let (own, other) = (&views[view], &views[1 - view]);
             for y in 0..height {
-                self.highest_of(planes, other, y, height);
                 let row = planes.luma(own, y);
+                if !row.iter().any(|&code| i32::from(code) >= BRIGHT) {
+                    continue;
+                }
+                self.highest_of(planes, other, y, height);
                 for x in 0..width {
                     if i32::from(row[x]) < BRIGHT || kept_out(x, y) {
                         continue;
                     }
                     let twin = (level(self.highest[2][x]) as f32 * scales[view]) as i32;
                     if level(row[x]) - twin >= CONTRAST {
-                        self.count(view, x, y);
+                        self.count(view, x, y, 1);
                     }
                 }
-                for x in (y % 2..width).step_by(2).filter(|&x| !kept_out(x, y)) {
-                    let at =
-                        |view: &Region| planes.chroma(view.x0() + x as u32, view.y0() + y as u32);
-                    if at(own) >= at(other).saturating_add(COLOUR) {
-                        // One pixel of two is looked at.
-                        self.count(view, x, y);
-                        self.count(view, x, y);
+            }
+            for y in (0..height).step_by(2) {
+                let [own_chroma, other_chroma, _] = &mut self.chroma;
+                planes.chroma(own, y, own_chroma);
+                planes.chroma(other, y, other_chroma);
+                for half in 0..width / 2 {
+                    let [own, other, _] = &self.chroma;
+                    let coloured = own[half] >= other[half].saturating_add(COLOUR);
+                    if coloured && !kept_out(2 * half, y) {
+                        self.count(view, 2 * half, y, CHROMA_PX);
                     }
                 }
             }
@@ -184,10 +193,10 @@ impl Strokes {
         let (mut through, mut tint) = (Ratio::default(), [0u32; 128]);
         for y in rows.clone().step_by(2) {
             let grey = planes.luma(bmode, y);
+            planes.chroma(bmode, y, &mut self.chroma[2]);
             for x in (x0..x1).step_by(2) {
                 through.add(level(grey[x]), i32::from(self.floor[y * width + x]));
-                let chroma = planes.chroma(bmode.x0() + x as u32, bmode.y0() + y as u32);
-                tint[usize::from(chroma.min(127))] += 1;
+                tint[usize::from(self.chroma[2][x / 2].min(127))] += 1;
             }
         }
         let opacity = through.median();
@@ -195,30 +204,36 @@ impl Strokes {
         let coloured = (grey + grey / 2).saturating_add(COLOUR);
         for y in rows {
             // Writing over the map.
-            self.highest_of(planes, bmode, y, height);
-            let through = opacity.unwrap_or(1.0);
-            for x in x0..x1 {
-                let floor = i32::from(self.floor[y * width + x]);
-                let twin = i32::from(self.highest[2][x]);
-                let expected = (level(self.highest[2][x]) as f32 * through) as i32;
-                if floor >= WHITE && twin < ALSO_BRIGHT && floor - expected >= CONTRAST {
-                    self.count(1, x, y);
+            let white = |this: &Self, x: usize| i32::from(this.floor[y * width + x]) >= WHITE;
+            if (x0..x1).any(|x| white(self, x)) {
+                self.highest_of(planes, bmode, y, height);
+                let through = opacity.unwrap_or(1.0);
+                for x in x0..x1 {
+                    if !white(self, x) || i32::from(self.highest[2][x]) >= ALSO_BRIGHT {
+                        continue;
+                    }
+                    let expected = (level(self.highest[2][x]) as f32 * through) as i32;
+                    if i32::from(self.floor[y * width + x]) - expected >= CONTRAST {
+                        self.count(1, x, y, 1);
+                    }
                 }
             }
             // Writing over the grey: what does not shine through a map that lets grey through.
-            let row = planes.luma(bmode, y);
-            for x in x0..x1 {
-                let chroma = planes.chroma(bmode.x0() + x as u32, bmode.y0() + y as u32);
-                let mut stroke = chroma >= coloured;
-                if let Some(through) = opacity.filter(|t| *t >= 0.3)
-                    && i32::from(row[x]) >= ALSO_BRIGHT
-                {
-                    let expected = level(row[x]) as f32 * through;
-                    let highest = around(&self.floor, width, height, x, y);
-                    stroke |= f32::from(highest) < 0.45 * expected && expected > 40.0;
+            if y % 2 == 0 {
+                planes.chroma(bmode, y, &mut self.chroma[2]);
+                for half in x0 / 2..x1 / 2 {
+                    if self.chroma[2][half] >= coloured {
+                        self.count(0, 2 * half, y, CHROMA_PX);
+                    }
                 }
-                if stroke {
-                    self.count(0, x, y);
+            }
+            let Some(through) = opacity.filter(|t| *t >= 0.3) else { continue };
+            let row = planes.luma(bmode, y);
+            for x in (x0..x1).filter(|&x| i32::from(row[x]) >= ALSO_BRIGHT) {
+                let expected = level(row[x]) as f32 * through;
+                let highest = around(&self.floor, width, height, x, y);
+                if f32::from(highest) < 0.45 * expected && expected > 40.0 {
+                    self.count(0, x, y, 1);
                 }
             }
         }
