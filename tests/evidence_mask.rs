@@ -190,6 +190,46 @@ fn nothing_is_left_of_a_picture_that_shows_no_dual_view() {
     }
 }
 
+/// What a user writes over the views in a scripted exam: a label in both of them, over the box, and a caliper
+/// with its result. Yellow over a map is not found; how much survives is stated, and held here.
+#[test]
+fn of_what_a_user_writes_over_the_box_the_part_over_the_map_survives_at_the_most() {
+    let scenario = Scenario::named("marks-live").unwrap();
+    let (mut grey, mut map) = ([0usize; 2], [0usize; 2]);
+    for &skin in scenario.skins() {
+        let play = Play { rate_hz: Some(2.0), skin: Some(skin), size: None };
+        let mut player = Player::with(&scenario, play).unwrap();
+        let mut masker = Masker::default();
+        for index in 0..player.frames() {
+            let mut bgrx = Vec::new();
+            let picture = player.render(index, &mut bgrx);
+            let letters: BTreeSet<[i16; 2]> = player.letters().iter().copied().collect();
+            let frame = frame(bgrx, picture.size);
+            let Ok(layout) = Finder::new().find(&frame) else { continue };
+            if masker.mask(&frame, Some(&layout), picture.pts_ns).shown.is_none() {
+                continue;
+            }
+            let rgb = masker.rgb(&frame);
+            for [x, y] in letters.into_iter().map(|at| at.map(|v| v as u32)) {
+                let truth = &picture.truth;
+                let figures = if inside(truth.elastogram_box, x, y) {
+                    &mut map
+                } else if in_views(truth, x, y) {
+                    &mut grey
+                } else {
+                    continue;
+                };
+                let at = (y * picture.size[0] + x) as usize * 3;
+                figures[0] += 1;
+                figures[1] += usize::from(rgb[at..at + 3] != [0; 3]);
+            }
+        }
+    }
+    println!("a user's writing [pixels, surviving]: over grey {grey:?}, over the map {map:?}");
+    assert!(grey[0] > 1000, "{grey:?}");
+    assert!(grey[1] * 20 < grey[0], "{grey:?}");
+}
+
 /// Figures for `docs/validation/2026-11-27-evidence.md`: CPU of this thread, a picture.
 #[test]
 #[ignore = "prints figures"]
