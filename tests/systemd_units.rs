@@ -153,6 +153,10 @@ fn the_unit_keeps_the_promises_of_the_exit_codes_and_of_ready() {
     assert_eq!(values("Restart"), ["always"]);
     assert!(values("RestartPreventExitStatus")[0].split(' ').any(|code| code == "78"));
     assert_eq!(values("User"), ["sonofuse"]);
+    // Where evidence goes, and nobody else may look.
+    assert_eq!(values("StateDirectory"), ["sonofuse"]);
+    assert_eq!(values("StateDirectoryMode"), ["0750"]);
+    assert_eq!(sonofuse::record::SERVICE_FOLDER, "/var/lib/sonofuse/evidence");
     assert_eq!(values("LimitCORE"), ["0"]);
     assert!(!values("WatchdogSec").is_empty());
     assert_eq!(values("ExecStart"), ["/usr/bin/sonofuse run --config /etc/sonofuse/sonofuse.toml"]);

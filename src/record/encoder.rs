@@ -1,4 +1,4 @@
-//! Masked pictures into H.264: a hardware encoder where one works, else x264 or OpenH264.
+//! Masked pictures into H.264: a hardware encoder where one works, else `x264` or `OpenH264`.
 //!
 //! Made and fed on the recorder's thread, which it never makes wait: a picture for which there is no room
 //! is left out. Encoding is done by GStreamer's threads, which run at [`NICE`]: capture and scoring go

@@ -13,6 +13,8 @@ use sonofuse_core::reading::Reading;
 
 /// Readings that are remembered at most: beyond any source's rate.
 const MAX_READINGS: usize = 8192;
+/// Readings without a picture are remembered for so much longer than pictures, ns.
+const QUIET_NS: u64 = 10_000_000_000;
 /// Pictures that are remembered at most.
 const MAX_PACKETS: usize = 8192;
 
@@ -149,7 +151,11 @@ impl Ring {
 
     /// Takes a reading.
     pub(super) fn read(&mut self, reading: Arc<Reading>) {
-        if self.readings.len() >= MAX_READINGS {
+        // Also while no pictures come.
+        let from_ns = reading.captured_ns.saturating_sub(self.back_ns + QUIET_NS);
+        let from_ns = self.wanted_ns.map_or(from_ns, |wanted| wanted.min(from_ns));
+        let old = |r: &Arc<Reading>| r.captured_ns < from_ns;
+        while self.readings.len() >= MAX_READINGS || self.readings.front().is_some_and(old) {
             self.readings.pop_front();
         }
         self.readings.push_back(reading);
@@ -216,6 +222,11 @@ mod tests {
         assert_eq!(ring.bytes(), 40_000);
         assert_eq!(cut.readings.len(), 40);
         assert!(!cut.changed);
+        for n in 0..100 {
+            let captured_ns = 1000 * S + n;
+            ring.read(Arc::new(Reading { captured_ns, ..sample::scored(0.5) }));
+        }
+        assert_eq!(ring.readings.len(), 100, "readings without pictures do not pile up");
         let part = ring.cut(75 * S / 10, 85 * S / 10);
         let ends = part.packets.first().zip(part.packets.last()).map(|(a, b)| [a.at_ns, b.at_ns]);
         assert_eq!(ends, Some([7 * S, 85 * S / 10]));

@@ -157,12 +157,12 @@ impl Strokes {
                     continue;
                 }
                 self.highest_of(planes, other, y, height);
-                for x in 0..width {
-                    if i32::from(row[x]) < BRIGHT || kept_out(x, y) {
+                for (x, &code) in row.iter().enumerate() {
+                    if i32::from(code) < BRIGHT || kept_out(x, y) {
                         continue;
                     }
                     let twin = (level(self.highest[2][x]) as f32 * scales[view]) as i32;
-                    if level(row[x]) - twin >= CONTRAST {
+                    if level(code) - twin >= CONTRAST {
                         self.count(view, x, y, 1);
                     }
                 }
