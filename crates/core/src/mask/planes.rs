@@ -105,7 +105,8 @@ impl Planes {
     /// How far the chroma of row `row` of `region` is from grey, code values, for every other pixel from the
     /// first on.
     pub(super) fn chroma(&self, region: &Region, row: usize, out: &mut Vec<u8>) {
-        let at = (region.y0() as usize + row) / 2 * (self.width / 2) + region.x0() as usize / 2;
+        let y = region.y0() as usize + row;
+        let at = y / 2 * (self.width / 2) + region.x0() as usize / 2;
         let span = at..at + (region.width() as usize).div_ceil(2);
         let codes = self.cb[span.clone()].iter().zip(&self.cr[span]);
         let from_grey = |(cb, cr): (&u8, &u8)| cb.abs_diff(BLACK[1]).max(cr.abs_diff(BLACK[1]));
