@@ -8,12 +8,14 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use self::error::Exit;
 
+pub mod audit;
 pub mod bench;
 pub mod check;
 pub mod ctl;
 pub mod doctor;
 pub mod engine;
 pub mod error;
+pub mod health;
 mod inputs;
 pub mod locate;
 mod output;
@@ -46,6 +48,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     Check(check::CheckArgs),
     Doctor(doctor::DoctorArgs),
+    Health(health::HealthArgs),
+    Audit(audit::AuditArgs),
     Bench(bench::BenchArgs),
     Engine(engine::EngineArgs),
     Selftest(selftest::SelftestArgs),
@@ -81,6 +85,8 @@ pub fn main() -> ExitCode {
         Command::Engine(args) => engine::run(args),
         Command::Selftest(args) => selftest::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Health(args) => health::run(args),
+        Command::Audit(args) => audit::run(args),
         Command::Ctl(args) => ctl::run(args),
     };
     match done {

@@ -7,12 +7,18 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::audit;
 use crate::ingest::{Preset, PresetError};
 use crate::publish::display::DisplaySink;
 use crate::scoring::{Backend, Hardware, Settings, gpu};
 use crate::serve::keys;
+
+mod again;
+
+pub use again::{Overrides, differing, is_taken_at_once};
 
 /// Everything that a person can set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -32,6 +38,8 @@ pub struct Config {
     pub control: ControlConfig,
     /// An input device whose keys are commands.
     pub keys: keys::Settings,
+    /// What is kept of all this, so that no change of it goes unseen.
+    pub audit: audit::Settings,
 }
 
 /// `[source]`.
@@ -123,6 +131,7 @@ impl Config {
         if self.control.socket.is_empty() {
             return Err("control.socket is empty: give a path, \"auto\" or \"none\"".to_owned());
         }
+        self.audit.check()?;
         self.keys.bindings().map(drop)
     }
 
@@ -151,6 +160,9 @@ impl Config {
         }
         if self.keys.device != "none" {
             start(&mut self.keys.device);
+        }
+        if !["auto", "none"].contains(&self.audit.folder.as_str()) {
+            start(&mut self.audit.folder);
         }
     }
 }
@@ -207,6 +219,12 @@ pub struct Loaded {
     pub config: Config,
     /// Its file; `None` when the defaults serve.
     pub path: Option<PathBuf>,
+    /// SHA-256 of the file, hexadecimal.
+    pub digest: Option<String>,
+    /// What the file says, whatever the command line does.
+    pub file: Config,
+    /// What the command line says in its place.
+    pub overrides: Overrides,
     /// Values for the preset's parameters from the command line: they win, and their relative paths
     /// start at the working folder.
     pub given: Vec<(String, String)>,
@@ -233,7 +251,9 @@ impl Loaded {
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.resolve(folder);
-        Ok(Self { config, path: Some(path.into()), given: Vec::new() })
+        let file = config.clone();
+        let digest = Some(format!("{:x}", Sha256::digest(&text)));
+        Ok(Self { config, path: Some(path.into()), digest, file, ..Self::default() })
     }
 
     /// Tells whether every value is one that can be meant.

@@ -14,14 +14,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use rustix::fs::Access;
 use sonofuse_core::frame::Frame;
 use sonofuse_core::reading::Reading;
 use thiserror::Error;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
+use crate::audit::Audit;
 use crate::config::{ConfigError, Loaded};
 use crate::ingest::{self, Ingest, Preset};
 use crate::journal;
@@ -29,56 +28,33 @@ use crate::mailbox::Mailbox;
 use crate::notify::{Notifier, Watchdog};
 use crate::panel::{LastSeen, SnapshotError};
 use crate::publish::display::{Display, DisplaySink};
-use crate::scoring::{self, Analyzer, Clock, InferThread, MonotonicClock, Said};
+use crate::scoring::{self, Analyzer, Clock, InferThread, MonotonicClock};
 use crate::serve::readings::{self, Readings};
 use crate::serve::{Listener, SocketError};
 use crate::state::SourceState;
 
+mod audited;
 mod commands;
 mod exams;
+mod options;
+mod outlets;
 mod output;
+mod reload;
+mod signals;
 mod summary;
 
-use commands::{Commands, Switch};
+pub use options::{Limit, Options};
+
+use audited::Account;
+use commands::{Change, Commands};
+use outlets::Outlets;
 use output::Printer;
+use reload::Held;
+use signals::Signals;
 use summary::Summary;
 
 /// How long the staged stop may take; what has not ended by then is abandoned and said.
 pub const STOP_DEADLINE: Duration = Duration::from_millis(850);
-
-/// How long to run.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Limit {
-    /// Until so many frames were looked at.
-    Frames(u64),
-    /// For so long after the model is warm.
-    Time(Duration),
-}
-
-/// What the command line adds to the configuration.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// JSON lines instead of human ones.
-    pub json: bool,
-    /// When to end; `None` runs until a signal.
-    pub limit: Option<Limit>,
-    /// Where to write what the sonographer sees, at the end.
-    pub snapshot: Option<PathBuf>,
-}
-
-impl Options {
-    /// Tells before anything runs that a snapshot could not be written at the end.
-    fn check(&self) -> Result<(), DaemonError> {
-        let Some(path) = &self.snapshot else { return Ok(()) };
-        let wrong = |problem: String| DaemonError::SnapshotPlace { path: path.clone(), problem };
-        if path.is_dir() {
-            return Err(wrong("it is a folder: name a file".to_owned()));
-        }
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)
-            .map_err(|e| wrong(format!("its folder {} cannot be written: {e}", folder.display())))
-    }
-}
 
 /// Why the daemon did not start, or ended.
 #[derive(Debug, Error)]
@@ -189,6 +165,10 @@ struct Parts {
     readings: Option<Readings>,
     display: Option<Display>,
     commands: Commands,
+    audit: Option<Audit>,
+    account: Account,
+    /// By which pictures are taken now.
+    preset: Preset,
 }
 
 async fn live(
@@ -203,6 +183,7 @@ async fn live(
     let mut signals = Signals::new()?;
     let base_ns = MonotonicClock.now_ns();
     let latest: Arc<ArcSwapOption<Reading>> = Arc::default();
+    let model = (analyzer.model().info().clone(), analyzer.model().manifest().golden.len());
     // Kept only when a snapshot is wanted.
     let last_seen: Arc<LastSeen> = Arc::default();
     let (state, mut state_changes) = watch::channel(SourceState::Connecting { attempt: 0 });
@@ -227,52 +208,46 @@ async fn live(
     let alone = readings.is_none() && display.is_none();
     let printer = Printer::start(options, alone)?;
     let summary = Arc::new(Summary::default());
+    let audit = audited::start(loaded)?;
+    let account = Account::new(audit.as_ref());
+    account.started(loaded, &preset, &model.0);
     let (orders, inbox) = scoring::orders();
-    let infer = {
-        let out = printer.sender();
-        let publisher = readings.as_ref().map(Readings::publisher);
-        let (latest, last_seen, summary) =
-            (Arc::clone(&latest), Arc::clone(&last_seen), Arc::clone(&summary));
-        let keep_frames = options.snapshot.is_some();
-        scoring::spawn(
-            analyzer,
-            Arc::clone(&mailbox),
-            state_changes.clone(),
-            config.publish.max_age_ms,
-            inbox,
-            move |said| {
-                let (frame, reading) = match said {
-                    Said::Reading(frame, reading) => (frame, reading),
-                    Said::Summary(summary) => {
-                        exams::tell(&summary);
-                        if let Some(publisher) = &publisher {
-                            publisher.summary(&summary);
-                        }
-                        out.summary(summary);
-                        return;
-                    }
-                };
-                latest.store(Some(Arc::clone(&reading)));
-                if let Some(publisher) = &publisher {
-                    publisher.publish(&reading);
-                }
-                if keep_frames {
-                    last_seen.observe(frame, &reading);
-                }
-                summary.observe(&reading);
-                out.print(reading);
-            },
-        )
-        .map_err(|source| DaemonError::System { what: "starting the infer thread", source })?
+    let outlets = Outlets {
+        account: account.clone(),
+        latest: Arc::clone(&latest),
+        publisher: readings.as_ref().map(Readings::publisher),
+        last_seen: options.snapshot.is_some().then(|| Arc::clone(&last_seen)),
+        summary: Arc::clone(&summary),
+        printer: printer.sender(),
     };
+    let infer = scoring::spawn(
+        analyzer,
+        Arc::clone(&mailbox),
+        state_changes.clone(),
+        config.publish.max_age_ms,
+        inbox,
+        move |said| outlets.say(said),
+    )
+    .map_err(|source| DaemonError::System { what: "starting the infer thread", source })?;
 
     let tap = display.as_ref().map(Display::tap);
     let name = preset.name.clone();
-    let ingest = ingest::start(preset, base_ns, Arc::clone(&mailbox), tap, state)?;
+    let ingest = ingest::start(preset.clone(), base_ns, Arc::clone(&mailbox), tap, state)?;
     let clients = readings.as_ref().map(|readings| Arc::clone(readings.counts()));
-    let desk = commands::Desk::new(orders, latest, state_changes.clone(), clients, name);
-    let (commands, mut switches) = Commands::start(config, control, desk)?;
-    let mut parts = Parts { ingest, mailbox, infer, printer, readings, display, commands };
+    let desk = commands::Desk::new(orders, latest, state_changes.clone(), clients, name, model);
+    let (commands, mut changes) = Commands::start(config, control, desk, account.tell())?;
+    let mut parts = Parts {
+        ingest,
+        mailbox,
+        infer,
+        printer,
+        readings,
+        display,
+        commands,
+        audit,
+        account,
+        preset,
+    };
 
     // READY: the model is warm (it was run when it was loaded) and everything is wired.
     notifier.ready(&status(&state_changes.borrow()));
@@ -282,7 +257,8 @@ async fn live(
     ];
     tokio::spawn(Watchdog::new(counters).run(Arc::clone(&notifier)));
 
-    let mut watched = Watched { state: &mut state_changes, switches: &mut switches, loaded };
+    let mut watched =
+        Watched { state: &mut state_changes, changes: &mut changes, held: Held::new(loaded) };
     let outcome =
         watch_over(options, &mut parts, &mut signals, &mut watched, &notifier, &summary).await;
     // What the snapshot shows is what is seen now, not what the stop below makes of it.
@@ -290,7 +266,7 @@ async fn live(
 
     notifier.stopping();
     let stopped = tokio::select! {
-        done = tokio::time::timeout(STOP_DEADLINE, parts.stop()) => done.is_ok(),
+        done = tokio::time::timeout(STOP_DEADLINE, parts.stop(outcome.as_ref())) => done.is_ok(),
         _ = signals.next() => false,
     };
     if !stopped {
@@ -308,8 +284,8 @@ async fn live(
 /// What changes while everything runs.
 struct Watched<'a> {
     state: &'a mut watch::Receiver<SourceState>,
-    switches: &'a mut mpsc::Receiver<Switch>,
-    loaded: &'a Loaded,
+    changes: &'a mut mpsc::Receiver<Change>,
+    held: Held,
 }
 
 /// Waits for the end: a signal, the limit, the end of a finite source, or a dead infer thread.
@@ -321,7 +297,7 @@ async fn watch_over(
     notifier: &Arc<Notifier>,
     summary: &Summary,
 ) -> Result<(), DaemonError> {
-    let Watched { state, switches, loaded } = watched;
+    let Watched { state, changes, held } = watched;
     let mut printed = parts.printer.done();
     let mut minute = tokio::time::interval(Duration::from_mins(1));
     minute.tick().await;
@@ -351,10 +327,11 @@ async fn watch_over(
                     );
                     return Ok(());
                 }
+                parts.account.source(&state.borrow());
                 notifier.status(&status(&state.borrow()));
             }
-            Some(switch) = switches.recv() => {
-                commands::switch(switch, parts, loaded).await;
+            Some(change) = changes.recv() => {
+                commands::make(change, parts, held, notifier).await;
                 // The old source's end is not the daemon's.
                 notifier.status(&status(&state.borrow_and_update()));
             }
@@ -410,8 +387,8 @@ impl Parts {
 
     /// Stops everything in order; each stage says that it is done, so that a stage that hangs is the
     /// one after the last line.
-    async fn stop(self) {
-        let Self { ingest, mailbox, infer, printer, readings, display, commands } = self;
+    async fn stop(self, outcome: Result<&(), &DaemonError>) {
+        let Self { ingest, mailbox, infer, printer, readings, display, commands, .. } = self;
         // Commands end first of all: what they would be about ends now.
         tokio::join!(commands.stop(), ingest.stop());
         info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "capture");
@@ -436,6 +413,11 @@ impl Parts {
             display.stop().await;
         }
         info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "publish");
+        self.account.stopped(outcome);
+        if let Some(audit) = self.audit {
+            // What was noted is on the disk, and its head in the journal, or the deadline is over.
+            let _ = tokio::task::spawn_blocking(move || audit.finish()).await;
+        }
     }
 }
 
@@ -457,33 +439,4 @@ fn write_snapshot(
 ) -> Result<(), DaemonError> {
     let Some(path) = &options.snapshot else { return Ok(()) };
     Ok(last_seen.write(path, max_age_ms)?)
-}
-
-/// SIGINT and SIGTERM.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, DaemonError> {
-        let on = |kind| {
-            signal(kind).map_err(|source| DaemonError::System {
-                what: "installing signal handlers",
-                source,
-            })
-        };
-        Ok(Self {
-            interrupt: on(SignalKind::interrupt())?,
-            terminate: on(SignalKind::terminate())?,
-        })
-    }
-
-    /// Waits for the next one and names it.
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-        }
-    }
 }

@@ -38,6 +38,7 @@ mod supervisor;
 pub mod transcode;
 
 pub use files::{FileFrames, is_video, open_file, open_preset};
+pub use messages::redact;
 pub use preset::{AtEnd, Expect, Kind, Missing, Param, Preset, PresetError};
 
 use crate::journal;

@@ -4,6 +4,7 @@
 //! nothing on the way waits for anything slower than itself. `ingest`, `scoring`, `publish` and `serve`
 //! never import each other: `daemon` hands them channels.
 
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod daemon;

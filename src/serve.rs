@@ -14,6 +14,7 @@ mod door;
 pub mod keys;
 mod listener;
 pub mod readings;
+pub mod told;
 
 pub use listener::{FD_NAME, Listener, SocketError};
 

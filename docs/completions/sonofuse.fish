@@ -32,6 +32,8 @@ complete -c sonofuse -n "__fish_sonofuse_needs_command" -f -a "locate" -d 'Finds
 complete -c sonofuse -n "__fish_sonofuse_needs_command" -f -a "simulate" -d 'Writes simulated scanner screens and the truth about them'
 complete -c sonofuse -n "__fish_sonofuse_needs_command" -f -a "check" -d 'Checks configuration, presets, model and service files without opening a device'
 complete -c sonofuse -n "__fish_sonofuse_needs_command" -f -a "doctor" -d 'Tells what this machine has for sonofuse, what is missing, and what to do'
+complete -c sonofuse -n "__fish_sonofuse_needs_command" -f -a "health" -d 'Tell by one line and an exit code whether the daemon is healthy'
+complete -c sonofuse -n "__fish_sonofuse_needs_command" -f -a "audit" -d 'Look at the audit: what the daemon was, what it showed, and what it was told'
 complete -c sonofuse -n "__fish_sonofuse_needs_command" -f -a "bench" -d 'Measures how long each step takes on this machine'
 complete -c sonofuse -n "__fish_sonofuse_needs_command" -f -a "engine" -d 'Builds, lists and checks compiled engines for an NVIDIA GPU'
 complete -c sonofuse -n "__fish_sonofuse_needs_command" -f -a "selftest" -d 'Tests the way from a picture to a score on this machine\'s GPU and processor, and writes a report'
@@ -78,9 +80,25 @@ complete -c sonofuse -n "__fish_sonofuse_using_subcommand check" -l preset -d 'P
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand check" -l json -d 'Print one line of JSON for each thing checked'
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand doctor" -l config -d 'Configuration file [default: /etc/sonofuse/sonofuse.toml if it is there]' -r -F
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand doctor" -l report -d 'Write an archive (tar) to send to somebody who helps: findings, configuration, the daemon\'s status and the service\'s journal, without names, addresses, passwords, labels or pictures' -r -F
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand doctor" -l live -d 'Open the configured source for ten seconds as well, and tell how its pictures come. A device that the service holds cannot be opened twice: stop the service first'
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand doctor" -l json -d 'Print one JSON object instead of text'
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand health" -l config -d 'Configuration file [default: /etc/sonofuse/sonofuse.toml if it is there]' -r -F
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand health" -l socket -d 'The daemon\'s control socket' -r -F
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand health" -l wait -d 'Try again for so many seconds until it is healthy' -r
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand health" -l json -d 'Print one JSON object instead of text'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand health" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand audit; and not __fish_seen_subcommand_from verify help" -s h -l help -d 'Print help'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand audit; and not __fish_seen_subcommand_from verify help" -f -a "verify" -d 'Tell whether the audit is what the daemon wrote'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand audit; and not __fish_seen_subcommand_from verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand audit; and __fish_seen_subcommand_from verify" -l folder -d 'Folder of the audit [default: that of the configuration]' -r -F
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand audit; and __fish_seen_subcommand_from verify" -l config -d 'Configuration file [default: /etc/sonofuse/sonofuse.toml if it is there]' -r -F
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand audit; and __fish_seen_subcommand_from verify" -l head -d 'A head to find in it, as the journal has it (LINE:HASH or HASH), or journal: all that the service\'s journal has; may be repeated' -r
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand audit; and __fish_seen_subcommand_from verify" -l json -d 'Print one JSON object instead of text'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Tell whether the audit is what the daemon wrote'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand bench; and not __fish_seen_subcommand_from live network help" -l preset -d 'Preset whose pictures are taken: a name or a file [default: simulator]' -r
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand bench; and not __fish_seen_subcommand_from live network help" -l param -d 'Value for one of the preset\'s parameters, as device=/dev/video2' -r
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand bench; and not __fish_seen_subcommand_from live network help" -l path -d 'Video or image file whose pictures are taken' -r -F
@@ -162,17 +180,20 @@ complete -c sonofuse -n "__fish_sonofuse_using_subcommand selftest" -s h -l help
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand ctl" -l socket -d 'The daemon\'s control socket' -r -F
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand ctl" -l json -d 'Print the answer as it came, a line of JSON'
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand ctl" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "run" -d 'Watch a scanner\'s video and publish a reading for what it shows'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "replay" -d 'Scores recordings and images'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "locate" -d 'Finds the B-mode and elastography views on screen images'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "simulate" -d 'Writes simulated scanner screens and the truth about them'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "check" -d 'Checks configuration, presets, model and service files without opening a device'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "doctor" -d 'Tells what this machine has for sonofuse, what is missing, and what to do'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "bench" -d 'Measures how long each step takes on this machine'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "engine" -d 'Builds, lists and checks compiled engines for an NVIDIA GPU'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "selftest" -d 'Tests the way from a picture to a score on this machine\'s GPU and processor, and writes a report'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "ctl" -d 'Give the running daemon a command: status, mark, next-patient, pause, …'
-complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor bench engine selftest ctl help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor health audit bench engine selftest ctl help" -f -a "run" -d 'Watch a scanner\'s video and publish a reading for what it shows'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor health audit bench engine selftest ctl help" -f -a "replay" -d 'Scores recordings and images'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor health audit bench engine selftest ctl help" -f -a "locate" -d 'Finds the B-mode and elastography views on screen images'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor health audit bench engine selftest ctl help" -f -a "simulate" -d 'Writes simulated scanner screens and the truth about them'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor health audit bench engine selftest ctl help" -f -a "check" -d 'Checks configuration, presets, model and service files without opening a device'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor health audit bench engine selftest ctl help" -f -a "doctor" -d 'Tells what this machine has for sonofuse, what is missing, and what to do'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor health audit bench engine selftest ctl help" -f -a "health" -d 'Tell by one line and an exit code whether the daemon is healthy'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor health audit bench engine selftest ctl help" -f -a "audit" -d 'Look at the audit: what the daemon was, what it showed, and what it was told'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor health audit bench engine selftest ctl help" -f -a "bench" -d 'Measures how long each step takes on this machine'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor health audit bench engine selftest ctl help" -f -a "engine" -d 'Builds, lists and checks compiled engines for an NVIDIA GPU'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor health audit bench engine selftest ctl help" -f -a "selftest" -d 'Tests the way from a picture to a score on this machine\'s GPU and processor, and writes a report'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor health audit bench engine selftest ctl help" -f -a "ctl" -d 'Give the running daemon a command: status, mark, next-patient, pause, …'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and not __fish_seen_subcommand_from run replay locate simulate check doctor health audit bench engine selftest ctl help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "verify" -d 'Tell whether the audit is what the daemon wrote'
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "live" -d 'Measures whether a number lives only as long as the picture supports it'
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "network" -d 'Measures the network alone, on the CPU'
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "build" -d 'Compiles the model for this machine\'s GPU, if that was not done yet'

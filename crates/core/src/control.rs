@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exam::{ExamState, Mark, NotMarked, Opinion};
 use crate::layout::Pins;
-use crate::reading::Reading;
+use crate::reading::{ModelInfo, Reading};
 
 /// Longest text of an id, bytes.
 pub const MAX_ID: usize = 64;
@@ -64,6 +64,8 @@ pub enum Verb {
     Verdict(Opinion),
     /// Shows another cut than the model's; only where the configuration allows it.
     Threshold(Threshold),
+    /// Reads configuration and preset again; one that cannot be taken leaves what runs.
+    Reload(Nothing),
 }
 
 /// Every verb by its word.
@@ -79,6 +81,7 @@ pub const VERBS: &[&str] = &[
     "unpin",
     "verdict",
     "threshold",
+    "reload",
 ];
 
 impl Verb {
@@ -96,6 +99,7 @@ impl Verb {
             Self::Unpin(_) => "unpin",
             Self::Verdict(_) => "verdict",
             Self::Threshold(_) => "threshold",
+            Self::Reload(_) => "reload",
         }
     }
 }
@@ -154,7 +158,7 @@ impl Answer {
 }
 
 /// What was done.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Done {
     /// The command's verb.
@@ -164,6 +168,24 @@ pub struct Done {
     /// The daemon; of `status` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub daemon: Option<Box<Daemon>>,
+    /// What became of the configuration; of `reload` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reload: Option<Box<Reloaded>>,
+}
+
+/// What a configuration that was read again changes: keys by their names in the file, `table.key`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Reloaded {
+    /// Settings that are others than before, and hold now.
+    pub changed: Vec<String>,
+    /// Settings that are others than those which the daemon started with, and take effect at its next
+    /// start.
+    pub next_start: Vec<String>,
+    /// Settings that the file changed, and that the command line of the daemon overrules.
+    pub overruled: Vec<String>,
+    /// The preset by which pictures are taken anew; null where the capture went on untouched.
+    pub preset: Option<String>,
 }
 
 /// How scoring stands.
@@ -198,6 +220,10 @@ pub struct Daemon {
     pub clients: Option<usize>,
     /// The last reading; null before the first.
     pub reading: Option<Reading>,
+    /// The model that the daemon started with.
+    pub model: ModelInfo,
+    /// Known answers of the model that were right when it was last loaded.
+    pub known_answers: usize,
 }
 
 /// Why a command was not done.
