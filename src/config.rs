@@ -14,7 +14,7 @@ use crate::audit;
 use crate::ingest::{Preset, PresetError};
 use crate::publish::display::DisplaySink;
 use crate::scoring::{Backend, Hardware, Settings, gpu};
-use crate::serve::keys;
+use crate::serve::{keys, metrics};
 
 mod again;
 
@@ -40,6 +40,8 @@ pub struct Config {
     pub keys: keys::Settings,
     /// What is kept of all this, so that no change of it goes unseen.
     pub audit: audit::Settings,
+    /// What Prometheus reads.
+    pub metrics: metrics::Settings,
 }
 
 /// `[source]`.
@@ -132,6 +134,7 @@ impl Config {
             return Err("control.socket is empty: give a path, \"auto\" or \"none\"".to_owned());
         }
         self.audit.check()?;
+        self.metrics.address().map(drop)?;
         self.keys.bindings().map(drop)
     }
 

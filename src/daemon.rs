@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use crate::audit::Audit;
-use crate::config::{ConfigError, Loaded};
+use crate::config::{Config, ConfigError, Loaded};
 use crate::ingest::{self, Ingest, Preset};
 use crate::journal;
 use crate::mailbox::Mailbox;
@@ -29,6 +29,7 @@ use crate::notify::{Notifier, Watchdog};
 use crate::panel::{LastSeen, SnapshotError};
 use crate::publish::display::{Display, DisplaySink};
 use crate::scoring::{self, Analyzer, Clock, InferThread, MonotonicClock};
+use crate::serve::metrics::Metrics;
 use crate::serve::readings::{self, Readings};
 use crate::serve::{Listener, SocketError};
 use crate::state::SourceState;
@@ -36,6 +37,7 @@ use crate::state::SourceState;
 mod audited;
 mod commands;
 mod exams;
+mod metered;
 mod options;
 mod outlets;
 mod output;
@@ -77,6 +79,14 @@ pub enum DaemonError {
     /// The control socket.
     #[error(transparent)]
     Control(SocketError),
+    /// The metrics' address.
+    #[error("cannot serve metrics at {address}: {source}")]
+    Metrics {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The system's words.
+        source: std::io::Error,
+    },
     /// The overlay.
     #[error(transparent)]
     Display(#[from] crate::publish::display::DisplayError),
@@ -167,6 +177,7 @@ struct Parts {
     commands: Commands,
     audit: Option<Audit>,
     account: Account,
+    metrics: Option<Metrics>,
     /// By which pictures are taken now.
     preset: Preset,
 }
@@ -188,19 +199,9 @@ async fn live(
     let last_seen: Arc<LastSeen> = Arc::default();
     let (state, mut state_changes) = watch::channel(SourceState::Connecting { attempt: 0 });
 
-    let readings = match inherited {
-        Some(listener) => Some(readings::serve(listener)?),
-        None => match config.publish.socket_path() {
-            Some(path) => {
-                if config.publish.socket == "auto" {
-                    make_folder(&path)?;
-                }
-                Some(readings::serve(Listener::bind(&path)?)?)
-            }
-            None => None,
-        },
-    };
+    let readings = readings_socket(config, inherited)?;
     let control = commands::listen(config)?;
+    let metrics = metered::listen(config)?;
     let sink: DisplaySink = config.publish.display.parse()?;
     let display = Display::start(&sink, base_ns, Arc::clone(&latest), config.publish.max_age_ms)?;
 
@@ -214,6 +215,7 @@ async fn live(
     let (orders, inbox) = scoring::orders();
     let outlets = Outlets {
         account: account.clone(),
+        meters: metrics.as_ref().map(|(_, meters)| Arc::clone(meters)),
         latest: Arc::clone(&latest),
         publisher: readings.as_ref().map(Readings::publisher),
         last_seen: options.snapshot.is_some().then(|| Arc::clone(&last_seen)),
@@ -234,7 +236,14 @@ async fn live(
     let name = preset.name.clone();
     let ingest = ingest::start(preset.clone(), base_ns, Arc::clone(&mailbox), tap, state)?;
     let clients = readings.as_ref().map(|readings| Arc::clone(readings.counts()));
-    let desk = commands::Desk::new(orders, latest, state_changes.clone(), clients, name, model);
+    let desk = commands::Desk::new(
+        orders,
+        Arc::clone(&latest),
+        state_changes.clone(),
+        clients,
+        name,
+        model,
+    );
     let (commands, mut changes) = Commands::start(config, control, desk, account.tell())?;
     let mut parts = Parts {
         ingest,
@@ -246,8 +255,10 @@ async fn live(
         commands,
         audit,
         account,
+        metrics: None,
         preset,
     };
+    parts.metrics = metered::serve(metrics, config, &parts, latest, state_changes.clone())?;
 
     // READY: the model is warm (it was run when it was loaded) and everything is wired.
     notifier.ready(&status(&state_changes.borrow()));
@@ -390,7 +401,12 @@ impl Parts {
     async fn stop(self, outcome: Result<&(), &DaemonError>) {
         let Self { ingest, mailbox, infer, printer, readings, display, commands, .. } = self;
         // Commands end first of all: what they would be about ends now.
-        tokio::join!(commands.stop(), ingest.stop());
+        let metrics = async {
+            if let Some(metrics) = self.metrics {
+                metrics.stop().await;
+            }
+        };
+        tokio::join!(commands.stop(), ingest.stop(), metrics);
         info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "capture");
         mailbox.close();
         // Joins wait for threads; the last frame may still be in the network.
@@ -419,6 +435,25 @@ impl Parts {
             let _ = tokio::task::spawn_blocking(move || audit.finish()).await;
         }
     }
+}
+
+/// The readings socket: systemd's, else that of the configuration.
+fn readings_socket(
+    config: &Config,
+    inherited: Option<Listener>,
+) -> Result<Option<Readings>, DaemonError> {
+    Ok(match inherited {
+        Some(listener) => Some(readings::serve(listener)?),
+        None => match config.publish.socket_path() {
+            Some(path) => {
+                if config.publish.socket == "auto" {
+                    make_folder(&path)?;
+                }
+                Some(readings::serve(Listener::bind(&path)?)?)
+            }
+            None => None,
+        },
+    })
 }
 
 /// Makes the folder of the socket whose place was not chosen by a person: where one was, a folder

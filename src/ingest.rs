@@ -212,6 +212,13 @@ impl Ingest {
         self.outlet.frames.load(Ordering::Relaxed)
     }
 
+    /// Reads how many pictures were taken so far, and how often the source went live; to be kept when
+    /// this is gone.
+    pub fn meter(&self) -> impl Fn() -> (u64, u32) + Send + Sync + use<> {
+        let outlet = Arc::clone(&self.outlet);
+        move || (outlet.frames.load(Ordering::Relaxed), outlet.generation.load(Ordering::Relaxed))
+    }
+
     /// The pipeline that plays now, to inject faults in tests.
     #[doc(hidden)]
     pub fn pipeline(&self) -> Option<gst::Pipeline> {

@@ -134,6 +134,10 @@ messages! {
     AUDIT_MENDED = "a88601b391644b7c87eb120b57858590";
     /// The audit was changed by somebody else.
     AUDIT_BROKEN = "9216c2485d6b483eb9c2fa0d429a2c8d";
+    /// Metrics are served.
+    METRICS_SERVED = "ed58aa58c9bf4fbba971dcefef585c85";
+    /// Metrics are served at an address that others may reach.
+    METRICS_OPEN = "24506c8334b7424bb8eb93ad51cd1880";
     /// The display failed; it is tried again.
     DISPLAY_FAILED = "2b67b077cb324246ad0acc5a6ab70500";
     /// The display's sink hangs at the stop.

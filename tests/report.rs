@@ -64,6 +64,7 @@ fn journal() -> String {
         json!({"EVENT": "command", "VERB": "mark", "UID": "1000", "LABEL": "Knoten-A", "X_NAME": "Mustermann"}),
         json!({"EVENT": "Mustermann", "STATE": "10.20.30.41", "MESSAGE": [1, 2], "MESSAGE_ID": "Mustermann",
             "CODE_FILE": "/home/Mustermann/x.rs", "CODE_LINE": "Saal-3"}),
+        json!({"MESSAGE": "10:07:26.9Z  SCORED  92.4 %  suspicious"}),
         json!({"MESSAGE": "panicked at 'Geheim-Wort' on radiologie-pc in Saal-3, exam 0815-4711"}),
     ]
     .map(entry)
@@ -174,7 +175,7 @@ fn what_names_somebody_or_opens_something_is_not_in_the_report() {
         (&"lost".into(), &"no-picture".into())
     );
     assert_eq!(journal[0]["WHY"], "no picture for 2.5 s from …");
-    assert_eq!(journal[2]["VERB"], "mark");
+    assert_eq!((&journal[2]["EVENT"], &journal[2]["VERB"]), (&"command".into(), &"mark".into()));
 
     // Nothing that is there is overwritten.
     let (code, said) = report(&config, &archive, "", daemon.dir.path());

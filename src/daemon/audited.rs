@@ -20,6 +20,7 @@ use crate::serve::told::{By, Given, Tell};
 use crate::state::SourceState;
 
 use super::DaemonError;
+use super::metered::word;
 
 /// Starts the audit where the configuration wants one.
 pub(super) fn start(loaded: &Loaded) -> Result<Option<Audit>, DaemonError> {
@@ -117,15 +118,11 @@ impl Account {
 
     /// The source came to another state; its words stay out.
     pub(super) fn source(&self, state: &SourceState) {
-        let (state, size) = match state {
-            SourceState::Connecting { .. } => ("connecting", None),
-            SourceState::Live { width, height, .. } => ("live", Some([*width, *height])),
-            SourceState::NoSignal { .. } => ("no-signal", None),
-            SourceState::Stalled { .. } => ("stalled", None),
-            SourceState::Lost { .. } => ("lost", None),
-            SourceState::Ended => ("ended", None),
+        let size = match state {
+            SourceState::Live { width, height, .. } => Some([*width, *height]),
+            _ => None,
         };
-        self.note("source", json!({ "state": state, "size": size }));
+        self.note("source", json!({ "state": word(state), "size": size }));
     }
 
     /// Pictures come by another preset.

@@ -126,6 +126,11 @@ impl Commands {
         Ok((Self { control, keys, obey, tell, desk }, receiver))
     }
 
+    /// What happened on the control socket so far.
+    pub(super) fn counts(&self) -> Option<Arc<control::Counts>> {
+        self.control.as_ref().map(|control| Arc::clone(control.counts()))
+    }
+
     /// Reads the keys of another configuration from now on.
     pub(super) async fn renew_keys(&mut self, config: &Config) {
         if let Some(keys) = self.keys.take() {

@@ -11,11 +11,14 @@ use super::output::PrintSender;
 use super::summary::Summary;
 use crate::panel::LastSeen;
 use crate::scoring::Said;
+use crate::serve::metrics::Meters;
 use crate::serve::readings::Publisher;
 
 /// All that takes readings.
 pub(super) struct Outlets {
     pub(super) account: Account,
+    /// Only where metrics are served.
+    pub(super) meters: Option<Arc<Meters>>,
     /// For the display, and whoever asks.
     pub(super) latest: Arc<ArcSwapOption<Reading>>,
     pub(super) publisher: Option<Publisher>,
@@ -42,6 +45,9 @@ impl Outlets {
         };
         self.latest.store(Some(Arc::clone(&reading)));
         self.account.reading(&reading);
+        if let Some(meters) = &self.meters {
+            meters.observe(&reading);
+        }
         if let Some(publisher) = &self.publisher {
             publisher.publish(&reading);
         }

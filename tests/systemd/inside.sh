@@ -39,14 +39,14 @@ check "scores come" until_true 60 sh -c "timeout 5 socat -u UNIX-CONNECT:$sock -
 control=/run/sonofuse/control.sock
 check "the control socket is the group's: $(stat -c '%a %U %G' $control)" [ "$(stat -c '%a %U %G' $control)" = "660 sonofuse sonofuse" ]
 check "ctl finds it" holds '.answer.daemon.pid == '"$(show MainPID)" "$(sonofuse ctl status --json)"
-check "a mark is done" quietly sonofuse ctl mark side=left label=A1
+check "a mark is done" quietly sonofuse ctl mark side=left label=Sekret7
 useradd -M -G sonofuse member && useradd -M stranger
 as() { local user=$1; shift; setpriv --reuid="$user" --regid="$user" --init-groups "$@"; }
 check "a member of the group may command" quietly as member sonofuse ctl status
 check "nobody else may" sh -c '! setpriv --reuid=stranger --regid=stranger --init-groups sonofuse ctl status 2>/dev/null'
 journalctl --sync
 check "commands are in the journal with who gave them" holds '.VERB == "mark" and .UID == "0"' "$(entry EVENT=command VERB=mark | tail -1)"
-check "and labels are not" sh -c '! journalctl -u sonofuse.service --no-pager -o json | grep -q A1'
+check "and labels are not" sh -c '! journalctl -u sonofuse.service --no-pager -o json | grep -q Sekret7'
 check "the unit lets it read input devices that are given to it" [ "$(systemctl show sonofuse.service -p DeviceAllow --value | grep -c char-input)" = 1 ]
 
 # --- reload, health, audit --------------------------------------------------------------------
@@ -75,7 +75,9 @@ check "the audit is the service's, nobody else's: $(stat -c '%a %U' $audit/audit
 check "it is whole, and says what it cannot know" sh -c "sonofuse audit verify | grep -q 'cannot be known'"
 check "who commanded is in it, with the uid" grep -q '"event":"command","pid":[0-9]*,"uid":0,' $audit/audit-000001.jsonl
 check "a report is written" sh -c 'sonofuse doctor --report /root/report.tar >/dev/null; tar -tf /root/report.tar | grep -q journal.jsonl'
-check "with the journal of the service, without labels" sh -c 'tar -xOf /root/report.tar sonofuse-report/journal.jsonl | grep -q EVENT && ! tar -xOf /root/report.tar | grep -q A1'
+reported() { tar -xOf /root/report.tar "sonofuse-report/$1"; }
+check "with the journal of the service: $(reported journal.jsonl | wc -l) entries" quietly grep EVENT <(reported journal.jsonl)
+check "and without labels: $(tar -xOf /root/report.tar | grep -a -o '.\{0,30\}Sekret7' | head -1)" sh -c '! tar -xOf /root/report.tar | grep -q Sekret7'
 
 # --- journal ----------------------------------------------------------------------------------
 journalctl --sync

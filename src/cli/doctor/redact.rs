@@ -15,7 +15,8 @@ use crate::ingest;
 pub(super) const GAP: &str = "…";
 
 /// Where the words come from that may be said: they are in every package.
-const PAPERS: [&str; 3] = [
+const PAPERS: [&str; 4] = [
+    include_str!("../../../sonofuse.toml"),
     include_str!("../../../docs/guide/troubleshooting.md"),
     include_str!("../../../docs/reference/journal.md"),
     include_str!("../../../systemd/sonofuse.catalog"),
@@ -46,6 +47,9 @@ const PRESETS: &[&str] = &[
     "v4l2",
     "v4l2-mjpeg",
 ];
+
+/// Words of the configuration that are no words.
+const CODES: [&str; 4] = ["fp32", "tf32", "fp16", "avx2"];
 
 /// Units of what is measured, alone or behind a number.
 const UNITS: [&str; 11] = ["%", "ms", "s", "min", "h", "px", "fps", "MiB", "KiB", "GiB", "Hz"];
@@ -133,6 +137,7 @@ impl Redactor {
         if self.is_word(core)
             || PRESETS.contains(&core)
             || UNITS.contains(&core)
+            || CODES.contains(&core)
             || is_number(core)
             || is_place(core)
             || is_digest(core)

@@ -190,8 +190,9 @@ fn entries(redactor: &Redactor) -> Vec<Value> {
     let entry = |line: &str| {
         let Ok(Value::Object(entry)) = serde_json::from_str(line) else { return None };
         let event = entry.get("EVENT").and_then(Value::as_str).unwrap_or_default();
-        // Examinations, and whose label that might be, are nobody's affair.
-        if event == "exam" {
+        // Examinations, and whose label that might be, are nobody's affair; nor are the readings on
+        // standard output, which the journal has too.
+        if event == "exam" || event.is_empty() && !is_of_the_end(&entry) {
             return None;
         }
         let mut found = Map::new();
@@ -218,10 +219,19 @@ fn entries(redactor: &Redactor) -> Vec<Value> {
     text.lines().filter_map(entry).collect()
 }
 
+/// Whether an entry without an event is one of the service manager's, or tells how the daemon ended.
+fn is_of_the_end(entry: &Map<String, Value>) -> bool {
+    let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
+    let message = text("MESSAGE");
+    text("SYSLOG_IDENTIFIER") == "systemd"
+        || message.starts_with("sonofuse: ")
+        || message.contains("panicked")
+}
+
 /// Whether a field is one of those that the journal's reference lists: `| … `NAME` … |`.
 fn own(name: &str) -> bool {
     const REFERENCE: &str = include_str!("../../../docs/reference/journal.md");
-    name == "MESSAGE" || REFERENCE.contains(&format!("`{name}`"))
+    ["MESSAGE", "EVENT"].contains(&name) || REFERENCE.contains(&format!("`{name}`"))
 }
 
 /// The entries of the service's units as journald tells them, newest last.
