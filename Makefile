@@ -94,6 +94,7 @@ install:
 	install -Dm644 docs/completions/sonofuse.fish $(DESTDIR)/usr/share/fish/vendor_completions.d/sonofuse.fish
 	install -Dm644 -t $(DESTDIR)/usr/lib/udev/rules.d systemd/*.rules
 	for part in guide reference; do install -Dm644 -t $(DESTDIR)/usr/share/doc/sonofuse/$$part docs/$$part/*.md; done
+	install -Dm644 -t $(DESTDIR)/usr/share/doc/sonofuse/prometheus packaging/prometheus/*
 	install -Dm644 -t $(DESTDIR)/usr/share/doc/sonofuse README.md CHANGELOG.md SECURITY.md docs/glossary.md
 	test -e $(DESTDIR)/etc/sonofuse/sonofuse.toml || install -Dm644 sonofuse.toml $(DESTDIR)/etc/sonofuse/sonofuse.toml
 

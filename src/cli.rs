@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use self::error::Exit;
 
+pub mod audit;
 pub mod bench;
 pub mod check;
 pub mod ctl;
@@ -15,6 +16,7 @@ pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod evidence;
+pub mod health;
 mod inputs;
 pub mod locate;
 mod output;
@@ -47,6 +49,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     Check(check::CheckArgs),
     Doctor(doctor::DoctorArgs),
+    Health(health::HealthArgs),
+    Audit(audit::AuditArgs),
     Bench(bench::BenchArgs),
     Engine(engine::EngineArgs),
     Selftest(selftest::SelftestArgs),
@@ -83,6 +87,8 @@ pub fn main() -> ExitCode {
         Command::Engine(args) => engine::run(args),
         Command::Selftest(args) => selftest::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Health(args) => health::run(args),
+        Command::Audit(args) => audit::run(args),
         Command::Ctl(args) => ctl::run(args),
         Command::Evidence(args) => evidence::run(args),
     };

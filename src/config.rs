@@ -7,13 +7,19 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::audit;
 use crate::ingest::{Preset, PresetError};
 use crate::publish::display::DisplaySink;
 use crate::record;
 use crate::scoring::{Backend, Hardware, Settings, gpu};
-use crate::serve::keys;
+use crate::serve::{keys, metrics};
+
+mod again;
+
+pub use again::{Overrides, differing, is_taken_at_once};
 
 /// Everything that a person can set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,6 +41,10 @@ pub struct Config {
     pub keys: keys::Settings,
     /// What is kept when somebody asks.
     pub record: record::Settings,
+    /// What is kept of all this, so that no change of it goes unseen.
+    pub audit: audit::Settings,
+    /// What Prometheus reads.
+    pub metrics: metrics::Settings,
 }
 
 /// `[source]`.
@@ -127,6 +137,8 @@ impl Config {
             return Err("control.socket is empty: give a path, \"auto\" or \"none\"".to_owned());
         }
         self.record.check()?;
+        self.audit.check()?;
+        self.metrics.address().map(drop)?;
         self.keys.bindings().map(drop)
     }
 
@@ -158,6 +170,9 @@ impl Config {
         }
         if self.record.folder != "auto" {
             start(&mut self.record.folder);
+        }
+        if !["auto", "none"].contains(&self.audit.folder.as_str()) {
+            start(&mut self.audit.folder);
         }
     }
 }
@@ -214,6 +229,12 @@ pub struct Loaded {
     pub config: Config,
     /// Its file; `None` when the defaults serve.
     pub path: Option<PathBuf>,
+    /// SHA-256 of the file, hexadecimal.
+    pub digest: Option<String>,
+    /// What the file says, whatever the command line does.
+    pub file: Config,
+    /// What the command line says in its place.
+    pub overrides: Overrides,
     /// Values for the preset's parameters from the command line: they win, and their relative paths
     /// start at the working folder.
     pub given: Vec<(String, String)>,
@@ -240,7 +261,9 @@ impl Loaded {
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.resolve(folder);
-        Ok(Self { config, path: Some(path.into()), given: Vec::new() })
+        let file = config.clone();
+        let digest = Some(format!("{:x}", Sha256::digest(&text)));
+        Ok(Self { config, path: Some(path.into()), digest, file, ..Self::default() })
     }
 
     /// Tells whether every value is one that can be meant.

@@ -14,14 +14,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use rustix::fs::Access;
 use sonofuse_core::frame::Frame;
 use sonofuse_core::reading::Reading;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
-use crate::config::{ConfigError, Loaded};
+use crate::audit::Audit;
+use crate::config::{Config, ConfigError, Loaded};
 use crate::ingest::{self, Ingest, Preset, Taps};
 use crate::journal;
 use crate::mailbox::Mailbox;
@@ -29,58 +29,35 @@ use crate::notify::{Notifier, Watchdog};
 use crate::panel::{LastSeen, Notes, SnapshotError};
 use crate::publish::display::{Display, DisplaySink};
 use crate::record::Recorder;
-use crate::scoring::{self, Analyzer, Clock, InferThread, MonotonicClock, Said};
+use crate::scoring::{self, Analyzer, Clock, InferThread, MonotonicClock};
+use crate::serve::metrics::Metrics;
 use crate::serve::readings::{self, Readings};
 use crate::serve::{Listener, SocketError};
 use crate::state::SourceState;
 
+mod audited;
 mod commands;
 mod exams;
+mod metered;
+mod options;
+mod outlets;
 mod output;
+mod reload;
 mod signals;
 mod summary;
 
-use commands::{Commands, Switch};
+pub use options::{Limit, Options};
+
+use audited::Account;
+use commands::{Change, Commands};
+use outlets::Outlets;
 use output::Printer;
+use reload::Held;
 use signals::Signals;
 use summary::Summary;
 
 /// How long the staged stop may take; what has not ended by then is abandoned and said.
 pub const STOP_DEADLINE: Duration = Duration::from_millis(850);
-
-/// How long to run.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Limit {
-    /// Until so many frames were looked at.
-    Frames(u64),
-    /// For so long after the model is warm.
-    Time(Duration),
-}
-
-/// What the command line adds to the configuration.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// JSON lines instead of human ones.
-    pub json: bool,
-    /// When to end; `None` runs until a signal.
-    pub limit: Option<Limit>,
-    /// Where to write what the sonographer sees, at the end.
-    pub snapshot: Option<PathBuf>,
-}
-
-impl Options {
-    /// Tells before anything runs that a snapshot could not be written at the end.
-    fn check(&self) -> Result<(), DaemonError> {
-        let Some(path) = &self.snapshot else { return Ok(()) };
-        let wrong = |problem: String| DaemonError::SnapshotPlace { path: path.clone(), problem };
-        if path.is_dir() {
-            return Err(wrong("it is a folder: name a file".to_owned()));
-        }
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)
-            .map_err(|e| wrong(format!("its folder {} cannot be written: {e}", folder.display())))
-    }
-}
 
 /// Why the daemon did not start, or ended.
 #[derive(Debug, Error)]
@@ -103,6 +80,14 @@ pub enum DaemonError {
     /// The control socket.
     #[error(transparent)]
     Control(SocketError),
+    /// The metrics' address.
+    #[error("cannot serve metrics at {address}: {source}")]
+    Metrics {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The system's words.
+        source: std::io::Error,
+    },
     /// The overlay.
     #[error(transparent)]
     Display(#[from] crate::publish::display::DisplayError),
@@ -192,6 +177,11 @@ struct Parts {
     display: Option<Display>,
     recorder: Recorder,
     commands: Commands,
+    audit: Option<Audit>,
+    account: Account,
+    metrics: Option<Metrics>,
+    /// By which pictures are taken now.
+    preset: Preset,
 }
 
 async fn live(
@@ -206,23 +196,14 @@ async fn live(
     let mut signals = Signals::new()?;
     let base_ns = MonotonicClock.now_ns();
     let latest: Arc<ArcSwapOption<Reading>> = Arc::default();
+    let model = (analyzer.model().info().clone(), analyzer.model().manifest().golden.len());
     // Kept only when a snapshot is wanted.
     let last_seen: Arc<LastSeen> = Arc::default();
     let (state, mut state_changes) = watch::channel(SourceState::Connecting { attempt: 0 });
 
-    let readings = match inherited {
-        Some(listener) => Some(readings::serve(listener)?),
-        None => match config.publish.socket_path() {
-            Some(path) => {
-                if config.publish.socket == "auto" {
-                    make_folder(&path)?;
-                }
-                Some(readings::serve(Listener::bind(&path)?)?)
-            }
-            None => None,
-        },
-    };
+    let readings = readings_socket(config, inherited)?;
     let control = commands::listen(config)?;
+    let metrics = metered::listen(config)?;
     let sink: DisplaySink = config.publish.display.parse()?;
     let max_age_ms = config.publish.max_age_ms;
     let notes: Arc<Notes> = Arc::default();
@@ -235,56 +216,59 @@ async fn live(
     let alone = readings.is_none() && display.is_none();
     let printer = Printer::start(options, alone)?;
     let summary = Arc::new(Summary::default());
+    let audit = audited::start(loaded)?;
+    let account = Account::new(audit.as_ref());
+    account.started(loaded, &preset, &model.0);
     let (orders, inbox) = scoring::orders();
-    let infer = {
-        let out = printer.sender();
-        let publisher = readings.as_ref().map(Readings::publisher);
-        let (latest, last_seen, summary) =
-            (Arc::clone(&latest), Arc::clone(&last_seen), Arc::clone(&summary));
-        let keep_frames = options.snapshot.is_some();
-        let eye = recorder.eye();
-        scoring::spawn(
-            analyzer,
-            Arc::clone(&mailbox),
-            state_changes.clone(),
-            max_age_ms,
-            inbox,
-            move |said| {
-                let (frame, reading) = match said {
-                    Said::Reading(frame, reading) => (frame, reading),
-                    Said::Summary(summary) => {
-                        exams::tell(&summary);
-                        if let Some(publisher) = &publisher {
-                            publisher.summary(&summary);
-                        }
-                        out.summary(summary);
-                        return;
-                    }
-                };
-                latest.store(Some(Arc::clone(&reading)));
-                if let Some(publisher) = &publisher {
-                    publisher.publish(&reading);
-                }
-                eye.observe(frame, &reading);
-                if keep_frames {
-                    last_seen.observe(frame, &reading);
-                }
-                summary.observe(&reading);
-                out.print(reading);
-            },
-        )
-        .map_err(|source| DaemonError::System { what: "starting the infer thread", source })?
+    let outlets = Outlets {
+        account: account.clone(),
+        meters: metrics.as_ref().map(|(_, meters)| Arc::clone(meters)),
+        latest: Arc::clone(&latest),
+        publisher: readings.as_ref().map(Readings::publisher),
+        eye: recorder.eye(),
+        last_seen: options.snapshot.is_some().then(|| Arc::clone(&last_seen)),
+        summary: Arc::clone(&summary),
+        printer: printer.sender(),
     };
+    let infer = scoring::spawn(
+        analyzer,
+        Arc::clone(&mailbox),
+        state_changes.clone(),
+        max_age_ms,
+        inbox,
+        move |said| outlets.say(said),
+    )
+    .map_err(|source| DaemonError::System { what: "starting the infer thread", source })?;
 
     let taps = Taps { sample: display.as_ref().map(Display::tap), frame: recorder.tap() };
     let name = preset.name.clone();
-    let ingest = ingest::start(preset, base_ns, Arc::clone(&mailbox), taps, state)?;
+    let ingest = ingest::start(preset.clone(), base_ns, Arc::clone(&mailbox), taps, state)?;
     let clients = readings.as_ref().map(|readings| Arc::clone(readings.counts()));
-    let keeper = recorder.keeper();
-    let desk = commands::Desk::new(orders, latest, state_changes.clone(), clients, keeper, name);
-    let (commands, mut switches) = Commands::start(config, control, desk)?;
-    let mut parts =
-        Parts { ingest, mailbox, infer, printer, readings, display, recorder, commands };
+    let desk = commands::Desk::new(
+        orders,
+        Arc::clone(&latest),
+        state_changes.clone(),
+        clients,
+        recorder.keeper(),
+        name,
+        model,
+    );
+    let (commands, mut changes) = Commands::start(config, control, desk, account.tell())?;
+    let mut parts = Parts {
+        ingest,
+        mailbox,
+        infer,
+        printer,
+        readings,
+        display,
+        recorder,
+        commands,
+        audit,
+        account,
+        metrics: None,
+        preset,
+    };
+    parts.metrics = metered::serve(metrics, config, &parts, latest, state_changes.clone())?;
 
     // READY: the model is warm (it was run when it was loaded) and everything is wired.
     notifier.ready(&status(&state_changes.borrow()));
@@ -294,7 +278,8 @@ async fn live(
     ];
     tokio::spawn(Watchdog::new(counters).run(Arc::clone(&notifier)));
 
-    let mut watched = Watched { state: &mut state_changes, switches: &mut switches, loaded };
+    let mut watched =
+        Watched { state: &mut state_changes, changes: &mut changes, held: Held::new(loaded) };
     let outcome =
         watch_over(options, &mut parts, &mut signals, &mut watched, &notifier, &summary).await;
     // What the snapshot shows is what is seen now, not what the stop below makes of it.
@@ -302,7 +287,7 @@ async fn live(
 
     notifier.stopping();
     let stopped = tokio::select! {
-        done = tokio::time::timeout(STOP_DEADLINE, parts.stop()) => done.is_ok(),
+        done = tokio::time::timeout(STOP_DEADLINE, parts.stop(outcome.as_ref())) => done.is_ok(),
         _ = signals.next() => false,
     };
     if !stopped {
@@ -320,8 +305,8 @@ async fn live(
 /// What changes while everything runs.
 struct Watched<'a> {
     state: &'a mut watch::Receiver<SourceState>,
-    switches: &'a mut mpsc::Receiver<Switch>,
-    loaded: &'a Loaded,
+    changes: &'a mut mpsc::Receiver<Change>,
+    held: Held,
 }
 
 /// Waits for the end: a signal, the limit, the end of a finite source, or a dead infer thread.
@@ -333,7 +318,7 @@ async fn watch_over(
     notifier: &Arc<Notifier>,
     summary: &Summary,
 ) -> Result<(), DaemonError> {
-    let Watched { state, switches, loaded } = watched;
+    let Watched { state, changes, held } = watched;
     let mut printed = parts.printer.done();
     let mut minute = tokio::time::interval(Duration::from_mins(1));
     minute.tick().await;
@@ -363,10 +348,11 @@ async fn watch_over(
                     );
                     return Ok(());
                 }
+                parts.account.source(&state.borrow());
                 notifier.status(&status(&state.borrow()));
             }
-            Some(switch) = switches.recv() => {
-                commands::switch(switch, parts, loaded).await;
+            Some(change) = changes.recv() => {
+                commands::make(change, parts, held, notifier).await;
                 // The old source's end is not the daemon's.
                 notifier.status(&status(&state.borrow_and_update()));
             }
@@ -422,10 +408,16 @@ impl Parts {
 
     /// Stops everything in order; each stage says that it is done, so that a stage that hangs is the
     /// one after the last line.
-    async fn stop(self) {
-        let Self { ingest, mailbox, infer, printer, readings, display, recorder, commands } = self;
+    async fn stop(self, outcome: Result<&(), &DaemonError>) {
+        let Self { ingest, mailbox, infer, printer, readings, display, recorder, commands, .. } =
+            self;
         // Commands end first of all: what they would be about ends now.
-        tokio::join!(commands.stop(), ingest.stop());
+        let metrics = async {
+            if let Some(metrics) = self.metrics {
+                metrics.stop().await;
+            }
+        };
+        tokio::join!(commands.stop(), ingest.stop(), metrics);
         info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "capture");
         mailbox.close();
         // Joins wait for threads; the last frame may still be in the network.
@@ -451,7 +443,31 @@ impl Parts {
         };
         tokio::join!(shown, recorder.stop());
         info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "publish");
+        self.account.stopped(outcome);
+        if let Some(audit) = self.audit {
+            // What was noted is on the disk, and its head in the journal, or the deadline is over.
+            let _ = tokio::task::spawn_blocking(move || audit.finish()).await;
+        }
     }
+}
+
+/// The readings socket: systemd's, else that of the configuration.
+fn readings_socket(
+    config: &Config,
+    inherited: Option<Listener>,
+) -> Result<Option<Readings>, DaemonError> {
+    Ok(match inherited {
+        Some(listener) => Some(readings::serve(listener)?),
+        None => match config.publish.socket_path() {
+            Some(path) => {
+                if config.publish.socket == "auto" {
+                    make_folder(&path)?;
+                }
+                Some(readings::serve(Listener::bind(&path)?)?)
+            }
+            None => None,
+        },
+    })
 }
 
 /// Makes the folder of the socket whose place was not chosen by a person: where one was, a folder

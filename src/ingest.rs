@@ -38,6 +38,7 @@ mod supervisor;
 pub mod transcode;
 
 pub use files::{FileFrames, is_video, open_file, open_preset};
+pub use messages::redact;
 pub use preset::{AtEnd, Expect, Kind, Missing, Param, Preset, PresetError};
 
 use crate::journal;
@@ -227,6 +228,13 @@ impl Ingest {
     /// Pictures taken from the source so far, over all rebuilds.
     pub fn frames(&self) -> u64 {
         self.outlet.frames.load(Ordering::Relaxed)
+    }
+
+    /// Reads how many pictures were taken so far, and how often the source went live; to be kept when
+    /// this is gone.
+    pub fn meter(&self) -> impl Fn() -> (u64, u32) + Send + Sync + use<> {
+        let outlet = Arc::clone(&self.outlet);
+        move || (outlet.frames.load(Ordering::Relaxed), outlet.generation.load(Ordering::Relaxed))
     }
 
     /// The pipeline that plays now, to inject faults in tests.

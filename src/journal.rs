@@ -88,8 +88,12 @@ messages! {
     SOCKET_ACCEPT = "040306bf35f74bcdb9146a7a55a62a6d";
     /// A client took nothing for too long.
     CLIENT_CUT_OFF = "731e4c0a43754472a7a9e399261a5dde";
-    /// A command gave the source another preset.
+    /// A command, or the configuration, gave the source another preset.
     SOURCE_PRESET = "a4fb1a73da4842be8ab4063555dde7ca";
+    /// The configuration was read again and taken.
+    CONFIG_TAKEN = "9b0231124a804f12a75aed56b0e73057";
+    /// The configuration was read again and cannot be taken; the old one holds.
+    CONFIG_REFUSED = "69fcb39be762488f9cc745c934c87631";
     /// Commands are taken.
     CONTROL_SERVED = "8433c52961799225d4f1d5444585c8da";
     /// There is no control socket, and why.
@@ -144,6 +148,18 @@ messages! {
     EVIDENCE_STUCK = "fc0b0fc87e7e49de94b2c615fa67ed31";
     /// What keeps evidence ended; what it did.
     EVIDENCE_CLOSED = "aa5747190c514c2a9428809075bbc91f";
+    /// Where the chain of the audit ends: a witness for `sonofuse audit verify`.
+    AUDIT_HEAD = "4a5415a813414dcb85f0b03885037435";
+    /// The audit cannot be written.
+    AUDIT_FAILED = "67b7ec53e2a14a28a4148e107583008a";
+    /// The audit is written again.
+    AUDIT_MENDED = "a88601b391644b7c87eb120b57858590";
+    /// The audit was changed by somebody else.
+    AUDIT_BROKEN = "9216c2485d6b483eb9c2fa0d429a2c8d";
+    /// Metrics are served.
+    METRICS_SERVED = "ed58aa58c9bf4fbba971dcefef585c85";
+    /// Metrics are served at an address that others may reach.
+    METRICS_OPEN = "24506c8334b7424bb8eb93ad51cd1880";
     /// The display failed; it is tried again.
     DISPLAY_FAILED = "2b67b077cb324246ad0acc5a6ab70500";
     /// The display's sink hangs at the stop.

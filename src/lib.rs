@@ -4,6 +4,7 @@
 //! somebody wants to keep is kept (`record`), and nothing on the way waits for anything slower than itself.
 //! `ingest`, `scoring`, `publish`, `serve` and `record` never import each other: `daemon` hands them channels.
 
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod daemon;

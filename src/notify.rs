@@ -1,4 +1,4 @@
-//! What systemd is told: READY, STATUS, WATCHDOG, STOPPING (`sd_notify(3)`).
+//! What systemd is told: READY, RELOADING, STATUS, WATCHDOG, STOPPING (`sd_notify(3)`).
 //!
 //! The watchdog is tied to progress, not to a timer: it is petted only when every counter that was
 //! named has moved since the last time. A hang of any of them stops the petting, and systemd
@@ -71,6 +71,14 @@ impl Notifier {
     /// Says that the daemon is ready: the model is warm. With what it is doing.
     pub fn ready(&self, status: &str) {
         self.send(&format!("READY=1\nSTATUS={}", field(status)));
+    }
+
+    /// Says that the configuration is read again; [`Notifier::ready`] says when that is over. With the
+    /// monotonic time, by which newer managers tell this reload from one before.
+    pub fn reloading(&self) {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let usec = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;
+        self.send(&format!("RELOADING=1\nMONOTONIC_USEC={usec}"));
     }
 
     /// Says what the daemon is doing, for `systemctl status`.

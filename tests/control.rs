@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sonofuse::serve::Listener;
 use sonofuse::serve::control::{self, Control, Counts, MAX_LINE_BYTES, MAX_PEERS, Obey};
+use sonofuse::serve::{Listener, told};
 use sonofuse_core::control::{Done, Refused, RefusedKind, VERBS, Verb};
 
 #[path = "common/schema.rs"]
@@ -49,14 +49,14 @@ fn serve() -> Served {
             if long {
                 return Err(Refused::new(RefusedKind::Failed, "x".repeat(HUGE)));
             }
-            Ok(Done { verb: word, standing: None, daemon: None, kept: None })
+            Ok(Done { verb: word, ..Done::default() })
         })
     });
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let control = {
         let _inside = runtime.enter();
-        control::serve(Listener::bind(&path).unwrap(), obey).unwrap()
+        control::serve(Listener::bind(&path).unwrap(), obey, told::nobody()).unwrap()
     };
     Served { runtime, control: Some(control), path, verbs, _dir: dir }
 }

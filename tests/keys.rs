@@ -12,6 +12,7 @@ use std::time::Duration;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use sonofuse::serve::control::Obey;
 use sonofuse::serve::keys::{self, Counts, EVENT_BYTES, Keys, Settings};
+use sonofuse::serve::told;
 use sonofuse_core::control::{Done, Refused, RefusedKind};
 
 const KEY_A: u16 = 30;
@@ -69,14 +70,14 @@ fn pedal(make: impl Fn(&Path)) -> Pedal {
         heard.lock().unwrap().push(word);
         // A refusal ends nothing.
         let refused = Err(Refused::new(RefusedKind::NothingThere, "nothing to mark"));
-        let done = Ok(Done { verb: word, standing: None, daemon: None, kept: None });
+        let done = Ok(Done { verb: word, ..Done::default() });
         Box::pin(std::future::ready(if word == "mark" { refused } else { done }))
     });
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let keys = {
         let _inside = runtime.enter();
-        keys::read(path.clone(), settings.bindings().unwrap(), obey)
+        keys::read(path.clone(), settings.bindings().unwrap(), obey, told::nobody())
     };
     Pedal { runtime, keys: Some(keys), said, path, _dir: dir }
 }

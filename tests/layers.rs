@@ -48,12 +48,14 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "daemon",
         &[
-            "config", "ingest", "journal", "log", "mailbox", "notify", "panel", "publish",
+            "audit", "config", "ingest", "journal", "log", "mailbox", "notify", "panel", "publish",
             "record", "scoring", "serve", "state",
         ],
     ),
     // The configuration holds the settings of those that it configures.
-    ("config", &["ingest", "publish", "record", "scoring", "serve", "state"]),
+    ("config", &["audit", "ingest", "publish", "record", "scoring", "serve", "state"]),
+    // Knows nothing of what it keeps.
+    ("audit", &["journal"]),
     ("ingest", &["journal", "mailbox", "state"]),
     ("scoring", &["journal", "mailbox", "panics", "state"]),
     ("publish", &["journal", "mailbox", "panel", "state"]),

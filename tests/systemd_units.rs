@@ -35,8 +35,12 @@ fn staged() -> tempfile::TempDir {
     dir
 }
 
-const UNITS: [&str; 3] =
-    ["sonofuse.service", "sonofuse-engine.service", "sonofuse-readings.socket"];
+const UNITS: [&str; 4] = [
+    "sonofuse.service",
+    "sonofuse-engine.service",
+    "sonofuse-health.service",
+    "sonofuse-readings.socket",
+];
 
 /// Values of a key in a unit, in the order of the file.
 fn values(unit: &str, key: &str) -> Vec<String> {
@@ -92,7 +96,12 @@ fn the_sandbox_is_tight() {
         return;
     }
     let dir = staged();
-    for (unit, threshold) in [("sonofuse.service", 25), ("sonofuse-engine.service", 20)] {
+    let units = [
+        ("sonofuse.service", 25),
+        ("sonofuse-engine.service", 20),
+        ("sonofuse-health.service", 20),
+    ];
+    for (unit, threshold) in units {
         let out = Command::new("systemd-analyze")
             .args(["security", "--offline=true", "--no-pager"])
             .arg(format!("--threshold={threshold}"))
@@ -137,18 +146,37 @@ fn the_live_service_waits_for_the_engine_and_starts_without_it() {
 }
 
 #[test]
-fn the_command_of_the_engines_unit_exists() {
-    let line = &values("sonofuse-engine.service", "ExecStart")[0];
-    let mut words: Vec<&str> = line.split(' ').skip(1).collect();
-    assert_eq!(words[..2], ["engine", "build"]);
-    words.push("--help");
-    let out = Command::new(env!("CARGO_BIN_EXE_sonofuse")).args(&words).output().unwrap();
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+fn the_commands_of_the_units_exist() {
+    for (unit, key, begins) in [
+        ("sonofuse-engine.service", "ExecStart", &["engine", "build"][..]),
+        ("sonofuse-health.service", "ExecStart", &["health"]),
+        ("sonofuse.service", "ExecReload", &["ctl", "reload"]),
+    ] {
+        let line = &values(unit, key)[0];
+        let mut words: Vec<&str> = line.split(' ').skip(1).collect();
+        assert_eq!(words[..begins.len()], *begins);
+        words.push("--help");
+        let out = Command::new(env!("CARGO_BIN_EXE_sonofuse")).args(&words).output().unwrap();
+        assert!(out.status.success(), "{unit}: {}", String::from_utf8_lossy(&out.stderr));
+    }
+}
+
+#[test]
+fn a_boot_is_complete_only_after_the_health_was_looked_at_and_after_the_service_is_ready() {
+    let values = |key: &str| values("sonofuse-health.service", key);
+    assert_eq!(values("Type"), ["oneshot"]);
+    assert!(values("Before")[0].split(' ').any(|unit| unit == "boot-complete.target"));
+    assert_eq!(values("After"), ["sonofuse.service"]);
+    // Wanted only, it would be waited for and its failure ignored.
+    assert_eq!(values("RequiredBy"), ["boot-complete.target"]);
+    // A failure of the service itself must be this unit's to tell, with its reason.
+    assert!(values("Requires").is_empty());
 }
 
 #[test]
 fn the_unit_keeps_the_promises_of_the_exit_codes_and_of_ready() {
     let values = |key: &str| values("sonofuse.service", key);
+    // Not notify-reload: JetPack 6 has systemd 249, which does not know it.
     assert_eq!(values("Type"), ["notify"]);
     assert_eq!(values("Restart"), ["always"]);
     assert!(values("RestartPreventExitStatus")[0].split(' ').any(|code| code == "78"));

@@ -16,6 +16,9 @@ _sonofuse() {
             ",$1")
                 cmd="sonofuse"
                 ;;
+            sonofuse,audit)
+                cmd="sonofuse__subcmd__audit"
+                ;;
             sonofuse,bench)
                 cmd="sonofuse__subcmd__bench"
                 ;;
@@ -34,6 +37,9 @@ _sonofuse() {
             sonofuse,evidence)
                 cmd="sonofuse__subcmd__evidence"
                 ;;
+            sonofuse,health)
+                cmd="sonofuse__subcmd__health"
+                ;;
             sonofuse,help)
                 cmd="sonofuse__subcmd__help"
                 ;;
@@ -51,6 +57,18 @@ _sonofuse() {
                 ;;
             sonofuse,simulate)
                 cmd="sonofuse__subcmd__simulate"
+                ;;
+            sonofuse__subcmd__audit,help)
+                cmd="sonofuse__subcmd__audit__subcmd__help"
+                ;;
+            sonofuse__subcmd__audit,verify)
+                cmd="sonofuse__subcmd__audit__subcmd__verify"
+                ;;
+            sonofuse__subcmd__audit__subcmd__help,help)
+                cmd="sonofuse__subcmd__audit__subcmd__help__subcmd__help"
+                ;;
+            sonofuse__subcmd__audit__subcmd__help,verify)
+                cmd="sonofuse__subcmd__audit__subcmd__help__subcmd__verify"
                 ;;
             sonofuse__subcmd__bench,help)
                 cmd="sonofuse__subcmd__bench__subcmd__help"
@@ -142,6 +160,9 @@ _sonofuse() {
             sonofuse__subcmd__evidence__subcmd__help,unprotect)
                 cmd="sonofuse__subcmd__evidence__subcmd__help__subcmd__unprotect"
                 ;;
+            sonofuse__subcmd__help,audit)
+                cmd="sonofuse__subcmd__help__subcmd__audit"
+                ;;
             sonofuse__subcmd__help,bench)
                 cmd="sonofuse__subcmd__help__subcmd__bench"
                 ;;
@@ -160,6 +181,9 @@ _sonofuse() {
             sonofuse__subcmd__help,evidence)
                 cmd="sonofuse__subcmd__help__subcmd__evidence"
                 ;;
+            sonofuse__subcmd__help,health)
+                cmd="sonofuse__subcmd__help__subcmd__health"
+                ;;
             sonofuse__subcmd__help,help)
                 cmd="sonofuse__subcmd__help__subcmd__help"
                 ;;
@@ -177,6 +201,9 @@ _sonofuse() {
                 ;;
             sonofuse__subcmd__help,simulate)
                 cmd="sonofuse__subcmd__help__subcmd__simulate"
+                ;;
+            sonofuse__subcmd__help__subcmd__audit,verify)
+                cmd="sonofuse__subcmd__help__subcmd__audit__subcmd__verify"
                 ;;
             sonofuse__subcmd__help__subcmd__bench,live)
                 cmd="sonofuse__subcmd__help__subcmd__bench__subcmd__live"
@@ -221,12 +248,94 @@ _sonofuse() {
 
     case "${cmd}" in
         sonofuse)
-            opts="-h -V --help --version run replay locate simulate check doctor bench engine selftest ctl evidence help"
+            opts="-h -V --help --version run replay locate simulate check doctor health audit bench engine selftest ctl evidence help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__audit)
+            opts="-h --help verify help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__audit__subcmd__help)
+            opts="verify help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__audit__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__audit__subcmd__help__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__audit__subcmd__verify)
+            opts="-h --folder --config --head --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --folder)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --head)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -445,13 +554,17 @@ _sonofuse() {
             return 0
             ;;
         sonofuse__subcmd__doctor)
-            opts="-h --config --live --json --help"
+            opts="-h --config --live --report --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -898,9 +1011,63 @@ _sonofuse() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        sonofuse__subcmd__help)
-            opts="run replay locate simulate check doctor bench engine selftest ctl evidence help"
+        sonofuse__subcmd__health)
+            opts="-h --config --socket --wait --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__help)
+            opts="run replay locate simulate check doctor health audit bench engine selftest ctl evidence help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__help__subcmd__audit)
+            opts="verify"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__help__subcmd__audit__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1153,6 +1320,20 @@ _sonofuse() {
         sonofuse__subcmd__help__subcmd__evidence__subcmd__unprotect)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__help__subcmd__health)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -14,7 +14,7 @@ use super::output::Output;
 use crate::config::Loaded;
 use crate::serve::control::request;
 
-mod words;
+pub(super) mod words;
 
 /// Give the running daemon a command: status, mark, next-patient, pause, …
 ///
@@ -38,7 +38,7 @@ pub struct CtlArgs {
     #[arg(long)]
     json: bool,
     /// status, next-patient, reset, pause, resume, mark, preset, pin, unpin, verdict, threshold, snapshot,
-    /// clip
+    /// clip, reload
     verb: String,
     /// What the verb takes: docs/reference/control.md
     #[arg(value_name = "KEY=VALUE")]
@@ -97,7 +97,10 @@ pub fn run(args: &CtlArgs) -> Result<(), CliError> {
         .map_err(|words| CliError::of(&CtlError::Words(words)))?;
     let mut line = Value::Object(object).to_string();
     line.push('\n');
-    let (stream, path) = connect(args.socket.as_deref()).map_err(|e| CliError::of(&e))?;
+    // A configuration that cannot be read is no reason: `check` tells of it.
+    let loaded = Loaded::read(None).ok();
+    let (stream, path) =
+        connect(args.socket.as_deref(), loaded.as_ref()).map_err(|e| CliError::of(&e))?;
     let answer = ask(stream, &line, &path).map_err(|e| CliError::of(&e))?;
     let mut out = Output::new();
     if args.json {
@@ -116,9 +119,26 @@ pub fn run(args: &CtlArgs) -> Result<(), CliError> {
     Ok(())
 }
 
+/// What the daemon says of itself: the answer to `status`, and the socket that gave it.
+pub(super) fn status(
+    named: Option<&Path>,
+    loaded: Option<&Loaded>,
+) -> Result<(Value, PathBuf), CtlError> {
+    let (stream, path) = connect(named, loaded)?;
+    let answer = ask(stream, "{\"verb\":\"status\"}\n", &path)?;
+    if let Some(error) = answer.get("error") {
+        let text = |key: &str| words::clean(error[key].as_str().unwrap_or("it refused"));
+        return Err(CtlError::Refused { kind: text("kind"), words: text("words") });
+    }
+    Ok((answer["answer"].clone(), path))
+}
+
 /// The socket that was named, else the first of the usual places where a daemon listens.
-fn connect(named: Option<&Path>) -> Result<(UnixStream, PathBuf), CtlError> {
-    let places = named.map_or_else(places, |path| vec![path.to_owned()]);
+fn connect(
+    named: Option<&Path>,
+    loaded: Option<&Loaded>,
+) -> Result<(UnixStream, PathBuf), CtlError> {
+    let places = named.map_or_else(|| places(loaded), |path| vec![path.to_owned()]);
     let mut forbidden = None;
     for path in &places {
         match UnixStream::connect(path) {
@@ -137,11 +157,9 @@ fn connect(named: Option<&Path>) -> Result<(UnixStream, PathBuf), CtlError> {
     Err(CtlError::NoDaemon { looked: looked.join(", ") })
 }
 
-/// Where a daemon may listen, best first: as the system's configuration says, this user's, the
-/// service's.
-fn places() -> Vec<PathBuf> {
-    // A configuration that cannot be read is no reason: `check` tells of it.
-    let configured = Loaded::read(None).ok().and_then(|loaded| loaded.config.control_path());
+/// Where a daemon may listen, best first: as the configuration says, this user's, the service's.
+fn places(loaded: Option<&Loaded>) -> Vec<PathBuf> {
+    let configured = loaded.and_then(|loaded| loaded.config.control_path());
     let own =
         std::env::var_os("XDG_RUNTIME_DIR").map(|d| Path::new(&d).join("sonofuse/control.sock"));
     let service = PathBuf::from("/run/sonofuse/control.sock");

@@ -19,7 +19,10 @@ mod gpu;
 mod input;
 mod live;
 mod probe;
+mod redact;
+mod report;
 mod service;
+mod tar;
 
 /// Tells what this machine has for sonofuse, what is missing, and what to do.
 ///
@@ -39,6 +42,10 @@ pub struct DoctorArgs {
     /// that the service holds cannot be opened twice: stop the service first.
     #[arg(long)]
     pub live: bool,
+    /// Write an archive (tar) to send to somebody who helps: findings, configuration, the daemon's status and
+    /// the service's journal, without names, addresses, passwords, labels or pictures
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
@@ -52,25 +59,26 @@ pub struct DoctorArgs {
 pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
     let read =
         Loaded::read(args.config.as_deref()).and_then(|loaded| loaded.check().map(|()| loaded));
-    let configuration = configuration(read.as_ref());
     // The rest is looked at on the defaults, so that one look tells everything.
     let unread = read.as_ref().err().map(HasExit::exit);
-    let loaded = read.unwrap_or_default();
-    let mut findings = findings(&Machine::this(), &loaded);
-    findings.push(configuration);
-    findings.extend(live::findings(&loaded));
+    let defaults = Loaded::default();
+    let loaded = read.as_ref().unwrap_or(&defaults);
+    let mut findings = findings(&Machine::this(), loaded);
+    findings.push(configuration(read.as_ref()));
+    findings.extend(live::findings(loaded));
     if args.live {
-        findings.extend(input::findings(&loaded));
+        findings.extend(input::findings(loaded));
     }
     let missing = findings.iter().filter(|f| f.state == State::Missing).count();
+    let diagnosis = Diagnosis {
+        version: env!("CARGO_PKG_VERSION"),
+        live_path_can_run: missing == 0,
+        findings: &findings,
+        notice: sonofuse_core::NOTICE,
+    };
     let mut out = Output::new();
     if args.json {
-        out.json(&Diagnosis {
-            version: env!("CARGO_PKG_VERSION"),
-            live_path_can_run: missing == 0,
-            findings: &findings,
-            notice: sonofuse_core::NOTICE,
-        })?;
+        out.json(&diagnosis)?;
     } else {
         for line in text(&findings) {
             out.line(&line)?;
@@ -81,6 +89,16 @@ pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
             "Live scoring cannot run here yet."
         };
         out.line(&format!("\n{end} ({})", sonofuse_core::NOTICE))?;
+    }
+    if let Some(path) = &args.report {
+        let bytes = report::write(path, &diagnosis, read.as_ref())?;
+        if !args.json {
+            let kib = bytes.div_ceil(1024);
+            out.line(&format!(
+                "Report: {} ({kib} KiB). Look into it before you send it.",
+                path.display()
+            ))?;
+        }
     }
     if missing == 0 {
         Ok(())

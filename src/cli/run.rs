@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::error::CliError;
-use crate::config::Loaded;
+use crate::config::{Loaded, Overrides};
 use crate::daemon::{self, DaemonError, Limit, Options};
 use crate::log;
 
@@ -74,24 +74,12 @@ fn seconds(text: &str) -> Result<Duration, String> {
 pub fn run(args: &RunArgs) -> Result<(), CliError> {
     log::init(log::Target::Auto).map_err(|e| CliError::of(&e))?;
     let mut loaded = Loaded::read(args.config.as_deref()).map_err(|e| CliError::of(&e))?;
-    let config = &mut loaded.config;
-    if let Some(preset) = &args.preset {
-        // The file's parameters belong to the file's preset.
-        if *preset != config.source.preset {
-            config.source.params.clear();
-        }
-        config.source.preset.clone_from(preset);
-    }
-    let overrides = [
-        (&args.model, &mut config.model.name),
-        (&args.display, &mut config.publish.display),
-        (&args.socket, &mut config.publish.socket),
-    ];
-    for (given, key) in overrides {
-        if let Some(given) = given {
-            key.clone_from(given);
-        }
-    }
+    loaded.overrule(Overrides {
+        preset: args.preset.clone(),
+        model: args.model.clone(),
+        display: args.display.clone(),
+        socket: args.socket.clone(),
+    });
     loaded.given.clone_from(&args.param);
     let options = Options {
         json: args.json,

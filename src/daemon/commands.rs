@@ -1,35 +1,46 @@
-//! Where commands go: most to the infer thread, by its bounded queue; `preset` to the loop that owns
-//! the capture; `status` is answered here, also while the network hangs.
+//! Where commands go: most to the infer thread, by its bounded queue; `preset` and `reload` to the loop
+//! that owns what runs; `status` is answered here, also while the network hangs.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use sonofuse_core::control::{Daemon, Done, Nothing, Refused, RefusedKind, Standing, Verb};
-use sonofuse_core::reading::Reading;
+use sonofuse_core::control::{
+    Daemon, Done, Nothing, Refused, RefusedKind, Reloaded, Standing, Verb,
+};
+use sonofuse_core::reading::{ModelInfo, Reading};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 
+use super::reload::{self, Held};
 use super::{DaemonError, Parts, status};
 use crate::config::{Config, Loaded};
 use crate::ingest::{IngestError, Preset, PresetError};
+use crate::notify::Notifier;
 use crate::record::Keeper;
-use crate::scoring::Orders;
+use crate::scoring::{self, Orders};
 use crate::serve::control::{self, Control, Obey};
 use crate::serve::keys::{self, Keys};
+use crate::serve::told::Tell;
 use crate::serve::{Listener, readings};
 use crate::state::SourceState;
 
-/// How long another preset may take to begin.
+/// How long another preset or configuration may take to begin.
 const SWITCH_WITHIN: Duration = Duration::from_secs(20);
 /// How long evidence waits for the name of its nodule.
 const STANDING_WITHIN: Duration = Duration::from_secs(2);
 
-/// A change of the preset, and who waits for it.
+/// Who waits for what a change comes to.
+type Waiting<T> = oneshot::Sender<Result<T, Refused>>;
+
+/// What only the loop can change that owns what runs, and who waits for it.
 #[derive(Debug)]
-pub(super) struct Switch {
-    name: String,
-    answer: oneshot::Sender<Result<Standing, Refused>>,
+pub(super) enum Change {
+    /// Pictures are to come by the preset of this name.
+    Preset(String, Waiting<Standing>),
+    /// The configuration is to be read again.
+    Reload(Waiting<Reloaded>),
 }
 
 /// Who knows what a command asks or changes.
@@ -41,6 +52,10 @@ pub(super) struct Desk {
     clients: Option<Arc<readings::Counts>>,
     keeper: Keeper,
     preset: ArcSwap<String>,
+    /// The model, and how many known answers it gave rightly.
+    model: (ModelInfo, usize),
+    /// Whether the configuration allows the command of this name.
+    threshold: AtomicBool,
     since: Instant,
 }
 
@@ -52,23 +67,25 @@ impl Desk {
         clients: Option<Arc<readings::Counts>>,
         keeper: Keeper,
         preset: String,
+        model: (ModelInfo, usize),
     ) -> Arc<Self> {
         let (preset, since) = (ArcSwap::from_pointee(preset), Instant::now());
-        Arc::new(Self { orders, latest, state, clients, keeper, preset, since })
+        let threshold = AtomicBool::default();
+        Arc::new(Self { orders, latest, state, clients, keeper, preset, model, threshold, since })
     }
 
     /// Keeps what is there now, with what is known of the nodule on the screen.
     async fn keep(&self, verb: &Verb) -> Result<Done, Refused> {
         let moment = self.keeper.now()?;
-        let status = self.orders.give(Verb::Status(Nothing {}));
         // While the network hangs evidence goes without the nodule's label.
-        let standing = tokio::time::timeout(STANDING_WITHIN, status).await;
+        let standing = tokio::time::timeout(STANDING_WITHIN, self.standing()).await;
         let standing = standing.ok().and_then(Result::ok);
         let kept = match verb {
             Verb::Clip(clip) => self.keeper.clip(moment, standing.as_ref(), *clip).await,
             _ => self.keeper.snapshot(moment, standing.as_ref()).await,
         }?;
-        Ok(Done { verb: verb.as_str(), standing, daemon: None, kept: Some(Box::new(kept)) })
+        let kept = Some(Box::new(kept));
+        Ok(Done { verb: verb.as_str(), standing, kept, ..Done::default() })
     }
 
     /// What may be kept of a picture is decided by the same pins.
@@ -80,6 +97,21 @@ impl Desk {
         }
     }
 
+    /// How things stand; a network that hangs must not hold whoever owns what runs, so ask elsewhere.
+    async fn standing(&self) -> Result<Standing, Refused> {
+        self.orders.give(Verb::Status(Nothing {})).await
+    }
+
+    /// Judges by other settings from the next picture on.
+    pub(super) fn judge_by(&self, settings: scoring::Settings) {
+        self.orders.set_settings(settings);
+    }
+
+    /// Allows the command `threshold`, or forbids it.
+    pub(super) fn allow_threshold(&self, allowed: bool) {
+        self.threshold.store(allowed, Ordering::Relaxed);
+    }
+
     fn daemon(&self) -> Daemon {
         Daemon {
             version: env!("CARGO_PKG_VERSION"),
@@ -89,33 +121,51 @@ impl Desk {
             source: status(&self.state.borrow()),
             clients: self.clients.as_ref().map(|counts| counts.clients()),
             reading: self.latest.load().as_deref().cloned(),
+            model: self.model.0.clone(),
+            known_answers: self.model.1,
         }
     }
 }
 
 /// The control socket and the keys, and what they need of the daemon.
-#[derive(Debug)]
 pub(super) struct Commands {
     control: Option<Control>,
     keys: Option<Keys>,
-    desk: Arc<Desk>,
+    obey: Obey,
+    tell: Tell,
+    pub(super) desk: Arc<Desk>,
 }
 
 impl Commands {
-    /// Takes commands from now on; changes of the preset come out of the receiver.
+    /// Takes commands from now on; what the loop is to change comes out of the receiver.
     pub(super) fn start(
         config: &Config,
         control: Option<Listener>,
         desk: Arc<Desk>,
-    ) -> Result<(Self, mpsc::Receiver<Switch>), DaemonError> {
-        let (switches, receiver) = mpsc::channel(1);
-        let obey = obey(Arc::clone(&desk), switches, config.control.threshold);
-        let control = control.map(|listener| control::serve(listener, Arc::clone(&obey)));
+        tell: Tell,
+    ) -> Result<(Self, mpsc::Receiver<Change>), DaemonError> {
+        let (changes, receiver) = mpsc::channel(1);
+        desk.allow_threshold(config.control.threshold);
+        let obey = obey(Arc::clone(&desk), changes);
+        let served = |listener| control::serve(listener, Arc::clone(&obey), Arc::clone(&tell));
+        let control = control.map(served);
         let control = control.transpose().map_err(DaemonError::Control)?;
-        // `Config::check` has seen the map already.
-        let keys = config.keys.device().zip(config.keys.bindings().ok());
-        let keys = keys.map(|(path, bindings)| keys::read(path.to_owned(), bindings, obey));
-        Ok((Self { control, keys, desk }, receiver))
+        let keys = keys(config, &obey, &tell);
+        Ok((Self { control, keys, obey, tell, desk }, receiver))
+    }
+
+    /// What happened on the control socket so far.
+    pub(super) fn counts(&self) -> Option<Arc<control::Counts>> {
+        self.control.as_ref().map(|control| Arc::clone(control.counts()))
+    }
+
+    /// Reads the keys of another configuration from now on.
+    pub(super) async fn renew_keys(&mut self, config: &Config) {
+        if let Some(keys) = self.keys.take() {
+            // It lets go at once, also of the press that asked for this.
+            keys.stop().await;
+        }
+        self.keys = keys(config, &self.obey, &self.tell);
     }
 
     pub(super) async fn stop(self) {
@@ -133,6 +183,13 @@ impl Commands {
     }
 }
 
+/// The input device, where there is one.
+fn keys(config: &Config, obey: &Obey, tell: &Tell) -> Option<Keys> {
+    // `Config::check` has seen the map already.
+    let (path, bindings) = config.keys.device().zip(config.keys.bindings().ok())?;
+    Some(keys::read(path.to_owned(), bindings, Arc::clone(obey), Arc::clone(tell)))
+}
+
 /// The control socket. One that nobody asked for by name keeps nobody from scoring.
 pub(super) fn listen(config: &Config) -> Result<Option<Listener>, DaemonError> {
     let Some(path) = config.control_path() else { return Ok(None) };
@@ -146,57 +203,84 @@ pub(super) fn listen(config: &Config) -> Result<Option<Listener>, DaemonError> {
     }
 }
 
-/// What does the commands; `threshold` as the configuration allows it.
-fn obey(desk: Arc<Desk>, switches: mpsc::Sender<Switch>, threshold: bool) -> Obey {
+/// What does the commands.
+fn obey(desk: Arc<Desk>, changes: mpsc::Sender<Change>) -> Obey {
     Arc::new(move |verb: Verb| {
-        let (desk, switches) = (Arc::clone(&desk), switches.clone());
+        let (desk, changes) = (Arc::clone(&desk), changes.clone());
         Box::pin(async move {
             let word = verb.as_str();
             let standing = match verb {
                 Verb::Status(_) => {
                     // A network that hangs keeps nobody from asking how things are.
-                    let standing = desk.orders.give(verb).await.ok();
+                    let standing = desk.standing().await.ok();
                     let daemon = Some(Box::new(desk.daemon()));
-                    return Ok(Done { verb: word, standing, daemon, kept: None });
+                    return Ok(Done { verb: word, standing, daemon, ..Done::default() });
                 }
                 Verb::Snapshot(_) | Verb::Clip(_) => return desk.keep(&verb).await,
-                Verb::Threshold(_) if !threshold => {
+                Verb::Reload(_) => {
+                    let reload = Some(Box::new(ask(&changes, Change::Reload).await?));
+                    // It is done, whether the network has come to look at it or not.
+                    let standing = desk.standing().await.ok();
+                    return Ok(Done { verb: word, standing, reload, ..Done::default() });
+                }
+                Verb::Threshold(_) if !desk.threshold.load(Ordering::Relaxed) => {
                     let words = "the configuration does not allow it: [control] threshold = true";
                     Err(Refused::new(RefusedKind::NotAllowed, words))
                 }
-                Verb::Preset(preset) => ask_switch(&switches, preset.name).await,
+                Verb::Preset(preset) if Preset::is_path(&preset.name) => {
+                    let words = "give a preset's name: a path is not opened by command";
+                    Err(Refused::new(RefusedKind::WrongValue, words))
+                }
+                Verb::Preset(preset) => {
+                    ask(&changes, |answer| Change::Preset(preset.name, answer)).await
+                }
                 verb => {
                     let standing = desk.orders.give(verb.clone()).await;
                     standing.inspect(|_| desk.pinned(&verb))
                 }
             }?;
-            Ok(Done { verb: word, standing: Some(standing), daemon: None, kept: None })
+            Ok(Done { verb: word, standing: Some(standing), ..Done::default() })
         })
     })
 }
 
-async fn ask_switch(switches: &mpsc::Sender<Switch>, name: String) -> Result<Standing, Refused> {
+/// Has the loop make a change, and waits for what it says.
+async fn ask<T>(
+    changes: &mpsc::Sender<Change>,
+    change: impl FnOnce(Waiting<T>) -> Change,
+) -> Result<T, Refused> {
     let busy = |words: &str| Refused::new(RefusedKind::Busy, words);
-    if Preset::is_path(&name) {
-        let words = "give a preset's name: a path is not opened by command";
-        return Err(Refused::new(RefusedKind::WrongValue, words));
-    }
     let (answer, answered) = oneshot::channel();
-    let asked = switches.try_send(Switch { name, answer });
-    asked.map_err(|_| busy("another preset is being begun: try again"))?;
+    let asked = changes.try_send(change(answer));
+    asked.map_err(|_| busy("another preset or configuration is being begun: try again"))?;
     match tokio::time::timeout(SWITCH_WITHIN, answered).await {
         Ok(Ok(said)) => said,
         Ok(Err(_)) => Err(busy("the daemon stops")),
-        Err(_) => Err(busy("the preset does not come: see `sonofuse ctl status`")),
+        Err(_) => Err(busy("it takes too long: see `sonofuse ctl status`")),
+    }
+}
+
+/// Makes a change; what cannot be made leaves everything as it was.
+pub(super) async fn make(change: Change, parts: &mut Parts, held: &mut Held, notifier: &Notifier) {
+    match change {
+        Change::Preset(name, answer) if !answer.is_closed() => {
+            switch(&name, answer, parts, &held.loaded).await;
+        }
+        Change::Reload(answer) if !answer.is_closed() => {
+            notifier.reloading();
+            let said = reload::reload(parts, held).await;
+            notifier.ready(&status(&parts.commands.desk.state.borrow()));
+            // Fails when whoever asked has just left.
+            let _ = answer.send(said);
+        }
+        // Refused as busy before it came to it: then it must not happen.
+        Change::Preset(..) | Change::Reload(_) => {}
     }
 }
 
 /// Takes pictures by another preset; where that cannot be built, the old one goes on untouched.
-pub(super) async fn switch(Switch { name, answer }: Switch, parts: &mut Parts, loaded: &Loaded) {
-    if answer.is_closed() {
-        return;
-    }
-    let preset = match fit(&name, parts, loaded) {
+async fn switch(name: &str, answer: Waiting<Standing>, parts: &mut Parts, loaded: &Loaded) {
+    let preset = match fit(name, parts, loaded) {
         Ok(preset) => preset,
         Err(e) => {
             // Fails when whoever asked has just left.
@@ -208,7 +292,7 @@ pub(super) async fn switch(Switch { name, answer }: Switch, parts: &mut Parts, l
     // How things stand then is waited for elsewhere: a network that hangs must not hold the loop.
     let desk = Arc::clone(&parts.commands.desk);
     tokio::spawn(async move {
-        let _ = answer.send(desk.orders.give(Verb::Status(Nothing {})).await);
+        let _ = answer.send(desk.standing().await);
     });
 }
 
@@ -221,7 +305,7 @@ fn fit(name: &str, parts: &Parts, loaded: &Loaded) -> Result<Preset, IngestError
 }
 
 /// The preset of this name: with its configured values if it is the configured one, else with its own.
-fn named(name: &str, loaded: &Loaded) -> Result<Preset, PresetError> {
+pub(super) fn named(name: &str, loaded: &Loaded) -> Result<Preset, PresetError> {
     if loaded.config.source.preset == name {
         return loaded.preset();
     }
@@ -234,7 +318,7 @@ fn named(name: &str, loaded: &Loaded) -> Result<Preset, PresetError> {
 
 impl Parts {
     /// Stops the capture and begins another one; the infer thread is told in between.
-    async fn take_from(&mut self, preset: Preset) {
+    pub(super) async fn take_from(&mut self, preset: Preset) {
         let name = preset.name.clone();
         self.ingest.halt().await;
         // What the old source left is nobody's.
@@ -242,13 +326,15 @@ impl Parts {
         let desk = &self.commands.desk;
         desk.orders.set_source(name.clone(), preset.layout);
         desk.keeper.set_preset_pins(preset.layout);
-        self.ingest.go_on(preset);
+        self.account.preset(&preset);
+        self.ingest.go_on(preset.clone());
+        self.preset = preset;
         info!(
             MESSAGE_ID = crate::journal::SOURCE_PRESET,
             EVENT = "source",
             SOURCE = name,
             STATE = "preset",
-            "another preset by command"
+            "pictures come by another preset"
         );
         desk.preset.store(Arc::new(name));
     }

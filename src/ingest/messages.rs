@@ -80,7 +80,7 @@ pub(super) fn words(error: &gst::message::Error) -> String {
 }
 
 /// Hides the user and password of URLs: states and logs travel further than presets.
-pub(super) fn redact(text: &str) -> String {
+pub fn redact(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {

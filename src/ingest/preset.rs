@@ -71,7 +71,7 @@ impl Expect {
 
 /// A parameter's value as TOML gives it; it becomes text, and GStreamer reads it by the type of the
 /// property.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(untagged)]
 enum Value {
     Text(String),
@@ -92,7 +92,7 @@ impl fmt::Display for Value {
 }
 
 /// Something that a technician may set without editing the launch text.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Param {
     /// Name of the element in the launch text.
@@ -141,7 +141,7 @@ struct File {
 }
 
 /// A preset that was read; [`Preset::check`] tells whether this machine can run it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Preset {
     /// The file's name without `.toml`; the `source` of readings.
     pub name: String,

@@ -190,6 +190,12 @@ impl Display {
         Arc::new(move |sample| shared.frames.put(sample.clone()))
     }
 
+    /// Reads how often the sink was built again; to be kept when this is gone.
+    pub fn restarts(&self) -> impl Fn() -> u64 + Send + Sync + use<> {
+        let shared = Arc::clone(&self.shared);
+        move || shared.counts.restarts()
+    }
+
     /// What it did so far.
     pub fn counts(&self) -> &Counts {
         &self.shared.counts

@@ -6,7 +6,7 @@
 
 use sonofuse_core::NOTICE;
 use sonofuse_core::answer::Answer;
-use sonofuse_core::evidence::{Evidence, Rules, Sight, Wanted};
+use sonofuse_core::evidence::{Evidence, Sight, Wanted};
 use sonofuse_core::exam::{Exam, Seen as InExam, Summary};
 use sonofuse_core::familiar::Likeness;
 use sonofuse_core::frame::{Frame, FrameMeta};
@@ -97,17 +97,7 @@ impl Verdict {
 impl Analyzer {
     /// Prepares for a source; `pins` are the regions that its preset fixes.
     pub fn new(source: String, model: Model, settings: Settings, pins: Option<Pins>) -> Self {
-        let rules = Rules {
-            window: settings.window as usize,
-            min_evidence: settings.min_evidence,
-            max_age_ns: settings.max_age_ms * MS,
-            min_spacing_ns: settings.min_spacing_ms * MS,
-            loss_ns: settings.layout_loss_ms * MS,
-            same_place: settings.same_place,
-            logit_sd: model.manifest().aggregation.logit_sd,
-            spread_scale: model.manifest().aggregation.spread_scale,
-        };
-        let evidence = Evidence::new(rules, settings.gate);
+        let evidence = Evidence::new(settings.rules(model.manifest()), settings.gate);
         let judge = Judge::new(settings.gate.unfamiliar);
         let mut this = Self {
             source,

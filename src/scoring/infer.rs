@@ -146,6 +146,9 @@ impl<C: Clock> Turn<C> {
             self.rhythm = Rhythm { last_ns: None, interval_ns: 0.0, ..self.rhythm };
             self.analyzer.go_on_with(source.name.clone(), source.pins);
         }
+        if let Some(settings) = inbox.settings() {
+            self.analyzer.judge_by(settings.as_ref().clone());
+        }
         while inbox.obey(|verb| self.obey_verb(verb)) {}
     }
 

@@ -12,6 +12,8 @@ use sonofuse_core::control::{Refused, RefusedKind, Standing, Verb};
 use sonofuse_core::layout::Pins;
 use tokio::sync::oneshot;
 
+use super::Settings;
+
 /// Commands that may wait.
 const QUEUE_ORDERS: usize = 16;
 
@@ -39,6 +41,7 @@ pub(super) struct Source {
 pub struct Orders {
     queue: SyncSender<Asked>,
     source: Arc<ArcSwapOption<Source>>,
+    settings: Arc<ArcSwapOption<Settings>>,
 }
 
 /// Where the infer thread finds them.
@@ -46,13 +49,16 @@ pub struct Orders {
 pub struct Inbox {
     queue: Receiver<Asked>,
     source: Arc<ArcSwapOption<Source>>,
+    settings: Arc<ArcSwapOption<Settings>>,
 }
 
 /// A queue for one infer thread.
 pub fn orders() -> (Orders, Inbox) {
     let (sender, receiver) = sync_channel(QUEUE_ORDERS);
-    let source = Arc::default();
-    (Orders { queue: sender, source: Arc::clone(&source) }, Inbox { queue: receiver, source })
+    let (source, settings) = (Arc::default(), Arc::default());
+    let (for_source, for_settings) = (Arc::clone(&source), Arc::clone(&settings));
+    let orders = Orders { queue: sender, source: for_source, settings: for_settings };
+    (orders, Inbox { queue: receiver, source, settings })
 }
 
 impl Orders {
@@ -80,6 +86,12 @@ impl Orders {
     pub fn set_source(&self, name: String, pins: Option<Pins>) {
         self.source.store(Some(Arc::new(Source { name, pins })));
     }
+
+    /// Has the infer thread judge by other settings from its next picture on; evidence starts anew.
+    /// Never waits, and never goes amiss: the newest settings win.
+    pub fn set_settings(&self, settings: Settings) {
+        self.settings.store(Some(Arc::new(settings)));
+    }
 }
 
 impl Inbox {
@@ -95,8 +107,18 @@ impl Inbox {
 
     /// The source that pictures come from now, once, where it is another one than before.
     pub(super) fn source(&self) -> Option<Arc<Source>> {
-        if self.source.load().is_none() { None } else { self.source.swap(None) }
+        once(&self.source)
     }
+
+    /// The settings by which to judge from now on, once, where they were changed.
+    pub(super) fn settings(&self) -> Option<Arc<Settings>> {
+        once(&self.settings)
+    }
+}
+
+/// What was left there, if anything was; looking writes nothing.
+fn once<T>(place: &ArcSwapOption<T>) -> Option<Arc<T>> {
+    if place.load().is_none() { None } else { place.swap(None) }
 }
 
 #[cfg(test)]

@@ -1,7 +1,11 @@
 //! `[scoring]` of the configuration.
 
 use serde::{Deserialize, Serialize};
+use sonofuse_core::evidence::Rules;
 use sonofuse_core::gate::Limits;
+use sonofuse_core::manifest::Manifest;
+
+const MS: u64 = 1_000_000;
 
 /// What to do when it cannot be told which end of the palette is hard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +67,20 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The rules of evidence that these settings and a model make together.
+    pub(super) fn rules(&self, manifest: &Manifest) -> Rules {
+        Rules {
+            window: self.window as usize,
+            min_evidence: self.min_evidence,
+            max_age_ns: self.max_age_ms * MS,
+            min_spacing_ns: self.min_spacing_ms * MS,
+            loss_ns: self.layout_loss_ms * MS,
+            same_place: self.same_place,
+            logit_sd: manifest.aggregation.logit_sd,
+            spread_scale: manifest.aggregation.spread_scale,
+        }
+    }
+
     /// Says which key is out of range, if one is.
     ///
     /// # Errors

@@ -30,6 +30,7 @@ use tracing::{info, warn};
 use super::door::{self, Guests, House};
 use super::line;
 use super::listener::{Listener, Made, SocketError};
+use super::told::Tell;
 
 mod connection;
 mod peer;
@@ -108,19 +109,20 @@ pub struct Control {
     made: Option<Made>,
 }
 
-/// Serves `listener` on the current tokio runtime; commands go to `obey`.
+/// Serves `listener` on the current tokio runtime; commands go to `obey`, and what came of each to
+/// `tell`.
 ///
 /// # Errors
 /// [`SocketError::Io`] when the runtime does not take the socket.
 ///
 /// # Panics
 /// Outside a tokio runtime, which is a fault of the program.
-pub fn serve(listener: Listener, obey: Obey) -> Result<Control, SocketError> {
+pub fn serve(listener: Listener, obey: Obey, tell: Tell) -> Result<Control, SocketError> {
     let (listener, made, path) = listener.into_tokio()?;
     let group = made.as_ref().and_then(Made::group);
     let (stop, stopped) = watch::channel(false);
     let counts = Arc::new(Counts::default());
-    let desk = Desk { obey, counts: Arc::clone(&counts), group, stopped: stopped.clone() };
+    let desk = Desk { obey, tell, counts: Arc::clone(&counts), group, stopped: stopped.clone() };
     let accept = tokio::spawn(door::keep(listener, desk, stopped));
     info!(MESSAGE_ID = crate::journal::CONTROL_SERVED, EVENT = "control", PATH = %path.display(), MAX_PEERS, "commands are taken");
     Ok(Control { counts, stop, accept, made })
@@ -157,6 +159,7 @@ impl Control {
 #[derive(Clone)]
 struct Desk {
     obey: Obey,
+    tell: Tell,
     counts: Arc<Counts>,
     /// The socket's group.
     group: Option<u32>,

@@ -23,6 +23,7 @@ use tracing::{info, warn};
 
 use super::control::{Obey, request};
 use super::raised;
+use super::told::{By, Given, Tell, plain_values};
 
 mod codes;
 
@@ -121,15 +122,16 @@ pub struct Keys {
     task: JoinHandle<()>,
 }
 
-/// Reads the device at `path` on the current tokio runtime; commands go to `obey`.
+/// Reads the device at `path` on the current tokio runtime; commands go to `obey`, and what came of each
+/// to `tell`.
 ///
 /// # Panics
 /// Outside a tokio runtime, which is a fault of the program.
-pub fn read(path: PathBuf, bindings: Vec<Binding>, obey: Obey) -> Keys {
+pub fn read(path: PathBuf, bindings: Vec<Binding>, obey: Obey, tell: Tell) -> Keys {
     let (stop, stopped) = watch::channel(false);
     let counts = Arc::new(Counts::default());
     let reader =
-        Reader { path, bindings, obey, counts: Arc::clone(&counts), said: None, last: None };
+        Reader { path, bindings, obey, tell, counts: Arc::clone(&counts), said: None, last: None };
     let task = tokio::spawn(reader.run(stopped));
     Keys { counts, stop, task }
 }
@@ -204,6 +206,7 @@ struct Reader {
     path: PathBuf,
     bindings: Vec<Binding>,
     obey: Obey,
+    tell: Tell,
     counts: Arc<Counts>,
     /// What was last said of the device not being there.
     said: Option<String>,
@@ -298,7 +301,9 @@ impl Reader {
         self.last = Some((code, at_us));
         self.counts.pressed.fetch_add(1, Ordering::Relaxed);
         let word = verb.as_str();
-        match (self.obey)(verb.clone()).await {
+        let result = (self.obey)(verb.clone()).await;
+        (self.tell)(Given::new(word, plain_values(verb), By::Key(name), &result));
+        match result {
             Ok(_) => info!(
                 MESSAGE_ID = crate::journal::KEY_DONE,
                 EVENT = "command",

@@ -35,6 +35,7 @@ pub(crate) fn command() -> Command {
 }
 
 /// Runs it to its end. No run may end by a panic or a signal, whatever it is given.
+#[allow(dead_code, reason = "some tests have a command of their own")]
 pub(crate) fn sonofuse<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Ran {
     let output = command().args(args).output().unwrap();
     let err = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -19,6 +19,8 @@ const KINDS: &[(&str, &str)] = &[
     ("confidence", "locate"),
     ("verdict", "check"),
     ("live_path_can_run", "doctor"),
+    ("healthy", "health"),
+    ("witnessed", "audit-verify"),
     ("cpu_ms_per_frame", "bench"),
     ("ratio_to_rten", "bench-network"),
     ("plays", "bench-live"),

@@ -39,15 +39,45 @@ check "scores come" until_true 60 sh -c "timeout 5 socat -u UNIX-CONNECT:$sock -
 control=/run/sonofuse/control.sock
 check "the control socket is the group's: $(stat -c '%a %U %G' $control)" [ "$(stat -c '%a %U %G' $control)" = "660 sonofuse sonofuse" ]
 check "ctl finds it" holds '.answer.daemon.pid == '"$(show MainPID)" "$(sonofuse ctl status --json)"
-check "a mark is done" quietly sonofuse ctl mark side=left label=A1
+check "a mark is done" quietly sonofuse ctl mark side=left label=Sekret7
 useradd -M -G sonofuse member && useradd -M stranger
 as() { local user=$1; shift; setpriv --reuid="$user" --regid="$user" --init-groups "$@"; }
 check "a member of the group may command" quietly as member sonofuse ctl status
 check "nobody else may" sh -c '! setpriv --reuid=stranger --regid=stranger --init-groups sonofuse ctl status 2>/dev/null'
 journalctl --sync
 check "commands are in the journal with who gave them" holds '.VERB == "mark" and .UID == "0"' "$(entry EVENT=command VERB=mark | tail -1)"
-check "and labels are not" sh -c '! journalctl -u sonofuse.service --no-pager -o json | grep -q A1'
+check "and labels are not" sh -c '! journalctl -u sonofuse.service --no-pager -o json | grep -q Sekret7'
 check "the unit lets it read input devices that are given to it" [ "$(systemctl show sonofuse.service -p DeviceAllow --value | grep -c char-input)" = 1 ]
+
+# --- reload, health, audit --------------------------------------------------------------------
+pid=$(show MainPID)
+config=/etc/sonofuse/sonofuse.toml
+cp $config /root/good.toml
+sed -i 's/^threshold = false/threshold = true/; s/^max-age-ms = 1500/max-age-ms = 1400/' $config
+check "reload is done" quietly systemctl reload sonofuse.service
+check "and the daemon is the same, and active" [ "$(show MainPID) $(show ActiveState)" = "$pid active" ]
+check "the new configuration holds" quietly sonofuse ctl threshold malignancy=0.4
+journalctl --sync
+check "what waits for a start is named" holds '.NEXT_START == "publish.max-age-ms"' "$(entry EVENT=reload | tail -1)"
+echo 'no-such-key = 1' >> $config
+check "a wrong configuration is refused" sh -c '! systemctl reload sonofuse.service 2>/dev/null'
+check "and the daemon is the same, and active" [ "$(show MainPID) $(show ActiveState)" = "$pid active" ]
+check "health says so" sh -c "sonofuse health 2>&1 | grep -q 'unhealthy: configuration not accepted'"
+check "a boot with it is not complete" sh -c '! systemctl start boot-complete.target 2>/dev/null || ! systemctl start sonofuse-health.service 2>/dev/null'
+cp /root/good.toml $config
+check "the old file again" quietly systemctl reload sonofuse.service
+quietly systemctl reset-failed sonofuse-health.service
+quietly systemctl enable sonofuse-health.service
+check "a boot is complete when it is healthy" systemctl start boot-complete.target
+check "by the unit in its sandbox: $(systemctl show sonofuse-health.service -p Result --value)" [ "$(systemctl is-active sonofuse-health.service)" = active ]
+audit=/var/lib/sonofuse/audit
+check "the audit is the service's, nobody else's: $(stat -c '%a %U' $audit/audit-000001.jsonl)" [ "$(stat -c '%a %U' $audit/audit-000001.jsonl)" = "640 sonofuse" ]
+check "it is whole, and says what it cannot know" sh -c "sonofuse audit verify | grep -q 'cannot be known'"
+check "who commanded is in it, with the uid" grep -q '"event":"command","pid":[0-9]*,"uid":0,' $audit/audit-000001.jsonl
+check "a report is written" sh -c 'sonofuse doctor --report /root/report.tar >/dev/null; tar -tf /root/report.tar | grep -q journal.jsonl'
+reported() { tar -xOf /root/report.tar "sonofuse-report/$1"; }
+check "with the journal of the service: $(reported journal.jsonl | wc -l) entries" quietly grep EVENT <(reported journal.jsonl)
+check "and without labels: $(tar -xOf /root/report.tar | grep -a -o '.\{0,30\}Sekret7' | head -1)" sh -c '! tar -xOf /root/report.tar | grep -q Sekret7'
 
 # --- journal ----------------------------------------------------------------------------------
 journalctl --sync
@@ -77,6 +107,10 @@ systemctl stop sonofuse.service
 took=$((($(date +%s%N) - start) / 1000000))
 check "the stop took $took ms" [ $took -lt 2000 ]
 check "the stop was clean: $(show Result), $(show ExecMainStatus)" is Result success
+journalctl --sync
+check "the audit has every head that the journal has" sh -c "sonofuse audit verify --head journal | grep -q ' 0 lines after that'"
+sed -i '2s/"at":"2/"at":"3/' $audit/audit-000001.jsonl
+check "a change is found" sh -c "sonofuse audit verify --head journal 2>&1 | grep -q 'line 2: it was changed'"
 check "no socket is left behind" [ ! -e $sock -a ! -e $control ]
 
 # --- a wrong configuration --------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #
 # Checked: READY only after the model is warm · readings on the socket · journal fields · a stopped
 # process is killed by the watchdog and restarted · a wrong configuration is exit 78 and not restarted
+# · reload, taken and refused · health before boot-complete.target · the audit and its witness in the journal
 # · socket activation · the stop within its deadline · no socket left behind.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::exam::{ExamState, Mark, NotMarked, Opinion};
 use crate::layout::Pins;
 use crate::published::KeptKind;
-use crate::reading::Reading;
+use crate::reading::{ModelInfo, Reading};
 
 /// Longest text of an id, bytes.
 pub const MAX_ID: usize = 64;
@@ -69,6 +69,8 @@ pub enum Verb {
     Snapshot(Nothing),
     /// Keeps the seconds around this moment as a video, masked.
     Clip(Clip),
+    /// Reads configuration and preset again; one that cannot be taken leaves what runs.
+    Reload(Nothing),
 }
 
 /// Every verb by its word.
@@ -86,6 +88,7 @@ pub const VERBS: &[&str] = &[
     "threshold",
     "snapshot",
     "clip",
+    "reload",
 ];
 
 impl Verb {
@@ -105,6 +108,7 @@ impl Verb {
             Self::Threshold(_) => "threshold",
             Self::Snapshot(_) => "snapshot",
             Self::Clip(_) => "clip",
+            Self::Reload(_) => "reload",
         }
     }
 }
@@ -173,7 +177,7 @@ impl Answer {
 }
 
 /// What was done.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Done {
     /// The command's verb.
@@ -186,6 +190,9 @@ pub struct Done {
     /// What is kept; of `snapshot` and `clip` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept: Option<Box<Keeping>>,
+    /// What became of the configuration; of `reload` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reload: Option<Box<Reloaded>>,
 }
 
 /// What is kept, or is about to be.
@@ -204,6 +211,21 @@ pub struct Keeping {
     pub bytes: Option<u64>,
     /// The views were proven; false: it is black. Null while it is not complete.
     pub views_proven: Option<bool>,
+}
+
+/// What a configuration that was read again changes: keys by their names in the file, `table.key`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Reloaded {
+    /// Settings that are others than before, and hold now.
+    pub changed: Vec<String>,
+    /// Settings that are others than those which the daemon started with, and take effect at its next
+    /// start.
+    pub next_start: Vec<String>,
+    /// Settings that the file changed, and that the command line of the daemon overrules.
+    pub overruled: Vec<String>,
+    /// The preset by which pictures are taken anew; null where the capture went on untouched.
+    pub preset: Option<String>,
 }
 
 /// How scoring stands.
@@ -238,6 +260,10 @@ pub struct Daemon {
     pub clients: Option<usize>,
     /// The last reading; null before the first.
     pub reading: Option<Reading>,
+    /// The model that the daemon started with.
+    pub model: ModelInfo,
+    /// Known answers of the model that were right when it was last loaded.
+    pub known_answers: usize,
 }
 
 /// Why a command was not done.

@@ -122,6 +122,13 @@ impl Evidence {
         }
     }
 
+    /// Takes other rules and limits: what was counted by the former ones counts no more.
+    pub fn set_rules(&mut self, rules: Rules, limits: Limits) {
+        self.reset();
+        let place = self.place;
+        *self = Self { place, ..Self::new(rules, limits) };
+    }
+
     /// Number of the place: counts up whenever the evidence starts anew.
     pub const fn place(&self) -> u64 {
         self.place

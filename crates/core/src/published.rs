@@ -124,6 +124,62 @@ pub struct Diagnosis<'a> {
     pub notice: &'static str,
 }
 
+/// What `health --json` says.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Health {
+    /// Whether nothing is wrong.
+    pub healthy: bool,
+    /// Everything that was looked at; a daemon that does not answer cannot be looked at further.
+    pub checks: Vec<HealthCheck>,
+    /// What this is not: research use only, not a medical device.
+    pub notice: &'static str,
+}
+
+/// One thing that `health` looked at.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct HealthCheck {
+    /// What: `configuration`, `control`, `model`, `scoring`, `readings`.
+    pub check: &'static str,
+    /// Whether it is as it must be.
+    pub ok: bool,
+    /// In words.
+    pub says: String,
+}
+
+/// What `audit verify --json` says.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Audited {
+    /// Whether the chain is whole and has every witness that was named.
+    pub whole: bool,
+    /// Files that are there.
+    pub parts: usize,
+    /// Lines that are there.
+    pub lines: u64,
+    /// Number of the first of them.
+    pub first: Option<u64>,
+    /// The last of them, `LINE:HASH`.
+    pub head: String,
+    /// Older lines that were removed by size or age, and are told of.
+    pub removed: u64,
+    /// The last line has no end: the daemon was killed at it.
+    pub torn: bool,
+    /// Where it is not whole, in words.
+    pub faults: Vec<String>,
+    /// Witnesses that it has.
+    pub confirmed: usize,
+    /// Witnesses of lines that were removed.
+    pub of_removed: usize,
+    /// The last line that a witness confirms; null: whether the end was cut off cannot be known.
+    pub witnessed: Option<u64>,
+    /// Witnesses that it does not have.
+    pub missing: Vec<String>,
+    /// What this is not: research use only, not a medical device.
+    pub notice: &'static str,
+}
+
 /// How a finding bears on the live path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

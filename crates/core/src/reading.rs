@@ -59,6 +59,7 @@ impl Withheld {
         Self::PaletteUnknown,
         Self::OutOfDistribution,
         Self::EngineFault,
+        Self::Paused,
     ];
 
     /// The word in the reading (`no-dual-view`).
@@ -80,7 +81,7 @@ impl Withheld {
     }
 }
 
-const _: () = assert!(Withheld::ALL.len() == Withheld::EngineFault as usize + 1);
+const _: () = assert!(Withheld::ALL.len() == Withheld::Paused as usize + 1);
 
 /// Whether there is a score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

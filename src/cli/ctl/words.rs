@@ -6,7 +6,7 @@ use serde_json::Value;
 use sonofuse_core::NOTICE;
 
 /// A text without what would command a terminal.
-pub(super) fn clean(text: &str) -> String {
+pub(in crate::cli) fn clean(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
 
@@ -17,6 +17,9 @@ pub(super) fn told(answer: &Value) -> Vec<String> {
     let exam = &standing["exam"];
     if let Some(kept) = answer.get("kept").filter(|kept| kept.is_object()) {
         return keeping(kept);
+    }
+    if !answer["reload"].is_null() {
+        return reloaded(&answer["reload"]);
     }
     if verb != "status" {
         return vec![format!("{verb}: done; {}", place(exam))];
@@ -30,6 +33,12 @@ pub(super) fn told(answer: &Value) -> Vec<String> {
             duration(daemon["uptime_s"].as_u64().unwrap_or(0))
         ),
         format!("source    {}: {}", text(&daemon["preset"]), text(&daemon["source"])),
+        format!(
+            "model     {} on {}, {} known answers right",
+            text(&daemon["model"]["name"]),
+            text(&daemon["model"]["backend"]),
+            daemon["known_answers"]
+        ),
         format!("reading   {}", reading(&daemon["reading"])),
     ];
     if let Some(clients) = daemon["clients"].as_u64() {
@@ -64,6 +73,26 @@ fn keeping(kept: &Value) -> Vec<String> {
         first += "; all of it is black, because no dual view was proven";
     }
     vec![first, format!("sonofuse evidence show {name}"), format!("in {}", text(&kept["folder"]))]
+}
+
+/// What became of the configuration.
+fn reloaded(reload: &Value) -> Vec<String> {
+    let mut lines = vec!["reload: the configuration was taken".to_owned()];
+    if let Some(preset) = reload["preset"].as_str() {
+        lines.push(format!("pictures come by the preset {} anew", clean(preset)));
+    }
+    for (key, says) in [
+        ("changed", "holds now"),
+        ("next_start", "takes effect at the next start"),
+        ("overruled", "overruled by the command line of the daemon"),
+    ] {
+        let names = reload[key].as_array().into_iter().flatten().map(text);
+        lines.extend(names.map(|name| format!("{name}: {says}")));
+    }
+    if lines.len() == 1 {
+        lines.push("nothing in it is other than before".to_owned());
+    }
+    lines
 }
 
 fn text(value: &Value) -> String {
@@ -156,12 +185,33 @@ mod tests {
             json!({"outcome": "withheld", "reason": "no-signal", "detail": "a\u{1b}[2Jb\n"});
         let daemon = json!({
             "version": "1", "pid": 7, "uptime_s": 9000, "preset": "x\u{7}", "source": "live",
-            "reading": reading,
+            "reading": reading, "model": {"name": "m\u{1b}", "backend": "cpu"}, "known_answers": 3,
         });
         let lines = told(&json!({"verb": "status", "standing": null, "daemon": daemon}));
         assert!(lines.iter().all(|line| !line.contains(char::is_control)), "{lines:?}");
         assert!(lines[0].contains("up 2 h") && lines[0].contains(NOTICE), "{lines:?}");
         assert!(lines.iter().any(|line| line.contains("does not answer")), "{lines:?}");
+    }
+
+    #[test]
+    fn each_setting_of_a_reload_is_told_with_when_it_holds() {
+        let reload = json!({
+            "changed": ["scoring.window"], "next_start": ["publish.display"],
+            "overruled": ["model.name"], "preset": "rtsp",
+        });
+        let lines = told(&json!({"verb": "reload", "standing": null, "reload": reload}));
+        assert_eq!(
+            lines[1..],
+            [
+                "pictures come by the preset rtsp anew",
+                "scoring.window: holds now",
+                "publish.display: takes effect at the next start",
+                "model.name: overruled by the command line of the daemon"
+            ]
+        );
+        let none = json!({"changed": [], "next_start": [], "overruled": [], "preset": null});
+        let lines = told(&json!({"verb": "reload", "reload": none}));
+        assert!(lines[1].contains("nothing"), "{lines:?}");
     }
 
     #[test]

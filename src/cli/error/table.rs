@@ -200,6 +200,8 @@ exits! {
         "model": Self::Scoring(e) => e.exit(),
         "readings socket": Self::Socket(e) => e.exit(),
         "control socket": Self::Control(e) => e.exit(),
+        // Another process may hold it; it may leave.
+        "metrics' address": Self::Metrics { .. } => Exit::Unavailable,
         "display": Self::Display(e) => e.exit(),
         "snapshot": Self::Snapshot(e) => e.exit(),
         "no place for the snapshot": Self::SnapshotPlace { .. } => Exit::CantCreate,

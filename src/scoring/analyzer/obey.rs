@@ -9,7 +9,9 @@ use sonofuse_core::quality::{Scale, ScaleFrom};
 use sonofuse_core::reading::OperatingPoint;
 
 use super::Analyzer;
+use super::likeness::Judge;
 use crate::scoring::clock::Clock;
+use crate::scoring::settings::Settings;
 
 impl Analyzer {
     /// Does what is commanded; tells how things stand after it.
@@ -26,6 +28,14 @@ impl Analyzer {
         self.set_source_name(source);
         self.preset_pins = pins;
         self.pin(pins);
+    }
+
+    /// Judges by other settings from now on: what was counted by the former ones counts no more.
+    pub fn judge_by(&mut self, settings: Settings) {
+        self.evidence.set_rules(settings.rules(self.model.manifest()), settings.gate);
+        self.judge = Judge::new(settings.gate.unfamiliar);
+        self.settings = settings;
+        self.reset();
     }
 
     fn obey_verb(&mut self, verb: &Verb, now_ns: u64) -> Result<(), Refused> {
@@ -55,8 +65,8 @@ impl Analyzer {
                 }
                 self.threshold = threshold.malignancy;
             }
-            // The daemon's matter: see `go_on_with`.
-            Verb::Preset(_) => {
+            // The daemon's matter: see `go_on_with` and `judge_by`.
+            Verb::Preset(_) | Verb::Reload(_) => {
                 return Err(Refused::new(RefusedKind::Failed, "no source to change"));
             }
             // The recorder's.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use sonofuse_core::control::{Answer, Done, Refused, RefusedKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -10,6 +11,7 @@ use tracing::{debug, info, warn};
 
 use super::peer::Peer;
 use super::{Desk, IDLE, LINE_WITHIN, MAX_LINE_BYTES, PER_SECOND, count, request};
+use crate::serve::told::{By, Given, plain_values};
 use crate::serve::{CUT_OFF, line, raised};
 
 /// Why a peer is not heard any longer.
@@ -45,8 +47,9 @@ pub(super) async fn serve(stream: UnixStream, desk: Desk) {
         let words = format!(
             "{peer} may not command: add the user to the socket's group (usermod -aG sonofuse NAME)"
         );
-        let refused = Refused::new(RefusedKind::NotAllowed, words);
-        let _ = connection.answer(&Answer::new(None, Err(refused))).await;
+        let refused = Err(Refused::new(RefusedKind::NotAllowed, words));
+        connection.tell("", Map::new(), &refused);
+        let _ = connection.answer(&Answer::new(None, refused)).await;
         return;
     }
     debug!(EVENT = "control", UID = peer.uid, PID = peer.pid, "a peer connected");
@@ -91,14 +94,18 @@ impl Connection {
             self.pace.keep().await;
             let answer = match request::parse(&line) {
                 Ok(request) => {
-                    let verb = request.verb.as_str();
+                    let (verb, values) = (request.verb.as_str(), plain_values(&request.verb));
                     let result = (self.desk.obey)(request.verb).await;
                     self.log(verb, &result);
+                    if verb != "status" {
+                        self.tell(verb, values, &result);
+                    }
                     Answer::new(request.id, result)
                 }
                 Err((id, refused)) => {
                     let result = Err(refused);
                     self.log("", &result);
+                    self.tell("", Map::new(), &result);
                     Answer::new(id, result)
                 }
             };
@@ -106,6 +113,12 @@ impl Connection {
                 return gone;
             }
         }
+    }
+
+    /// Tells whoever keeps account.
+    fn tell(&self, verb: &str, values: Map<String, Value>, result: &Result<Done, Refused>) {
+        let Peer { uid, pid, .. } = self.peer;
+        (self.desk.tell)(Given::new(verb, values, By::Peer { uid, pid }, result));
     }
 
     /// Who commanded what, and what came of it. Never the values: a label may name a person.

@@ -4,7 +4,8 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use super::{
-    Bench, Checked, Diagnosis, Hello, Kept, Listed, LiveBench, Located, Lost, NetworkBench, Refusal,
+    Audited, Bench, Checked, Diagnosis, Health, Hello, Kept, Listed, LiveBench, Located, Lost,
+    NetworkBench, Refusal,
 };
 use crate::control::{Answer, Request};
 use crate::exam::Summary;
@@ -24,6 +25,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("locate", of::<Located<'static>>()),
         ("check", of::<Checked>()),
         ("doctor", of::<Diagnosis<'static>>()),
+        ("health", of::<Health>()),
+        ("audit-verify", of::<Audited>()),
         ("bench", of::<Bench<'static>>()),
         ("bench-network", of::<NetworkBench<'static>>()),
         ("bench-live", of::<LiveBench<'static>>()),

@@ -285,6 +285,7 @@ fn table() -> String {
                 DaemonError::Scoring(scoring().remove(0)),
                 DaemonError::Socket(sockets().remove(0)),
                 DaemonError::Control(sockets().remove(0)),
+                DaemonError::Metrics { address: ([127, 0, 0, 1], 1).into(), source: io() },
                 DaemonError::Display(displays().remove(0)),
                 DaemonError::Snapshot(snapshots().remove(0)),
                 DaemonError::SnapshotPlace { path: path(), problem: text() },

@@ -119,6 +119,7 @@ fn every_error() -> Vec<String> {
         count: 0,
     })]));
     all.extend(each(&[
+        DaemonError::Metrics { address: ([127, 0, 0, 1], 1).into(), source: io() },
         DaemonError::SnapshotPlace { path: path(), problem: text() },
         DaemonError::Stdout(text(), io::ErrorKind::StorageFull),
         DaemonError::System { what: "x", source: io() },
