@@ -45,7 +45,7 @@ Section: science
 Priority: optional
 Installed-Size: $(du -sk --apparent-size "$root" | cut -f1)
 Depends: libc6 (>= $libc), libgcc-s1, libglib2.0-0 (>= 2.72) | libglib2.0-0t64, libgstreamer1.0-0 (>= 1.20.0), libgstreamer-plugins-base1.0-0 (>= 1.20.0), gstreamer1.0-plugins-base, gstreamer1.0-plugins-good, systemd (>= 249), udev
-Recommends: gstreamer1.0-plugins-bad, gstreamer1.0-libav
+Recommends: gstreamer1.0-plugins-bad, gstreamer1.0-plugins-ugly, gstreamer1.0-libav
 Suggests: v4l-utils
 Description: live score for dual-view thyroid ultrasound
  Reads the video of an ultrasound scanner that shows B-mode and elastography

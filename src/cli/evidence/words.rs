@@ -1,5 +1,7 @@
 //! What `sonofuse evidence` says, for people. Pure.
 
+use std::fmt::Write;
+
 use serde_json::Value;
 use sonofuse_core::published::Listed;
 
@@ -20,12 +22,13 @@ fn size(bytes: u64) -> String {
 
 /// A line of the list.
 pub(super) fn line(listed: &Listed<'_>) -> String {
+    // Writing to a String cannot fail, here and below.
     let mut line = format!("{:<32} {:>10}", listed.name, size(listed.bytes));
     if let Some(nodule) = listed.nodule {
-        line += &format!("  nodule {nodule}");
+        let _ = write!(line, "  nodule {nodule}");
     }
     if let Some(label) = &listed.label {
-        line += &format!(" {label}");
+        let _ = write!(line, " {label}");
     }
     if listed.views_proven == Some(false) {
         line += "  all black: no dual view";
@@ -58,11 +61,11 @@ pub(super) fn told(item: &Item, said: &Value) -> Vec<String> {
     let exam = &said["exam"];
     let mut place = format!("exam {}", exam["number"]);
     if let (Some(nodule), Some(plane)) = (exam["nodule"].as_u64(), exam["plane"].as_u64()) {
-        place += &format!(", nodule {nodule}, plane {plane}");
+        let _ = write!(place, ", nodule {nodule}, plane {plane}");
     }
     for key in ["side", "label"] {
         if let Some(said) = said[key].as_str() {
-            place += &format!(", {}", clean(said));
+            let _ = write!(place, ", {}", clean(said));
         }
     }
     lines.push(format!("  of        {place}"));
@@ -96,7 +99,7 @@ pub(super) fn told(item: &Item, said: &Value) -> Vec<String> {
             number("readings"),
         );
         if let Some(cut) = clip.get("cut").and_then(Value::as_str) {
-            video += &format!("; shorter: {}", clean(cut));
+            let _ = write!(video, "; shorter: {}", clean(cut));
         }
         lines.push(video);
     }
