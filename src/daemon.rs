@@ -21,7 +21,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
-use crate::config::{ConfigError, Loaded};
+use crate::config::{Config, ConfigError, Loaded};
 use crate::ingest::{self, Ingest, Preset, Taps};
 use crate::journal;
 use crate::mailbox::Mailbox;
@@ -210,18 +210,7 @@ async fn live(
     let last_seen: Arc<LastSeen> = Arc::default();
     let (state, mut state_changes) = watch::channel(SourceState::Connecting { attempt: 0 });
 
-    let readings = match inherited {
-        Some(listener) => Some(readings::serve(listener)?),
-        None => match config.publish.socket_path() {
-            Some(path) => {
-                if config.publish.socket == "auto" {
-                    make_folder(&path)?;
-                }
-                Some(readings::serve(Listener::bind(&path)?)?)
-            }
-            None => None,
-        },
-    };
+    let readings = readings_socket(config, inherited)?;
     let control = commands::listen(config)?;
     let sink: DisplaySink = config.publish.display.parse()?;
     let max_age_ms = config.publish.max_age_ms;
@@ -452,6 +441,25 @@ impl Parts {
         tokio::join!(shown, recorder.stop());
         info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "publish");
     }
+}
+
+/// The readings socket: systemd's, else that of the configuration.
+fn readings_socket(
+    config: &Config,
+    inherited: Option<Listener>,
+) -> Result<Option<Readings>, DaemonError> {
+    Ok(match inherited {
+        Some(listener) => Some(readings::serve(listener)?),
+        None => match config.publish.socket_path() {
+            Some(path) => {
+                if config.publish.socket == "auto" {
+                    make_folder(&path)?;
+                }
+                Some(readings::serve(Listener::bind(&path)?)?)
+            }
+            None => None,
+        },
+    })
 }
 
 /// Makes the folder of the socket whose place was not chosen by a person: where one was, a folder
