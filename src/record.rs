@@ -298,15 +298,14 @@ impl Recorder {
             FAILED = counts.failed(),
             "evidence closed"
         );
-        match done {
-            Ok(Ok(true)) => {}
-            // What is half written has no name, and goes with the next start.
-            _ => warn!(
+        // What is half written has no name, and goes with the next start.
+        if !matches!(done, Ok(Ok(true))) {
+            warn!(
                 MESSAGE_ID = journal::EVIDENCE_STUCK,
                 EVENT = "evidence",
                 STATE = "stuck",
                 "what keeps evidence did not end in time; leaving it"
-            ),
+            );
         }
     }
 }

@@ -238,21 +238,7 @@ fn a_snapshot_and_a_clip_are_kept_masked_with_what_was_read_and_the_label_beside
             );
         }
     }
-    if let Some(look) = std::env::var_os("SONOFUSE_LOOK").map(PathBuf::from) {
-        for file in ["picture.png", "bmode.png", "elastogram.png", "evidence.json"] {
-            fs::copy(folder.join(file), look.join(file)).unwrap();
-        }
-        fs::copy(clip.join("clip.mp4"), look.join("clip.mp4")).unwrap();
-        fs::copy(clip.join("evidence.json"), look.join("clip.json")).unwrap();
-        let mut rgb = image::RgbImage::new(last.width(), last.height());
-        for y in 0..last.height() {
-            last.rgb_span(y, 0, &mut row);
-            for (x, pixel) in (0..).zip(&row) {
-                rgb.put_pixel(x, y, image::Rgb(*pixel));
-            }
-        }
-        rgb.save(look.join("clip-last.png")).unwrap();
-    }
+    look(&folder, &clip, last);
 
     // A stop cuts short what is under way, and writes it where the disk is quick enough.
     let begun = daemon.kept(&["clip"]);
@@ -271,6 +257,25 @@ fn a_snapshot_and_a_clip_are_kept_masked_with_what_was_read_and_the_label_beside
     assert!(parts == 0 || log.contains("STATE=\"stuck\""), "{log}");
     assert!(log.contains("STATE=\"kept\"") && log.contains("KIND=\"clip\""), "{log}");
     assert!(!log.contains(LABEL), "a label in the journal: {log}");
+}
+
+/// Leaves what was kept where `SONOFUSE_LOOK` says, to be looked at.
+fn look(snapshot: &Path, clip: &Path, last: &Frame) {
+    let Some(look) = std::env::var_os("SONOFUSE_LOOK").map(PathBuf::from) else { return };
+    for file in ["picture.png", "bmode.png", "elastogram.png", "evidence.json"] {
+        fs::copy(snapshot.join(file), look.join(file)).unwrap();
+    }
+    fs::copy(clip.join("clip.mp4"), look.join("clip.mp4")).unwrap();
+    fs::copy(clip.join("evidence.json"), look.join("clip.json")).unwrap();
+    let mut rgb = image::RgbImage::new(last.width(), last.height());
+    let mut row = vec![[0; 3]; last.width() as usize];
+    for y in 0..last.height() {
+        last.rgb_span(y, 0, &mut row);
+        for (x, pixel) in (0..).zip(&row) {
+            rgb.put_pixel(x, y, image::Rgb(*pixel));
+        }
+    }
+    rgb.save(look.join("clip-last.png")).unwrap();
 }
 
 /// All pictures of a video.
@@ -440,11 +445,11 @@ fn the_process_that_is_killed() {
     let (tap, keeper) = (recorder.tap().unwrap(), recorder.keeper());
     runtime.spawn(async move {
         loop {
-            if let Ok(moment) = keeper.now() {
-                if let Err(refused) = keeper.clip(moment, None, Clip { wait: false }).await {
-                    // Seen with --nocapture.
-                    println!("{refused:?}");
-                }
+            if let Ok(moment) = keeper.now()
+                && let Err(refused) = keeper.clip(moment, None, Clip { wait: false }).await
+            {
+                // Seen with --nocapture.
+                println!("{refused:?}");
             }
             tokio::time::sleep(Duration::from_millis(60)).await;
         }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use sonofuse::ingest::transcode::Transcoder;
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
 use sonofuse_core::layout::{Finder, Follower};
-use sonofuse_core::mask::Masker;
+use sonofuse_core::mask::{Masker, Shown};
 use sonofuse_core::region::Region;
 use sonofuse_sim::{Play, Player, Scenario, SimConfig, Simulator, Skin, Truth};
 
@@ -153,7 +153,7 @@ fn no_pixel_outside_of_the_true_views_survives_a_codec_s_blur() {
         println!("{skin}: {left}, {masked:?}");
         all.outside += left;
         all.covered[0] += masked.covered_px;
-        all.covered[1] += masked.shown.iter().flat_map(|s| s.both()).map(|r| r.area()).sum::<u64>();
+        all.covered[1] += masked.shown.iter().flat_map(Shown::both).map(|r| r.area()).sum::<u64>();
     }
     println!("through a codec: {all:?}");
     assert!(all.shown * 10 > all.frames * 8, "the views are found: {all:?}");

@@ -222,12 +222,13 @@ impl Keeper {
     fn give(&self, job: Job) -> Result<(), Refused> {
         let busy = |words: &str| Err(Refused::new(RefusedKind::Busy, words));
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        match jobs.as_ref().map(|jobs| jobs.try_send(job)) {
-            Some(Ok(())) => Ok(()),
-            Some(Err(TrySendError::Full(_))) => {
+        let Some(jobs) = jobs.as_ref() else { return busy("the daemon stops") };
+        match jobs.try_send(job) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) => {
                 busy("the disk does not come along: too much waits to be written")
             }
-            Some(Err(TrySendError::Disconnected(_))) | None => busy("the daemon stops"),
+            Err(TrySendError::Disconnected(_)) => busy("the daemon stops"),
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn run(shared: &Arc<Shared>, jobs: &SyncSender<Job>) {
     };
     if !shared.settings.clips {
         // Snapshots need nothing of this thread.
-        while !matches!(shared.frames.take(Duration::from_secs(3600)), Taken::Closed) {}
+        while !matches!(shared.frames.take(Duration::from_hours(1)), Taken::Closed) {}
         return;
     }
     loop {
