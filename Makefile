@@ -4,7 +4,7 @@ CARGO ?= cargo
 BIN = target/release/sonofuse
 ARCH = $(shell uname -m)
 
-.PHONY: help demo test build-arm64 test-arm64 test-systemd test-trt-rtx test-controls fuzz deny deb test-deb lint build bench bench-peers install deps-run deps-test clean
+.PHONY: help demo test build-arm64 test-arm64 test-systemd test-trt-rtx test-controls soak fuzz deny deb test-deb lint build bench bench-peers install deps-run deps-test clean
 
 ## demo: install what is missing, build, and print live scores from the simulator (SECONDS=20 ends by itself)
 demo: build
@@ -21,6 +21,10 @@ test-systemd: build
 ## test-controls: take out each control of docs/design/risk.md and see its test fail (builds into a folder of its own: half an hour the first time)
 test-controls: deps-test
 	scripts/test-controls.py
+
+## soak: kill the daemon at 200 random moments; its audit must be whole each time (about 5 minutes)
+soak: deps-test
+	SONOFUSE_KILLS=200 $(CARGO) test --workspace --locked --test audit kills_at_any_moment
 
 ## fuzz: the fuzz targets for 60 seconds each (nightly toolchain; skipped with a word where there is none)
 fuzz: deps-run

@@ -1,9 +1,9 @@
 //! The audit's folder: numbered parts, the list of those that were removed, and a lock that keeps a
 //! second daemon out. Runs on whoever calls; blocks on the disk.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
@@ -59,9 +59,17 @@ pub(super) fn lock(folder: &Path) -> io::Result<File> {
     }
 }
 
-/// Opens part `number` to write at its end.
+/// Opens part `number` to write at its end; a new one outlives a power cut with its name.
 pub(super) fn open(folder: &Path, number: u64) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(MODE).open(part(folder, number))
+    let file =
+        OpenOptions::new().create(true).append(true).mode(MODE).open(part(folder, number))?;
+    File::open(folder)?.sync_all()?;
+    Ok(file)
+}
+
+/// Makes the folder, for the group to look into.
+pub(super) fn make(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o750).create(folder)
 }
 
 /// Splits a part into whole lines without their ends, and what stands after the last one.

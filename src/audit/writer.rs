@@ -187,7 +187,7 @@ impl Writer {
 
     /// Finds the end of the chain, mends a torn line, and says in the chain that it did.
     fn open(&mut self) -> io::Result<()> {
-        fs::create_dir_all(&self.folder)?;
+        folder::make(&self.folder)?;
         let lock = folder::lock(&self.folder)?;
         let parts = folder::parts(&self.folder)?;
         let mut number = parts.last().copied().unwrap_or(1);
@@ -251,7 +251,7 @@ impl Writer {
             return Ok(());
         }
         warn!(MESSAGE_ID = journal::AUDIT_BROKEN, EVENT = "audit", STATE = "broken", FOLDER = %self.folder.display(), PART = part.number, "a part of the audit was taken away");
-        fs::create_dir_all(&self.folder)?;
+        folder::make(&self.folder)?;
         part.number += 1;
         part.file = folder::open(&self.folder, part.number)?;
         part.bytes = 0;
