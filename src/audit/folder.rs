@@ -2,7 +2,7 @@
 //! second daemon out. Runs on whoever calls; blocks on the disk.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -72,6 +72,21 @@ pub(super) fn make(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o750).create(folder)
 }
 
+/// Largest file that is read as a part, bytes: no daemon writes one of that size.
+const MAX_PART_BYTES: u64 = 64 << 20;
+
+/// The bytes of part `number`.
+pub(super) fn read(folder: &Path, number: u64) -> io::Result<Vec<u8>> {
+    let file = File::open(part(folder, number))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_PART_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_PART_BYTES {
+        let words = format!("{} is larger than a part can be", part(folder, number).display());
+        return Err(io::Error::other(words));
+    }
+    Ok(bytes)
+}
+
 /// Splits a part into whole lines without their ends, and what stands after the last one.
 pub(super) fn split(bytes: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     let end = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
@@ -84,7 +99,7 @@ pub(super) fn split(bytes: &[u8]) -> (Vec<&[u8]>, &[u8]) {
 
 /// First and last line of a part; `None` where they cannot be read.
 pub(super) fn ends(folder: &Path, number: u64) -> Option<(Line, Line)> {
-    let bytes = fs::read(part(folder, number)).ok()?;
+    let bytes = read(folder, number).ok()?;
     let (lines, _) = split(&bytes);
     Some((chain::read(lines.first()?).ok()?, chain::read(lines.last()?).ok()?))
 }

@@ -197,8 +197,7 @@ impl Writer {
         let mut bytes = 0;
         // An empty last part was begun and not written to: the chain ends in the one before.
         for &candidate in parts.iter().rev() {
-            let path = folder::part(&self.folder, candidate);
-            let content = fs::read(&path)?;
+            let content = folder::read(&self.folder, candidate)?;
             let (lines, rest) = folder::split(&content);
             if candidate == number {
                 bytes = (content.len() - rest.len()) as u64;
