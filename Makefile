@@ -22,7 +22,7 @@ test-systemd: build
 test-controls: deps-test
 	scripts/test-controls.py
 
-## soak: kill the daemon at 200 random moments; its audit must be whole each time (about 5 minutes)
+## soak: kill the daemon at 200 random moments; its audit must be whole each time (about 6 minutes)
 soak: deps-test
 	SONOFUSE_KILLS=200 $(CARGO) test --workspace --locked --test audit kills_at_any_moment
 
