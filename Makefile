@@ -22,9 +22,10 @@ test-systemd: build
 test-controls: deps-test
 	scripts/test-controls.py
 
-## soak: 100 kills while clips are written, and nothing half written is left
+## soak: kill the daemon at 200 random moments, its audit must be whole each time; 100 kills while clips are written, none may be left half written (about 10 minutes)
 soak: deps-test
-	SONOFUSE_KILLS=100 cargo test --workspace --locked --test evidence -- --nocapture a_kill_at_any_moment
+	SONOFUSE_KILLS=200 $(CARGO) test --workspace --locked --test audit kills_at_any_moment
+	SONOFUSE_KILLS=100 $(CARGO) test --workspace --locked --test evidence -- --nocapture a_kill_at_any_moment
 
 ## fuzz: the fuzz targets for 60 seconds each (nightly toolchain; skipped with a word where there is none)
 fuzz: deps-run

@@ -1,9 +1,9 @@
 //! The audit's folder: numbered parts, the list of those that were removed, and a lock that keeps a
 //! second daemon out. Runs on whoever calls; blocks on the disk.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
@@ -59,9 +59,32 @@ pub(super) fn lock(folder: &Path) -> io::Result<File> {
     }
 }
 
-/// Opens part `number` to write at its end.
+/// Opens part `number` to write at its end; a new one outlives a power cut with its name.
 pub(super) fn open(folder: &Path, number: u64) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(MODE).open(part(folder, number))
+    let file =
+        OpenOptions::new().create(true).append(true).mode(MODE).open(part(folder, number))?;
+    File::open(folder)?.sync_all()?;
+    Ok(file)
+}
+
+/// Makes the folder, for the group to look into.
+pub(super) fn make(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o750).create(folder)
+}
+
+/// Largest file that is read as a part, bytes: no daemon writes one of that size.
+const MAX_PART_BYTES: u64 = 64 << 20;
+
+/// The bytes of part `number`.
+pub(super) fn read(folder: &Path, number: u64) -> io::Result<Vec<u8>> {
+    let file = File::open(part(folder, number))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_PART_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_PART_BYTES {
+        let words = format!("{} is larger than a part can be", part(folder, number).display());
+        return Err(io::Error::other(words));
+    }
+    Ok(bytes)
 }
 
 /// Splits a part into whole lines without their ends, and what stands after the last one.
@@ -76,7 +99,7 @@ pub(super) fn split(bytes: &[u8]) -> (Vec<&[u8]>, &[u8]) {
 
 /// First and last line of a part; `None` where they cannot be read.
 pub(super) fn ends(folder: &Path, number: u64) -> Option<(Line, Line)> {
-    let bytes = fs::read(part(folder, number)).ok()?;
+    let bytes = read(folder, number).ok()?;
     let (lines, _) = split(&bytes);
     Some((chain::read(lines.first()?).ok()?, chain::read(lines.last()?).ok()?))
 }

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
@@ -178,7 +177,7 @@ pub fn verify(folder: &Path, witnesses: &[Witness]) -> io::Result<Verified> {
     for (index, &number) in numbers.iter().enumerate() {
         let path = folder::part(folder, number);
         walk.name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let bytes = fs::read(&path)?;
+        let bytes = folder::read(folder, number)?;
         let (lines, rest) = folder::split(&bytes);
         for (at, line) in lines.iter().enumerate() {
             if start.is_none() {

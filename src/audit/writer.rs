@@ -187,7 +187,7 @@ impl Writer {
 
     /// Finds the end of the chain, mends a torn line, and says in the chain that it did.
     fn open(&mut self) -> io::Result<()> {
-        fs::create_dir_all(&self.folder)?;
+        folder::make(&self.folder)?;
         let lock = folder::lock(&self.folder)?;
         let parts = folder::parts(&self.folder)?;
         let mut number = parts.last().copied().unwrap_or(1);
@@ -197,8 +197,7 @@ impl Writer {
         let mut bytes = 0;
         // An empty last part was begun and not written to: the chain ends in the one before.
         for &candidate in parts.iter().rev() {
-            let path = folder::part(&self.folder, candidate);
-            let content = fs::read(&path)?;
+            let content = folder::read(&self.folder, candidate)?;
             let (lines, rest) = folder::split(&content);
             if candidate == number {
                 bytes = (content.len() - rest.len()) as u64;
@@ -251,7 +250,7 @@ impl Writer {
             return Ok(());
         }
         warn!(MESSAGE_ID = journal::AUDIT_BROKEN, EVENT = "audit", STATE = "broken", FOLDER = %self.folder.display(), PART = part.number, "a part of the audit was taken away");
-        fs::create_dir_all(&self.folder)?;
+        folder::make(&self.folder)?;
         part.number += 1;
         part.file = folder::open(&self.folder, part.number)?;
         part.bytes = 0;

@@ -55,6 +55,7 @@ struct Face {
     place: u64,
     exam: At,
     percent: Option<[i16; 3]>,
+    cut: Option<i16>,
     verdict: Option<Verdict>,
     unfamiliar: bool,
 }
@@ -70,6 +71,7 @@ impl Face {
             place: reading.place,
             exam: reading.exam,
             percent: percents.map(|(score, [low, high])| [score, low, high].map(percent)),
+            cut: reading.operating_point.map(|point| percent(point.malignancy)),
             verdict: reading.assessment.map(|assessment| assessment.verdict),
             unfamiliar: reading.unfamiliar,
         }
