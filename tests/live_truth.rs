@@ -45,16 +45,6 @@ fn play_all() -> Vec<LiveFigures> {
     all
 }
 
-/// How long a number may stand that the truth does not support. Half way of a sweep out of the plane
-/// truth changes the nodule between two pictures that are alike: on one scanner the number of the
-/// first stands for half a second more (docs/validation/2026-11-26-live-truth.md).
-fn allowed_ns(figures: &LiveFigures) -> u64 {
-    match (figures.scenario.as_str(), figures.skin.as_str()) {
-        ("pan-out-of-plane", "mindray-ste-side") => 1_000_000_000,
-        _ => 0,
-    }
-}
-
 #[test]
 fn no_number_outlives_what_it_rests_on() {
     let all = play_all();
@@ -65,13 +55,13 @@ fn no_number_outlives_what_it_rests_on() {
     assert!(total.stiffness.readings > 1000, "{} with a stiffness", total.stiffness.readings);
     let stiffness: Vec<String> = all
         .iter()
-        .filter(|f| f.stiffness.unsupported > 0 && allowed_ns(f) == 0)
+        .filter(|f| f.stiffness.unsupported > 0)
         .map(|f| format!("{} of {}: {}", f.stiffness.unsupported, f.stiffness.readings, f.line()))
         .collect();
     assert!(stiffness.is_empty(), "unsupported stiffness\n{}", stiffness.join("\n"));
     let unsupported: Vec<String> = all
         .iter()
-        .filter(|f| f.unsupported_ns > allowed_ns(f) || f.counted_twice > 0)
+        .filter(|f| f.unsupported_ns > 0 || f.counted_twice > 0)
         .map(LiveFigures::line)
         .collect();
     assert!(unsupported.is_empty(), "\n{}\n{}", LiveFigures::heading(), unsupported.join("\n"));

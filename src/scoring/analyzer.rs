@@ -13,7 +13,7 @@ use sonofuse_core::frame::{Frame, FrameMeta};
 use sonofuse_core::gate::Refusal;
 use sonofuse_core::layout::{Follower, NoDualView, Pins, ScreenLayout};
 use sonofuse_core::manifest::Manifest;
-use sonofuse_core::picture::{self, Freeze, Grain, Look};
+use sonofuse_core::picture::{self, Freeze, Grain, Look, Relief};
 use sonofuse_core::preprocess::DualView;
 use sonofuse_core::quality::{Scale, ScaleFrom, Seen, Watch};
 use sonofuse_core::reading::{Latency, Outcome, Reading, Withheld};
@@ -314,11 +314,13 @@ impl Analyzer {
             return Ok(verdict(Some(refusal)));
         }
         self.grain.take(frame, &view.bmode_crop());
+        let surroundings = Relief::take(frame, &layout.bmode_surroundings(), &mut self.row);
         let sight = Sight {
             at_ns: media_ns,
             layout,
             hard_end,
             bmode: &bmode,
+            surroundings: &surroundings,
             grain: &self.grain,
             map: &map,
             news,

@@ -61,8 +61,17 @@ const BACK_AGAIN: f32 = 0.1;
 /// into it much stays.
 const WHOLE_VIEW: f32 = 0.12;
 
+/// How far the probe may slide off what was counted, in half cells of the surroundings: a quarter of a small
+/// box's width. And what the likeness there is worth less.
+const FARTHEST_SLIDE_OFF: u8 = 4;
+const BESIDE: f32 = 0.25;
+
 /// A counted map is of somewhere else when enough newer ones are so much more like the picture.
 const CLEARLY_NEARER: f32 = 0.2;
+
+/// [`MapChange::mean`](crate::picture::MapChange::mean) below which a cut left the map on the screen. Simulated: the
+/// map that was there differs by 0.03 over the next nodule's B-mode, that nodule's own by at least 0.4.
+const OLD_MAP: f32 = 0.2;
 
 /// The same by [`Relief::likeness`], where there is too little speckle to say.
 const FOLLOWS_COARSELY: f32 = 0.7;
@@ -138,6 +147,7 @@ impl Evidence {
     pub fn reset(&mut self) {
         self.renew();
         self.transit = Transit::default();
+        self.sweep.reset();
         self.standing = Standing::Tracking;
         self.site = None;
         self.before = None;
@@ -153,7 +163,6 @@ impl Evidence {
         self.refused = None;
         self.stale = None;
         self.pending = None;
-        self.sweep.reset();
     }
 
     /// Suspends the window: no number until a picture confirms the place.
@@ -165,7 +174,6 @@ impl Evidence {
         for entry in self.entries.iter_mut().chain(measured) {
             entry.supported = false;
         }
-        self.sweep.reset();
     }
 
     /// Takes a picture that shows no dual view (or cannot be trusted), or the lack of one, at media
@@ -212,6 +220,7 @@ impl Evidence {
         self.settle_site(sight);
         let relief = Relief::of(sight.bmode);
         self.follow(sight, &relief);
+        self.sweep.observe(sight.at_ns, sight.layout.bmode_surroundings(), sight.surroundings);
         self.support(sight, &relief);
         let wanted = self.judge_map(sight, &relief);
         self.remember(sight, relief);
@@ -274,7 +283,11 @@ impl Evidence {
             self.standing = Standing::Tracking;
         } else if self.standing == Standing::Tracking {
             // A cut, not motion: the map on the screen until now is of what was there before.
-            self.stale = self.before.as_ref().map(|before| before.map.clone());
+            self.stale = self.before.as_ref().map(|before| {
+                // Where a map shows the B-mode through, it looks a little different over another one.
+                let still = before.map.map_change(sight.map).mean < OLD_MAP;
+                if still { sight.map.clone() } else { before.map.clone() }
+            });
             self.transit = Transit::default();
             self.doubt(sight.at_ns);
         }
@@ -285,16 +298,20 @@ impl Evidence {
     fn support(&mut self, sight: &Sight<'_>, relief: &Relief) {
         let tracking = self.standing == Standing::Tracking;
         let share = share_of_view(sight.layout);
-        if tracking {
-            let before = self.known.as_ref().map(|known| (known.at_ns, &known.relief));
-            self.sweep.observe(sight.at_ns, relief, before);
-        }
-        let held = !self.sweep.is_under_way();
+        let (held, other_tissue) = (!self.sweep.is_under_way(), self.sweep.is_other_tissue());
         let same_place = self.rules.same_place + WHOLE_VIEW * share;
         let measured = self.measured.iter_mut().map(|measured| &mut measured.entry);
         for entry in self.entries.iter_mut().chain(measured) {
             entry.nearness = entry.relief.likeness_near(relief, share, &mut entry.shift);
-            entry.passed |= !held;
+            entry.slid = false;
+            if entry.nearness < same_place + BACK_AGAIN
+                && let Some(likeness) =
+                    entry.surroundings.likeness_slid(sight.surroundings, FARTHEST_SLIDE_OFF)
+            {
+                entry.slid = true;
+                entry.nearness = entry.nearness.max(likeness - BESIDE);
+            }
+            entry.passed |= other_tissue;
             let least = match entry {
                 Entry { passed: true, .. } => SAME_AGAIN,
                 Entry { supported: true, .. } => same_place,
@@ -381,6 +398,10 @@ impl Evidence {
             self.standing = Standing::Tracking;
             return Some(settled);
         };
+        if last.slid {
+            // What it shows lies elsewhere in this map: they cannot be compared.
+            return Some(settled);
+        }
         let refusal = self.limits.judge_change(last.map.map_change(sight.map)).err();
         let Some(refusal) = refusal else { return Some(settled) };
         let agrees = |(map, refusal): &(Look, Refusal)| {
@@ -405,11 +426,13 @@ impl Evidence {
             settled,
             likeness: None,
             relief: relief.clone(),
+            surroundings: sight.surroundings.clone(),
             map: sight.map.clone(),
             shown_ns: sight.at_ns,
             seen_ns: sight.at_ns,
             nearness: 1.0,
             shift: Shift::default(),
+            slid: false,
             passed: false,
             supported: true,
         });

@@ -79,6 +79,14 @@ pub struct ScreenLayout {
     pub confidence: f32,
 }
 
+impl ScreenLayout {
+    /// The B-mode box with half its longer side around it, as far as the view goes.
+    pub fn bmode_surroundings(&self) -> Region {
+        let px = self.bmode_box.width().max(self.bmode_box.height()) / 2;
+        self.bmode_box.grow(px, &self.bmode_view).unwrap_or(self.bmode_box)
+    }
+}
+
 /// Why a picture is not a dual view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Error)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

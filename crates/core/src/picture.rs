@@ -14,6 +14,7 @@ mod signal;
 
 pub use freeze::Freeze;
 pub use grain::Grain;
+pub(crate) use relief::FARTHEST_SLIDE;
 pub use relief::{Relief, Shift};
 pub use signal::no_signal;
 

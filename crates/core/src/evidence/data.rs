@@ -39,7 +39,9 @@ pub struct Sight<'a> {
     pub hard_end: HardEnd,
     /// The B-mode box.
     pub bmode: &'a Look,
-    /// Its speckle.
+    /// The B-mode box and what is around it: [`ScreenLayout::bmode_surroundings`].
+    pub surroundings: &'a Relief,
+    /// The box's speckle.
     pub grain: &'a Grain,
     /// The colour box.
     pub map: &'a Look,
@@ -71,6 +73,7 @@ pub(super) struct Entry {
     /// How alike its picture is to the training set's, where that is judged.
     pub(super) likeness: Option<Likeness>,
     pub(super) relief: Relief,
+    pub(super) surroundings: Relief,
     pub(super) map: Look,
     /// When it was first and last on the screen.
     pub(super) shown_ns: u64,
@@ -79,6 +82,8 @@ pub(super) struct Entry {
     /// from it.
     pub(super) nearness: f32,
     pub(super) shift: Shift,
+    /// That picture lies beside it in the plane: the probe slid.
+    pub(super) slid: bool,
     /// The probe went away from it through other tissue.
     pub(super) passed: bool,
     /// The picture of this moment shows what it was made of.

@@ -97,11 +97,13 @@ impl Bench {
     /// Shows a picture `after_ms`, as the analyzer does; what it asks for is not answered.
     fn see(&mut self, shown: &Shown, map: &Look, after_ms: u64) -> Wanted {
         self.at_ms += after_ms;
+        let bmode = bmode(shown.tissue, shown.moved, shown.gain);
         self.evidence.see(&Sight {
             at_ns: self.at_ms * MS,
             layout: &layout(shown.left_px),
             hard_end: shown.hard_end,
-            bmode: &bmode(shown.tissue, shown.moved, shown.gain),
+            bmode: &bmode,
+            surroundings: &Relief::of(&bmode),
             grain: &self.grain,
             map,
             news: self.evidence.is_news(map),

@@ -1,8 +1,13 @@
 //! The anatomy of a B-mode look, whatever its gain: tells one place of the body from another. Pure.
 
-use super::{GRID, Look};
+use super::{GRID, Look, luma};
+use crate::frame::Frame;
+use crate::region::Region;
 
 const CELLS: usize = GRID * GRID;
+
+/// Rows of a region that [`Relief::take`] looks at, at most.
+const ROWS: u32 = 192;
 
 /// Spread of the cells below which a look holds no anatomy, as a share of its brightness: speckle
 /// alone leaves several hundredths in cells of this size.
@@ -40,6 +45,15 @@ pub struct Shift {
 /// Farthest shift that is looked for, in half cells.
 const FARTHEST: Shift = Shift { x: 2, y: 1 };
 
+/// Farthest slide that is looked for, in half cells: five sixteenths of the width.
+pub(crate) const FARTHEST_SLIDE: u8 = 10;
+
+/// What the likeness where the tissue slid to must be, and by how much more than without a slide. Simulated:
+/// a pan of 2.4 mm/s has at least 0.86 and 0.18 in its first three seconds, a sweep to another nodule 0.07 more
+/// at the most.
+const SLID: f32 = 0.82;
+const SLID_BY: f32 = 0.08;
+
 /// Share of its view from which a box's cells are some millimetres of tissue. In a smaller one a slide
 /// changes what is in the box, and a shift would find a likeness in a sweep to another nodule too.
 const LARGE: f32 = 0.5;
@@ -49,11 +63,43 @@ const SHIFTED: f32 = 0.25;
 
 /// Likeness from which no better shift is looked for.
 const NEAR_ENOUGH: f32 = 0.9;
+const NEAR_ENOUGH_AT_ONCE: f32 = 0.97;
 
 impl Relief {
     /// Takes the relief of a look.
     pub fn of(look: &Look) -> Self {
-        let mut coarse = look.cells.map(|cell| cell[0]);
+        Self::of_cells(&look.cells.map(|cell| cell[0]), look.luma_mean)
+    }
+
+    /// Takes the relief of `region` of `frame` from more rows than a look has, so that speckle averages out
+    /// in the cells of a large region; `scratch` is one row of pixels, kept by the caller. A region outside
+    /// of the frame gives one without anatomy.
+    pub fn take(frame: &Frame, region: &Region, scratch: &mut Vec<[u8; 3]>) -> Self {
+        let mut sums = [0u64; CELLS];
+        let mut counts = [0u64; CELLS];
+        if let Some(region) = region.intersect(&frame.bounds()) {
+            let (width, height) = (region.width() as usize, region.height());
+            scratch.resize(width, [0; 3]);
+            for y in (0..height).step_by(height.div_ceil(ROWS).max(1) as usize) {
+                frame.rgb_span(region.y0() + y, region.x0(), scratch);
+                let line = (y as usize * GRID / height as usize) * GRID;
+                for column in 0..GRID {
+                    let cells = column * width / GRID..(column + 1) * width / GRID;
+                    let pixels = scratch.get(cells).unwrap_or_default();
+                    let sum: i32 = pixels.iter().map(|&[r, g, b]| luma(r, g, b)).sum();
+                    sums[line + column] += sum as u64;
+                    counts[line + column] += pixels.len() as u64;
+                }
+            }
+        }
+        let cell = |i: usize| sums[i] as f32 / counts[i].max(1) as f32;
+        let cells: [f32; CELLS] = std::array::from_fn(cell);
+        Self::of_cells(&cells, cells.iter().sum::<f32>() / CELLS as f32)
+    }
+
+    /// Of the mean luma of each cell, and of all.
+    fn of_cells(cells: &[f32; CELLS], luma_mean: f32) -> Self {
+        let mut coarse = *cells;
         let mut fine = coarse;
         for (y, row) in coarse.chunks_exact_mut(GRID).enumerate() {
             let mean = row.iter().sum::<f32>() / GRID as f32;
@@ -61,10 +107,10 @@ impl Relief {
                 *v -= mean;
             }
             for x in 0..GRID {
-                fine[y * GRID + x] -= mean_around(look, x, y);
+                fine[y * GRID + x] -= mean_around(cells, x, y);
             }
         }
-        let flat = normalise(&mut coarse) < FLAT_CODES.max(FLAT_SHARE * look.luma_mean);
+        let flat = normalise(&mut coarse) < FLAT_CODES.max(FLAT_SHARE * luma_mean);
         normalise(&mut fine);
         Self { coarse, fine, flat }
     }
@@ -92,13 +138,30 @@ impl Relief {
         unmoved.max(best - SHIFTED)
     }
 
-    /// How alike two anatomies are, −1..=1, wherever near by the tissue lies.
-    pub(crate) fn likeness_anywhere(&self, other: &Self) -> f32 {
+    /// Whether two anatomies are alike by `least` (−1..=1) or more, wherever near by the tissue lies.
+    pub(crate) fn is_alike_near_by(&self, other: &Self, least: f32) -> bool {
+        let Shift { x, y } = FARTHEST;
+        let mut shifts = (-y..=y).flat_map(|y| (-x..=x).map(move |x| Shift { x, y }));
+        self.likeness(other) >= least || shifts.any(|shift| self.likeness_at(other, shift) >= least)
+    }
+
+    /// How alike two anatomies are, −1..=1, where the tissue stayed or was pushed up or down by half a cell.
+    pub(crate) fn likeness_pushed(&self, other: &Self) -> f32 {
         let unmoved = self.likeness(other);
-        if unmoved >= NEAR_ENOUGH {
+        if unmoved >= NEAR_ENOUGH_AT_ONCE {
             return unmoved;
         }
-        unmoved.max(self.climb(other, unmoved, &mut Shift::default()))
+        let pushed = [-1, 1].map(|y| self.likeness_at(other, Shift { x: 0, y }));
+        pushed.into_iter().fold(unmoved, f32::max)
+    }
+
+    /// How alike the tissue is where it slid to, sideways by at most `farthest` half cells; `None` unless that
+    /// is at least [`SLID`] and [`SLID_BY`] more than without a slide.
+    pub(crate) fn likeness_slid(&self, other: &Self, farthest: u8) -> Option<f32> {
+        let enough = SLID.max(self.likeness(other) + SLID_BY);
+        let slides = (1..=farthest.min(FARTHEST_SLIDE) as i8).flat_map(|x| [x, -x]);
+        let likeness = slides.map(|x| self.likeness_at(other, Shift { x, y: 0 }));
+        (enough < 1.0).then(|| likeness.fold(-1.0, f32::max)).filter(|best| *best >= enough)
     }
 
     /// Climbs from `shift` to the best likeness near it.
@@ -184,13 +247,13 @@ fn correlation(a: &[f32; CELLS], b: &[f32; CELLS], shift: Shift) -> f32 {
 }
 
 /// Mean brightness of the cells around one, itself included.
-fn mean_around(look: &Look, x: usize, y: usize) -> f32 {
+fn mean_around(cells: &[f32; CELLS], x: usize, y: usize) -> f32 {
     let (xs, ys) = (
         x.saturating_sub(REACH)..GRID.min(x + REACH + 1),
         y.saturating_sub(REACH)..GRID.min(y + REACH + 1),
     );
     let count = xs.len() * ys.len();
-    let sum: f32 = ys.flat_map(|y| xs.clone().map(move |x| look.cells[y * GRID + x][0])).sum();
+    let sum: f32 = ys.flat_map(|y| xs.clone().map(move |x| cells[y * GRID + x])).sum();
     sum / count as f32
 }
 
