@@ -66,6 +66,7 @@ pub enum Wanted {
 }
 
 /// A map that was counted.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) answer: Answer,
