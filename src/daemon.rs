@@ -184,6 +184,15 @@ struct Parts {
     preset: Preset,
 }
 
+/// Feeds the service manager's watchdog while the threads go on.
+fn watch_threads(parts: &Parts, notifier: &Arc<Notifier>) {
+    let counters: Vec<(&'static str, crate::notify::Counter)> = vec![
+        ("infer thread", counter(parts.infer.progress_counter())),
+        ("capture supervisor", counter(parts.ingest.progress_counter())),
+    ];
+    tokio::spawn(Watchdog::new(counters).run(Arc::clone(notifier)));
+}
+
 async fn live(
     loaded: &Loaded,
     options: &Options,
@@ -272,11 +281,7 @@ async fn live(
 
     // READY: the model is warm (it was run when it was loaded) and everything is wired.
     notifier.ready(&status(&state_changes.borrow()));
-    let counters: Vec<(&'static str, crate::notify::Counter)> = vec![
-        ("infer thread", counter(parts.infer.progress_counter())),
-        ("capture supervisor", counter(parts.ingest.progress_counter())),
-    ];
-    tokio::spawn(Watchdog::new(counters).run(Arc::clone(&notifier)));
+    watch_threads(&parts, &notifier);
 
     let mut watched =
         Watched { state: &mut state_changes, changes: &mut changes, held: Held::new(loaded) };
