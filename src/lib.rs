@@ -5,6 +5,7 @@
 //! `ingest`, `scoring`, `publish`, `serve` and `record` never import each other: `daemon` hands them channels.
 
 pub mod audit;
+pub mod civil;
 pub mod cli;
 pub mod config;
 pub mod daemon;

@@ -55,20 +55,22 @@ const MODULES: &[(&str, &[&str])] = &[
     // The configuration holds the settings of those that it configures.
     ("config", &["audit", "ingest", "publish", "record", "scoring", "serve", "state"]),
     // Knows nothing of what it keeps.
-    ("audit", &["journal"]),
+    ("audit", &["civil", "journal"]),
     ("ingest", &["journal", "mailbox", "state"]),
     ("scoring", &["journal", "mailbox", "panics", "state"]),
-    ("publish", &["journal", "mailbox", "panel", "state"]),
+    ("publish", &["civil", "journal", "mailbox", "panel", "state"]),
     // What others talk to: it is given readings, and whoever obeys commands.
     ("serve", &["journal"]),
     // What is kept: it is given pictures and readings, and draws a snapshot's panel.
-    ("record", &["journal", "mailbox", "panel"]),
+    ("record", &["civil", "journal", "mailbox", "panel"]),
     // What draws is below the rooms that show, keep or send it.
     ("panel", &[]),
     // Log lines and readings lines show time and colour alike.
     ("log", &["journal", "publish"]),
     // Names of what is logged, for all.
     ("journal", &[]),
+    // Dates and times of day, for all.
+    ("civil", &[]),
     ("mailbox", &[]),
     ("notify", &["journal", "state"]),
     ("panics", &["journal"]),

@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::error::{CliError, Exit, HasExit};
 use super::replay::{load_config, model_failed};
+use crate::civil::Utc;
 use crate::config::Loaded;
 use crate::scoring::gpu::{Obstacle, Settings};
 use crate::scoring::{self, ModelFiles};
@@ -161,16 +162,8 @@ pub(super) fn mib(bytes: u64) -> String {
 
 /// A day and time of Coordinated Universal Time, from seconds since 1970.
 pub(super) fn utc(unix_s: u64) -> String {
-    let (days, s) = (unix_s / 86_400, unix_s % 86_400);
-    // Days since 1 March of year 0, in eras of 400 years; months counted from March.
-    let z = days + 719_468;
-    let (era, day) = (z / 146_097, z % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let (d, m) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
-    let y = year + era * 400 + u64::from(m <= 2);
-    format!("{y}-{m:02}-{d:02} {:02}:{:02} UTC", s / 3600, s % 3600 / 60)
+    let Utc { date: [y, m, d], time: [h, min, ..] } = Utc::of_ms(unix_s.saturating_mul(1000));
+    format!("{y}-{m:02}-{d:02} {h:02}:{min:02} UTC")
 }
 
 #[cfg(test)]

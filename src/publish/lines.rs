@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::io::IsTerminal;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use sonofuse_core::NOTICE;
@@ -12,6 +12,7 @@ use sonofuse_core::exam::Summary;
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
 use sonofuse_core::words::Values;
 
+use crate::civil::Utc;
 use crate::panel::trend::{Direction, Trend};
 use crate::panel::words;
 
@@ -263,9 +264,8 @@ impl Cadence {
 
 /// The time of day in UTC, to the tenth of a second.
 pub fn utc_time(at: SystemTime) -> String {
-    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let s = since.as_secs() % 86_400;
-    format!("{:02}:{:02}:{:02}.{}Z", s / 3600, s / 60 % 60, s % 60, since.subsec_millis() / 100)
+    let [h, min, s, ms] = Utc::of(at).time;
+    format!("{h:02}:{min:02}:{s:02}.{}Z", ms / 100)
 }
 
 /// The beginning of `text`, with an ellipsis where it goes on; the whole is in the JSON.
@@ -292,7 +292,7 @@ mod tests {
     use crate::panel::sample;
 
     fn at() -> SystemTime {
-        UNIX_EPOCH + Duration::from_millis(1_700_000_123_456)
+        SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_123_456)
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! Commands to keep something, as they come from the control socket and from keys. Never waits for a disk:
 //! who asked does, for a while.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sonofuse_core::control::{Clip, Keeping, Refused, RefusedKind, Standing};
@@ -17,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::clip::Pending;
 use super::snapshot::Snapshot;
-use super::write::{Job, Work};
+use super::write::{DISK_BUSY, Job, Work};
 use super::{MAX_PENDING, PinsNow, Shared, lock, stamp, store};
 use crate::panel::trend::Trend;
 
@@ -84,7 +83,7 @@ impl Keeper {
 
     /// Takes no more.
     pub(super) fn close(&self) {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
+        lock(&self.jobs).take();
     }
 
     /// Holds what is there now.
@@ -221,13 +220,11 @@ impl Keeper {
 
     fn give(&self, job: Job) -> Result<(), Refused> {
         let busy = |words: &str| Err(Refused::new(RefusedKind::Busy, words));
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let jobs = lock(&self.jobs);
         let Some(jobs) = jobs.as_ref() else { return busy("the daemon stops") };
         match jobs.try_send(job) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(_)) => {
-                busy("the disk does not come along: too much waits to be written")
-            }
+            Err(TrySendError::Full(_)) => busy(DISK_BUSY),
             Err(TrySendError::Disconnected(_)) => busy("the daemon stops"),
         }
     }

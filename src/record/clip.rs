@@ -4,17 +4,16 @@
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
 
-use sonofuse_core::NOTICE;
 use sonofuse_core::control::{Refused, RefusedKind};
 use sonofuse_core::mask::Masked;
-use sonofuse_core::published::{ClipSaid, Kept, KeptKind, MaskSaid};
+use sonofuse_core::published::ClipSaid;
 use sonofuse_core::reading::Reading;
 
 use super::ask::{Answer, Context};
 use super::ring::Cut;
-use super::store::{ABOUT, Part, StoreError};
-use super::write::{Job, Work, json};
-use super::{Shared, lock, mux, stamp};
+use super::store::{Part, StoreError};
+use super::write::{DISK_BUSY, Job, Work, Written};
+use super::{Shared, lock, mux};
 
 /// The video, and the readings beside it.
 pub(super) const VIDEO: &str = "clip.mp4";
@@ -66,8 +65,7 @@ pub(super) fn cut_due(shared: &Shared, jobs: &SyncSender<Job>, all: bool) {
             Ok(()) => continue,
             Err(e) => e,
         };
-        let words = "the disk does not come along: too much waits to be written";
-        job.fail(shared, Refused::new(RefusedKind::Busy, words));
+        job.fail(shared, Refused::new(RefusedKind::Busy, DISK_BUSY));
     }
 }
 
@@ -87,14 +85,8 @@ impl Clip {
         (video + self.cut.readings.len() * 2048 + (64 << 10)) as u64
     }
 
-    /// Writes it; tells whether its views were proven in any picture.
-    pub(super) fn write(
-        &self,
-        part: &Part,
-        made_ms: u64,
-        context: &Context,
-        reading: Option<&Reading>,
-    ) -> Result<bool, ClipError> {
+    /// Writes it.
+    pub(super) fn write(&self, part: &Part) -> Result<Written<'_>, ClipError> {
         let Cut { packets, readings, changed } = &self.cut;
         let (Some(first), Some(last)) = (packets.first(), packets.last()) else {
             return Err(ClipError::Empty);
@@ -121,38 +113,19 @@ impl Clip {
             _ => None,
         };
         let seconds = |from_ns: u64, to_ns: u64| to_ns.saturating_sub(from_ns) as f64 / 1e9;
-        let mask = MaskSaid {
-            views_proven: newest.shown.is_some(),
-            shown: newest.shown,
-            covered_px: newest.covered_px,
+        let clip = ClipSaid {
+            codec: "h264",
+            encoder: first.stream.encoder,
+            size: first.stream.size,
+            seconds: seconds(first.at_ns, last.at_ns),
+            asked_at_s: seconds(first.at_ns, self.asked_ns),
+            begin_captured_ns: first.at_ns,
+            pictures: packets.len() as u64,
+            black_pictures,
+            readings: readings.len() as u64,
+            cut,
         };
-        let about = Kept {
-            kept: KeptKind::Clip,
-            name: part.name(),
-            made: &stamp::iso(made_ms),
-            version: env!("CARGO_PKG_VERSION"),
-            exam: context.exam,
-            side: context.side,
-            label: context.label.as_ref(),
-            files: &[VIDEO, READINGS],
-            mask,
-            clip: Some(ClipSaid {
-                codec: "h264",
-                encoder: first.stream.encoder,
-                size: first.stream.size,
-                seconds: seconds(first.at_ns, last.at_ns),
-                asked_at_s: seconds(first.at_ns, self.asked_ns),
-                begin_captured_ns: first.at_ns,
-                pictures: packets.len() as u64,
-                black_pictures,
-                readings: readings.len() as u64,
-                cut,
-            }),
-            reading,
-            notice: NOTICE,
-        };
-        part.write(ABOUT, &json(&about))?;
-        Ok(mask.views_proven)
+        Ok(Written { files: vec![VIDEO, READINGS], mask: newest.into(), clip: Some(clip) })
     }
 }
 

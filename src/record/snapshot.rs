@@ -1,18 +1,14 @@
 //! A snapshot: the picture with its panel, the two crops, and what was read, masked. On the writer's thread.
 
 use image::{ExtendedColorType, ImageEncoder, RgbImage, codecs::png::PngEncoder, imageops};
-use sonofuse_core::NOTICE;
 use sonofuse_core::frame::Frame;
 use sonofuse_core::layout::{Finder, ScreenLayout};
 use sonofuse_core::mask::Masker;
-use sonofuse_core::published::{Kept, KeptKind, MaskSaid};
 use sonofuse_core::reading::{Reading, Withheld};
 use sonofuse_core::region::Region;
 
-use super::ask::Context;
-use super::stamp;
-use super::store::{ABOUT, Part, StoreError};
-use super::write::json;
+use super::store::{Part, StoreError};
+use super::write::Written;
 use crate::panel::trend::Trend;
 use crate::panel::{self, Canvas, PanelState};
 
@@ -36,15 +32,13 @@ impl Snapshot {
         u64::from(self.frame.width()) * u64::from(self.frame.height()) * 5 + (64 << 10)
     }
 
-    /// Writes it; tells whether its views were proven.
+    /// Writes it.
     pub(super) fn write(
         &self,
         part: &Part,
-        made_ms: u64,
-        context: &Context,
         reading: Option<&Reading>,
         max_age_ms: u64,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Written<'_>, StoreError> {
         let frame = &self.frame;
         let layout = reading.and_then(|reading| proven(frame, reading));
         let mut masker = Masker::default();
@@ -73,27 +67,7 @@ impl Snapshot {
                 }
             }
         }
-        let mask = MaskSaid {
-            views_proven: masked.shown.is_some(),
-            shown: masked.shown,
-            covered_px: masked.covered_px,
-        };
-        let about = Kept {
-            kept: KeptKind::Snapshot,
-            name: part.name(),
-            made: &stamp::iso(made_ms),
-            version: env!("CARGO_PKG_VERSION"),
-            exam: context.exam,
-            side: context.side,
-            label: context.label.as_ref(),
-            files: &files,
-            mask,
-            clip: None,
-            reading,
-            notice: NOTICE,
-        };
-        part.write(ABOUT, &json(&about))?;
-        Ok(mask.views_proven)
+        Ok(Written { files, mask: masked.into(), clip: None })
     }
 }
 

@@ -3,17 +3,11 @@
 
 use sonofuse_core::published::KeptKind;
 
-const DAY_MS: u64 = 86_400_000;
-
-/// Milliseconds since 1970 as `2026-11-27T09:15:30.123Z`.
-pub(super) fn iso(unix_ms: u64) -> String {
-    let Moment { date: [y, m, d], time: [h, min, s, ms] } = Moment::of(unix_ms);
-    format!("{y:04}-{m:02}-{d:02}T{h:02}:{min:02}:{s:02}.{ms:03}Z")
-}
+use crate::civil::Utc;
 
 /// The name of what was asked for then: `20261127T091530.123Z-clip`.
 pub(super) fn name(unix_ms: u64, kind: KeptKind) -> String {
-    let Moment { date: [y, m, d], time: [h, min, s, ms] } = Moment::of(unix_ms);
+    let Utc { date: [y, m, d], time: [h, min, s, ms] } = Utc::of_ms(unix_ms);
     format!("{y:04}{m:02}{d:02}T{h:02}{min:02}{s:02}.{ms:03}Z-{}", kind.as_str())
 }
 
@@ -40,39 +34,14 @@ pub(super) fn read(name: &str) -> Option<(u64, KeptKind)> {
     {
         return None;
     }
-    // Days since 1 March of year 0, months counted from March (Hinnant, days_from_civil).
-    let (y, m) = if m > 2 { (y, m - 3) } else { (y - 1, m + 9) };
-    let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + d - 1 - 719_468;
-    Some((days * DAY_MS + ((h * 60 + min) * 60 + s) * 1000 + ms, kind))
-}
-
-/// Date and time of day.
-struct Moment {
-    date: [u64; 3],
-    time: [u64; 4],
-}
-
-impl Moment {
-    fn of(unix_ms: u64) -> Self {
-        let (days, ms) = (unix_ms / DAY_MS, unix_ms % DAY_MS);
-        // In eras of 400 years.
-        let z = days + 719_468;
-        let (era, day) = (z / 146_097, z % 146_097);
-        let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-        let day = day - (365 * year + year / 4 - year / 100);
-        let month = (5 * day + 2) / 153;
-        let d = day - (153 * month + 2) / 5 + 1;
-        let m = if month < 10 { month + 3 } else { month - 9 };
-        let y = year + era * 400 + u64::from(m <= 2);
-        let s = ms / 1000;
-        Self { date: [y, m, d], time: [s / 3600, s / 60 % 60, s % 60, ms % 1000] }
-    }
+    Some((Utc { date: [y, m, d], time: [h, min, s, ms] }.unix_ms(), kind))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::civil::DAY_MS;
 
     #[test]
     fn names_are_read_back_and_sort_as_time_goes() {
@@ -86,7 +55,7 @@ mod tests {
                 before = name;
             }
         }
-        assert_eq!(iso(1_795_428_000_123), "2026-11-23T10:00:00.123Z");
+        assert_eq!(Utc::of_ms(1_795_428_000_123).iso(), "2026-11-23T10:00:00.123Z");
         assert_eq!(name(1_795_428_000_123, KeptKind::Clip), "20261123T100000.123Z-clip");
     }
 

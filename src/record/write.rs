@@ -5,22 +5,26 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use sonofuse_core::NOTICE;
 use sonofuse_core::control::{Keeping, Refused, RefusedKind};
-use sonofuse_core::published::KeptKind;
+use sonofuse_core::published::{ClipSaid, Kept, KeptKind, MaskSaid};
 use sonofuse_core::reading::Reading;
 use tracing::{info, warn};
 
 use super::ask::{Answer, Context};
 use super::clip::{Clip, ClipError};
 use super::snapshot::Snapshot;
-use super::store::{Removed, Store, StoreError};
+use super::store::{ABOUT, Removed, Store, StoreError};
 use super::{Shared, count};
+use crate::civil::Utc;
 use crate::journal;
 use crate::panel::Note;
 
 /// How often what is too old is looked for.
 const TIDY_EVERY: Duration = Duration::from_hours(1);
+
+/// Why a job is refused at the door.
+pub(super) const DISK_BUSY: &str = "the disk does not come along: too much waits to be written";
 
 /// Something to be written.
 #[derive(Debug)]
@@ -37,6 +41,15 @@ pub(super) struct Job {
 pub(super) enum Work {
     Snapshot(Box<Snapshot>),
     Clip(Clip),
+}
+
+/// What lies in the folder, `evidence.json` apart, and what that says of it.
+#[derive(Debug)]
+pub(super) struct Written<'a> {
+    pub(super) files: Vec<&'static str>,
+    pub(super) mask: MaskSaid,
+    /// Of a clip only.
+    pub(super) clip: Option<ClipSaid<'a>>,
 }
 
 impl Work {
@@ -182,12 +195,25 @@ fn put(shared: &Shared, store: &mut Store, job: &Job) -> Result<Keeping, ClipErr
     let part = store.begin(*made_ms, kind, work.bytes())?;
     tell(part.room);
     let reading = reading.as_deref();
-    let proven = match work {
-        Work::Snapshot(snapshot) => {
-            snapshot.write(&part, *made_ms, context, reading, shared.max_age_ms)?
-        }
-        Work::Clip(clip) => clip.write(&part, *made_ms, context, reading)?,
+    let Written { files, mask, clip } = match work {
+        Work::Snapshot(snapshot) => snapshot.write(&part, reading, shared.max_age_ms)?,
+        Work::Clip(clip) => clip.write(&part)?,
     };
+    let about = Kept {
+        kept: kind,
+        name: part.name(),
+        made: &Utc::of_ms(*made_ms).iso(),
+        version: env!("CARGO_PKG_VERSION"),
+        exam: context.exam,
+        side: context.side,
+        label: context.label.as_ref(),
+        files: &files,
+        mask,
+        clip,
+        reading,
+        notice: NOTICE,
+    };
+    part.write(ABOUT, &json(&about))?;
     let name = part.name().to_owned();
     let (_, bytes) = part.finish()?;
     Ok(Keeping {
@@ -196,12 +222,11 @@ fn put(shared: &Shared, store: &mut Store, job: &Job) -> Result<Keeping, ClipErr
         folder: store.folder().display().to_string(),
         ready_in_s: 0.0,
         bytes: Some(bytes),
-        views_proven: Some(proven),
+        views_proven: Some(mask.views_proven),
     })
 }
 
-/// `evidence.json`.
-pub(super) fn json(about: &impl Serialize) -> Vec<u8> {
+fn json(about: &Kept<'_>) -> Vec<u8> {
     // Plain keys and values.
     let mut bytes = serde_json::to_vec_pretty(about).unwrap_or_default();
     bytes.push(b'\n');

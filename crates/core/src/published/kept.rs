@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::exam::{At, Label, Side};
-use crate::mask::Shown;
+use crate::mask::{Masked, Shown};
 use crate::reading::Reading;
 
 /// What was asked for.
@@ -70,6 +70,12 @@ pub struct MaskSaid {
     pub shown: Option<Shown>,
     /// Pixels of writing within the views that were found and covered (of a clip: in that picture).
     pub covered_px: u64,
+}
+
+impl From<Masked> for MaskSaid {
+    fn from(Masked { shown, covered_px }: Masked) -> Self {
+        Self { views_proven: shown.is_some(), shown, covered_px }
+    }
 }
 
 /// A clip's video.

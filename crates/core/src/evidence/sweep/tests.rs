@@ -1,7 +1,5 @@
 //! When a probe counts as under way, by a table of what the pictures do.
 
-#![allow(clippy::unwrap_used)]
-
 use super::*;
 use crate::picture::{GRID, Look};
 
