@@ -1,5 +1,7 @@
 //! When a probe counts as under way, by a table of what the pictures do.
 
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 use crate::picture::{GRID, Look};
 
