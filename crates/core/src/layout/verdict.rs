@@ -96,8 +96,7 @@ impl Evidence {
         self.through(0.35, 5)
             || self.beside()
             || self.around(0.85, 8) && self.shape.body >= 0.6
-            || self.around(0.75, 10) && self.shape.body >= 0.85 && self.lone()
-            || self.around(0.7, 10) && self.opaque() && self.lone()
+            || self.around(0.7, 10) && self.lone() && (self.opaque() || self.shape.body >= 0.85)
             || self.alone_in_view()
     }
 
