@@ -32,7 +32,7 @@ pub use files::{ModelFiles, manifest};
 pub use infer::{InferThread, Said, spawn};
 pub use model::Model;
 pub use orders::{Inbox, Orders, orders};
-pub use scorer::{Scorer, ScorerError, ViewScore};
+pub use scorer::{Scorer, ScorerError};
 pub use select::prove_gpu;
 pub use settings::{PaletteUnknown, Settings};
 
