@@ -15,7 +15,7 @@ use crate::region::Region;
 mod kept;
 #[cfg(feature = "schema")]
 mod schemas;
-pub use kept::{ClipSaid, Kept, KeptKind, Listed, MaskSaid};
+pub use kept::{ClipSaid, Kept, KeptExam, KeptKind, KeptNodule, Listed, MaskSaid};
 #[cfg(feature = "schema")]
 pub use schemas::schemas;
 
