@@ -6,8 +6,8 @@
 //! changed cells as long as a few letters is another patient.
 //!
 //! What changes by itself is left out: a cell that changed while the views were there, and the whole word it
-//! stands in (clock, frame counter). No brightness is absolute: a change counts against the contrast of its own
-//! cell and against what the whole band changed. Where most of the writing is another one, it is another screen, and
+//! stands in (clock, frame counter). No brightness is absolute: cells are correlated, and written on where their
+//! contrast is a part of the band's strongest. Where most of the writing is another one, it is another screen, and
 //! nothing is said. Knows no clock; pure; runs on the infer thread; allocates when the size of the picture changes.
 
 use crate::frame::Frame;
@@ -23,11 +23,9 @@ const GAP_NS: u64 = 250 * MS;
 const ENOUGH_LOOKS: u32 = 5;
 /// Changes while the views were there from which on a cell changes by itself.
 const RESTLESS: u8 = 2;
-/// A cell's change as part of its own contrast from which on it shows something else: a letter that is another one
-/// turns a quarter of its pixels over.
-const CHANGED: f32 = 0.12;
-/// The same by what half of the band's cells change anyway (noise, codec).
-const ABOVE_NOISE: f32 = 5.0;
+/// Correlation of a cell with itself below which it shows something else: the same letter after a codec has 0.9,
+/// another one about 0.
+const SAME: f32 = 0.5;
 /// A cell is written on where its contrast is this part of the band's strongest.
 const WRITTEN: f32 = 0.3;
 /// Changed cells of one run that are another word.
@@ -73,8 +71,8 @@ impl Grid {
 /// How a cell compares with itself.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cell {
-    /// Mean difference, brightness as a whole left out.
-    change: f32,
+    /// Correlation of its pixels, −1..=1: brightness and contrast as a whole left out.
+    likeness: f32,
     /// The larger of both contrasts.
     contrast: f32,
 }
@@ -217,14 +215,9 @@ impl Banner {
                 self.cells.push(cell(grid, line, column, &a.luma, &b.luma));
             }
         }
-        let noise = self.part(|cell| cell.change, 0.5);
-        let strongest = self.part(|cell| cell.contrast, 0.99);
+        let strongest = self.strongest();
         let written = |cell: &Cell| cell.contrast > 0.0 && cell.contrast >= WRITTEN * strongest;
-        let changed = |cell: &Cell| {
-            written(cell)
-                && cell.change >= CHANGED * cell.contrast
-                && cell.change >= ABOVE_NOISE * noise
-        };
+        let changed = |cell: &Cell| written(cell) && cell.likeness < SAME;
         self.changed.clear();
         self.changed.extend(self.cells.iter().map(changed));
         for cell in &mut self.cells {
@@ -234,14 +227,14 @@ impl Banner {
         self.leave_out(grid, lines);
     }
 
-    /// What `part` of the cells stay below.
-    fn part(&mut self, of: impl Fn(&Cell) -> f32, part: f32) -> f32 {
+    /// The contrast that 99 of 100 cells stay below.
+    fn strongest(&mut self) -> f32 {
         self.sorted.clear();
-        self.sorted.extend(self.cells.iter().map(of));
+        self.sorted.extend(self.cells.iter().map(|cell| cell.contrast));
         if self.sorted.is_empty() {
             return 0.0;
         }
-        let at = ((self.sorted.len() - 1) as f32 * part) as usize;
+        let at = (self.sorted.len() - 1) * 99 / 100;
         *self.sorted.select_nth_unstable_by(at, f32::total_cmp).1
     }
 
@@ -318,23 +311,25 @@ fn cell(grid: Grid, line: usize, column: usize, a: &[u8], b: &[u8]) -> Cell {
     let at = |row: usize| (line * high + row) * grid.width + column * wide;
     let rows = || (0..high).map(|row| (&a[at(row)..at(row) + wide], &b[at(row)..at(row) + wide]));
     let n = (wide * high) as f32;
-    let (mut sum, mut low, mut top) = (0i32, [u8::MAX; 2], [0u8; 2]);
+    let (mut sum, mut squares, mut product) = ([0.0f32; 2], [0.0f32; 2], 0.0f32);
+    let (mut low, mut top) = ([u8::MAX; 2], [0u8; 2]);
     for (a, b) in rows() {
         for (&a, &b) in a.iter().zip(b) {
-            sum += i32::from(a) - i32::from(b);
             low = [low[0].min(a), low[1].min(b)];
             top = [top[0].max(a), top[1].max(b)];
+            let (a, b) = (f32::from(a), f32::from(b));
+            sum = [sum[0] + a, sum[1] + b];
+            squares = [squares[0] + a * a, squares[1] + b * b];
+            product += a * b;
         }
     }
-    let mean = sum as f32 / n;
-    let mut off = 0.0;
-    for (a, b) in rows() {
-        for (&a, &b) in a.iter().zip(b) {
-            off += (f32::from(a) - f32::from(b) - mean).abs();
-        }
-    }
+    let variance = |i: usize| (squares[i] - sum[i] * sum[i] / n).max(0.0);
+    let both = (variance(0) * variance(1)).sqrt();
+    // One that is flat is like another flat one, and like no written one.
+    let flat = if variance(0) + variance(1) < n { 1.0 } else { 0.0 };
+    let likeness = if both < n { flat } else { (product - sum[0] * sum[1] / n) / both };
     let contrast = (top[0] - low[0]).max(top[1] - low[1]);
-    Cell { change: off / n, contrast: f32::from(contrast) }
+    Cell { likeness, contrast: f32::from(contrast) }
 }
 
 #[cfg(test)]
