@@ -113,7 +113,9 @@ fn before_a_score_and_after_the_patient_there_is_nothing_to_explain() {
     let mut event = [0; 24];
     (event[16], event[18], event[20]) = (1, 48, 1);
     fs::File::options().write(true).open(&pedal).unwrap().write_all(&event).unwrap();
-    daemon.until("some pictures more", |line| line["outcome"] == "withheld");
+    // The pedal was heard long before the next one is explained by socket.
+    daemon.done(&["resume"]);
+    explained(&daemon, |_| true);
     let log = daemon.end();
-    assert!(log.contains("KEY=\"KEY_B\"") || log.contains("KEY_B"), "{log}");
+    assert!(log.contains("KEY=\"KEY_B\""), "{log}");
 }

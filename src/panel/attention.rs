@@ -102,39 +102,78 @@ impl Looking {
     }
 }
 
+/// The words, broken into lines.
+struct Words {
+    title: Vec<String>,
+    caveat: Vec<String>,
+}
+
+impl Words {
+    /// The longest that fit `width` pixels, whole, in lines of `title` and `caveat`.
+    fn fit(leaning: Leaning, [title, caveat]: [Type; 2], width: f32, most: [usize; 2]) -> Self {
+        let long = format!("{} for {}", TITLES[0], leaning.as_str());
+        let whole = |set: Type, texts: &[&str], most: usize| {
+            let lines = texts.iter().map(|text| set.wrap(text, width, most));
+            let mut fits = lines.filter(|lines| lines.iter().all(|line| !line.ends_with('…')));
+            fits.next().unwrap_or_else(|| set.wrap(texts.last().unwrap_or(&""), width, most))
+        };
+        Self {
+            title: whole(title, &[&long, TITLES[0], TITLES[1]], most[0]),
+            caveat: whole(caveat, &CAVEATS, most[1]),
+        }
+    }
+}
+
+/// From one line to the next, in the letters' height.
+const LINE_STEP: f32 = 1.04;
+/// A place so wide, in units, has its words beside the pictures; a narrower one above and below.
+const WIDE: f32 = 74.0;
+
+fn types(u: f32, strength: f32) -> [Type; 3] {
+    [
+        Type::bold(4.6 * u, fade(TEXT, strength)),
+        Type::bold(4.2 * u, fade(ALERT, strength)),
+        Type::regular(4.2 * u, fade(DIM, strength)),
+    ]
+}
+
+/// Where the words stand, and the pictures.
+fn parts(area: Area, u: f32) -> (Area, Area, [usize; 2]) {
+    if area.w >= WIDE * u {
+        let pictures = Area { w: area.w * 0.5, ..area };
+        let x = pictures.right() + 4.0 * u;
+        return (Area { x, w: area.right() - x, ..area }, pictures, [2, 3]);
+    }
+    (area, area, [1, 2])
+}
+
 /// Draws it: a title, the views with their heat, their shares, and the caveat.
 pub(super) fn draw(p: &mut Painter, looking: &Looking, area: Area, u: f32) {
     let (strength, explained) = (looking.strength(), &looking.looked.explained);
-    let title = Type::bold(4.6 * u, fade(TEXT, strength));
-    let small = Type::regular(4.2 * u, fade(DIM, strength));
-    let caveat = Type::bold(4.2 * u, fade(ALERT, strength));
-    let step = caveat.px * 1.04;
-
-    let towards = match explained.speaks_for {
-        Leaning::Malignant => "for malignant",
-        Leaning::Benign => "for benign",
-    };
-    let long = format!("{} {towards}", TITLES[0]);
-    p.text(area.x, area.y, title, &title.first_fit(&[&long, TITLES[0], TITLES[1]], area.w));
-    let words = CAVEATS
-        .iter()
-        .map(|words| caveat.wrap(words, area.w, 2))
-        .find(|lines| lines.iter().all(|line| !line.ends_with('…')))
-        .unwrap_or_else(|| caveat.wrap(CAVEATS[1], area.w, 2));
-    let foot = area.bottom() - caveat.cap_height() - step * (words.len().max(1) - 1) as f32;
-    for (i, line) in words.iter().enumerate() {
-        p.text(area.x, foot + step * i as f32, caveat, line);
+    let [title, caveat, small] = types(u, strength);
+    let (text, mut pictures, most) = parts(area, u);
+    let words = Words::fit(explained.speaks_for, [title, caveat], text.w, most);
+    for (i, line) in words.title.iter().enumerate() {
+        p.text(text.x, text.y + title.px * LINE_STEP * i as f32, title, line);
     }
-    let top = area.y + title.cap_height() + 1.6 * u;
-    let label = foot - 1.8 * u - small.cap_height();
-    let pictures = &looking.looked.pictures;
+    let below = caveat.px * LINE_STEP * words.caveat.len().saturating_sub(1) as f32;
+    let foot = text.bottom() - caveat.cap_height() - below;
+    for (i, line) in words.caveat.iter().enumerate() {
+        p.text(text.x, foot + caveat.px * LINE_STEP * i as f32, caveat, line);
+    }
+    if text == pictures {
+        let top = area.y + title.cap_height() + 1.6 * u;
+        pictures = Area { y: top, h: foot - 1.8 * u - top, ..area };
+    }
+    let label = pictures.bottom() - small.cap_height();
     let gap = 2.0 * u;
-    let wide = (area.w - gap) / 2.0;
-    for (i, picture) in pictures.iter().take(2).enumerate() {
-        let x = area.x + (wide + gap) * i as f32;
-        let room = Area::new(x, top, wide, (label - 1.2 * u - top).max(1.0));
+    let wide = (pictures.w - gap) / 2.0;
+    let mut x = pictures.x;
+    for picture in looking.looked.pictures.iter().take(2) {
+        let room = Area::new(x, pictures.y, wide, (label - 1.2 * u - pictures.y).max(1.0));
+        let at = fitted(picture, room);
         let rgb = picture.rgb(looking.bare);
-        p.picture(fitted(picture, room), [picture.width, picture.height], &rgb, strength);
+        p.picture(at, [picture.width, picture.height], &rgb, strength);
         let name = match picture.view {
             View::BMode => "B",
             View::Elastogram => "E",
@@ -143,6 +182,7 @@ pub(super) fn draw(p: &mut Painter, looking: &Looking, area: Area, u: f32) {
             .share(picture.view)
             .map_or_else(|| name.to_owned(), |share| format!("{name} {:.0}\u{a0}%", share * 100.0));
         p.text(x, label, small, &small.fit(&said, wide));
+        x += at.w.max(small.width(&said)).min(wide) + gap;
     }
 }
 
@@ -226,15 +266,22 @@ mod tests {
 
     #[test]
     fn the_caveat_is_whole_on_every_panel() {
-        for [w, h] in [[640, 480], [640, 360], [800, 600], [1280, 720], [1280, 1024], [1440, 1080], [1920, 1080]] {
+        let sizes = [[640, 480], [640, 360], [800, 600], [1280, 720], [1280, 1024], [1440, 1080]];
+        for [w, h] in sizes.into_iter().chain([[1920, 1080]]) {
             let strip = crate::panel::Canvas::new(w, h).strip;
             let at = Places::new(strip.width(), strip.height()).explaining();
             let (area, u) = (at.explained, at.unit);
-            let caveat = Type::bold(4.2 * u, ALERT);
-            let whole = CAVEATS.iter().any(|words| {
-                caveat.wrap(words, area.w, 2).iter().all(|line| !line.ends_with('…'))
-            });
-            assert!(whole && area.h > 16.0 * u, "{w}×{h}: {area:?}, unit {u}");
+            let (text, _, most) = parts(area, u);
+            let [title, caveat, _] = types(u, 1.0);
+            for leaning in [Leaning::Benign, Leaning::Malignant] {
+                let words = Words::fit(leaning, [title, caveat], text.w, most);
+                let all = words.title.iter().chain(&words.caveat);
+                let whole = all.clone().all(|line| !line.ends_with('…'));
+                let lines = (title.px * words.title.len() as f32
+                    + caveat.px * words.caveat.len() as f32)
+                    * LINE_STEP;
+                assert!(whole && lines <= area.h + u, "{w}×{h}: {area:?}, unit {u}");
+            }
         }
     }
 }

@@ -52,29 +52,12 @@ impl Places {
         if h >= w { Self::upright(w, h) } else { Self::lying(w, h) }
     }
 
-    /// Makes room for an explanation beside the miniature: the miniature gives of its own where it is alone in
-    /// its row, else the curve does. Nothing else moves.
+    /// Makes room for an explanation beside the miniature: for these seconds the curve gives way. Nothing else
+    /// moves.
     #[must_use]
     pub fn explaining(self) -> Self {
-        /// Room between the two, and the least that a curve needs, in units.
-        const GAP: f32 = 5.0;
-        const CURVE: f32 = 40.0;
-        let u = self.unit;
-        if let Some(map) = self.map.filter(|map| map.y >= self.trend.bottom()) {
-            let kept = map.w * 0.36;
-            let x = map.x + kept + GAP * u;
-            let explained = Area { x, w: map.right() - x, ..map };
-            return Self { map: Some(Area { w: kept, ..map }), explained, ..self };
-        }
         let trend = self.trend;
-        let kept = trend.w * 0.44;
-        if kept < CURVE * u {
-            // Too narrow for both: the curve comes back in some seconds.
-            return Self { trend: Area { w: 0.0, ..trend }, explained: trend, ..self };
-        }
-        let x = trend.x + kept + GAP * u;
-        let explained = Area { x, w: trend.right() - x, ..trend };
-        Self { trend: Area { w: kept, ..trend }, explained, ..self }
+        Self { trend: Area { w: 0.0, ..trend }, explained: trend, ..self }
     }
 
     /// A tall panel, from the top down.
