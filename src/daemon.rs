@@ -155,13 +155,9 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
             model.info().name
         );
     }
-    let mut analyzer =
-        Analyzer::new(preset.name.clone(), model, config.scoring.clone(), preset.layout);
-    let last_map: Arc<scoring::LastMap> = Arc::default();
-    analyzer.hand_to(Arc::clone(&last_map));
-    let digest = analyzer.model().info().digest.clone();
-    let explainer = Explainer::start(model_dir, digest, last_map)
-        .map_err(|source| DaemonError::System { what: "starting the explain thread", source })?;
+    let source = preset.name.clone();
+    let mut analyzer = Analyzer::new(source, model, config.scoring.clone(), preset.layout);
+    let explainer = explaining::start(&mut analyzer, model_dir)?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -226,9 +222,9 @@ async fn live(
     let notes: Arc<Notes> = Arc::default();
     let display =
         Display::start(&sink, base_ns, Arc::clone(&latest), max_age_ms, Arc::clone(&notes))?;
-    let explaining = Explaining::new(explainer, Arc::clone(&notes), Arc::clone(&latest));
-    let recorder = Recorder::start(&config.record, max_age_ms, preset.layout, notes)
-        .map_err(|source| DaemonError::System { what: "starting the recorder", source })?;
+    let recorder =
+        Recorder::start(&config.record, max_age_ms, preset.layout, Arc::clone(&notes))
+            .map_err(|source| DaemonError::System { what: "starting the recorder", source })?;
 
     let mailbox: Arc<Mailbox<Frame>> = Arc::default();
     let alone = readings.is_none() && display.is_none();
@@ -268,7 +264,7 @@ async fn live(
         Arc::clone(&latest),
         state_changes.clone(),
         clients,
-        (recorder.keeper(), explaining),
+        (recorder.keeper(), Explaining::new(explainer, notes, Arc::clone(&latest))),
         name,
         model,
     );
@@ -313,7 +309,7 @@ async fn live(
         );
     }
     summary.log();
-    write_snapshot(options, &last_seen, config.publish.max_age_ms)?;
+    options.write_snapshot(&last_seen, config.publish.max_age_ms)?;
     outcome
 }
 
@@ -493,14 +489,4 @@ fn make_folder(socket: &Path) -> Result<(), DaemonError> {
         what: "making the readings socket's folder (set publish.socket to another path, or to \"none\")",
         source,
     })
-}
-
-/// Writes what the sonographer saw at the end, if that was asked for.
-fn write_snapshot(
-    options: &Options,
-    last_seen: &LastSeen,
-    max_age_ms: u64,
-) -> Result<(), DaemonError> {
-    let Some(path) = &options.snapshot else { return Ok(()) };
-    Ok(last_seen.write(path, max_age_ms)?)
 }

@@ -24,8 +24,8 @@ use sonofuse::ingest;
 use sonofuse::panel::Notes;
 use sonofuse::record::{Recorder, Settings, store};
 use sonofuse_core::control::Clip;
-use sonofuse_core::published::KeptKind;
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
+use sonofuse_core::published::KeptKind;
 use sonofuse_sim::{SimConfig, Simulator};
 
 /// What must never be printed or logged.
@@ -389,7 +389,10 @@ fn an_examination_is_kept_where_somebody_spoke_of_it_with_no_label_but_of_a_kept
     let holds = |n: &Value| n["kept"].as_array().unwrap().contains(&name.as_str().into());
     let (exam, said) = daemon.exam_for("the kept nodule", |said| nodules(said).any(holds));
     let kept = nodules(&said).find(|n| holds(n)).unwrap();
-    assert_eq!((&kept["summary"]["label"], &kept["summary"]["side"]), (&LABEL.into(), &"right".into()));
+    assert_eq!(
+        (&kept["summary"]["label"], &kept["summary"]["side"]),
+        (&LABEL.into(), &"right".into())
+    );
     let scored_plane = |plane: &Value| plane["malignancy"].is_number();
     let planes = kept["summary"]["planes"].as_array().unwrap();
     if planes.iter().any(scored_plane) {
@@ -436,7 +439,8 @@ fn a_key_and_a_pedal_keep_what_the_socket_keeps() {
         command
     });
     daemon.until("a score", |line| line["outcome"] == "scored");
-    let by_socket = about(&daemon.folder().join(daemon.kept(&["snapshot"])["name"].as_str().unwrap()));
+    let by_socket =
+        about(&daemon.folder().join(daemon.kept(&["snapshot"])["name"].as_str().unwrap()));
     let before = daemon.kept_now().len();
     let mut device = fs::File::options().write(true).open(&pedal).unwrap();
     // Pressed again where the encoder had no picture yet, or the disk was too slow for who asked.

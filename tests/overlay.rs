@@ -153,7 +153,8 @@ fn looked() -> Looked {
         let (grey, warm) = pixels.unzip();
         HeatPicture { view, width, height, grey, warm }
     };
-    let part = |view, share| Attention { views: vec![view], share: Some(share), half_on: Some(0.1) };
+    let part =
+        |view, share| Attention { views: vec![view], share: Some(share), half_on: Some(0.1) };
     let scored = scored(NOW_NS);
     let explained = Explained {
         exam: scored.exam.number,
@@ -192,8 +193,8 @@ fn an_explanation_stands_where_the_curve_was_and_moves_nothing_else() {
         let at = Places::new(canvas.width(), canvas.height());
         for (x, y, pixel) in with.enumerate_pixels() {
             let inside = |from: f32, to: f32, v: u32| (from - 6.0..=to + 6.0).contains(&(v as f32));
-            let in_curve = inside(at.trend.x, at.trend.right(), x)
-                && inside(at.trend.y, at.trend.bottom(), y);
+            let in_curve =
+                inside(at.trend.x, at.trend.right(), x) && inside(at.trend.y, at.trend.bottom(), y);
             assert!(in_curve || pixel == without.get_pixel(x, y), "{name}: {x}, {y}");
         }
     }
@@ -610,6 +611,7 @@ fn the_places_of_what_is_not_known_yet_stay_empty() {
         let mut scored = reading(size, stacked());
         scored.settled = Some(false);
         scored.palette_assumed = true;
+        (scored.exam.nodule, scored.exam.plane) = (None, None);
         let state = PanelState::at(Some(&scored), &history(&scored), NOW_NS, MAX_AGE_MS);
         let shown = strip(&state, size);
         let at = Places::new(shown.width(), shown.height());

@@ -87,8 +87,7 @@ fn pictures(
         let mut bgrx = Vec::new();
         let picture = player.render(index, &mut bgrx);
         let at_ns = picture.pts_ns + START_NS;
-        let meta =
-            FrameMeta { pts_ns: Some(at_ns), captured_ns: at_ns, ..FrameMeta::default() };
+        let meta = FrameMeta { pts_ns: Some(at_ns), captured_ns: at_ns, ..FrameMeta::default() };
         let [width, height] = picture.size;
         let format = FrameFormat::packed(PixelFormat::Bgrx, width, height);
         take(Frame::new(format, meta, bgrx.into()).unwrap(), at_ns, &picture.truth);
@@ -149,7 +148,10 @@ fn no_committed_scenario_ends_an_exam_without_another_patient() {
                 let patient = truth.support.patient;
                 gap |= layout.is_none();
                 if other && patient == exam {
-                    wrong.push(format!("{name} on {skin} at {} s", (at_ns - START_NS) / 1_000_000_000));
+                    wrong.push(format!(
+                        "{name} on {skin} at {} s",
+                        (at_ns - START_NS) / 1_000_000_000
+                    ));
                 }
                 found += u32::from(other && patient != exam);
                 if exam.is_none() || other {
@@ -162,6 +164,8 @@ fn no_committed_scenario_ends_an_exam_without_another_patient() {
             });
         }
     }
-    println!("{plays} plays: {found} changes found, {changes} times back with another patient, wrong: {wrong:?}");
+    println!(
+        "{plays} plays: {found} changes found, {changes} times back with another patient, wrong: {wrong:?}"
+    );
     assert!(wrong.is_empty());
 }

@@ -1,6 +1,7 @@
 //! The command `explain`: the last scored map, explained on its own thread, told to who asked and shown on the
 //! panel for some seconds. Runs on tokio; only waits.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -8,8 +9,18 @@ use sonofuse_core::control::Refused;
 use sonofuse_core::explain::{Explained, Looked};
 use sonofuse_core::reading::Reading;
 
+use super::DaemonError;
 use crate::panel::{Holds, Notes};
-use crate::scoring::{Clock, Explainer, MonotonicClock};
+use crate::scoring::{Analyzer, Clock, Explainer, LastMap, MonotonicClock};
+
+/// Starts the thread that explains what `analyzer` scores, with the model of the folder.
+pub(super) fn start(analyzer: &mut Analyzer, model_dir: PathBuf) -> Result<Explainer, DaemonError> {
+    let last_map: Arc<LastMap> = Arc::default();
+    analyzer.hand_to(Arc::clone(&last_map));
+    let digest = analyzer.model().info().digest.clone();
+    Explainer::start(model_dir, digest, last_map)
+        .map_err(|source| DaemonError::System { what: "starting the explain thread", source })
+}
 
 /// Who explains, and where it is shown.
 #[derive(Debug)]

@@ -12,8 +12,7 @@ use super::draw::{ALERT, Area, DIM, Painter, TEXT, Type};
 
 /// What it is, and what it is not, from long to short.
 const TITLES: [&str; 2] = ["Where features responded", "Features responded"];
-const CAVEATS: [&str; 2] =
-    ["Not why, and no sign that the score is right.", "Not why. No proof."];
+const CAVEATS: [&str; 2] = ["Not why, and no sign that the score is right.", "Not why. No proof."];
 
 /// How long it stands, and how long it takes to go, ns.
 const STANDS_NS: u64 = 10_000_000_000;
@@ -59,7 +58,11 @@ impl Attention {
         let age_ns = now_ns.checked_sub(*since_ns)?;
         let left_ns = (STANDS_NS + FADES_NS).checked_sub(age_ns).filter(|left_ns| *left_ns > 0)?;
         let steps = left_ns.min(FADES_NS) * u64::from(STEPS);
-        Some(Looking { looked: Arc::clone(looked), step: steps.div_ceil(FADES_NS) as u8, bare: false })
+        Some(Looking {
+            looked: Arc::clone(looked),
+            step: steps.div_ceil(FADES_NS) as u8,
+            bare: false,
+        })
     }
 }
 

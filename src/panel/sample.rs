@@ -63,11 +63,8 @@ pub(crate) fn looked() -> Looked {
         let (grey, warm) = pixels.unzip();
         HeatPicture { view, width, height, grey, warm }
     };
-    let attention = |view, share| Attention {
-        views: vec![view],
-        share: Some(share),
-        half_on: Some(0.1),
-    };
+    let attention =
+        |view, share| Attention { views: vec![view], share: Some(share), half_on: Some(0.1) };
     let explained = Explained {
         exam: 1,
         place: 1,
@@ -83,10 +80,7 @@ pub(crate) fn looked() -> Looked {
         model: scored(0.6).model,
         caveat: CAVEAT,
     };
-    Looked {
-        explained,
-        pictures: vec![picture(View::BMode, 0.3), picture(View::Elastogram, 1.0)],
-    }
+    Looked { explained, pictures: vec![picture(View::BMode, 0.3), picture(View::Elastogram, 1.0)] }
 }
 
 /// A withheld reading.

@@ -92,7 +92,9 @@ impl Explainer {
             Ok(Ok(Ok(looked))) => Ok((looked, epoch)),
             Ok(Ok(Err(words))) => Err(Refused::new(RefusedKind::Failed, words)),
             Ok(Err(_)) => Err(busy("the daemon stops")),
-            Err(_) => Err(busy("the processor does not come to it: try again when it has less to do")),
+            Err(_) => {
+                Err(busy("the processor does not come to it: try again when it has less to do"))
+            }
         }
     }
 }

@@ -103,7 +103,8 @@ fn explained(said: &Value) -> Vec<String> {
     }
     lines.push(text(&said["caveat"]));
     if said["on_panel"] != true {
-        lines.push("not on the panel: the number of that place does not stand there now".to_owned());
+        lines
+            .push("not on the panel: the number of that place does not stand there now".to_owned());
     }
     lines
 }

@@ -11,8 +11,8 @@ use sonofuse_core::layout::{Follower, Pins};
 use sonofuse_core::quality::{Scale, ScaleFrom};
 use sonofuse_core::reading::OperatingPoint;
 
-use super::{Analyzer, Verdict};
 use super::likeness::Judge;
+use super::{Analyzer, Verdict};
 use crate::scoring::clock::Clock;
 use crate::scoring::explain::{Handing, LastMap};
 use crate::scoring::settings::Settings;

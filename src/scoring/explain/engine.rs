@@ -146,7 +146,8 @@ impl Engine {
         let [_, _, height, width] = planes.shape();
         let warm = map.upsample(height, width);
         let step = height.max(width).div_ceil(MOST_PX).max(1);
-        let places = (0..height).step_by(step).flat_map(|y| (0..width).step_by(step).map(move |x| (y, x)));
+        let places =
+            (0..height).step_by(step).flat_map(|y| (0..width).step_by(step).map(move |x| (y, x)));
         let at: Vec<usize> = places.map(|(y, x)| y * width + x).collect();
         let part = |at: &usize| if most > 0.0 { warm[*at] / most } else { 0.0 };
         HeatPicture {

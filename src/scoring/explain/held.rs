@@ -114,7 +114,8 @@ impl Handing {
     ) {
         self.maps += 1;
         let (frame, layout) = (view.frame(), *view.layout());
-        let mut pixels = self.spare.take().and_then(Arc::into_inner).map_or_else(Default::default, |s| s.pixels);
+        let mut pixels =
+            self.spare.take().and_then(Arc::into_inner).map_or_else(Default::default, |s| s.pixels);
         for (pixels, place) in pixels.iter_mut().zip([layout.bmode_box, layout.elastogram_box]) {
             frame.rgb_region(&place, pixels);
         }

@@ -50,7 +50,8 @@ impl Screen {
         for (x0, y0, text) in &self.lines {
             for (i, letter) in (0..).zip(text.bytes()) {
                 for (x, y) in (0..5).flat_map(|x| (0..9).map(move |y| (x, y))) {
-                    let hash = (u64::from(letter) * 0x9e37_79b9 + u64::from(y * 5 + x)).wrapping_mul(0x2545_f491_4f6c_dd1d);
+                    let hash = (u64::from(letter) * 0x9e37_79b9 + u64::from(y * 5 + x))
+                        .wrapping_mul(0x2545_f491_4f6c_dd1d);
                     if letter != b' ' && (hash >> 40) % 3 == 0 {
                         dot(x0 + i * 5 + x, y0 + y, 220);
                     }
@@ -122,7 +123,10 @@ fn what_changes_by_itself_or_a_little_ends_nothing() {
     assert!(!told(same, edited(|s| s.lines.push((600, 6, "*".into())))));
     assert!(!told(same, edited(|s| s.brightness = 0.7)));
     // Another screen altogether: nothing stayed.
-    assert!(!told(same, edited(|s| s.lines = vec![(300, 40, "Quite another scanner's banner".into())])));
+    assert!(!told(
+        same,
+        edited(|s| s.lines = vec![(300, 40, "Quite another scanner's banner".into())])
+    ));
 }
 
 #[test]

@@ -17,7 +17,14 @@ fn score(z: f32, evidence: u32) -> aggregate::Summary {
 }
 
 fn shown(place: u64, at_s: u64) -> Seen {
-    Seen { at_ns: at_s * S, place, dual_view: true, score: None, unfamiliar: false, stiffness: None }
+    Seen {
+        at_ns: at_s * S,
+        place,
+        dual_view: true,
+        score: None,
+        unfamiliar: false,
+        stiffness: None,
+    }
 }
 
 fn scored(place: u64, at_s: u64, z: f32, evidence: u32) -> Seen {
