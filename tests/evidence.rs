@@ -448,7 +448,7 @@ fn a_key_and_a_pedal_keep_what_the_socket_keeps() {
         let begun = Instant::now();
         let mut tries = 0u64;
         let found = loop {
-            if tries % 40 == 0 {
+            if tries.is_multiple_of(40) {
                 let mut event = pressed(code);
                 event[..8].copy_from_slice(&(tries + 1).to_ne_bytes());
                 device.write_all(&event).unwrap();

@@ -173,3 +173,26 @@ fn no_committed_scenario_ends_an_exam_without_another_patient() {
     println!("missed: {missed:#?}\nwrong: {wrong:#?}");
     assert!(wrong.is_empty());
 }
+
+/// Says what a look at the lines above the views costs.
+#[test]
+#[ignore = "a measurement"]
+fn what_a_look_costs() {
+    let scenario = Scenario::named("steady").unwrap();
+    let play =
+        Play { rate_hz: Some(2.0), skin: Some(scenario.skins()[0]), size: Some([1920, 1080]) };
+    let mut player = Player::with(&scenario, play).unwrap();
+    let (mut banner, mut follower, mut took) = (Banner::default(), Follower::default(), Vec::new());
+    for index in 0..player.frames().min(60) {
+        let mut bgrx = Vec::new();
+        let picture = player.render(index, &mut bgrx);
+        let format = FrameFormat::packed(PixelFormat::Bgrx, 1920, 1080);
+        let frame = Frame::new(format, FrameMeta::default(), bgrx.into()).unwrap();
+        let Ok(layout) = follower.observe(&frame, picture.pts_ns).layout else { continue };
+        let begun = std::time::Instant::now();
+        banner.observe(&frame, Some(&layout), picture.pts_ns);
+        took.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    took.sort_by(f64::total_cmp);
+    println!("{} looks at 1920×1080, median {:.2} ms", took.len(), took[took.len() / 2]);
+}

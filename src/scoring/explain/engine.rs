@@ -98,8 +98,9 @@ impl Engine {
         let kind = Form::from(&self.manifest).kind;
         let again = kind.log_odds(&run.logits).unwrap_or(f32::NAN);
         let logit = scored.logit.get();
-        // Also where it is none.
-        if !((again - logit).abs() <= self.allowed) {
+        // Never where it is none.
+        let near = (again - logit).abs() <= self.allowed;
+        if !near {
             return Err(format!(
                 "the processor's engine comes to a logit of {again:.3} for the map that was scored with {logit:.3}: it cannot tell why"
             ));

@@ -117,7 +117,7 @@ fn what_changes_by_itself_or_a_little_ends_nothing() {
         }
     };
     // The clock went on for a minute and an hour.
-    assert!(!told(same, |step| Screen::of("MILLER ANNA 1950", &format!("12:07:{:02}", step))));
+    assert!(!told(same, |step| Screen::of("MILLER ANNA 1950", &format!("12:07:{step:02}"))));
     // Numbers of the acoustic output, a snowflake, a brighter grabber.
     assert!(!told(same, edited(|s| s.lines[3].2 = "MI 0.9 TIs 1.4".into())));
     assert!(!told(same, edited(|s| s.lines.push((600, 6, "*".into())))));
