@@ -29,7 +29,7 @@ use crate::notify::{Notifier, Watchdog};
 use crate::panel::{LastSeen, Notes, SnapshotError};
 use crate::publish::display::{Display, DisplaySink};
 use crate::record::Recorder;
-use crate::scoring::{self, Analyzer, Clock, InferThread, MonotonicClock};
+use crate::scoring::{self, Analyzer, Clock, Explainer, InferThread, MonotonicClock};
 use crate::serve::metrics::Metrics;
 use crate::serve::readings::{self, Readings};
 use crate::serve::{Listener, SocketError};
@@ -38,6 +38,7 @@ use crate::state::SourceState;
 mod audited;
 mod commands;
 mod exams;
+mod explaining;
 mod metered;
 mod options;
 mod outlets;
@@ -50,6 +51,7 @@ pub use options::{Limit, Options};
 
 use audited::Account;
 use commands::{Change, Commands};
+use explaining::Explaining;
 use outlets::Outlets;
 use output::Printer;
 use reload::Held;
@@ -153,7 +155,9 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
             model.info().name
         );
     }
-    let analyzer = Analyzer::new(preset.name.clone(), model, config.scoring.clone(), preset.layout);
+    let source = preset.name.clone();
+    let mut analyzer = Analyzer::new(source, model, config.scoring.clone(), preset.layout);
+    let explainer = explaining::start(&mut analyzer, model_dir)?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -161,7 +165,7 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
         .enable_all()
         .build()
         .map_err(|source| DaemonError::System { what: "starting the runtime", source })?;
-    let result = runtime.block_on(live(loaded, options, preset, analyzer, inherited));
+    let result = runtime.block_on(live(loaded, options, preset, (analyzer, explainer), inherited));
     // Blocking work that was abandoned at the deadline must not hold the process.
     runtime.shutdown_background();
     result
@@ -197,7 +201,7 @@ async fn live(
     loaded: &Loaded,
     options: &Options,
     preset: Preset,
-    analyzer: Analyzer,
+    (analyzer, explainer): (Analyzer, Explainer),
     inherited: Option<Listener>,
 ) -> Result<(), DaemonError> {
     let config = &loaded.config;
@@ -218,8 +222,9 @@ async fn live(
     let notes: Arc<Notes> = Arc::default();
     let display =
         Display::start(&sink, base_ns, Arc::clone(&latest), max_age_ms, Arc::clone(&notes))?;
-    let recorder = Recorder::start(&config.record, max_age_ms, preset.layout, notes)
-        .map_err(|source| DaemonError::System { what: "starting the recorder", source })?;
+    let recorder =
+        Recorder::start(&config.record, max_age_ms, preset.layout, Arc::clone(&notes))
+            .map_err(|source| DaemonError::System { what: "starting the recorder", source })?;
 
     let mailbox: Arc<Mailbox<Frame>> = Arc::default();
     let alone = readings.is_none() && display.is_none();
@@ -235,6 +240,7 @@ async fn live(
         latest: Arc::clone(&latest),
         publisher: readings.as_ref().map(Readings::publisher),
         eye: recorder.eye(),
+        keeper: recorder.keeper(),
         last_seen: options.snapshot.is_some().then(|| Arc::clone(&last_seen)),
         summary: Arc::clone(&summary),
         printer: printer.sender(),
@@ -258,7 +264,7 @@ async fn live(
         Arc::clone(&latest),
         state_changes.clone(),
         clients,
-        recorder.keeper(),
+        (recorder.keeper(), Explaining::new(explainer, notes, Arc::clone(&latest))),
         name,
         model,
     );
@@ -303,7 +309,7 @@ async fn live(
         );
     }
     summary.log();
-    write_snapshot(options, &last_seen, config.publish.max_age_ms)?;
+    options.write_snapshot(&last_seen, config.publish.max_age_ms)?;
     outcome
 }
 
@@ -483,14 +489,4 @@ fn make_folder(socket: &Path) -> Result<(), DaemonError> {
         what: "making the readings socket's folder (set publish.socket to another path, or to \"none\")",
         source,
     })
-}
-
-/// Writes what the sonographer saw at the end, if that was asked for.
-fn write_snapshot(
-    options: &Options,
-    last_seen: &LastSeen,
-    max_age_ms: u64,
-) -> Result<(), DaemonError> {
-    let Some(path) = &options.snapshot else { return Ok(()) };
-    Ok(last_seen.write(path, max_age_ms)?)
 }

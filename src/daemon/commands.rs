@@ -13,6 +13,7 @@ use sonofuse_core::reading::{ModelInfo, Reading};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 
+use super::explaining::Explaining;
 use super::reload::{self, Held};
 use super::{DaemonError, Parts, status};
 use crate::config::{Config, Loaded};
@@ -51,6 +52,7 @@ pub(super) struct Desk {
     state: watch::Receiver<SourceState>,
     clients: Option<Arc<readings::Counts>>,
     keeper: Keeper,
+    explaining: Explaining,
     preset: ArcSwap<String>,
     /// The model, and how many known answers it gave rightly.
     model: (ModelInfo, usize),
@@ -65,13 +67,24 @@ impl Desk {
         latest: Arc<ArcSwapOption<Reading>>,
         state: watch::Receiver<SourceState>,
         clients: Option<Arc<readings::Counts>>,
-        keeper: Keeper,
+        (keeper, explaining): (Keeper, Explaining),
         preset: String,
         model: (ModelInfo, usize),
     ) -> Arc<Self> {
         let (preset, since) = (ArcSwap::from_pointee(preset), Instant::now());
         let threshold = AtomicBool::default();
-        Arc::new(Self { orders, latest, state, clients, keeper, preset, model, threshold, since })
+        Arc::new(Self {
+            orders,
+            latest,
+            state,
+            clients,
+            keeper,
+            explaining,
+            preset,
+            model,
+            threshold,
+            since,
+        })
     }
 
     /// Keeps what is there now, with what is known of the nodule on the screen.
@@ -86,6 +99,12 @@ impl Desk {
         }?;
         let kept = Some(Box::new(kept));
         Ok(Done { verb: verb.as_str(), standing, kept, ..Done::default() })
+    }
+
+    /// Explains the last scored map, and shows that on the panel.
+    async fn explain(&self) -> Result<Done, Refused> {
+        let explained = Some(Box::new(self.explaining.explain().await?));
+        Ok(Done { verb: "explain", explained, ..Done::default() })
     }
 
     /// What may be kept of a picture is decided by the same pins.
@@ -217,6 +236,7 @@ fn obey(desk: Arc<Desk>, changes: mpsc::Sender<Change>) -> Obey {
                     return Ok(Done { verb: word, standing, daemon, ..Done::default() });
                 }
                 Verb::Snapshot(_) | Verb::Clip(_) => return desk.keep(&verb).await,
+                Verb::Explain(_) => return desk.explain().await,
                 Verb::Reload(_) => {
                     let reload = Some(Box::new(ask(&changes, Change::Reload).await?));
                     // It is done, whether the network has come to look at it or not.

@@ -10,7 +10,7 @@ use super::exams;
 use super::output::PrintSender;
 use super::summary::Summary;
 use crate::panel::LastSeen;
-use crate::record::Eye;
+use crate::record::{Eye, Keeper};
 use crate::scoring::Said;
 use crate::serve::metrics::Meters;
 use crate::serve::readings::Publisher;
@@ -25,6 +25,8 @@ pub(super) struct Outlets {
     pub(super) publisher: Option<Publisher>,
     /// For what may be kept.
     pub(super) eye: Eye,
+    /// For what an exam came to.
+    pub(super) keeper: Keeper,
     /// Only where a snapshot is wanted.
     pub(super) last_seen: Option<Arc<LastSeen>>,
     pub(super) summary: Arc<Summary>,
@@ -45,6 +47,7 @@ impl Outlets {
                 self.printer.summary(summary);
                 return;
             }
+            Said::Ended(exam) => return self.keeper.exam_ended(exam),
         };
         self.latest.store(Some(Arc::clone(&reading)));
         self.account.reading(&reading);

@@ -29,9 +29,16 @@ pub(super) fn status(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
     }
 }
 
-/// What became of a snapshot or a clip, for some seconds.
+/// The nodule and its plane; for some seconds what became of a snapshot or a clip.
 pub(super) fn note(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
-    let Some(note) = state.note else { return };
+    let Some(note) = state.note else {
+        if let Some([nodule, plane]) = state.nodule {
+            let set = Type::regular(4.6 * u, TEXT);
+            let words = format!("Nodule {nodule}, plane {plane}");
+            p.text(area.x, area.y, set, &set.fit(&words, area.w));
+        }
+        return;
+    };
     let set = note_type(note, u);
     p.text(area.x, area.y, set, &set.fit(note.words(), area.w));
 }
