@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use sonofuse_core::words::Language;
 use thiserror::Error;
 
 use crate::audit;
@@ -90,11 +91,18 @@ pub struct PublishConfig {
     /// Age in milliseconds past which a reading is shown as STALE instead of its number; in
     /// [`PublishConfig::AGES_MS`].
     pub max_age_ms: u64,
+    /// Identifier of the language that the panel and the lines on a terminal speak.
+    pub language: String,
 }
 
 impl Default for PublishConfig {
     fn default() -> Self {
-        Self { socket: "auto".into(), display: "none".into(), max_age_ms: 1500 }
+        Self {
+            socket: "auto".into(),
+            display: "none".into(),
+            max_age_ms: 1500,
+            language: "en".into(),
+        }
     }
 }
 
@@ -388,7 +396,17 @@ impl PublishConfig {
                 self.max_age_ms
             ));
         }
+        if Language::named(&self.language).is_none() {
+            let known: Vec<&str> = Language::all().iter().map(Language::id).collect();
+            let known = known.join(", ");
+            return Err(format!("publish.language is {:?}: there are {known}", self.language));
+        }
         Ok(())
+    }
+
+    /// The language that is spoken; English for one that is not known.
+    pub fn language(&self) -> &'static Language {
+        Language::named(&self.language).unwrap_or_else(Language::english)
     }
 
     /// Where the readings socket goes; `None` for none. `auto`: systemd's `RUNTIME_DIRECTORY`, else

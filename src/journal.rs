@@ -78,6 +78,8 @@ messages! {
     STDOUT_LOST = "7d7d37be0acc4ad684ffbcd07ec48111";
     /// Standard output cannot be written.
     STDOUT_FAILED = "b5d407c3056f4042b28535fdf2436901";
+    /// The configured language has no font here: the panel speaks English.
+    LANGUAGE_WITHOUT_FONT = "f2568fa435a940b1aefcfa7442899b12";
     /// The readings socket is there.
     SOCKET_SERVED = "e786352d89d24129a3b6473f0212c060";
     /// The readings socket was closed; what it did.

@@ -11,6 +11,7 @@ mod canvas;
 mod charts;
 mod compose;
 mod draw;
+mod font;
 mod last;
 mod note;
 mod places;
@@ -24,6 +25,7 @@ pub use canvas::{Canvas, Placement};
 pub use compose::{SnapshotError, compose, compose_card, put, snapshot, write_png};
 use draw::{ALERT, DIM, LINE, Painter, TEXT, Type};
 pub use draw::{Area, Tile};
+pub use font::{CJK_PACKAGE, cjk_font};
 pub(crate) use last::CARD_SIZE;
 pub use last::LastSeen;
 pub use note::{Note, Notes};
@@ -33,6 +35,8 @@ pub(crate) use state::{is_fresh, is_gone};
 pub use stiffness::Said;
 
 use std::time::Duration;
+
+use sonofuse_core::words::Label;
 
 /// The picture counts as gone after this long without a frame that could be shown.
 pub const QUIET: Duration = Duration::from_secs(1);
@@ -49,7 +53,7 @@ pub fn draw(state: &PanelState, width: u32, height: u32) -> Tile {
     blocks::note(&mut p, state, at.nodule, u);
     if state.shows_score() {
         if let Some(area) = at.caption {
-            blocks::caption(&mut p, area, u);
+            blocks::caption(&mut p, state, area, u);
         }
         blocks::number(&mut p, state, at.number, u);
         blocks::assessment(&mut p, state, at.assessment, u);
@@ -65,7 +69,7 @@ pub fn draw(state: &PanelState, width: u32, height: u32) -> Tile {
         charts::map(&mut p, state, area, u);
     }
     blocks::model(&mut p, state, at.model, u);
-    blocks::notice(&mut p, at.notice, u);
+    blocks::notice(&mut p, state, at.notice, u);
     p.finish()
 }
 
@@ -80,12 +84,11 @@ pub enum Card {
 
 /// Draws a card. The last picture is not shown, because it would pass for a live one.
 pub fn card(width: u32, height: u32, card: Card) -> Tile {
-    use sonofuse_core::reading::Withheld;
-
-    let (what, hint) = match card {
-        Card::NoSignal => ("NO SIGNAL", words::plain(Withheld::NoSignal).hint),
-        Card::NotShown => ("NOT SHOWN", words::NOT_SHOWN.hint),
+    let [what, hint] = match card {
+        Card::NoSignal => [Label::WordNoSignal, Label::DoNoSignal],
+        Card::NotShown => [Label::WordNotShown, Label::DoNotShown],
     };
+    let [what, hint] = [what, hint].map(|label| words::drawn().label(label));
     let mut p = Painter::new(width, height);
     let (w, h) = (width as f32, height as f32);
     let u = (w / 160.0).min(h / 90.0);
@@ -132,6 +135,8 @@ pub(crate) mod sample;
 
 #[cfg(test)]
 mod tests {
+    use sonofuse_core::words::Language;
+
     use super::trend::Trend;
     use super::*;
 
@@ -168,7 +173,10 @@ mod tests {
             assert!(changed > 50, "{changed} pixels on {w}×{h}");
             for note in Note::ALL {
                 let set = blocks::note_type(*note, Places::new(w, h).unit);
-                assert_eq!(set.fit(note.words(), place.w), note.words(), "on {w}×{h}");
+                for language in Language::all() {
+                    let said = language.label(note.label());
+                    assert_eq!(set.fit(said, place.w), said, "on {w}×{h}");
+                }
             }
         }
     }

@@ -73,7 +73,7 @@ function draw() {
   parts.scale = el("input", { id: "scale-max", type: "number", min: "0.5", max: "1000", step: "any", inputmode: "decimal", placeholder: "180" });
   parts.unit = el("select", { id: "scale-unit", "aria-label": t("scale-unit") }, el("option", { value: "kPa" }, "kPa"), el("option", { value: "m/s" }, "m/s"));
   parts.hard = choices("hard-end", t("hard-end"), [["", t("hard-found")], ["red", t("hard-red")], ["blue", t("hard-blue")]], "");
-  parts.pin = button("pin", pin, "first");
+  parts.pin = button("pin", pin);
   parts.masks = el("ul", { class: "nodules" });
   parts.counts = el("div", {});
   trial.show(parts.counts);
@@ -86,6 +86,7 @@ function draw() {
       "views",
       el("p", { class: "dim" }, t("views-how")),
       el("div", { class: "row" }, button("take-found", takeFound), button("box", () => add("box")), button("unpin", unpin)),
+      el("div", { class: "row" }, el("button", { type: "button", class: "first", id: "set-pin-views", on: { click: pin } }, t("set-pin"))),
     ),
     step(
       3,
@@ -211,7 +212,7 @@ function maskList() {
 }
 
 function dirty(is) {
-  parts.pin?.classList.toggle("first", is);
+  for (const id of ["set-pin", "set-pin-views"]) $(id)?.classList.toggle("first", is);
 }
 
 /** The body of the verb `pin`, out of what stands on the page. */

@@ -2,6 +2,7 @@
 //! evidence, read by whoever draws; neither waits.
 
 use arc_swap::ArcSwapOption;
+use sonofuse_core::words::Label;
 
 /// How long a good and a bad note stand, ns.
 const LASTS_NS: [u64; 2] = [6_000_000_000, 20_000_000_000];
@@ -45,17 +46,17 @@ impl Note {
     ];
 
     /// The words.
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> Label {
         match self {
-            Self::Snapshot => "Snapshot kept",
-            Self::Clip => "Clip kept",
-            Self::Black => "Kept, all black",
-            Self::DiskFull => "Not kept: disk full",
-            Self::ReadOnly => "Not kept: read-only",
-            Self::NoRights => "Not kept: no rights",
-            Self::Protected => "Not kept: protected",
-            Self::InUse => "Not kept: in use",
-            Self::Failed => "Not kept: see journal",
+            Self::Snapshot => Label::KeptSnapshot,
+            Self::Clip => Label::KeptClip,
+            Self::Black => Label::KeptBlack,
+            Self::DiskFull => Label::KeptDiskFull,
+            Self::ReadOnly => Label::KeptReadOnly,
+            Self::NoRights => Label::KeptNoRights,
+            Self::Protected => Label::KeptProtected,
+            Self::InUse => Label::KeptInUse,
+            Self::Failed => Label::KeptFailed,
         }
     }
 
