@@ -180,4 +180,56 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn every_language_has_room_for_its_words() {
+        use sonofuse_core::reading::Withheld;
+        use sonofuse_core::words::Label::*;
+        let words = [
+            WordScored, WordFrozen, WordUnfamiliar, WordWithheld, WordNoSignal, WordNotShown, WordStale,
+            WordStarting,
+        ];
+        let mut faults = Vec::new();
+        for language in Language::all().iter().filter(|l| !l.is_cjk() || cjk_font().is_some()) {
+            for (w, h) in [(640, 480), (640, 360), (800, 600), (1280, 720), (1440, 1080), (1920, 1080)] {
+                let strip = Canvas::new(w, h).strip;
+                let at = Places::new(strip.width(), strip.height());
+                let u = at.unit;
+                let mut fits = |set: Type, text: &str, room: f32| {
+                    if set.width(text) > room {
+                        faults.push(format!("{language:?} {w}×{h}: {text} {} {room}", set.width(text)));
+                    }
+                };
+                let badge = Type::bold(5.4 * u, TEXT).width(language.label(WordUntrained)) + 5.0 * u;
+                for word in words {
+                    fits(Type::bold(7.0 * u, TEXT), language.label(word), at.status.w - 7.8 * u - badge);
+                }
+                for line in [NoticeResearch, NoticeDevice] {
+                    fits(Type::bold(5.2 * u, TEXT), language.label(line), at.notice.w - 3.0 * u);
+                }
+                let small = Type::regular(4.3 * u, DIM);
+                let ends = format!("{}  50  {}", language.label(Benign), language.label(Malignant));
+                fits(small, &ends, at.gauge.w);
+                if let Some(area) = at.caption {
+                    fits(Type::regular(4.8 * u, DIM), language.label(Caption), area.w);
+                }
+                let Some(folder) = std::env::var_os("SONOFUSE_LOOK") else { continue };
+                let mut scored = sample::scored(0.63);
+                scored.detail_id = Some("both-unfamiliar".into());
+                let mut withheld = sample::withheld(Withheld::NoDualView);
+                withheld.detail_id = Some("no-twin".into());
+                for (name, reading) in [("scored", scored), ("withheld", withheld)] {
+                    let mut trend = Trend::default();
+                    trend.observe(&reading);
+                    let now_ns = reading.captured_ns;
+                    let state = PanelState::spoken(language, Some(&reading), &trend, now_ns, 1500);
+                    let tile = draw(&state, strip.width(), strip.height());
+                    let image = image::RgbaImage::from_raw(tile.width(), tile.height(), tile.rgba().to_vec());
+                    let name = format!("panel-{}-{w}x{h}-{name}.png", language.id());
+                    image.expect("its size").save(std::path::Path::new(&folder).join(name)).expect("a folder");
+                }
+            }
+        }
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
 }
