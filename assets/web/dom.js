@@ -2,6 +2,17 @@
 
 export const $ = (id) => document.getElementById(id);
 
+/** A text with `code` in it as nodes. */
+function phrase(words) {
+  if (typeof words !== "string" || !words.includes("`")) return [words];
+  return words.split("`").map((part, i) => {
+    if (i % 2 === 0) return part;
+    const code = document.createElement("code");
+    code.textContent = part;
+    return code;
+  });
+}
+
 /** Makes an element: `el("p", { class: "dim", on: { click } }, "text", child)`. Texts are never markup. */
 export function el(name, set = {}, ...inside) {
   const made = document.createElement(name);
@@ -10,7 +21,7 @@ export function el(name, set = {}, ...inside) {
     else if (value === true) made.setAttribute(key, "");
     else if (value !== false && value != null) made.setAttribute(key, value);
   }
-  made.append(...inside.flat().filter((part) => part != null && part !== false));
+  made.append(...inside.flat().filter((part) => part != null && part !== false).flatMap(phrase));
   return made;
 }
 
@@ -28,7 +39,7 @@ export function shape(id, kind = "icon") {
 
 /** Sets a text only where it is another one: nothing is laid out anew for sameness. */
 export function text(element, words) {
-  if (element.textContent !== words) element.textContent = words;
+  if (element.textContent !== words.replaceAll("`", "")) element.replaceChildren(...phrase(words));
 }
 export function show(element, shown) {
   if (element.hidden === shown) element.hidden = !shown;
