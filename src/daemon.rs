@@ -16,7 +16,6 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use sonofuse_core::frame::Frame;
 use sonofuse_core::reading::Reading;
-use sonofuse_core::words::Language;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
@@ -27,7 +26,7 @@ use crate::ingest::{self, Ingest, Preset, Taps};
 use crate::journal;
 use crate::mailbox::Mailbox;
 use crate::notify::{Notifier, Watchdog};
-use crate::panel::{self, LastSeen, Notes, SnapshotError};
+use crate::panel::{LastSeen, Notes, SnapshotError};
 use crate::publish::display::{Display, DisplaySink};
 use crate::record::Recorder;
 use crate::scoring::{self, Analyzer, Clock, InferThread, MonotonicClock};
@@ -45,6 +44,7 @@ mod outlets;
 mod output;
 mod reload;
 mod signals;
+mod speak;
 mod summary;
 
 pub use options::{Limit, Options};
@@ -119,20 +119,6 @@ pub enum DaemonError {
     },
 }
 
-/// Speaks the configured language from now on.
-fn speak(language: &'static Language) {
-    panel::words::speak(language);
-    if panel::words::drawn() != language {
-        warn!(
-            MESSAGE_ID = journal::LANGUAGE_WITHOUT_FONT,
-            EVENT = "language",
-            LANGUAGE = language.id(),
-            PACKAGE = panel::CJK_PACKAGE,
-            "no font for the configured language: the panel stays English"
-        );
-    }
-}
-
 /// Runs the live path until its limit, a signal, the end of a finite source, or a fault.
 ///
 /// # Errors
@@ -143,7 +129,7 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
     let inherited = Listener::inherited()?;
     loaded.check()?;
     options.check()?;
-    speak(config.publish.language());
+    speak::speak(config.publish.language());
     ingest::init()?;
     let preset = loaded.preset()?;
     preset.check()?;
