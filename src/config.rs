@@ -16,7 +16,7 @@ use crate::ingest::{Preset, PresetError};
 use crate::publish::display::DisplaySink;
 use crate::record;
 use crate::scoring::{Backend, Hardware, Settings, gpu};
-use crate::serve::{keys, metrics};
+use crate::serve::{keys, metrics, web};
 
 mod again;
 
@@ -46,6 +46,8 @@ pub struct Config {
     pub audit: audit::Settings,
     /// What Prometheus reads.
     pub metrics: metrics::Settings,
+    /// The page.
+    pub web: web::Settings,
 }
 
 /// `[source]`.
@@ -147,6 +149,7 @@ impl Config {
         self.record.check()?;
         self.audit.check()?;
         self.metrics.address().map(drop)?;
+        self.web.check()?;
         self.keys.bindings().map(drop)
     }
 

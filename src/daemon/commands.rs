@@ -1,8 +1,8 @@
 //! Where commands go: most to the infer thread, by its bounded queue; `preset` and `reload` to the loop
 //! that owns what runs; `status` is answered here, also while the network hangs.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -13,6 +13,7 @@ use sonofuse_core::reading::{ModelInfo, Reading};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 
+use super::page::Entrance;
 use super::reload::{self, Held};
 use super::{DaemonError, Parts, status};
 use crate::config::{Config, Loaded};
@@ -52,6 +53,10 @@ pub(super) struct Desk {
     clients: Option<Arc<readings::Counts>>,
     keeper: Keeper,
     preset: ArcSwap<String>,
+    /// Its pictures are the simulator's.
+    simulated: AtomicBool,
+    /// Where to sign in at the page, where there is one.
+    entrance: OnceLock<Entrance>,
     /// The model, and how many known answers it gave rightly.
     model: (ModelInfo, usize),
     /// Whether the configuration allows the command of this name.
@@ -66,12 +71,59 @@ impl Desk {
         state: watch::Receiver<SourceState>,
         clients: Option<Arc<readings::Counts>>,
         keeper: Keeper,
-        preset: String,
+        preset: &Preset,
         model: (ModelInfo, usize),
     ) -> Arc<Self> {
-        let (preset, since) = (ArcSwap::from_pointee(preset), Instant::now());
-        let threshold = AtomicBool::default();
-        Arc::new(Self { orders, latest, state, clients, keeper, preset, model, threshold, since })
+        Arc::new(Self {
+            orders,
+            latest,
+            state,
+            clients,
+            keeper,
+            preset: ArcSwap::from_pointee(preset.name.clone()),
+            simulated: AtomicBool::new(preset.is_simulated()),
+            entrance: OnceLock::new(),
+            model,
+            threshold: AtomicBool::default(),
+            since: Instant::now(),
+        })
+    }
+
+    /// The preset by which pictures come, and whether they are the simulator's.
+    pub(super) fn source(&self) -> (String, bool) {
+        (self.preset.load().as_ref().clone(), self.simulated.load(Ordering::Relaxed))
+    }
+
+    /// Pictures come by another preset.
+    fn set_source(&self, preset: &Preset) {
+        self.simulated.store(preset.is_simulated(), Ordering::Relaxed);
+        self.preset.store(Arc::new(preset.name.clone()));
+    }
+
+    /// The model that the daemon started with.
+    pub(super) fn model(&self) -> &ModelInfo {
+        &self.model.0
+    }
+
+    /// Whether the command `threshold` is allowed.
+    pub(super) fn allows_threshold(&self) -> bool {
+        self.threshold.load(Ordering::Relaxed)
+    }
+
+    /// The page is there, and this is where to sign in.
+    pub(super) fn open(&self, entrance: Entrance) {
+        // There is one page a daemon.
+        let _ = self.entrance.set(entrance);
+    }
+
+    /// A link to the page.
+    fn link(&self) -> Result<Done, Refused> {
+        let Some(entrance) = self.entrance.get() else {
+            let words = "no page is served: [web] enabled = true, or sonofuse run --web";
+            return Err(Refused::new(RefusedKind::NotAllowed, words));
+        };
+        let link = Some(Box::new(entrance.link()?));
+        Ok(Done { verb: "web-link", link, ..Done::default() })
     }
 
     /// Keeps what is there now, with what is known of the nodule on the screen.
@@ -154,6 +206,11 @@ impl Commands {
         Ok((Self { control, keys, obey, tell, desk }, receiver))
     }
 
+    /// For others who give commands.
+    pub(super) fn way_in(&self) -> (Obey, Tell) {
+        (Arc::clone(&self.obey), Arc::clone(&self.tell))
+    }
+
     /// What happened on the control socket so far.
     pub(super) fn counts(&self) -> Option<Arc<control::Counts>> {
         self.control.as_ref().map(|control| Arc::clone(control.counts()))
@@ -217,13 +274,14 @@ fn obey(desk: Arc<Desk>, changes: mpsc::Sender<Change>) -> Obey {
                     return Ok(Done { verb: word, standing, daemon, ..Done::default() });
                 }
                 Verb::Snapshot(_) | Verb::Clip(_) => return desk.keep(&verb).await,
+                Verb::WebLink(_) => return desk.link(),
                 Verb::Reload(_) => {
                     let reload = Some(Box::new(ask(&changes, Change::Reload).await?));
                     // It is done, whether the network has come to look at it or not.
                     let standing = desk.standing().await.ok();
                     return Ok(Done { verb: word, standing, reload, ..Done::default() });
                 }
-                Verb::Threshold(_) if !desk.threshold.load(Ordering::Relaxed) => {
+                Verb::Threshold(_) if !desk.allows_threshold() => {
                     let words = "the configuration does not allow it: [control] threshold = true";
                     Err(Refused::new(RefusedKind::NotAllowed, words))
                 }
@@ -327,6 +385,7 @@ impl Parts {
         desk.orders.set_source(name.clone(), preset.layout);
         desk.keeper.set_preset_pins(preset.layout);
         self.account.preset(&preset);
+        desk.set_source(&preset);
         self.ingest.go_on(preset.clone());
         self.preset = preset;
         info!(
@@ -336,6 +395,5 @@ impl Parts {
             STATE = "preset",
             "pictures come by another preset"
         );
-        desk.preset.store(Arc::new(name));
     }
 }

@@ -312,6 +312,11 @@ impl Preset {
         Ok(())
     }
 
+    /// Whether its pictures are the simulator's.
+    pub fn is_simulated(&self) -> bool {
+        self.launch.contains("sonofusesimsrc")
+    }
+
     /// The parameters: name, what it is, and its value, if it has one.
     pub fn params(&self) -> impl Iterator<Item = (&str, &Param, Option<String>)> {
         self.params.iter().map(|(name, param)| (name.as_str(), param, self.value(name)))

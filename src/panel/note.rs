@@ -45,6 +45,21 @@ impl Note {
         Self::Failed,
     ];
 
+    /// The identifier in language files and on the page.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Snapshot => "snapshot",
+            Self::Clip => "clip",
+            Self::Black => "black",
+            Self::DiskFull => "disk-full",
+            Self::ReadOnly => "read-only",
+            Self::NoRights => "no-rights",
+            Self::Protected => "protected",
+            Self::InUse => "in-use",
+            Self::Failed => "failed",
+        }
+    }
+
     /// The words.
     pub const fn label(self) -> Label {
         match self {

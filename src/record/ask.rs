@@ -201,6 +201,11 @@ impl Keeper {
         })
     }
 
+    /// What is pinned now.
+    pub fn pins(&self) -> Option<Pins> {
+        lock(&self.shared.pins).now
+    }
+
     /// Another preset pins `pins`.
     pub fn set_preset_pins(&self, pins: Option<Pins>) {
         *lock(&self.shared.pins) = PinsNow { preset: pins, now: pins };

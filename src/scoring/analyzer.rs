@@ -53,6 +53,8 @@ pub struct Analyzer {
     pins: Option<Pins>,
     row: Vec<[u8; 3]>,
     grain: Grain,
+    /// The speckle where the box was before it moved.
+    former: Grain,
     evidence: Evidence,
     freeze: Freeze,
     unchanged: Unchanged,
@@ -111,6 +113,7 @@ impl Analyzer {
             follower: Follower::default(),
             row: Vec::new(),
             grain: Grain::default(),
+            former: Grain::default(),
             evidence,
             freeze: Freeze::default(),
             unchanged: Unchanged::default(),
@@ -315,6 +318,10 @@ impl Analyzer {
         }
         self.grain.take(frame, &view.bmode_crop());
         let surroundings = Relief::take(frame, &layout.bmode_surroundings(), &mut self.row);
+        let former = self.evidence.former_box(layout).filter(|at| frame.bounds().contains(at));
+        if let Some(at) = &former {
+            self.former.take(frame, at);
+        }
         let sight = Sight {
             at_ns: media_ns,
             layout,
@@ -322,6 +329,7 @@ impl Analyzer {
             bmode: &bmode,
             surroundings: &surroundings,
             grain: &self.grain,
+            former: former.map(|_| &self.former),
             map: &map,
             news,
             frozen,

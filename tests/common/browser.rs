@@ -47,8 +47,8 @@ impl Drop for Browser {
 fn program() -> Option<&'static str> {
     let names = ["chromium", "chromium-browser", "google-chrome"];
     let found = names.into_iter().find(|name| {
-        let ran = Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
-        let mut ran = ran;
+        let mut ran = Command::new(name);
+        ran.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
         ran.status().is_ok_and(|status| status.success())
     });
     if found.is_none() {

@@ -71,6 +71,8 @@ pub enum Verb {
     Clip(Clip),
     /// Reads configuration and preset again; one that cannot be taken leaves what runs.
     Reload(Nothing),
+    /// Gives a link that signs one browser in at the page, once.
+    WebLink(Nothing),
 }
 
 /// Every verb by its word.
@@ -89,6 +91,7 @@ pub const VERBS: &[&str] = &[
     "snapshot",
     "clip",
     "reload",
+    "web-link",
 ];
 
 impl Verb {
@@ -109,6 +112,7 @@ impl Verb {
             Self::Snapshot(_) => "snapshot",
             Self::Clip(_) => "clip",
             Self::Reload(_) => "reload",
+            Self::WebLink(_) => "web-link",
         }
     }
 }
@@ -193,6 +197,19 @@ pub struct Done {
     /// What became of the configuration; of `reload` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reload: Option<Box<Reloaded>>,
+    /// Where to sign in; of `web-link` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<Box<WebLink>>,
+}
+
+/// A link to the page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct WebLink {
+    /// Its address on the daemon's machine; through a proxy the same path of the proxy's name.
+    pub url: String,
+    /// How long it works, s; once.
+    pub lasts_s: u64,
 }
 
 /// What is kept, or is about to be.

@@ -38,13 +38,11 @@ use self::transit::Transit;
 mod data;
 mod measured;
 mod said;
+mod site;
 mod sweep;
 mod transit;
 
 const MS: u64 = 1_000_000;
-
-/// Overlap of the boxes below which they are at another place on the screen.
-const SAME_BOX: f64 = 0.8;
 
 /// Speckle in common with the last picture of the place from which a picture follows it: while they
 /// come near each other, and after a gap or a doubt. See [`Grain::likeness`].
@@ -217,8 +215,8 @@ impl Evidence {
         if sight.news {
             self.proven = Some(sight.map.clone());
         }
-        self.settle_site(sight);
         let relief = Relief::of(sight.bmode);
+        self.settle_site(sight, &relief);
         self.follow(sight, &relief);
         self.sweep.observe(sight.at_ns, sight.layout.bmode_surroundings(), sight.surroundings);
         self.support(sight, &relief);
@@ -245,29 +243,6 @@ impl Evidence {
         } else {
             let grain = sight.grain.clone();
             self.known = Some(Box::new(Known { at_ns, relief, grain }));
-        }
-    }
-
-    /// Another place on the screen, or another palette, is another place.
-    fn settle_site(&mut self, sight: &Sight<'_>) {
-        let site = Site {
-            elastogram_box: sight.layout.elastogram_box,
-            bmode_box: sight.layout.bmode_box,
-            hard_end: sight.hard_end,
-        };
-        let same = self.site.is_none_or(|old| {
-            old.elastogram_box.iou(&site.elastogram_box) >= SAME_BOX
-                && old.bmode_box.iou(&site.bmode_box) >= SAME_BOX
-                && old.hard_end == site.hard_end
-        });
-        if !same {
-            self.renew();
-            self.transit = Transit::default();
-            self.before = None;
-            self.known = None;
-        }
-        if !same || self.site.is_none() {
-            self.site = Some(site);
         }
     }
 
@@ -425,6 +400,7 @@ impl Evidence {
             answer: Logit::ZERO.into(),
             settled,
             likeness: None,
+            held: sight.layout.bmode_box,
             relief: relief.clone(),
             surroundings: sight.surroundings.clone(),
             map: sight.map.clone(),

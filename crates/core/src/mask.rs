@@ -14,9 +14,11 @@ use crate::layout::ScreenLayout;
 use crate::region::Region;
 
 mod planes;
+mod proof;
 mod strokes;
 
 pub use planes::Planes;
+pub use proof::Prover;
 use strokes::Strokes;
 
 /// Side of the cells in which writing is covered, pixels.

@@ -37,8 +37,10 @@ pub(super) enum ComposeError {
 pub(super) struct Composed {
     pub(super) buffer: gst::Buffer,
     pub(super) caps: Option<gst::Caps>,
-    /// A card stands in the picture's place.
-    pub(super) is_card: bool,
+    /// A card that stands in the picture's place.
+    pub(super) card: Option<Card>,
+    /// What is where on it.
+    pub(super) canvas: Canvas,
 }
 
 /// What belongs to one format of the source.
@@ -115,6 +117,18 @@ impl Composer {
         self.clock.time().nseconds()
     }
 
+    /// Takes note of the newest reading, for the trend.
+    pub(super) fn listen(&mut self) -> Option<Arc<Reading>> {
+        let reading = self.latest.load_full();
+        if let Some(reading) = &reading
+            && self.seen.as_ref().is_none_or(|seen| !Arc::ptr_eq(seen, reading))
+        {
+            self.trend.observe(reading);
+            self.seen = Some(Arc::clone(reading));
+        }
+        reading
+    }
+
     /// Composes a frame with what may be said now.
     pub(super) fn frame(&mut self, sample: &gst::Sample) -> Result<Composed, ComposeError> {
         let not_raw = || ComposeError::NotRaw {
@@ -128,13 +142,7 @@ impl Composer {
             self.target = Some(target);
         }
         let now_ns = self.now_ns();
-        let reading = self.latest.load_full();
-        if let Some(reading) = &reading
-            && self.seen.as_ref().is_none_or(|seen| !Arc::ptr_eq(seen, reading))
-        {
-            self.trend.observe(reading);
-            self.seen = Some(Arc::clone(reading));
-        }
+        let reading = self.listen();
         let state = PanelState::at(reading.as_deref(), &self.trend, now_ns, self.max_age_ms)
             .noting(self.notes.at(now_ns));
         let gone = reading.is_some_and(|r| is_gone(&r) && is_fresh(&r, now_ns, self.max_age_ms));
@@ -266,7 +274,7 @@ impl Target {
         blit(self.pixel, &self.strip, rows, &self.canvas.strip);
         drop(out);
         let caps = (!std::mem::replace(&mut self.announced, true)).then(|| self.out_caps.clone());
-        Ok(Composed { buffer, caps, is_card: input.is_err() })
+        Ok(Composed { buffer, caps, card: input.err(), canvas: self.canvas })
     }
 }
 

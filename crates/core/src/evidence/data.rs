@@ -43,6 +43,8 @@ pub struct Sight<'a> {
     pub surroundings: &'a Relief,
     /// The box's speckle.
     pub grain: &'a Grain,
+    /// The speckle where the box was before: [`Evidence::former_box`](super::Evidence::former_box).
+    pub former: Option<&'a Grain>,
     /// The colour box.
     pub map: &'a Look,
     /// What [`Evidence::is_news`] said of it.
@@ -73,6 +75,8 @@ pub(super) struct Entry {
     pub(super) settled: bool,
     /// How alike its picture is to the training set's, where that is judged.
     pub(super) likeness: Option<Likeness>,
+    /// The B-mode box that it was counted in, where that tissue is on the screen now.
+    pub(super) held: Region,
     pub(super) relief: Relief,
     pub(super) surroundings: Relief,
     pub(super) map: Look,

@@ -105,6 +105,7 @@ impl Bench {
             bmode: &bmode,
             surroundings: &Relief::of(&bmode),
             grain: &self.grain,
+            former: None,
             map,
             news: self.evidence.is_news(map),
             frozen: shown.frozen,
