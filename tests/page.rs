@@ -42,7 +42,9 @@ const SIMULATOR: [&str; 4] = ["--preset", "simulator", "--param", "seed=5"];
 
 fn served(more: &str, args: &[&str]) -> Served {
     let port = free_port();
-    Served { daemon: daemon(&config(port, more), args), port }
+    let daemon = daemon(&config(port, more), args);
+    daemon.told_until("ready", |said| said.contains("READY=1"));
+    Served { daemon, port }
 }
 
 impl Served {
@@ -53,9 +55,10 @@ impl Served {
     /// A link that signs in.
     fn link(&self) -> String {
         let socket = self.daemon.path("c.sock");
-        let ran = self.daemon.sonofuse(&["ctl", "--socket", socket.to_str().unwrap(), "web-link"]);
+        let words = ["ctl", "--json", "--socket", socket.to_str().unwrap(), "web-link"];
+        let ran = self.daemon.sonofuse(&words);
         assert_eq!(ran.code, 0, "{}", ran.err);
-        let found = ran.out.split_whitespace().find(|word| word.starts_with("http://"));
+        let found = ran.out.split('"').find(|word| word.starts_with("http://"));
         found.unwrap_or_else(|| panic!("no link: {}", ran.out)).to_owned()
     }
 
@@ -151,8 +154,10 @@ fn the_canvas_shows_the_pixels_of_the_source() {
         "simulate",
         "--seed",
         "7",
-        "--count",
+        "--frames",
         "1",
+        "--skin",
+        "aixplorer-stacked",
         "--out",
         folder.path().join("made").to_str().unwrap(),
     ]);
