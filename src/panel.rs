@@ -207,6 +207,7 @@ mod tests {
                 for line in [NoticeResearch, NoticeDevice] {
                     fits(Type::bold(5.2 * u, TEXT), language.label(line), at.notice.w - 3.0 * u);
                 }
+                fits(Type::bold(3.6 * u, TEXT), language.label(WordSimulated), at.nodule.w);
                 let small = Type::regular(4.3 * u, DIM);
                 let ends = format!("{}  50  {}", language.label(Benign), language.label(Malignant));
                 fits(small, &ends, at.gauge.w);
@@ -223,6 +224,7 @@ mod tests {
                     trend.observe(&reading);
                     let now_ns = reading.captured_ns;
                     let state = PanelState::spoken(language, Some(&reading), &trend, now_ns, 1500);
+                    let state = PanelState { simulated: true, ..state };
                     let tile = draw(&state, strip.width(), strip.height());
                     let image = image::RgbaImage::from_raw(tile.width(), tile.height(), tile.rgba().to_vec());
                     let name = format!("panel-{}-{w}x{h}-{name}.png", language.id());

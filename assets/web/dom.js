@@ -51,6 +51,8 @@ export function mark(svg, kind) {
 
 /** Says what became of something. */
 export function tell(words, good = true) {
+  // The answer and the news of it say the same.
+  if ([...$("toasts").children].some((note) => note.textContent === words.replaceAll("`", ""))) return;
   const note = el("p", { class: good ? "" : "bad" }, words);
   $("toasts").append(note);
   setTimeout(() => note.remove(), good ? 5000 : 12000);

@@ -46,7 +46,9 @@ const place = (name, file) => `/api/evidence/${encodeURIComponent(name)}/${encod
 
 function thing(item) {
   const find = (ending) => item.files.find((file) => file.endsWith(ending));
-  const [video, picture] = [find(".mp4"), find(".png")];
+  const [video, picture] = [find(".mp4"), find("picture.png") ?? find(".png")];
+  // What is looked at first stands first.
+  const files = [video, picture, ...item.files].filter((file, i, all) => file && all.indexOf(file) === i);
   const at = item.taken_at ? when(new Date(item.taken_at)) : item.name;
   const title = `${t(`kind-${item.kind}`)}, ${at}`;
   const shownAs = video
@@ -88,8 +90,8 @@ function thing(item) {
     el(
       "div",
       { class: "row" },
-      item.files.map((file) =>
-        el("a", { class: "button", href: `${place(item.name, file)}?download`, download: `${item.name}-${file}`, "aria-label": `${t("download")} ${file}, ${title}` }, shape("i-down"), file.split(".").at(-1).toUpperCase()),
+      files.map((file) =>
+        el("a", { class: "button", href: `${place(item.name, file)}?download`, download: `${item.name}-${file}`, "aria-label": `${t("download")} ${file}, ${title}` }, shape("i-down"), file),
       ),
       el("button", { type: "button", "aria-label": `${t(item.protected ? "unprotect" : "protect")}, ${title}`, on: { click: () => change(item.protected ? "unprotect" : "protect") } }, shape(item.protected ? "i-open" : "i-lock"), t(item.protected ? "unprotect" : "protect")),
       el("button", { type: "button", class: "bad", "aria-label": `${t("delete")}, ${title}`, "aria-disabled": String(item.protected), on: { click: () => (item.protected ? tell(t("why-protected"), false) : remove()) } }, shape("i-delete"), t("delete")),

@@ -19,6 +19,7 @@ use super::{DaemonError, Parts, status};
 use crate::config::{Config, Loaded};
 use crate::ingest::{IngestError, Preset, PresetError};
 use crate::notify::Notifier;
+use crate::panel::words;
 use crate::record::Keeper;
 use crate::scoring::{self, Orders};
 use crate::serve::control::{self, Control, Obey};
@@ -74,6 +75,7 @@ impl Desk {
         preset: &Preset,
         model: (ModelInfo, usize),
     ) -> Arc<Self> {
+        words::simulate(preset.is_simulated());
         Arc::new(Self {
             orders,
             latest,
@@ -96,6 +98,7 @@ impl Desk {
 
     /// Pictures come by another preset.
     fn set_source(&self, preset: &Preset) {
+        words::simulate(preset.is_simulated());
         self.simulated.store(preset.is_simulated(), Ordering::Relaxed);
         self.preset.store(Arc::new(preset.name.clone()));
     }

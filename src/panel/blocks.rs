@@ -30,9 +30,18 @@ pub(super) fn status(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
     }
 }
 
-/// What became of a snapshot or a clip, for some seconds.
+/// What became of a snapshot or a clip, for some seconds; else that nobody is examined.
 pub(super) fn note(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
-    let Some(note) = state.note else { return };
+    let Some(note) = state.note else {
+        if state.simulated {
+            let words = state.language.label(Label::WordSimulated);
+            let set = Type::bold(4.6 * u, TEXT);
+            // Whole on the smallest panel too.
+            let px = set.px * (area.w / set.width(words)).min(1.0);
+            p.text(area.x, area.y, Type { px, ..set }, words);
+        }
+        return;
+    };
     let set = note_type(note, u);
     p.text(area.x, area.y, set, &set.fit(state.language.label(note.label()), area.w));
 }

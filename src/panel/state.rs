@@ -136,6 +136,8 @@ pub struct PanelState {
     pub model: Option<Model>,
     /// What became of a snapshot or a clip a moment ago.
     pub note: Option<Note>,
+    /// Nobody is examined: the pictures are the simulator's.
+    pub simulated: bool,
     /// In which it is said.
     pub language: &'static Language,
 }
@@ -182,6 +184,7 @@ impl PanelState {
                 trained: reading.model.trained,
             }),
             note: None,
+            simulated: words::is_simulated(),
             language,
         }
     }
@@ -219,6 +222,7 @@ impl PanelState {
             stiffness: None,
             model: None,
             note: None,
+            simulated: words::is_simulated(),
             language: words::drawn(),
         }
     }

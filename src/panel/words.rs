@@ -1,7 +1,9 @@
 //! The language that people are spoken to, the same on the terminal, on the panel and in pictures that are kept.
-//! It is set once, at the start, before anything speaks; before that, and in tests, it is English.
+//! It is set once, at the start, before anything speaks; before that, and in tests, it is English. And what all of
+//! them say while it is so: that nobody is examined. A process has one source, whatever thread speaks of it.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sonofuse_core::words::{Label, Language};
 
@@ -18,6 +20,18 @@ pub fn speak(language: &'static Language) {
 /// The language that is spoken.
 pub fn spoken() -> &'static Language {
     SPOKEN.get().copied().unwrap_or_else(Language::english)
+}
+
+static SIMULATED: AtomicBool = AtomicBool::new(false);
+
+/// Whether pictures come from the simulator from now on.
+pub fn simulate(simulated: bool) {
+    SIMULATED.store(simulated, Ordering::Relaxed);
+}
+
+/// Whether they do.
+pub fn is_simulated() -> bool {
+    SIMULATED.load(Ordering::Relaxed)
 }
 
 /// The language of what is drawn: the one that is spoken, or English where this machine has no font for it.

@@ -132,6 +132,9 @@ impl Lines {
                 let _ = write!(line, "  {}", self.language.label(Label::NotePaletteAssumed));
             }
         }
+        if words::is_simulated() {
+            let _ = write!(line, "  {}", self.language.label(Label::WordSimulated));
+        }
         let _ = write!(line, "  {dim}{}{end}", one_line(&reading.model.name));
         if !reading.model.trained {
             let (on, off) = self.style.paint(WITHHELD);
