@@ -181,3 +181,42 @@ impl AsyncWrite for Wire {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// By a clock that only waiting moves on.
+    #[tokio::test(start_paused = true)]
+    async fn a_guest_that_sends_a_head_byte_by_byte_does_not_hold_its_place() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let door = Door::new(listener, 1, Arc::default());
+        let app = axum::Router::new().route("/", get(async || "here"));
+        let app = app.into_make_service_with_connect_info::<Guest>();
+        let serve = tokio::spawn(async move { drop(axum::serve(door, app).await) });
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        let begun = Instant::now();
+        let mut sent = 0;
+        for byte in b"GET / HTTP/1.1\r\nHost: x\r\nX: ".iter().chain(std::iter::repeat(&b'x')) {
+            if slow.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+            sent += 1;
+            assert!(sent < 1000, "it goes on for ever");
+            sleep(Duration::from_secs(1)).await;
+        }
+        assert!(begun.elapsed() >= WITHIN, "{:?}", begun.elapsed());
+        drop(slow);
+        let mut quick = TcpStream::connect(address).await.unwrap();
+        quick.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        quick.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("here"), "{answer}");
+        serve.abort();
+    }
+}

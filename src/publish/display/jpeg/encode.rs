@@ -52,11 +52,13 @@ impl Encoder {
     /// Starts one for pictures of `caps` on `canvas`; JPEGs are at most `most` pixels across.
     pub(super) fn start(caps: &gst::Caps, canvas: Canvas, most: u32) -> Result<Self, String> {
         let size = scaled(canvas, most);
-        // JPEGs are BT.601 in full range, whatever the source is.
+        // JPEGs are BT.601 in full range, whatever the source is. By way of R, G, B: from Y'CbCr to Y'CbCr of the
+        // same matrix videoconvert leaves the range as it was.
         let text = format!(
             "appsrc name=in format=time is-live=true do-timestamp=true max-buffers=1 \
-             ! videoconvert ! videoscale add-borders=false \
-             ! video/x-raw,format=I420,width={},height={},colorimetry=1:4:0:0,chroma-site=jpeg \
+             ! videoscale add-borders=false ! video/x-raw,width={},height={} \
+             ! videoconvert ! video/x-raw,format=BGRx \
+             ! videoconvert ! video/x-raw,format=I420,colorimetry=1:4:0:0,chroma-site=jpeg \
              ! jpegenc quality={QUALITY} ! appsink name=out sync=false max-buffers=1",
             size.width, size.height
         );
