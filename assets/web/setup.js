@@ -110,6 +110,9 @@ function draw() {
         el("div", { class: "row" }, el("button", { class: "first", id: "set-save", type: "submit" }, t("set-save")), button("leave", leave)),
       ),
       parts.saved,
+      told?.saved?.length
+        ? el("p", { class: "dim" }, t("saved-before", { names: told.saved.map(({ name, chosen }) => (chosen ? `✓ ${name}` : name)).join(", ") }))
+        : null,
     ),
   );
   maskList();

@@ -64,6 +64,9 @@ fn daemon_by(mut command: Command, dir: tempfile::TempDir, config: &str, args: &
         .arg(&file)
         .args(args)
         .env("XDG_RUNTIME_DIR", dir.path())
+        // What it saves is gone with the test.
+        .env("XDG_STATE_HOME", dir.path().join("state"))
+        .env_remove("STATE_DIRECTORY")
         .env("NOTIFY_SOCKET", &notify)
         .env_remove("RUNTIME_DIRECTORY")
         .stdout(Stdio::piped())
