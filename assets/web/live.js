@@ -3,6 +3,7 @@
 
 import { $, el, mark, show, text } from "./dom.js";
 import { clock, heard, now, wire } from "./link.js";
+import { late as pictureLate } from "./picture.js";
 import { state, stiffness, word } from "./state.js";
 import { dress, interval, p, percent, t } from "./words.js";
 import { leaning, nodule, sentence } from "./nodules.js";
@@ -122,10 +123,12 @@ function wireLine(s) {
 }
 
 function stale(s) {
-  const gone = Boolean(s.silent);
+  // The panel on a picture that stays has a number too: it goes with the picture.
+  const late = !s.silent && now.open && now.hello ? pictureLate(now.hello.max_age_ms) : 0;
+  const gone = s.silent || late > 0;
   show($("stale"), gone);
   show($("setup-stale"), gone);
-  if (gone) text($("stale-why"), `${s.what} ${s.hint}`);
+  if (gone) text($("stale-why"), s.silent ? `${s.what} ${s.hint}` : t("picture-late", { seconds: Math.max(1, Math.floor(late / 1000)) }));
 }
 
 let spoken = "";

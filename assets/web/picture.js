@@ -7,6 +7,8 @@ import { clock, heard, now, seen, wire } from "./link.js";
 export const drawn = { count: 0, at: -Infinity, bitmap: null };
 
 let target = null;
+/** Since when pictures are looked at. */
+let since = -Infinity;
 let owed = 0;
 let busy = false;
 let waiting = null;
@@ -14,8 +16,19 @@ let waiting = null;
 /** Draws on `canvas` from now on: the whole, or (`crop`) the scanner's picture without the panel. */
 export function drawOn(canvas, crop = false) {
   target = canvas && { canvas, crop };
-  if (target && drawn.bitmap && heard()) paint();
+  since = clock();
+  if (target) {
+    // The last one is shown while it is new, else none: it would pass for a live one.
+    if (drawn.bitmap && heard() && clock() - drawn.at < 500) paint();
+    else canvas.getContext("2d", { alpha: false }).fillRect(0, 0, canvas.width, canvas.height);
+  }
   settle();
+}
+
+/** For how long no picture came although somebody looks, ms; 0 while that is not too long. */
+export function late(most) {
+  const gone = clock() - Math.max(drawn.at, since);
+  return looked() && gone > most ? gone : 0;
 }
 
 wire.addEventListener("jpeg", ({ detail }) => {
@@ -27,7 +40,10 @@ wire.addEventListener("lost", () => {
   owed = 0;
   waiting = null;
 });
-document.addEventListener("visibilitychange", settle);
+document.addEventListener("visibilitychange", () => {
+  since = clock();
+  settle();
+});
 
 const looked = () => target !== null && !document.hidden;
 
