@@ -19,6 +19,7 @@ use crate::scoring::{Backend, Hardware, Settings, gpu};
 use crate::serve::{keys, metrics, web};
 
 mod again;
+pub mod presets;
 
 pub use again::{Overrides, differing, is_taken_at_once};
 
@@ -293,7 +294,14 @@ impl Loaded {
     /// [`PresetError`] when there is none, or a value is for no parameter of it.
     pub fn preset(&self) -> Result<Preset, PresetError> {
         let source = &self.config.source;
-        let mut preset = Preset::load(&source.preset, &self.preset_dirs())?;
+        let chosen;
+        let name = if source.preset == presets::CHOSEN {
+            chosen = presets::chosen(&presets::folders());
+            chosen.as_deref().unwrap_or(presets::NONE_CHOSEN)
+        } else {
+            &source.preset
+        };
+        let mut preset = Preset::load(name, &self.preset_dirs())?;
         let folder = self.path.as_ref().and_then(|p| p.parent());
         for (name, value) in &source.params {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -325,9 +333,19 @@ impl Loaded {
         found
     }
 
-    /// Folders in which presets are looked up by name, best first.
+    /// Folders in which presets are looked up by name, best first: the configuration's, those that were set
+    /// up on this machine, the shipped ones.
     pub fn preset_dirs(&self) -> Vec<PathBuf> {
-        self.existing("pipelines")
+        let beside = self.path.as_ref().and_then(|path| path.parent());
+        let beside = beside.map(|folder| folder.join("pipelines")).filter(|dir| dir.is_dir());
+        let own = presets::folders().into_iter().filter(|dir| dir.is_dir());
+        let mut found: Vec<PathBuf> = beside.into_iter().chain(own).collect();
+        for dir in self.existing("pipelines") {
+            if !found.contains(&dir) {
+                found.push(dir);
+            }
+        }
+        found
     }
 
     /// What may run the network.

@@ -58,6 +58,7 @@ use outlets::Outlets;
 use output::Printer;
 use page::{Page, Served};
 use reload::Held;
+use setup::Bench;
 use signals::Signals;
 use summary::{Summary, status};
 
@@ -239,6 +240,7 @@ async fn live(
     let recorder =
         Recorder::start(&config.record, max_age_ms, preset.layout, Arc::clone(&notes))
             .map_err(|source| DaemonError::System { what: "starting the recorder", source })?;
+    recorder.keeper().cover(preset.mask.clone());
     let page = web
         .map(|listener| Page::prepare(listener, config, Arc::clone(&latest), notes, &recorder))
         .transpose()?;
@@ -301,7 +303,8 @@ async fn live(
         preset,
     };
     parts.metrics = metered::serve(metrics, config, &parts, latest, state_changes.clone())?;
-    let served = page.map(|page| page.serve(config, &parts.commands, Arc::default()));
+    let bench = Bench::new(loaded, &parts.commands, parts.recorder.keeper());
+    let served = page.map(|page| page.serve(config, &parts.commands, bench));
     parts.page = served
         .transpose()
         .map_err(|source| DaemonError::System { what: "serving the page", source })?;
@@ -466,8 +469,7 @@ impl Parts {
         };
         let encoded = async {
             if let Some(jpegs) = jpegs {
-                // It waits for a picture in the encoder.
-                let _ = tokio::task::spawn_blocking(move || page::close(jpegs)).await;
+                page::close(jpegs).await;
             }
         };
         tokio::join!(shown, recorder.stop(), encoded);

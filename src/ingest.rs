@@ -31,6 +31,7 @@ mod messages;
 mod missing;
 mod picture;
 mod preset;
+pub mod sends;
 mod signal;
 mod simsrc;
 mod stamps;

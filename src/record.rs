@@ -20,9 +20,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use gst::prelude::ClockExt;
 use sonofuse_core::frame::Frame;
 use sonofuse_core::layout::Pins;
+use sonofuse_core::mask::Cover;
 use sonofuse_core::reading::Reading;
 use tracing::{info, warn};
 
@@ -74,6 +76,8 @@ struct Shared {
     pending: Mutex<Vec<Pending>>,
     ring: Arc<Mutex<Ring>>,
     pins: Mutex<PinsNow>,
+    /// Areas that are never kept.
+    cover: ArcSwap<Cover>,
     /// Something encodes.
     encodes: AtomicBool,
     notes: Arc<Notes>,
@@ -219,6 +223,7 @@ impl Recorder {
             pending: Mutex::default(),
             ring: Arc::new(Mutex::new(ring)),
             pins: Mutex::new(PinsNow { preset: pins, now: pins }),
+            cover: ArcSwap::default(),
             encodes: AtomicBool::new(false),
             notes,
             counts: Counts::default(),

@@ -13,7 +13,9 @@ use sonofuse::publish::display::Display;
 use sonofuse::publish::display::jpeg::{Jpegs, Wanted};
 use sonofuse::shot::{Shot, Shots};
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
+use sonofuse_core::mask::Cover;
 use sonofuse_core::reading::Reading;
+use sonofuse_core::region::Region;
 
 #[path = "common/reading.rs"]
 mod reading;
@@ -54,7 +56,9 @@ fn rig(wanted: &Wanted) -> Rig {
     Rig { latest, shots, jpegs }
 }
 
-const PLAIN: Wanted = Wanted { fps: 30, width: 1280, masked: None };
+fn plain() -> Wanted {
+    Wanted { fps: 30, width: 1280, masked: None, cover: Arc::new(Arc::default) }
+}
 
 /// A picture with colours, edges and slopes.
 fn picture(format: &str, width: u32, height: u32) -> gst::Sample {
@@ -132,52 +136,58 @@ fn displayed(
     rgb
 }
 
+/// Mean and largest difference of the means of 8×8 pixels, away from the codec's ringing at edges.
+fn difference(one: &image::RgbImage, other: &[[u8; 3]]) -> [f64; 2] {
+    let (width, height) = one.dimensions();
+    let (mut sum, mut worst, mut blocks) = (0.0, 0.0f64, 0.0);
+    for (bx, by) in (0..height / 8).flat_map(|by| (0..width / 8).map(move |bx| (bx, by))) {
+        for c in 0..3 {
+            let (mut a, mut b) = (0.0, 0.0);
+            for (x, y) in (0..64).map(|i| (bx * 8 + i % 8, by * 8 + i / 8)) {
+                a += f64::from(one.get_pixel(x, y).0[c]) / 64.0;
+                b += f64::from(other[(y * width + x) as usize][c]) / 64.0;
+            }
+            sum += (a - b).abs();
+            worst = worst.max((a - b).abs());
+            blocks += 1.0;
+        }
+    }
+    [sum / blocks, worst]
+}
+
 #[test]
 fn a_jpeg_is_the_display_s_picture_by_the_codec_s_error_in_every_format() {
     for format in ["NV12", "I420", "YUY2", "UYVY", "BGRx", "RGB", "GRAY8"] {
-        let rig = rig(&PLAIN);
-        // One reading for both, so that the panels say the same.
-        let reading = Arc::new(scored(now_ns()));
-        rig.latest.store(Some(reading));
+        let rig = rig(&plain());
         let sample = picture(format, 720, 576);
         let tap = rig.jpegs.sample_tap().unwrap();
-        let shot = shot(&rig, || tap(&sample));
-        let jpeg = image::load_from_memory(&shot.jpeg).unwrap().to_rgb8();
-        let want = displayed(&sample, &rig.latest, format);
-        let (width, height) = (jpeg.width(), jpeg.height());
-        assert_eq!(want.len() as u32, width * height, "{format}: it was scaled");
-        let geometry = shot.geometry;
-        assert_eq!([geometry.width, geometry.height], [width, height]);
-        assert_eq!([geometry.picture.width, geometry.picture.height], [720, 576]);
-        if let Some(folder) = std::env::var_os("SONOFUSE_LOOK") {
-            jpeg.save(std::path::Path::new(&folder).join(format!("jpeg-{format}.png"))).unwrap();
-        }
-        // Means of 8×8 pixels, away from the codec's ringing at edges.
-        let (mut sum, mut worst) = (0.0f64, 0.0f64);
-        let mut blocks = 0.0;
-        for by in 0..height / 8 {
-            for bx in 0..width / 8 {
-                for c in 0..3 {
-                    let (mut a, mut b) = (0.0, 0.0);
-                    for (x, y) in (0..64).map(|i| (bx * 8 + i % 8, by * 8 + i / 8)) {
-                        a += f64::from(jpeg.get_pixel(x, y).0[c]) / 64.0;
-                        b += f64::from(want[(y * width + x) as usize][c]) / 64.0;
-                    }
-                    sum += (a - b).abs();
-                    worst = worst.max((a - b).abs());
-                    blocks += 1.0;
-                }
+        // The panel says how old the reading is: on a busy machine the two may not be of one second.
+        let [mean, worst] = until("the same picture", || {
+            rig.latest.store(Some(Arc::new(scored(now_ns()))));
+            let shot = shot(&rig, || tap(&sample));
+            let jpeg = image::load_from_memory(&shot.jpeg).unwrap().to_rgb8();
+            let want = displayed(&sample, &rig.latest, format);
+            let (width, height) = jpeg.dimensions();
+            assert_eq!(want.len() as u32, width * height, "{format}: it was scaled");
+            let geometry = shot.geometry;
+            assert_eq!([geometry.width, geometry.height], [width, height]);
+            assert_eq!([geometry.picture.width, geometry.picture.height], [720, 576]);
+            if let Some(folder) = std::env::var_os("SONOFUSE_LOOK") {
+                let path = std::path::Path::new(&folder).join(format!("jpeg-{format}.png"));
+                jpeg.save(path).unwrap();
             }
-        }
-        println!("{format}: mean {:.2}, worst {worst:.1}", sum / blocks);
+            let [mean, worst] = difference(&jpeg, &want);
+            (worst < 24.0).then_some([mean, worst])
+        });
+        println!("{format}: mean {mean:.2}, worst {worst:.1}");
         // videoconvert's quick way from Y'CbCr to R, G, B makes whites 3 of 255 darker.
-        assert!(sum / blocks < 4.0 && worst < 24.0, "{format}: {} {worst}", sum / blocks);
+        assert!(mean < 4.0, "{format}: {mean}");
     }
 }
 
 #[test]
 fn a_large_picture_is_scaled_and_a_change_of_size_is_followed() {
-    let rig = rig(&PLAIN);
+    let rig = rig(&plain());
     let tap = rig.jpegs.sample_tap().unwrap();
     for (width, height, jpeg) in
         [(1920, 1080, [1280, 864]), (640, 480, [854, 480]), (1920, 1080, [1280, 864])]
@@ -196,7 +206,7 @@ fn a_large_picture_is_scaled_and_a_change_of_size_is_followed() {
 
 #[test]
 fn nothing_is_composed_while_nobody_has_room() {
-    let rig = rig(&PLAIN);
+    let rig = rig(&plain());
     let tap = rig.jpegs.sample_tap().unwrap();
     let sample = picture("NV12", 640, 480);
     for _ in 0..50 {
@@ -221,7 +231,7 @@ fn nothing_is_composed_while_nobody_has_room() {
 
 #[test]
 fn without_pictures_and_with_such_as_cannot_be_shown_a_card_comes() {
-    let rig = rig(&PLAIN);
+    let rig = rig(&plain());
     let none = shot(&rig, || {});
     assert_eq!(none.geometry.card, Some("no-signal"));
     let tap = rig.jpegs.sample_tap().unwrap();
@@ -241,7 +251,7 @@ fn without_pictures_and_with_such_as_cannot_be_shown_a_card_comes() {
 
 #[test]
 fn where_others_look_a_picture_without_proven_views_is_black() {
-    let masked: Wanted = Wanted { masked: Some(Arc::new(|| None)), ..PLAIN };
+    let masked: Wanted = Wanted { masked: Some(Arc::new(|| None)), ..plain() };
     let rig = rig(&masked);
     assert!(rig.jpegs.sample_tap().is_none(), "it would get in as it is");
     let tap = rig.jpegs.frame_tap().unwrap();
@@ -255,10 +265,26 @@ fn where_others_look_a_picture_without_proven_views_is_black() {
 }
 
 #[test]
+fn areas_that_are_never_shown_are_black_in_every_format() {
+    let area = Region::new(101, 51, 299, 149).unwrap();
+    for format in ["NV12", "I420", "YUY2", "UYVY", "BGRx", "RGB", "GRAY8"] {
+        let cover = Arc::new(Cover { size: [720, 576], areas: vec![area] });
+        let rig = rig(&Wanted { cover: Arc::new(move || Arc::clone(&cover)), ..plain() });
+        let sample = picture(format, 720, 576);
+        let tap = rig.jpegs.sample_tap().unwrap();
+        let image = image::load_from_memory(&shot(&rig, || tap(&sample)).jpeg).unwrap().to_rgb8();
+        // But for the codec's blocks that the area's edge is in.
+        let dark = |x: u32, y: u32| image.get_pixel(x, y).0.iter().all(|&c| c < 12);
+        assert!((120..280).all(|x| (70..130).all(|y| dark(x, y))), "{format}");
+        assert!(!dark(60, 100) && !dark(320, 100) && !dark(200, 30), "{format}: too much");
+    }
+}
+
+#[test]
 #[ignore = "a measurement"]
 fn cost_of_a_jpeg() {
     for format in ["BGRx", "NV12", "UYVY"] {
-        let rig = rig(&Wanted { fps: 60, ..PLAIN });
+        let rig = rig(&Wanted { fps: 60, ..plain() });
         let tap = rig.jpegs.sample_tap().unwrap();
         let sample = picture(format, 1920, 1080);
         shot(&rig, || tap(&sample));

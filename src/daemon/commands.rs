@@ -39,11 +39,23 @@ type Waiting<T> = oneshot::Sender<Result<T, Refused>>;
 /// What only the loop can change that owns what runs, and who waits for it.
 #[derive(Debug)]
 pub(super) enum Change {
-    /// Pictures are to come by the preset of this name.
-    Preset(String, Waiting<Standing>),
+    /// Pictures are to come by this preset.
+    Preset(Which, Waiting<Standing>),
     /// The configuration is to be read again.
     Reload(Waiting<Reloaded>),
 }
+
+/// Which preset.
+#[derive(Debug)]
+pub(super) enum Which {
+    /// The one of this name.
+    Named(String),
+    /// This one, with its values.
+    Ready(Box<Preset>),
+}
+
+/// Where changes are asked for.
+pub(super) type Changes = mpsc::Sender<Change>;
 
 /// Who knows what a command asks or changes.
 #[derive(Debug)]
@@ -53,9 +65,7 @@ pub(super) struct Desk {
     state: watch::Receiver<SourceState>,
     clients: Option<Arc<readings::Counts>>,
     keeper: Keeper,
-    preset: ArcSwap<String>,
-    /// Its pictures are the simulator's.
-    simulated: AtomicBool,
+    preset: ArcSwap<Preset>,
     /// Where to sign in at the page, where there is one.
     entrance: OnceLock<Entrance>,
     /// The model, and how many known answers it gave rightly.
@@ -82,8 +92,7 @@ impl Desk {
             state,
             clients,
             keeper,
-            preset: ArcSwap::from_pointee(preset.name.clone()),
-            simulated: AtomicBool::new(preset.is_simulated()),
+            preset: ArcSwap::from_pointee(preset.clone()),
             entrance: OnceLock::new(),
             model,
             threshold: AtomicBool::default(),
@@ -91,16 +100,17 @@ impl Desk {
         })
     }
 
-    /// The preset by which pictures come, and whether they are the simulator's.
-    pub(super) fn source(&self) -> (String, bool) {
-        (self.preset.load().as_ref().clone(), self.simulated.load(Ordering::Relaxed))
+    /// The preset by which pictures come.
+    pub(super) fn preset(&self) -> Arc<Preset> {
+        self.preset.load_full()
     }
 
-    /// Pictures come by another preset.
-    fn set_source(&self, preset: &Preset) {
-        words::simulate(preset.is_simulated());
-        self.simulated.store(preset.is_simulated(), Ordering::Relaxed);
-        self.preset.store(Arc::new(preset.name.clone()));
+    /// Size of the pictures that come, pixels; `None` while none come.
+    pub(super) fn picture_size(&self) -> Option<[u32; 2]> {
+        match *self.state.borrow() {
+            SourceState::Live { width, height, .. } => Some([width, height]),
+            _ => None,
+        }
     }
 
     /// The model that the daemon started with.
@@ -172,7 +182,7 @@ impl Desk {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
             uptime_s: self.since.elapsed().as_secs(),
-            preset: self.preset.load().as_ref().clone(),
+            preset: self.preset.load().name.clone(),
             source: status(&self.state.borrow()),
             clients: self.clients.as_ref().map(|counts| counts.clients()),
             reading: self.latest.load().as_deref().cloned(),
@@ -186,6 +196,7 @@ impl Desk {
 pub(super) struct Commands {
     control: Option<Control>,
     keys: Option<Keys>,
+    changes: Changes,
     obey: Obey,
     tell: Tell,
     pub(super) desk: Arc<Desk>,
@@ -201,12 +212,17 @@ impl Commands {
     ) -> Result<(Self, mpsc::Receiver<Change>), DaemonError> {
         let (changes, receiver) = mpsc::channel(1);
         desk.allow_threshold(config.control.threshold);
-        let obey = obey(Arc::clone(&desk), changes);
+        let obey = obey(Arc::clone(&desk), changes.clone());
         let served = |listener| control::serve(listener, Arc::clone(&obey), Arc::clone(&tell));
         let control = control.map(served);
         let control = control.transpose().map_err(DaemonError::Control)?;
         let keys = keys(config, &obey, &tell);
-        Ok((Self { control, keys, obey, tell, desk }, receiver))
+        Ok((Self { control, keys, changes, obey, tell, desk }, receiver))
+    }
+
+    /// For others who have the loop make changes.
+    pub(super) fn changes(&self) -> Changes {
+        self.changes.clone()
     }
 
     /// For others who give commands.
@@ -264,7 +280,7 @@ pub(super) fn listen(config: &Config) -> Result<Option<Listener>, DaemonError> {
 }
 
 /// What does the commands.
-fn obey(desk: Arc<Desk>, changes: mpsc::Sender<Change>) -> Obey {
+fn obey(desk: Arc<Desk>, changes: Changes) -> Obey {
     Arc::new(move |verb: Verb| {
         let (desk, changes) = (Arc::clone(&desk), changes.clone());
         Box::pin(async move {
@@ -293,7 +309,7 @@ fn obey(desk: Arc<Desk>, changes: mpsc::Sender<Change>) -> Obey {
                     Err(Refused::new(RefusedKind::WrongValue, words))
                 }
                 Verb::Preset(preset) => {
-                    ask(&changes, |answer| Change::Preset(preset.name, answer)).await
+                    ask(&changes, |answer| Change::Preset(Which::Named(preset.name), answer)).await
                 }
                 verb => {
                     let standing = desk.orders.give(verb.clone()).await;
@@ -306,8 +322,8 @@ fn obey(desk: Arc<Desk>, changes: mpsc::Sender<Change>) -> Obey {
 }
 
 /// Has the loop make a change, and waits for what it says.
-async fn ask<T>(
-    changes: &mpsc::Sender<Change>,
+pub(super) async fn ask<T>(
+    changes: &Changes,
     change: impl FnOnce(Waiting<T>) -> Change,
 ) -> Result<T, Refused> {
     let busy = |words: &str| Refused::new(RefusedKind::Busy, words);
@@ -324,8 +340,8 @@ async fn ask<T>(
 /// Makes a change; what cannot be made leaves everything as it was.
 pub(super) async fn make(change: Change, parts: &mut Parts, held: &mut Held, notifier: &Notifier) {
     match change {
-        Change::Preset(name, answer) if !answer.is_closed() => {
-            switch(&name, answer, parts, &held.loaded).await;
+        Change::Preset(which, answer) if !answer.is_closed() => {
+            switch(which, answer, parts, &held.loaded).await;
         }
         Change::Reload(answer) if !answer.is_closed() => {
             notifier.reloading();
@@ -340,8 +356,8 @@ pub(super) async fn make(change: Change, parts: &mut Parts, held: &mut Held, not
 }
 
 /// Takes pictures by another preset; where that cannot be built, the old one goes on untouched.
-async fn switch(name: &str, answer: Waiting<Standing>, parts: &mut Parts, loaded: &Loaded) {
-    let preset = match fit(name, parts, loaded) {
+async fn switch(which: Which, answer: Waiting<Standing>, parts: &mut Parts, loaded: &Loaded) {
+    let preset = match fit(which, parts, loaded) {
         Ok(preset) => preset,
         Err(e) => {
             // Fails when whoever asked has just left.
@@ -357,9 +373,12 @@ async fn switch(name: &str, answer: Waiting<Standing>, parts: &mut Parts, loaded
     });
 }
 
-/// The preset of this name, if it can be built here.
-fn fit(name: &str, parts: &Parts, loaded: &Loaded) -> Result<Preset, IngestError> {
-    let preset = named(name, loaded)?;
+/// The preset, if it can be built here.
+fn fit(which: Which, parts: &Parts, loaded: &Loaded) -> Result<Preset, IngestError> {
+    let preset = match which {
+        Which::Named(name) => named(&name, loaded)?,
+        Which::Ready(preset) => *preset,
+    };
     preset.check()?;
     parts.ingest.try_out(&preset)?;
     Ok(preset)
@@ -388,7 +407,9 @@ impl Parts {
         desk.orders.set_source(name.clone(), preset.layout);
         desk.keeper.set_preset_pins(preset.layout);
         self.account.preset(&preset);
-        desk.set_source(&preset);
+        desk.keeper.cover(preset.mask.clone());
+        words::simulate(preset.is_simulated());
+        desk.preset.store(Arc::new(preset.clone()));
         self.ingest.go_on(preset.clone());
         self.preset = preset;
         info!(

@@ -4,6 +4,7 @@
 use std::io::IsTerminal;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use sonofuse_core::control::{Refused, RefusedKind, WebLink};
@@ -24,6 +25,9 @@ use crate::record::Recorder;
 use crate::scoring::{Clock, MonotonicClock};
 use crate::serve::web::{self, About, Behind, Gate, LINK_LASTS, News, Note, Publisher, Web};
 use crate::shot::Shots;
+
+/// How long a stop waits for a picture in the encoder.
+const STOP_WITHIN: Duration = Duration::from_millis(200);
 
 /// A bound address and what is shown there.
 pub(super) struct Page {
@@ -80,12 +84,13 @@ impl Page {
         recorder: &Recorder,
     ) -> Result<Self, DisplayError> {
         let settings = config.web.clone();
-        let keeper = recorder.keeper();
+        let (keeper, covering) = (recorder.keeper(), recorder.keeper());
         let pins = move || keeper.pins();
         let wanted = Wanted {
             fps: settings.fps,
             width: settings.width,
             masked: settings.is_exposed().then(|| Arc::new(pins) as _),
+            cover: Arc::new(move || covering.covered()),
         };
         let shots: Arc<Shots> = Arc::default();
         let max_age_ms = config.publish.max_age_ms;
@@ -136,6 +141,7 @@ impl Page {
 impl Served {
     /// Closes the page; its pictures end with what is returned.
     pub(super) async fn stop(self) -> Jpegs {
+        self.jpegs.halt();
         self.web.stop().await;
         self.jpegs
     }
@@ -160,7 +166,8 @@ fn about(config: &Config, desk: Arc<Desk>) -> web::AboutNow {
     let keep = config.record.keep;
     let clips = keep && config.record.clips;
     Arc::new(move || {
-        let (preset, simulated) = desk.source();
+        let running = desk.preset();
+        let (preset, simulated) = (running.name.clone(), running.is_simulated());
         let (model, threshold) = (desk.model().clone(), desk.allows_threshold());
         About { language, exposed, max_age_ms, simulated, preset, keep, clips, threshold, model }
     })
@@ -194,10 +201,12 @@ pub(super) fn taps(display: Option<&Display>, page: Option<&Page>, recorder: &Re
     Taps { sample, frame }
 }
 
-/// Says in the journal what was encoded.
-pub(super) fn close(jpegs: Jpegs) {
+/// Ends what encodes, and says in the journal what it did. On a busy machine its thread, which steps back, may
+/// not come to its end in time: then it is left.
+pub(super) async fn close(jpegs: Jpegs) {
     let counts = jpegs.counts();
-    drop(jpegs);
+    let ended = tokio::task::spawn_blocking(move || drop(jpegs));
+    let left = tokio::time::timeout(STOP_WITHIN, ended).await.is_err();
     info!(
         MESSAGE_ID = crate::journal::JPEG_CLOSED,
         EVENT = "display",
@@ -205,6 +214,7 @@ pub(super) fn close(jpegs: Jpegs) {
         COMPOSED = counts.composed(),
         ENCODED = counts.encoded(),
         FAILED = counts.failed(),
+        LEFT = left,
         "no more pictures for the page"
     );
 }

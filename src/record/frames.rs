@@ -66,6 +66,7 @@ impl Recording<'_> {
     fn picture(&mut self, frame: &Frame) {
         self.prover.pin(lock(&self.shared.pins).now);
         let layout = self.prover.proven(frame);
+        self.masker.cover(&self.shared.cover.load());
         let at_ns = frame.meta().captured_ns;
         let masked = self.masker.mask(frame, layout.as_ref(), at_ns);
         count(&self.shared.counts.masked);

@@ -8,11 +8,12 @@ use arc_swap::ArcSwapOption;
 use gst::prelude::*;
 use gst_video::prelude::*;
 use sonofuse_core::frame::PixelFormat;
+use sonofuse_core::mask::Cover;
 use sonofuse_core::reading::Reading;
 use sonofuse_core::region::Region;
 use thiserror::Error;
 
-use crate::panel::strip::{Encoded, Matrix, Rows, RowsMut, blacken, blit, copy_picture};
+use crate::panel::strip::{Encoded, Matrix, Rows, RowsMut, blacken, blit, copy_picture, cover};
 use crate::panel::trend::Trend;
 use crate::panel::{CARD_SIZE, Canvas, Card, Notes, Panel, PanelState, card, is_fresh, is_gone};
 
@@ -81,6 +82,7 @@ pub(super) struct Composer {
     seen: Option<Arc<Reading>>,
     trend: Trend,
     panel: Panel,
+    cover: Arc<Cover>,
     target: Option<Target>,
 }
 
@@ -98,8 +100,14 @@ impl Composer {
             seen: None,
             trend: Trend::default(),
             panel: Panel::default(),
+            cover: Arc::default(),
             target: None,
         }
+    }
+
+    /// Has these areas black from the next picture on.
+    pub(super) fn cover(&mut self, cover: Arc<Cover>) {
+        self.cover = cover;
     }
 
     /// A new pipeline has to be told the caps again.
@@ -149,7 +157,7 @@ impl Composer {
         let target = self.target.as_mut().expect("set above");
         target.draw(&mut self.panel, state);
         // A device that lost its signal may repeat its last picture: that is not shown.
-        target.compose(if gone { Err(Card::NoSignal) } else { Ok(input) })
+        target.compose(if gone { Err(Card::NoSignal) } else { Ok(input) }, &self.cover)
     }
 
     /// Composes a card for a picture that does not come or cannot be shown.
@@ -179,7 +187,7 @@ impl Composer {
         let state = state.noting(self.notes.at(self.now_ns()));
         let target = self.target.as_mut().expect("set above");
         target.draw(&mut self.panel, state);
-        target.compose(Err(what))
+        target.compose(Err(what), &self.cover)
     }
 }
 
@@ -230,7 +238,11 @@ impl Target {
     }
 
     /// Copies the picture, or a card in its place, and the strip into a pooled buffer.
-    fn compose(&mut self, input: Result<&gst::BufferRef, Card>) -> Result<Composed, ComposeError> {
+    fn compose(
+        &mut self,
+        input: Result<&gst::BufferRef, Card>,
+        covered: &Cover,
+    ) -> Result<Composed, ComposeError> {
         let Canvas { width, height, .. } = self.canvas;
         let failed = |what| ComposeError::Memory { what, width, height };
         let mut buffer = self.pool.0.acquire_buffer(None).map_err(|_| failed("allocate"))?;
@@ -256,6 +268,9 @@ impl Target {
                         .map_err(|_| failed("read"))?;
                 let from = picture_rows(&picture);
                 copy_picture(self.pixel, &from[..planes], rows, image.width(), image.height());
+                for area in covered.on(image.width(), image.height()) {
+                    cover(self.pixel, rows, &area, self.matrix.full_range);
+                }
             }
             Err(what) => {
                 // An odd picture's card is a pixel wider; the strip comes after it.

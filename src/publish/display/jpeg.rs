@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use sonofuse_core::frame::Frame;
 use sonofuse_core::layout::Pins;
+use sonofuse_core::mask::Cover;
 use sonofuse_core::reading::Reading;
 use tracing::warn;
 
@@ -36,6 +37,8 @@ const CARD_EVERY: Duration = Duration::from_millis(500);
 /// Pause before an encoder that failed is built again.
 const RETRY: Duration = Duration::from_secs(2);
 
+/// What is black now, whatever it shows.
+pub type CoverNow = Arc<dyn Fn() -> Arc<Cover> + Send + Sync>;
 /// What is pinned now.
 pub type PinsNow = Arc<dyn Fn() -> Option<Pins> + Send + Sync>;
 
@@ -48,6 +51,8 @@ pub struct Wanted {
     pub width: u32,
     /// Black outside of the proven views, which are looked for by these pins; `None`: the picture as it is.
     pub masked: Option<PinsNow>,
+    /// Areas that are black in any case.
+    pub cover: CoverNow,
 }
 
 /// What was done so far.
@@ -184,17 +189,18 @@ impl Jpegs {
         Arc::clone(&self.shared.counts)
     }
 
-    fn end(&mut self) {
+    /// Makes no more, and waits for nothing.
+    pub fn halt(&self) {
         self.shared.stop.store(true, Ordering::Release);
         self.shared.taken.close();
-        // It waits for a picture in the encoder at the most. One that panicked ended the process.
-        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
 impl Drop for Jpegs {
     fn drop(&mut self) {
-        self.end();
+        self.halt();
+        // It waits for a picture in the encoder at the most. One that panicked ended the process.
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
@@ -265,10 +271,12 @@ impl Work<'_> {
     }
 
     fn compose(&mut self, taking: Taking) -> Result<Composed, ComposeError> {
+        let cover = (self.wanted.cover)();
+        self.composer.cover(Arc::clone(&cover));
         match (taking, &mut self.veil) {
             (Taking::Whole(sample), _) => self.composer.frame(&sample),
             (Taking::Masked(frame), Some(veil)) => {
-                let sample = veil.over(&frame)?;
+                let sample = veil.over(&frame, &cover)?;
                 self.composer.frame(&sample)
             }
             // No tap leaves it so.

@@ -2,7 +2,7 @@
 
 use gst_video::prelude::*;
 use sonofuse_core::frame::Frame;
-use sonofuse_core::mask::{Masker, Prover};
+use sonofuse_core::mask::{Cover, Masker, Prover};
 
 use super::PinsNow;
 use crate::publish::display::compose::ComposeError;
@@ -23,8 +23,13 @@ impl Veil {
     }
 
     /// What may be shown of `frame`; without proven views all of it is black.
-    pub(super) fn over(&mut self, frame: &Frame) -> Result<gst::Sample, ComposeError> {
+    pub(super) fn over(
+        &mut self,
+        frame: &Frame,
+        cover: &Cover,
+    ) -> Result<gst::Sample, ComposeError> {
         self.prover.pin((self.pins)());
+        self.masker.cover(cover);
         let layout = self.prover.proven(frame);
         self.masker.mask(frame, layout.as_ref(), frame.meta().captured_ns);
         let planes = self.masker.planes();
