@@ -437,9 +437,11 @@ fn keys_do_what_the_buttons_do_and_dangerous_things_are_asked_twice() {
 #[test]
 fn what_is_dragged_on_the_picture_is_pinned_and_saved_and_leaving_brings_back_what_ran() {
     let Some(mut browser) = Browser::start() else { return };
-    let served = served("", &SIMULATOR);
+    // One patient: the views of the next one are elsewhere.
+    let served = served("", &[&SIMULATOR[..], &["--param", "exam-seconds=3600"]].concat());
     served.open(&mut browser, "#setup");
     browser.until("the views are found", "document.querySelectorAll('#over .found').length >= 4");
+    browser.until("a picture", "sonofuse.drawn.count > 0 && sonofuse.now.frame !== null");
     browser.click("#set-take-found");
     let before = browser.eval("sonofuse.pins()");
     // The lower right corner of the elastogram, by a part of the picture.
@@ -473,21 +475,34 @@ fn what_is_dragged_on_the_picture_is_pinned_and_saved_and_leaving_brings_back_wh
     browser.click("#set-save");
     browser.until("saved", "document.querySelector('#steps pre') !== null");
     let text = browser.eval("document.querySelector('#steps pre').textContent");
-    let text = text.as_str().unwrap();
-    let view = pinned["elastogram-view"].to_string().replace(',', ", ");
-    assert!(text.contains("hard-end = \"red\"") && text.contains(&view), "{text}");
+    let text: toml::Table = text.as_str().unwrap().parse().unwrap();
+    let layout = serde_json::to_value(&text["layout"]).unwrap();
+    assert_eq!(layout["hard-end"], "red", "{layout}");
+    assert_eq!(layout["elastogram-view"], pinned["elastogram-view"], "{layout}");
+    assert_eq!(layout["bmode-view"], pinned["bmode-view"], "{layout}");
+    let file = served.daemon.path("state/sonofuse/presets/room-3.toml");
+    let ran = served.daemon.sonofuse(&["check", "--preset", file.to_str().unwrap()]);
+    assert_eq!(ran.code, 0, "{} {}", ran.out, ran.err);
     is_well(&mut browser, "setup");
 
     // Again, and left: what ran runs, and nothing is written.
+    browser.open("about:blank");
     browser.open(&served.url("#setup"));
     ready(&mut browser);
+    browser.until("what was saved", "document.getElementById('steps').textContent.includes('✓ room-3')");
     browser.click("#set-take-found");
+    browser.eval("document.querySelector('[name=hard-end][value=blue]').click()");
     browser.click("#set-pin");
-    browser.until("begun", "document.getElementById('toasts').textContent !== ''");
+    let word = Language::english().texts()["page.pinned"].clone();
+    browser.until("pinned", &format!("document.getElementById('toasts').textContent.includes({word:?})"));
     browser.click("#set-leave");
     browser.until("asked", "document.getElementById('dialog').open");
     browser.click("#dialog button.bad");
     browser.until("left", "location.hash === '#live'");
+    let reading = served.daemon.until("what was saved runs", |line| line["hard_end"] == "red");
+    assert_eq!(reading["layout"]["elastogram_view"], pinned["elastogram-view"]);
+    let again = std::fs::read_to_string(&file).unwrap().parse::<toml::Table>().unwrap();
+    assert_eq!(again, text, "leaving wrote nothing");
 }
 
 /// axe-core from npm, fetched into `target/` once; `None`, with a word, where it cannot be had.

@@ -17,8 +17,8 @@ export class Regions extends EventTarget {
   }
 
   get screen() {
-    const { width, height } = now.frame?.screen ?? { width: 1920, height: 1080 };
-    return [width, height];
+    const { width, height } = now.frame?.screen ?? {};
+    return width ? [width, height] : (now.reading?.size ?? [1920, 1080]);
   }
 
   get(name) {

@@ -1,7 +1,7 @@
 // Set-up by looking: six steps beside the picture. Begins nothing before a source is chosen or something is pinned;
 // leaving brings back what ran.
 
-import { $, ask, el, tell } from "./dom.js";
+import { $, ask, el, tell, text } from "./dom.js";
 import { choices, refusal } from "./actions.js";
 import { get, now, post, wire } from "./link.js";
 import { Regions, found } from "./regions.js";
@@ -24,7 +24,8 @@ export function begin() {
     regions.showFound(regions.get("bmode") ? [] : found(detail.layout));
   });
   wire.addEventListener("frame", () => shown && regions.place());
-  wire.addEventListener("hello", () => shown && load());
+  // Another source, or somebody signed in: what a person has filled in stays.
+  wire.addEventListener("hello", () => shown && load(now.hello.signed_in && $("steps").querySelector(".step") !== null));
   regions.addEventListener("change", () => dirty(true));
   regions.addEventListener("remove", ({ detail }) => take(detail));
 }
@@ -41,7 +42,7 @@ export function close() {
 /** Says it anew, in another language. */
 export const redress = () => shown && draw();
 
-async function load() {
+async function load(keep = false) {
   if (!now.hello) return;
   if (now.hello.signed_in) {
     try {
@@ -51,7 +52,9 @@ async function load() {
       tell(refusal(error), false);
     }
   }
-  draw();
+  if (!keep) return draw();
+  sources();
+  earlier();
 }
 
 const parts = {};
@@ -79,6 +82,7 @@ function draw() {
   trial.show(parts.counts);
   parts.name = el("input", { id: "preset-name", required: true, pattern: "[a-z0-9][a-z0-9\\-]{0,39}", maxlength: "40", autocomplete: "off", placeholder: "room-3", "aria-describedby": "name-how" });
   parts.saved = el("div", {});
+  parts.earlier = el("p", { class: "dim" });
   $("steps").replaceChildren(
     step(1, "source", parts.sources),
     step(
@@ -110,17 +114,24 @@ function draw() {
         el("div", { class: "row" }, el("button", { class: "first", id: "set-save", type: "submit" }, t("set-save")), button("leave", leave)),
       ),
       parts.saved,
-      told?.saved?.length
-        ? el("p", { class: "dim" }, t("saved-before", { names: told.saved.map(({ name, chosen }) => (chosen ? `✓ ${name}` : name)).join(", ") }))
-        : null,
+      parts.earlier,
     ),
   );
+  earlier();
   maskList();
 }
 
+/** Names what was saved before, the chosen one with a tick. */
+function earlier() {
+  const names = (told?.saved ?? []).map(({ name, chosen }) => (chosen ? `✓ ${name}` : name)).join(", ");
+  text(parts.earlier, names ? t("saved-before", { names }) : "");
+}
+
 function sources() {
-  const list = told?.sources ?? [];
   const chosen = told?.candidate ?? told?.original;
+  // The one that runs first, then those that can.
+  const rank = (source) => (sameSource(source, chosen) ? 0 : source.problem ? 2 : 1);
+  const list = (told?.sources ?? []).toSorted((a, b) => rank(a) - rank(b));
   parts.sources.replaceChildren(
     ...list.map((source, index) => {
       const id = `source-${index}`;
@@ -152,7 +163,6 @@ async function choose(source) {
   const params = source.params ?? (source.device ? { device: source.device } : undefined);
   await sent("/api/setup/source", { preset: source.preset, params }, (answer) => {
     told = answer.sources ? answer : told;
-    begun = true;
     regions.clear();
     maskList();
     tell(t("source-taken", { name: source.preset }));
@@ -160,6 +170,8 @@ async function choose(source) {
 }
 
 async function sent(path, body, done) {
+  // From here on there is something to leave.
+  begun = true;
   try {
     const answer = await post(path, body);
     done(answer);
@@ -235,7 +247,6 @@ async function pin() {
   const body = pins();
   if (Object.keys(body).length === 0) return tell(t("nothing-to-pin"), false);
   await sent("/api/setup/pin", body, () => {
-    begun = true;
     dirty(false);
     tell(t("pinned"));
   });
@@ -254,7 +265,6 @@ async function mask() {
     return { x: x0, y: y0, width: x1 - x0, height: y1 - y0 };
   });
   await sent("/api/setup/mask", { areas }, () => {
-    begun = true;
     tell(n("masked", areas.length));
   });
 }
@@ -264,6 +274,7 @@ async function save(event) {
   const name = parts.name.value.trim();
   await sent("/api/setup/save", { name, choose: true }, (answer) => {
     begun = false;
+    load(true);
     tell(t("saved", { name: answer.name ?? name }));
     parts.saved.replaceChildren(
       el("p", {}, t("saved-at", { path: answer.path })),
