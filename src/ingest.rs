@@ -61,6 +61,28 @@ pub struct Taps {
     pub frame: Option<FrameTap>,
 }
 
+impl Taps {
+    /// These and `other`.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let sample = match (self.sample, other.sample) {
+            (Some(one), Some(other)) => Some(Arc::new(move |sample: &gst::Sample| {
+                one(sample);
+                other(sample);
+            }) as SampleTap),
+            (one, other) => one.or(other),
+        };
+        let frame = match (self.frame, other.frame) {
+            (Some(one), Some(other)) => Some(Arc::new(move |frame: &Frame| {
+                one(frame);
+                other(frame);
+            }) as FrameTap),
+            (one, other) => one.or(other),
+        };
+        Self { sample, frame }
+    }
+}
+
 impl std::fmt::Debug for Taps {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (sample, frame) = (self.sample.is_some(), self.frame.is_some());

@@ -48,8 +48,8 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "daemon",
         &[
-            "audit", "config", "ingest", "journal", "log", "mailbox", "notify", "panel", "publish",
-            "record", "scoring", "serve", "shot", "state",
+            "audit", "civil", "config", "ingest", "journal", "log", "mailbox", "notify", "panel",
+            "publish", "record", "scoring", "serve", "shot", "state",
         ],
     ),
     // The configuration holds the settings of those that it configures.

@@ -181,24 +181,9 @@ fn note(notes: &Notes) -> Option<Note> {
 
 /// Who sees what is captured: display, page and recorder.
 pub(super) fn taps(display: Option<&Display>, page: Option<&Page>, recorder: &Recorder) -> Taps {
-    let jpegs = page.map(|page| &page.jpegs);
-    let samples = [display.map(Display::tap), jpegs.and_then(Jpegs::sample_tap)];
-    let frames = [recorder.tap(), jpegs.and_then(Jpegs::frame_tap)];
-    let sample = match samples {
-        [Some(one), Some(other)] => Some(Arc::new(move |sample: &gst::Sample| {
-            one(sample);
-            other(sample);
-        }) as _),
-        [one, other] => one.or(other),
-    };
-    let frame = match frames {
-        [Some(one), Some(other)] => Some(Arc::new(move |frame: &sonofuse_core::frame::Frame| {
-            one(frame);
-            other(frame);
-        }) as _),
-        [one, other] => one.or(other),
-    };
-    Taps { sample, frame }
+    let taps = Taps { sample: display.map(Display::tap), frame: recorder.tap() };
+    let Some(Page { jpegs, .. }) = page else { return taps };
+    taps.and(Taps { sample: jpegs.sample_tap(), frame: jpegs.frame_tap() })
 }
 
 /// Ends what encodes, and says in the journal what it did. On a busy machine its thread, which steps back, may
