@@ -186,23 +186,39 @@ mod tests {
         use sonofuse_core::reading::Withheld;
         use sonofuse_core::words::Label::*;
         let words = [
-            WordScored, WordFrozen, WordUnfamiliar, WordWithheld, WordNoSignal, WordNotShown, WordStale,
+            WordScored,
+            WordFrozen,
+            WordUnfamiliar,
+            WordWithheld,
+            WordNoSignal,
+            WordNotShown,
+            WordStale,
             WordStarting,
         ];
         let mut faults = Vec::new();
         for language in Language::all().iter().filter(|l| !l.is_cjk() || cjk_font().is_some()) {
-            for (w, h) in [(640, 480), (640, 360), (800, 600), (1280, 720), (1440, 1080), (1920, 1080)] {
+            for (w, h) in
+                [(640, 480), (640, 360), (800, 600), (1280, 720), (1440, 1080), (1920, 1080)]
+            {
                 let strip = Canvas::new(w, h).strip;
                 let at = Places::new(strip.width(), strip.height());
                 let u = at.unit;
                 let mut fits = |set: Type, text: &str, room: f32| {
                     if set.width(text) > room {
-                        faults.push(format!("{language:?} {w}×{h}: {text} {} {room}", set.width(text)));
+                        faults.push(format!(
+                            "{language:?} {w}×{h}: {text} {} {room}",
+                            set.width(text)
+                        ));
                     }
                 };
-                let badge = Type::bold(5.4 * u, TEXT).width(language.label(WordUntrained)) + 5.0 * u;
+                let badge =
+                    Type::bold(5.4 * u, TEXT).width(language.label(WordUntrained)) + 5.0 * u;
                 for word in words {
-                    fits(Type::bold(7.0 * u, TEXT), language.label(word), at.status.w - 7.8 * u - badge);
+                    fits(
+                        Type::bold(7.0 * u, TEXT),
+                        language.label(word),
+                        at.status.w - 7.8 * u - badge,
+                    );
                 }
                 for line in [NoticeResearch, NoticeDevice] {
                     fits(Type::bold(5.2 * u, TEXT), language.label(line), at.notice.w - 3.0 * u);
@@ -226,9 +242,16 @@ mod tests {
                     let state = PanelState::spoken(language, Some(&reading), &trend, now_ns, 1500);
                     let state = PanelState { simulated: true, ..state };
                     let tile = draw(&state, strip.width(), strip.height());
-                    let image = image::RgbaImage::from_raw(tile.width(), tile.height(), tile.rgba().to_vec());
+                    let image = image::RgbaImage::from_raw(
+                        tile.width(),
+                        tile.height(),
+                        tile.rgba().to_vec(),
+                    );
                     let name = format!("panel-{}-{w}x{h}-{name}.png", language.id());
-                    image.expect("its size").save(std::path::Path::new(&folder).join(name)).expect("a folder");
+                    image
+                        .expect("its size")
+                        .save(std::path::Path::new(&folder).join(name))
+                        .expect("a folder");
                 }
             }
         }

@@ -117,7 +117,10 @@ fn a_newcomer_sees_a_score_and_the_number_goes_when_the_daemon_is_gone() {
     // Not signed in: every button says why it does nothing.
     let why = Language::english().texts()["page.why-sign-in"].replace('`', "");
     assert!(text(&mut browser, "actions-why").contains(&why));
-    assert_eq!(browser.eval("document.querySelectorAll('#actions [aria-disabled=false]').length"), 0);
+    assert_eq!(
+        browser.eval("document.querySelectorAll('#actions [aria-disabled=false]').length"),
+        0
+    );
 
     // A second of silence takes picture and number away.
     let Served { daemon, port } = served;
@@ -184,11 +187,14 @@ fn the_canvas_shows_the_pixels_of_the_source() {
            s += String.fromCharCode(d.data[i], d.data[i + 1], d.data[i + 2]); \
          return { width: d.width, height: d.height, rgb: btoa(s) } })()",
     );
-    let [width, height] = ["width", "height"].map(|k| u32::try_from(got[k].as_u64().unwrap()).unwrap());
-    let shown = image::RgbImage::from_raw(width, height, browser::decoded(got["rgb"].as_str().unwrap()));
+    let [width, height] =
+        ["width", "height"].map(|k| u32::try_from(got[k].as_u64().unwrap()).unwrap());
+    let shown =
+        image::RgbImage::from_raw(width, height, browser::decoded(got["rgb"].as_str().unwrap()));
     let shown = shown.unwrap();
     let source = image::open(&still).unwrap().to_rgb8();
-    let wanted = image::imageops::resize(&source, width, height, image::imageops::FilterType::Triangle);
+    let wanted =
+        image::imageops::resize(&source, width, height, image::imageops::FilterType::Triangle);
     let mut error = 0.0;
     for (a, b) in shown.pixels().zip(wanted.pixels()) {
         for c in 0..3 {
@@ -303,7 +309,12 @@ fn each_view_is_whole_in_every_language_and_size() {
     for language in Language::all() {
         let id = language.id();
         let title = |key: &str| language.texts()[&format!("page.{key}")].clone();
-        for (view, key) in [("live", "live"), ("kept", "kept-title"), ("exam", "exam-sheet"), ("setup", "setup-title")] {
+        for (view, key) in [
+            ("live", "live"),
+            ("kept", "kept-title"),
+            ("exam", "exam-sheet"),
+            ("setup", "setup-title"),
+        ] {
             for (w, h) in [(1024, 768), (1920, 1080), (3840, 2160), (360, 740)] {
                 browser.size(w, h);
                 browser.open(&served.url(&format!("?lang={id}#{view}")));
@@ -316,7 +327,10 @@ fn each_view_is_whole_in_every_language_and_size() {
                 );
                 assert_eq!(browser.eval("document.documentElement.lang"), id, "{at}");
                 if view == "kept" {
-                    browser.until("what was kept", "document.querySelectorAll('#things img').length > 0");
+                    browser.until(
+                        "what was kept",
+                        "document.querySelectorAll('#things img').length > 0",
+                    );
                 }
                 if view == "live" || view == "setup" {
                     browser.until("a picture", "sonofuse.drawn.count > 0");
@@ -379,7 +393,10 @@ fn keys_do_what_the_buttons_do_and_dangerous_things_are_asked_twice() {
 
     browser.press("s");
     let kept = Language::english().texts()["panel.kept-snapshot"].clone();
-    browser.until("the snapshot", &format!("document.getElementById('toasts').textContent.includes({kept:?})"));
+    browser.until(
+        "the snapshot",
+        &format!("document.getElementById('toasts').textContent.includes({kept:?})"),
+    );
 
     browser.press("m");
     browser.until("the dialog", "document.getElementById('dialog').open");
@@ -388,14 +405,20 @@ fn keys_do_what_the_buttons_do_and_dangerous_things_are_asked_twice() {
     browser.eval("document.querySelector('[name=label]').focus()");
     browser.write("B2");
     browser.press("Enter");
-    browser.until("the mark", "sonofuse.now.exam.nodules.some((n) => n.label === 'B2' && n.side === 'left')");
+    browser.until(
+        "the mark",
+        "sonofuse.now.exam.nodules.some((n) => n.label === 'B2' && n.side === 'left')",
+    );
 
     browser.press("v");
     browser.until("the dialog", "document.getElementById('dialog').open");
     browser.eval("document.querySelector('[name=says][value=disagree]').click()");
     browser.eval("document.querySelector('[name=corrected][value=benign]').click()");
     browser.click("#dialog button.first");
-    browser.until("the verdict", "sonofuse.now.exam.nodules.some((n) => n.verdict?.corrected === 'benign')");
+    browser.until(
+        "the verdict",
+        "sonofuse.now.exam.nodules.some((n) => n.verdict?.corrected === 'benign')",
+    );
 
     // Escape leaves everything as it was.
     let exam = browser.eval("sonofuse.now.exam.number");
@@ -413,7 +436,10 @@ fn keys_do_what_the_buttons_do_and_dangerous_things_are_asked_twice() {
     browser.until("the sheet", "document.querySelector('#sheet').textContent.includes('B2')");
     browser.send("Emulation.setEmulatedMedia", json!({ "media": "print" }));
     assert_eq!(browser.eval("getComputedStyle(document.querySelector('header')).display"), "none");
-    assert_eq!(browser.eval("getComputedStyle(document.body).backgroundColor"), "rgb(255, 255, 255)");
+    assert_eq!(
+        browser.eval("getComputedStyle(document.body).backgroundColor"),
+        "rgb(255, 255, 255)"
+    );
     browser.look("page-print");
     browser.send("Emulation.setEmulatedMedia", json!({ "media": "" }));
 
@@ -430,7 +456,8 @@ fn keys_do_what_the_buttons_do_and_dangerous_things_are_asked_twice() {
     browser.until("asked", "document.getElementById('dialog').open");
     assert_eq!(browser.eval("document.querySelectorAll('.thing').length"), things);
     browser.click("#dialog button.bad");
-    browser.until("gone", &format!("document.querySelectorAll('.thing').length === {}", things - 1));
+    browser
+        .until("gone", &format!("document.querySelectorAll('.thing').length === {}", things - 1));
     is_well(&mut browser, "kept");
 }
 
@@ -489,12 +516,18 @@ fn what_is_dragged_on_the_picture_is_pinned_and_saved_and_leaving_brings_back_wh
     browser.open("about:blank");
     browser.open(&served.url("#setup"));
     ready(&mut browser);
-    browser.until("what was saved", "document.getElementById('steps').textContent.includes('✓ room-3')");
+    browser.until(
+        "what was saved",
+        "document.getElementById('steps').textContent.includes('✓ room-3')",
+    );
     browser.click("#set-take-found");
     browser.eval("document.querySelector('[name=hard-end][value=blue]').click()");
     browser.click("#set-pin");
     let word = Language::english().texts()["page.pinned"].clone();
-    browser.until("pinned", &format!("document.getElementById('toasts').textContent.includes({word:?})"));
+    browser.until(
+        "pinned",
+        &format!("document.getElementById('toasts').textContent.includes({word:?})"),
+    );
     browser.click("#set-leave");
     browser.until("asked", "document.getElementById('dialog').open");
     browser.click("#dialog button.bad");
@@ -512,7 +545,8 @@ fn axe() -> Option<String> {
     if !script.exists() {
         std::fs::create_dir_all(&folder).unwrap();
         let mut npm = Command::new("npm");
-        npm.args(["install", "--no-audit", "--no-fund", "--no-package-lock", "axe-core@4"]).current_dir(&folder);
+        npm.args(["install", "--no-audit", "--no-fund", "--no-package-lock", "axe-core@4"])
+            .current_dir(&folder);
         // A package.json of its own: npm would look for one further up.
         std::fs::write(folder.join("package.json"), "{}\n").unwrap();
         if !npm.output().is_ok_and(|output| output.status.success()) {
@@ -540,7 +574,10 @@ fn axe_finds_nothing_serious_in_any_view() {
         ("live", "document.getElementById('do-mark').click()"),
         ("kept", ""),
         ("exam", ""),
-        ("setup", "document.getElementById('set-take-found').click(), document.getElementById('set-mask-add').click()"),
+        (
+            "setup",
+            "document.getElementById('set-take-found').click(), document.getElementById('set-mask-add').click()",
+        ),
     ] {
         browser.open(&served.url(&format!("#{view}")));
         ready(&mut browser);

@@ -96,10 +96,21 @@ fn the_page_says_what_the_language_files_have_and_they_have_nothing_else_for_it(
     let all: String = files.values().map(String::as_str).collect();
     let english = Language::english().texts();
     let mut said: BTreeSet<String> = BTreeSet::new();
-    for before in ["data-t=\"", "data-label=\"", " t(\"", "(t(\"", "${t(\"", "[t(\"", ", t(\"", "? t(\"", ": t(\""] {
+    for before in [
+        "data-t=\"",
+        "data-label=\"",
+        " t(\"",
+        "(t(\"",
+        "${t(\"",
+        "[t(\"",
+        ", t(\"",
+        "? t(\"",
+        ": t(\"",
+    ] {
         said.extend(named(&all, before));
     }
-    let missing: Vec<_> = said.iter().filter(|id| !english.contains_key(&format!("page.{id}"))).collect();
+    let missing: Vec<_> =
+        said.iter().filter(|id| !english.contains_key(&format!("page.{id}"))).collect();
     assert!(missing.is_empty(), "no text: {missing:?}");
     // Identifiers that are put together: what stands before the gap.
     let parts = ["t(`", "n(`", "page."].map(|before| named(&all, before)).concat();

@@ -292,7 +292,12 @@ pub(super) fn model(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
     let small = Type::regular(4.6 * u, DIM);
     let name = Type::bold(6.0 * u, TEXT);
     let mut y = area.y;
-    p.text(area.x, y, name, &name.fit(&state.language.fill(Label::Model, &[("name", &model.name)]), area.w));
+    p.text(
+        area.x,
+        y,
+        name,
+        &name.fit(&state.language.fill(Label::Model, &[("name", &model.name)]), area.w),
+    );
     y += 6.8 * u;
     let line = format!("{} · {}", model.backend, model.digest);
     p.text(area.x, y, small, &small.fit(&line, area.w));
@@ -344,8 +349,9 @@ mod tests {
         let labels = reasons.map(Label::of_reason);
         let mut faults = Vec::new();
         let all = labels.into_iter().chain([[Label::ReasonNotShown, Label::DoNotShown]]);
-        for (language, [what, hint]) in
-            Language::all().iter().flat_map(|language| all.clone().map(move |pair| (language, pair)))
+        for (language, [what, hint]) in Language::all()
+            .iter()
+            .flat_map(|language| all.clone().map(move |pair| (language, pair)))
         {
             let [what, hint] = [what, hint].map(|label| language.label(label));
             for [w, h] in sizes {

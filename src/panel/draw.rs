@@ -167,7 +167,8 @@ fn pieces(text: &str) -> Vec<(&'static str, &str)> {
         let mut from = 0;
         let mut before: Option<char> = None;
         for (at, c) in word.char_indices() {
-            let breaks = before.is_some_and(|b| (is_cjk(b) || is_cjk(c)) && b != '（' && !ENDS.contains(c));
+            let breaks =
+                before.is_some_and(|b| (is_cjk(b) || is_cjk(c)) && b != '（' && !ENDS.contains(c));
             if breaks {
                 all.push((space, &word[from..at]));
                 (space, from) = ("", at);
@@ -303,7 +304,9 @@ impl Painter {
             let twice = set.weight == Weight::Bold && font::lacks_bold(c);
             let bold = twice.then_some(x + set.px * 0.035);
             for x in [Some(x), bold].into_iter().flatten() {
-                let Some(outline) = font::outline(c, set.weight, set.px, x, baseline) else { continue };
+                let Some(outline) = font::outline(c, set.weight, set.px, x, baseline) else {
+                    continue;
+                };
                 let bounds = outline.px_bounds();
                 let origin = [bounds.min.x as i32, bounds.min.y as i32];
                 let mut pixels = self.pixmap.as_mut();

@@ -79,7 +79,13 @@ pub(super) fn advance(c: char, weight: Weight, px: f32) -> f32 {
 }
 
 /// The outline of `c` with the pen at `x` on `baseline`; `None` where nothing is drawn (a space).
-pub(super) fn outline(c: char, weight: Weight, px: f32, x: f32, baseline: f32) -> Option<OutlinedGlyph> {
+pub(super) fn outline(
+    c: char,
+    weight: Weight,
+    px: f32,
+    x: f32,
+    baseline: f32,
+) -> Option<OutlinedGlyph> {
     if let Some((font, scale)) = other(c, px) {
         let glyph: Glyph = font.glyph_id(c).with_scale_and_position(scale, point(x, baseline));
         return font.outline_glyph(glyph);

@@ -176,7 +176,11 @@ impl PanelState {
             curve: curve(trend, now_ns),
             map: map.map(|(layout, size)| Map { size, layout }),
             palette: map.and_then(|_| palette(reading)),
-            stiffness: reading.stiffness.as_ref().filter(|_| fresh).and_then(|s| Said::of(s, language)),
+            stiffness: reading
+                .stiffness
+                .as_ref()
+                .filter(|_| fresh)
+                .and_then(|s| Said::of(s, language)),
             model: Some(Model {
                 name: reading.model.name.clone(),
                 digest: reading.model.digest.chars().take(8).collect(),
@@ -227,12 +231,7 @@ impl PanelState {
         }
     }
 
-    fn headline(
-        language: &Language,
-        reading: &Reading,
-        trend: &Trend,
-        age_ns: u64,
-    ) -> Headline {
+    fn headline(language: &Language, reading: &Reading, trend: &Trend, age_ns: u64) -> Headline {
         let score = reading.malignancy.filter(|p| p.is_finite());
         match (reading.outcome, score) {
             (Outcome::Scored, Some(score)) => Headline::Scored {

@@ -53,5 +53,7 @@ pub fn unlike(detail_id: &str) -> Option<Label> {
 /// A sentence begins with a capital.
 pub fn capital(words: &str) -> String {
     let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |c| c.to_uppercase().collect::<String>() + letters.as_str())
+    letters
+        .next()
+        .map_or_else(String::new, |c| c.to_uppercase().collect::<String>() + letters.as_str())
 }

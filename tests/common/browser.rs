@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
@@ -22,6 +23,9 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// How often a page is asked whether something holds.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 
+/// One browser at a time: with a daemon each they would take each other's breath.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// A browser with one tab.
 pub(crate) struct Browser {
     child: Child,
@@ -33,6 +37,7 @@ pub(crate) struct Browser {
     next: u64,
     /// What the page complained about: errors that nobody caught, refused content, failed loads.
     pub(crate) complaints: Vec<String>,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Drop for Browser {
@@ -60,8 +65,10 @@ fn program() -> Option<&'static str> {
 impl Browser {
     /// Starts one with an empty profile; `None` where the machine has none.
     pub(crate) fn start() -> Option<Self> {
+        let program = program()?;
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let profile = tempfile::tempdir().unwrap();
-        let child = Command::new(program()?)
+        let child = Command::new(program)
             .args([
                 "--headless=new",
                 "--no-sandbox",
@@ -90,8 +97,16 @@ impl Browser {
         let connect = connect_async_with_config(address, Some(limits), true);
         let (socket, _) = runtime.block_on(connect).unwrap();
         let session = String::new();
-        let mut browser =
-            Self { child, profile, runtime, socket, session, next: 0, complaints: Vec::new() };
+        let mut browser = Self {
+            child,
+            profile,
+            runtime,
+            socket,
+            session,
+            next: 0,
+            complaints: Vec::new(),
+            _alone: alone,
+        };
         let target = browser.send("Target.createTarget", json!({ "url": "about:blank" }));
         let target = json!({ "targetId": target["targetId"], "flatten": true });
         browser.session =
@@ -130,7 +145,8 @@ impl Browser {
 
     /// The size of the window, in CSS pixels.
     pub(crate) fn size(&mut self, width: u32, height: u32) {
-        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        let size =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.send("Emulation.setDeviceMetricsOverride", size);
     }
 
@@ -154,7 +170,9 @@ impl Browser {
     pub(crate) fn until(&mut self, what: &str, expression: &str) -> Value {
         let begun = Instant::now();
         loop {
-            let value = self.eval(&format!("(() => {{ try {{ return {expression} }} catch {{ return null }} }})()"));
+            let value = self.eval(&format!(
+                "(() => {{ try {{ return {expression} }} catch {{ return null }} }})()"
+            ));
             if !matches!(value, Value::Null | Value::Bool(false)) {
                 return value;
             }

@@ -147,11 +147,15 @@ impl Label {
             Withheld::Stalled => [Self::ReasonStalled, Self::DoStalled],
             Withheld::NoDualView => [Self::ReasonNoDualView, Self::DoNoDualView],
             Withheld::EmptyElastogram => [Self::ReasonEmptyElastogram, Self::DoEmptyElastogram],
-            Withheld::UnstableElastogram => [Self::ReasonUnstableElastogram, Self::DoUnstableElastogram],
+            Withheld::UnstableElastogram => {
+                [Self::ReasonUnstableElastogram, Self::DoUnstableElastogram]
+            }
             Withheld::BoxTooSmall => [Self::ReasonBoxTooSmall, Self::DoBoxTooSmall],
             Withheld::OutOfFocus => [Self::ReasonOutOfFocus, Self::DoOutOfFocus],
             Withheld::PaletteUnknown => [Self::ReasonPaletteUnknown, Self::DoPaletteUnknown],
-            Withheld::OutOfDistribution => [Self::ReasonOutOfDistribution, Self::DoOutOfDistribution],
+            Withheld::OutOfDistribution => {
+                [Self::ReasonOutOfDistribution, Self::DoOutOfDistribution]
+            }
             Withheld::EngineFault => [Self::ReasonEngineFault, Self::DoEngineFault],
             Withheld::Paused => [Self::ReasonPaused, Self::DoPaused],
         }

@@ -24,7 +24,9 @@ pub enum LanguageError {
     #[error("the language file cannot be read: {0}")]
     Syntax(#[from] Box<toml::de::Error>),
     /// Something that is no text.
-    #[error("the language file's `{0}` is no text: one line a text, and the tables language, panel and page")]
+    #[error(
+        "the language file's `{0}` is no text: one line a text, and the tables language, panel and page"
+    )]
     NotText(String),
     /// No text for what is said.
     #[error("the language file has no text for `{0}`")]
@@ -71,7 +73,11 @@ impl Language {
     ///
     /// # Errors
     /// [`LanguageError`] with the first text that is missing, unknown or has other gaps.
-    pub fn parse(id: &'static str, text: &str, english: Option<&Self>) -> Result<Self, LanguageError> {
+    pub fn parse(
+        id: &'static str,
+        text: &str,
+        english: Option<&Self>,
+    ) -> Result<Self, LanguageError> {
         let table: toml::Table = toml::from_str(text).map_err(Box::new)?;
         let mut texts = BTreeMap::new();
         for (key, value) in table {
@@ -105,7 +111,9 @@ impl Language {
             wanted.insert(format!("panel.{}", label.id()), owned(label.values()));
         }
         // English says by itself which texts the page has; a test holds them against the page.
-        for (id, text) in english.unwrap_or(self).texts.iter().filter(|(id, _)| id.starts_with(PAGE)) {
+        for (id, text) in
+            english.unwrap_or(self).texts.iter().filter(|(id, _)| id.starts_with(PAGE))
+        {
             wanted.insert(id.clone(), gaps(text).map(str::to_owned).collect());
         }
         for (id, mut values) in wanted.clone() {
