@@ -25,6 +25,7 @@ const VIEWS = {
     },
   },
 };
+// Sections are not called as the address's part, so that the browser does not scroll to them.
 let view = null;
 
 function route(event) {
@@ -35,7 +36,7 @@ function route(event) {
   if (next === view) return;
   if (view) VIEWS[view].close();
   view = next;
-  for (const name of Object.keys(VIEWS)) show($(name), name === view);
+  for (const name of Object.keys(VIEWS)) show($(`view-${name}`), name === view);
   for (const link of document.querySelectorAll("[data-view]")) {
     if (link.dataset.view === view) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -78,7 +79,7 @@ async function speak(id) {
   actions.update();
   for (const each of [exam, setup]) each.redress();
   if (view === "kept") kept.open();
-  const part = $(view ?? "live").querySelector("h1")?.textContent;
+  const part = $(`view-${view ?? "live"}`).querySelector("h1")?.textContent;
   document.title = part ? `${part} – sonofuse` : "sonofuse";
 }
 
@@ -101,7 +102,7 @@ async function start() {
   await speak(tongue);
   addEventListener("hashchange", (event) => {
     route(event);
-    const part = $(view).querySelector("h1")?.textContent;
+    const part = $(`view-${view}`).querySelector("h1")?.textContent;
     text(document.querySelector("title"), part ? `${part} – sonofuse` : "sonofuse");
   });
   connect();

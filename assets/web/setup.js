@@ -71,6 +71,7 @@ function draw() {
   }
   $("over").classList.remove("off");
   const button = (id, act, kind = "") => el("button", { type: "button", id: `set-${id}`, class: kind, on: { click: act } }, t(`set-${id}`));
+  parts.now = el("p", { class: "dim" });
   parts.sources = el("div", { class: "sources", role: "radiogroup", "aria-label": t("step-source"), tabindex: "-1" });
   sources();
   parts.scale = el("input", { id: "scale-max", type: "number", min: "0.5", max: "1000", step: "any", inputmode: "decimal", placeholder: "180" });
@@ -84,7 +85,7 @@ function draw() {
   parts.saved = el("div", {});
   parts.earlier = el("p", { class: "dim" });
   $("steps").replaceChildren(
-    step(1, "source", parts.sources),
+    step(1, "source", parts.now, parts.sources),
     step(
       2,
       "views",
@@ -129,6 +130,8 @@ function earlier() {
 
 function sources() {
   const chosen = told?.candidate ?? told?.original;
+  const name = now.hello?.preset;
+  text(parts.now, name ? t("source-now", { name }) : "");
   // The one that runs first, then those that can.
   const rank = (source) => (sameSource(source, chosen) ? 0 : source.problem ? 2 : 1);
   const list = (told?.sources ?? []).toSorted((a, b) => rank(a) - rank(b));
