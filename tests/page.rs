@@ -386,7 +386,7 @@ fn the_keyboard_alone_reaches_every_control_of_every_view() {
 #[test]
 fn keys_do_what_the_buttons_do_and_dangerous_things_are_asked_twice() {
     let Some(mut browser) = Browser::start() else { return };
-    let served = served("", &SIMULATOR);
+    let served = served("before-s = 1\nafter-s = 1\n", &SIMULATOR);
     served.open(&mut browser, "");
     browser.until("a nodule", "(sonofuse.now.exam?.nodules.length ?? 0) > 0");
     browser.until("buttons", "document.getElementById('do-mark').ariaDisabled === 'false'");
@@ -447,6 +447,19 @@ fn keys_do_what_the_buttons_do_and_dangerous_things_are_asked_twice() {
     browser.eval("location.hash = '#kept'");
     browser.until("what was kept", "document.querySelectorAll('.thing img').length > 0 && document.querySelector('.thing img').naturalWidth > 0");
     browser.look("page-kept");
+    // The clip plays, and from its middle too.
+    browser.eval("location.hash = '#live'");
+    browser.press("c");
+    let kept = Language::english().texts()["panel.kept-clip"].clone();
+    browser.until(
+        "the clip",
+        &format!("document.getElementById('toasts').textContent.includes({kept:?})"),
+    );
+    browser.eval("location.hash = '#kept'");
+    browser.until("a player", "document.querySelector('.thing video')?.duration > 1");
+    browser.eval("void (document.querySelector('video').currentTime = 1)");
+    browser.until("its middle", "document.querySelector('video').currentTime >= 1 && !document.querySelector('video').seeking");
+
     browser.click(".thing button:not(.bad)");
     browser.until("protected", "document.querySelector('.thing .tag') !== null");
     browser.click(".thing button:not(.bad)");
@@ -464,8 +477,11 @@ fn keys_do_what_the_buttons_do_and_dangerous_things_are_asked_twice() {
 #[test]
 fn what_is_dragged_on_the_picture_is_pinned_and_saved_and_leaving_brings_back_what_ran() {
     let Some(mut browser) = Browser::start() else { return };
-    // One patient: the views of the next one are elsewhere.
-    let served = served("", &[&SIMULATOR[..], &["--param", "exam-seconds=3600"]].concat());
+    // A skin that nobody has set up, the elastogram at its left; one patient: the views of the next are elsewhere.
+    let served = served(
+        "",
+        &[&SIMULATOR[..], &["--param", "exam-seconds=3600", "--param", "skin=drawn:2"]].concat(),
+    );
     served.open(&mut browser, "#setup");
     browser.until("the views are found", "document.querySelectorAll('#over .found').length >= 4");
     browser.until("a picture", "sonofuse.drawn.count > 0 && sonofuse.now.frame !== null");
