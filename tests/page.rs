@@ -484,7 +484,7 @@ fn what_is_dragged_on_the_picture_is_pinned_and_saved_and_leaving_brings_back_wh
     );
     served.open(&mut browser, "#setup");
     browser.until("the views are found", "document.querySelectorAll('#over .found').length >= 4");
-    browser.until("a picture", "sonofuse.drawn.count > 0 && sonofuse.now.frame !== null");
+    browser.until("a picture", "sonofuse.drawn.count > 0 && sonofuse.now.frame?.card === null");
     browser.click("#set-take-found");
     let before = browser.eval("sonofuse.pins()");
     // The lower right corner of the elastogram, by a part of the picture.

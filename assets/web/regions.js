@@ -17,7 +17,8 @@ export class Regions extends EventTarget {
   }
 
   get screen() {
-    const { width, height } = now.frame?.screen ?? {};
+    // A card in the picture's place has a size of its own.
+    const { width, height } = (now.frame?.card == null && now.frame?.screen) || {};
     return width ? [width, height] : (now.reading?.size ?? [1920, 1080]);
   }
 
@@ -78,6 +79,12 @@ export class Regions extends EventTarget {
   /** Brings all to their place on the page. */
   place() {
     const [w, h] = this.screen;
+    // Another size of the picture: what was set stays where it was on it.
+    const [ow, oh] = this.size ?? [w, h];
+    if (ow !== w || oh !== h) {
+      for (const each of this.all.values()) each.area = each.area.map((v, i) => Math.round(i % 2 ? (v * h) / oh : (v * w) / ow));
+    }
+    this.size = [w, h];
     const put = (element, [x0, y0, x1, y1]) => {
       element.style.left = `${(x0 / w) * 100}%`;
       element.style.top = `${(y0 / h) * 100}%`;
