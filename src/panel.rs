@@ -182,6 +182,16 @@ mod tests {
     }
 
     #[test]
+    fn the_panel_says_that_nobody_is_examined_unless_a_note_stands_there() {
+        let state = PanelState::no_signal(None);
+        let simulated = PanelState { simulated: true, ..state.clone() };
+        let drawn = |state: PanelState| draw(&state, 480, 1080);
+        assert!(drawn(state.clone()) != drawn(simulated.clone()));
+        let [a, b] = [state, simulated].map(|state| drawn(state.noting(Some(Note::Clip))));
+        assert!(a == b);
+    }
+
+    #[test]
     fn every_language_has_room_for_its_words() {
         use sonofuse_core::reading::Withheld;
         use sonofuse_core::words::Label::*;
