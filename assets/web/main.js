@@ -74,13 +74,25 @@ async function languages(hello) {
 }
 
 async function speak(id) {
-  if (!(await load(id)) && !(await load("en"))) return;
+  if ((await load(id)) || (await load("en"))) dressed();
+}
+
+/** Says everything in the language that was loaded. */
+function dressed() {
   live.redress();
   actions.update();
   for (const each of [exam, setup]) each.redress();
   if (view === "kept") kept.open();
   const part = $(`view-${view ?? "live"}`).querySelector("h1")?.textContent;
   document.title = part ? `${part} – sonofuse` : "sonofuse";
+}
+
+/** What there was before this page was opened. */
+async function earlier() {
+  const before = await get("/api/exam").catch(() => null);
+  if (!before || now.finished.length) return;
+  Object.assign(now, { exam: now.exam ?? before.exam, finished: before.finished ?? [], endedAt: before.ended_at ? new Date(before.ended_at) : null });
+  for (const type of ["exam", "finished"]) wire.dispatchEvent(new Event(type));
 }
 
 async function start() {
@@ -91,21 +103,20 @@ async function start() {
     if (hello === null) await new Promise((go) => setTimeout(go, pause));
   }
   now.hello = hello;
-  const before = await get("/api/exam").catch(() => null);
-  if (before) Object.assign(now, { exam: before.exam, finished: before.finished ?? [], endedAt: before.ended_at ? new Date(before.ended_at) : null });
   const tongue = await languages(hello);
-  await load(tongue);
+  if (!(await load(tongue))) await load("en");
   for (const each of [actions, live, kept, exam, setup]) each.begin();
   wire.addEventListener("hello", banners);
   banners();
   route();
-  await speak(tongue);
+  dressed();
+  connect();
+  earlier();
   addEventListener("hashchange", (event) => {
     route(event);
     const part = $(`view-${view}`).querySelector("h1")?.textContent;
     text(document.querySelector("title"), part ? `${part} – sonofuse` : "sonofuse");
   });
-  connect();
   // What a test asks, and a person who wonders.
   globalThis.sonofuse = { record: live.record, drawn, now, clock, pins: setup.pins };
 }
