@@ -27,7 +27,9 @@ fn lines_for_people_follow_the_language_and_json_never_does() {
     let mut json = Vec::new();
     for language in Language::all() {
         let (_folder, file) = config(language.id());
-        let lines = sonofuse(["replay", screens, "--config", &file]).out;
+        let ran = sonofuse(["replay", screens, "--config", &file]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let lines = ran.out;
         let word = &language.texts()["panel.word-withheld"];
         assert!(lines.contains(word.as_str()), "{language:?}: {lines}");
         for other in Language::all().iter().filter(|other| *other != language) {

@@ -69,13 +69,11 @@ pub fn cjk_font() -> Option<&'static Path> {
 
 /// How far the pen goes for `c`, in pixels.
 pub(super) fn advance(c: char, weight: Weight, px: f32) -> f32 {
-    match other(c, px) {
-        Some((font, scale)) => font.as_scaled(scale).h_advance(font.glyph_id(c)),
-        None => {
-            let font = latin(weight).as_scaled(px);
-            font.h_advance(font.glyph_id(c))
-        }
+    if let Some((font, scale)) = other(c, px) {
+        return font.as_scaled(scale).h_advance(font.glyph_id(c));
     }
+    let font = latin(weight).as_scaled(px);
+    font.h_advance(font.glyph_id(c))
 }
 
 /// The outline of `c` with the pen at `x` on `baseline`; `None` where nothing is drawn (a space).

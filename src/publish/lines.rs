@@ -156,7 +156,7 @@ impl Lines {
             let side = if score >= point.malignancy { '≥' } else { '<' };
             let _ = write!(line, "  {dim}{side} cut {:.0} %{end}", point.malignancy * 100.0);
         }
-        if let Some(assessment) = &reading.assessment {
+        if let Some(assessment) = reading.assessment {
             let _ = write!(line, "  {}", leaning(self.language, assessment));
         }
         let arrow = self.trend.direction().map_or(" ", Direction::arrow);
@@ -188,7 +188,7 @@ pub fn summary(summary: &Summary) -> String {
     } else {
         line.push_str("  no score");
     }
-    if let Some(assessment) = &nodule.assessment {
+    if let Some(assessment) = nodule.assessment {
         let _ = write!(line, "  {}", leaning(words::spoken(), assessment));
     }
     let planes = nodule.planes.len();
@@ -207,7 +207,7 @@ pub fn summary(summary: &Summary) -> String {
 }
 
 /// Which way the evidence leans.
-fn leaning(language: &Language, assessment: &Assessment) -> String {
+fn leaning(language: &Language, assessment: Assessment) -> String {
     let said = assessment.words();
     language.say(said.sentence.id(), &said.values)
 }

@@ -1,4 +1,4 @@
-//! A real Chromium without a screen, steered over the DevTools protocol. One at a time a test; it ends with it.
+//! A real Chromium without a screen, steered over its debugging protocol. One at a time a test; it ends with it.
 #![allow(dead_code, reason = "not every test needs all of it")]
 
 use std::fs;
@@ -109,8 +109,8 @@ impl Browser {
         };
         let target = browser.send("Target.createTarget", json!({ "url": "about:blank" }));
         let target = json!({ "targetId": target["targetId"], "flatten": true });
-        browser.session =
-            browser.send("Target.attachToTarget", target)["sessionId"].as_str().unwrap().to_owned();
+        let attached = browser.send("Target.attachToTarget", target);
+        attached["sessionId"].as_str().unwrap().clone_into(&mut browser.session);
         for domain in ["Page", "Runtime", "Log", "Network"] {
             browser.send(&format!("{domain}.enable"), json!({}));
         }
@@ -119,6 +119,7 @@ impl Browser {
     }
 
     /// Sends a command and waits for its answer.
+    #[allow(clippy::needless_pass_by_value, reason = "what is sent is made for it")]
     pub(crate) fn send(&mut self, method: &str, params: Value) -> Value {
         self.next += 1;
         let id = self.next;
