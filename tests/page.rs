@@ -554,6 +554,77 @@ fn what_is_dragged_on_the_picture_is_pinned_and_saved_and_leaving_brings_back_wh
     assert_eq!(again, text, "leaving wrote nothing");
 }
 
+/// Presses Tab until the focus is on `selector`.
+fn tab_to(browser: &mut Browser, selector: &str) {
+    for _ in 0..80 {
+        browser.press("Tab");
+        if browser.eval(&format!("document.activeElement.matches({selector:?})")) == true {
+            return;
+        }
+    }
+    panic!("Tab does not come to {selector}");
+}
+
+#[test]
+fn the_whole_of_set_up_goes_by_keyboard_on_a_skin_that_nobody_has_set_up() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = served(
+        "",
+        &[&SIMULATOR[..], &["--param", "exam-seconds=3600", "--param", "skin=drawn:1"]].concat(),
+    );
+    served.open(&mut browser, "#setup");
+    browser.until("the views are found", "document.querySelectorAll('#over .found').length >= 4");
+    browser.until("a picture", "sonofuse.now.frame?.card === null");
+    tab_to(&mut browser, "#set-take-found");
+    browser.press("Enter");
+    browser.until("a frame has the focus", "document.activeElement.dataset.name === 'bmode'");
+    let before = browser.eval("sonofuse.pins()");
+    browser.press_with("ArrowDown", 2);
+    browser.press("ArrowUp");
+    browser.press_with("ArrowLeft", 8);
+    let pinned = browser.eval("sonofuse.pins()");
+    let corner = |pins: &Value, i: usize| pins["bmode-view"][i].as_i64().unwrap();
+    for (i, moved) in [(0, 0), (1, 9), (2, -1), (3, 9)] {
+        assert_eq!(corner(&pinned, i), corner(&before, i) + moved, "{i}: {before} {pinned}");
+    }
+    tab_to(&mut browser, "#set-pin-views");
+    browser.press("Enter");
+    let reading = served.daemon.until("pinned", |line| line["layout"]["confidence"] == 1.0);
+    assert_eq!(reading["layout"]["bmode_view"], pinned["bmode-view"]);
+    tab_to(&mut browser, "#set-mask-add");
+    browser.press("Enter");
+    browser.until("an area", "document.activeElement.dataset.name === 'mask-1'");
+    browser.press("Delete");
+    browser.until("no area", "document.querySelector('[data-name=mask-1]') === null");
+    tab_to(&mut browser, "#set-try");
+    browser.press("Enter");
+    let counted =
+        "[...document.querySelectorAll('.counts dd')].some((dd) => parseInt(dd.textContent) >= 2)";
+    browser.until("two seconds are counted", counted);
+    tab_to(&mut browser, "#preset-name");
+    browser.write("by-keyboard");
+    tab_to(&mut browser, "#set-save");
+    browser.press("Enter");
+    browser.until("saved", "document.querySelector('#steps pre') !== null");
+    assert!(served.daemon.path("state/sonofuse/presets/by-keyboard.toml").exists());
+    is_well(&mut browser, "setup");
+}
+
+#[test]
+fn what_cannot_be_done_here_says_why() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = served("keep = false\n", &SIMULATOR);
+    served.open(&mut browser, "");
+    browser.until("buttons", "document.getElementById('do-mark').ariaDisabled === 'false'");
+    let why = Language::english().texts()["page.why-keep"].clone();
+    assert!(text(&mut browser, "actions-why").contains(&why));
+    assert_eq!(browser.eval("document.getElementById('do-snapshot').ariaDisabled"), "true");
+    browser.press("s");
+    let said = format!("document.getElementById('toasts').textContent.includes({why:?})");
+    browser.until("why", &said);
+    is_well(&mut browser, "live");
+}
+
 /// axe-core from npm, fetched into `target/` once; `None`, with a word, where it cannot be had.
 fn axe() -> Option<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/axe");
