@@ -10,6 +10,7 @@ use sonofuse_core::NOTICE;
 use sonofuse_core::assess::{Assessment, Verdict};
 use sonofuse_core::exam::Summary;
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
+use sonofuse_core::stiffness::Stiffness;
 use sonofuse_core::words::{Label, Language, Values};
 
 use crate::civil::Utc;
@@ -111,7 +112,7 @@ impl Lines {
             }
         }
         if let Some(stiffness) = &reading.stiffness {
-            let _ = write!(line, "  {stiffness}");
+            let _ = write!(line, "  {}", stiff(self.language, stiffness));
         }
         let _ = write!(line, "  {dim}{:.0} ms{end}", reading.latency_ms.total);
         if reading.frozen {
@@ -204,6 +205,29 @@ pub fn summary(summary: &Summary) -> String {
     }
     let _ = write!(line, "  {NOTICE}");
     line
+}
+
+/// What was read off the map.
+fn stiff(language: &Language, stiffness: &Stiffness) -> String {
+    if language == Language::english() {
+        return stiffness.to_string();
+    }
+    let values = [
+        (Label::StiffnessMean, stiffness.mean),
+        (Label::StiffnessP99, stiffness.p99),
+        (Label::StiffnessStiffest, stiffness.circle_2mm),
+    ];
+    let mut said: Vec<String> = values
+        .into_iter()
+        .filter_map(|(label, value)| Some((label, stiffness.say(value)?)))
+        .map(|(label, value)| language.fill(label, &[("value", &value)]))
+        .collect();
+    if let Some(ratio) = stiffness.say_ratio() {
+        let label = if said.is_empty() { Label::StiffnessNoScale } else { Label::StiffnessRatio };
+        said.push(language.fill(label, &[("ratio", &ratio)]));
+    }
+    said.push(language.label(Label::OffTheScreen).to_owned());
+    said.join(", ")
 }
 
 /// Which way the evidence leans.
@@ -364,6 +388,10 @@ mod tests {
             filled: quantity(0.9, false),
             opacity: 0.5,
         });
+        let german = Lines::default().in_language(Language::named("de").unwrap());
+        let line = german.human(&reading, at()).replace('\u{a0}', " ");
+        let words = "Mittel 34 ± 2 kPa, 99. Perz. > 180 kPa, steifste 2 mm ≥ 151 ± 2 kPa, vom Schirm abgelesen";
+        assert!(line.contains("KEIN WERT") && line.contains(words), "{line}");
         let line = Lines::default().human(&reading, at()).replace('\u{a0}', " ");
         let words = "stiffness mean 34 ± 2 kPa, 99th pct. > 180 kPa, stiffest 2 mm ≥ 151 ± 2 kPa, read off \
                      the screen";
