@@ -101,6 +101,7 @@ function paint() {
 /** Makes a canvas as large as its room, whatever its pixels: a small picture on a large screen is enlarged. */
 function fit(canvas) {
   const room = canvas.parentElement;
+  room.style.setProperty("--aspect", canvas.width / canvas.height);
   const free = getComputedStyle(canvas).position === "absolute";
   if (!free) {
     canvas.style.width = canvas.style.height = "";
