@@ -29,7 +29,7 @@ use crate::notify::{Notifier, Watchdog};
 use crate::panel::{LastSeen, Notes, SnapshotError};
 use crate::publish::display::{Display, DisplaySink};
 use crate::record::Recorder;
-use crate::scoring::{self, Analyzer, Clock, InferThread, MonotonicClock};
+use crate::scoring::{self, Analyzer, Clock, Explainer, InferThread, MonotonicClock};
 use crate::serve::metrics::Metrics;
 use crate::serve::readings::Readings;
 use crate::serve::{Listener, SocketError};
@@ -38,6 +38,7 @@ use crate::state::SourceState;
 mod audited;
 mod commands;
 mod exams;
+mod explaining;
 mod metered;
 mod options;
 mod outlets;
@@ -54,6 +55,7 @@ pub use options::{Limit, Options};
 
 use audited::Account;
 use commands::{Change, Commands};
+use explaining::Explaining;
 use outlets::Outlets;
 use output::Printer;
 use page::{Page, Served};
@@ -170,7 +172,9 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
             model.info().name
         );
     }
-    let analyzer = Analyzer::new(preset.name.clone(), model, config.scoring.clone(), preset.layout);
+    let source = preset.name.clone();
+    let mut analyzer = Analyzer::new(source, model, config.scoring.clone(), preset.layout);
+    let explainer = explaining::start(&mut analyzer, model_dir)?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -178,7 +182,7 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
         .enable_all()
         .build()
         .map_err(|source| DaemonError::System { what: "starting the runtime", source })?;
-    let result = runtime.block_on(live(loaded, options, preset, analyzer, inherited));
+    let result = runtime.block_on(live(loaded, options, preset, (analyzer, explainer), inherited));
     // Blocking work that was abandoned at the deadline must not hold the process.
     runtime.shutdown_background();
     result
@@ -215,7 +219,7 @@ async fn live(
     loaded: &Loaded,
     options: &Options,
     preset: Preset,
-    analyzer: Analyzer,
+    (analyzer, explainer): (Analyzer, Explainer),
     inherited: Option<Listener>,
 ) -> Result<(), DaemonError> {
     let config = &loaded.config;
@@ -242,7 +246,9 @@ async fn live(
             .map_err(|source| DaemonError::System { what: "starting the recorder", source })?;
     recorder.keeper().cover(preset.mask.clone());
     let page = web
-        .map(|listener| Page::prepare(listener, config, Arc::clone(&latest), notes, &recorder))
+        .map(|listener| {
+            Page::prepare(listener, config, Arc::clone(&latest), Arc::clone(&notes), &recorder)
+        })
         .transpose()?;
 
     let mailbox: Arc<Mailbox<Frame>> = Arc::default();
@@ -260,6 +266,7 @@ async fn live(
         publisher: readings.as_ref().map(Readings::publisher),
         page: page.as_ref().map(Page::publisher),
         eye: recorder.eye(),
+        keeper: recorder.keeper(),
         last_seen: options.snapshot.is_some().then(|| Arc::clone(&last_seen)),
         summary: Arc::clone(&summary),
         printer: printer.sender(),
@@ -282,7 +289,7 @@ async fn live(
         Arc::clone(&latest),
         state_changes.clone(),
         clients,
-        recorder.keeper(),
+        (recorder.keeper(), Explaining::new(explainer, notes, Arc::clone(&latest))),
         &preset,
         model,
     );
@@ -333,7 +340,7 @@ async fn live(
         );
     }
     summary.log();
-    write_snapshot(options, &last_seen, config.publish.max_age_ms)?;
+    options.write_snapshot(&last_seen, config.publish.max_age_ms)?;
     outcome
 }
 
@@ -480,14 +487,4 @@ impl Parts {
             let _ = tokio::task::spawn_blocking(move || audit.finish()).await;
         }
     }
-}
-
-/// Writes what the sonographer saw at the end, if that was asked for.
-fn write_snapshot(
-    options: &Options,
-    last_seen: &LastSeen,
-    max_age_ms: u64,
-) -> Result<(), DaemonError> {
-    let Some(path) = &options.snapshot else { return Ok(()) };
-    Ok(last_seen.write(path, max_age_ms)?)
 }

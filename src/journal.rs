@@ -136,9 +136,9 @@ messages! {
     EVIDENCE_ENCODER_PASSED = "981c91e5eec045f8a33843a43b5a0943";
     /// The encoder failed; it is built again.
     EVIDENCE_ENCODER_FAILED = "10762d8d4ba241d4a905789440cdff2c";
-    /// A snapshot or a clip is on the disk.
+    /// A snapshot, a clip or what an examination came to is on the disk.
     EVIDENCE_KEPT = "ec654da935074a62800662f5973cf61d";
-    /// A snapshot or a clip could not be kept.
+    /// A snapshot, a clip or what an examination came to could not be kept.
     EVIDENCE_FAILED = "56555e2bb1984ab989ccd1364f4d3b84";
     /// The oldest evidence was removed: for room, or for its age.
     EVIDENCE_REMOVED = "72771fa4f4d9491b93badc93c20c5daa";

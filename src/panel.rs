@@ -6,6 +6,7 @@
 //! own word and its own mark, so that no colour has to be told from another. Pure but for the
 //! writing of pictures; drawn on whatever thread asks.
 
+mod attention;
 mod blocks;
 mod canvas;
 mod charts;
@@ -21,6 +22,7 @@ pub(crate) mod strip;
 pub mod trend;
 pub mod words;
 
+pub use attention::{Attention, Holds, Looking};
 pub use canvas::{Canvas, Placement};
 pub use compose::{SnapshotError, compose, compose_card, put, snapshot, write_png};
 use draw::{ALERT, DIM, LINE, Painter, TEXT, Type};
@@ -45,6 +47,7 @@ pub const QUIET: Duration = Duration::from_secs(1);
 pub fn draw(state: &PanelState, width: u32, height: u32) -> Tile {
     let mut p = Painter::new(width, height);
     let at = Places::new(width, height);
+    let at = if state.looking.is_some() { at.explaining() } else { at };
     let u = at.unit;
     for rule in &at.rules {
         p.fill(*rule, LINE, 1.0);
@@ -64,7 +67,12 @@ pub fn draw(state: &PanelState, width: u32, height: u32) -> Tile {
         blocks::why(&mut p, state, at.words, u);
     }
     stiffness::draw(&mut p, state, at.stiffness, u);
-    charts::trend(&mut p, state, at.trend, u);
+    if at.trend.w > 0.0 {
+        charts::trend(&mut p, state, at.trend, u);
+    }
+    if let Some(looking) = &state.looking {
+        attention::draw(&mut p, looking, at.explained, u);
+    }
     if let Some(area) = at.map {
         charts::map(&mut p, state, area, u);
     }

@@ -36,6 +36,7 @@ use crate::panel::trend::Trend;
 mod ask;
 mod clip;
 mod encoder;
+mod exam;
 mod frames;
 mod mux;
 mod ring;
@@ -71,10 +72,12 @@ struct Shared {
     frames: Mailbox<Frame>,
     /// When the next picture is due, ns of the monotonic clock.
     due_ns: AtomicU64,
-    /// Lock order: `seen`, then `pending`, then `ring`; none is held while anything blocks.
+    /// Lock order: `seen`, then `pending`, then `ring`; `pieces` by itself; none is held while anything blocks.
     seen: Mutex<Seen>,
     pending: Mutex<Vec<Pending>>,
     ring: Arc<Mutex<Ring>>,
+    /// What was kept in this exam.
+    pieces: Mutex<Vec<exam::Piece>>,
     pins: Mutex<PinsNow>,
     /// Areas that are never kept.
     cover: ArcSwap<Cover>,
@@ -222,6 +225,7 @@ impl Recorder {
             seen: Mutex::default(),
             pending: Mutex::default(),
             ring: Arc::new(Mutex::new(ring)),
+            pieces: Mutex::default(),
             pins: Mutex::new(PinsNow { preset: pins, now: pins }),
             cover: ArcSwap::default(),
             encodes: AtomicBool::new(false),

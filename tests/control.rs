@@ -164,7 +164,7 @@ fn garbage_gets_an_error_object_and_the_next_command_is_done() {
         (deep.as_bytes(), "malformed"),
         (b"{}", "unknown-verb"),
         (b"{\"verb\":\"shutdown\"}", "unknown-verb"),
-        (b"{\"verb\":\"explain\"}", "unknown-verb"),
+        (b"{\"verb\":\"explain\",\"map\":1}", "wrong-value"),
         (b"{\"verb\":\"status\",\"x\":1}", "wrong-value"),
         (b"{\"verb\":\"mark\",\"label\":\"../../etc\"}", "wrong-value"),
     ];

@@ -212,7 +212,8 @@ fn what_cannot_be_done_is_said_with_a_code_and_changes_nothing() {
     let daemon = daemon("[source]\npreset = 'test-pattern'\n", &[]);
     daemon.until("a picture", |line| !line["size"].is_null());
     for (words, code, says) in [
-        (&["explain"][..], 64, "there are status"),
+        (&["shutdown"][..], 64, "there are status"),
+        (&["explain"], 75, "no map"),
         (&["mark", "side"], 64, "KEY=VALUE"),
         (&["mark", "side=middle"], 64, "`left`"),
         (&["pin"], 64, "empty"),

@@ -8,7 +8,7 @@ mod command;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use command::{Ran, command, schema, sonofuse};
 use gst::prelude::ClockExt;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use sonofuse::ingest;
@@ -24,6 +25,7 @@ use sonofuse::panel::Notes;
 use sonofuse::record::{Recorder, Settings, store};
 use sonofuse_core::control::Clip;
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
+use sonofuse_core::published::KeptKind;
 use sonofuse_sim::{SimConfig, Simulator};
 
 /// What must never be printed or logged.
@@ -327,6 +329,152 @@ fn what_was_kept_is_listed_shown_protected_and_deleted() {
     assert!(clip.err.contains("clips = true"), "{}", clip.err);
 }
 
+impl Daemon {
+    /// What lies in the folder.
+    fn kept_now(&self) -> Vec<store::Item> {
+        store::list(&self.folder()).unwrap()
+    }
+
+    /// Waits for a file of an examination for which `holds`.
+    fn exam_for(&self, what: &str, holds: impl Fn(&Value) -> bool) -> (String, Value) {
+        let begun = Instant::now();
+        loop {
+            let exams = self.kept_now().into_iter().filter(|item| item.kind == KeptKind::Exam);
+            let mut exams = exams.map(|item| (item.name.clone(), about(&item.path)));
+            if let Some(found) = exams.find(|(_, said)| holds(said)) {
+                return found;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{what} never came");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+fn nodules(said: &Value) -> impl Iterator<Item = &Value> {
+    said["nodules"].as_array().unwrap().iter()
+}
+
+#[test]
+fn an_examination_is_kept_where_somebody_spoke_of_it_with_no_label_but_of_a_kept_nodule() {
+    let daemon = simple("clips = false\n");
+    let label = format!("label={LABEL}");
+    let scored = || daemon.until("a score", |line| line["outcome"] == "scored");
+    // Nobody spoke of this one.
+    scored();
+    assert_eq!(daemon.ctl(&["next-patient"]).code, 0);
+    daemon.until("its summary", |line| line["summary"].is_object());
+    // This nodule was marked, and no picture of it kept.
+    scored();
+    while daemon.ctl(&["mark", "side=left", &label]).code != 0 {
+        scored();
+    }
+    assert_eq!(daemon.ctl(&["next-patient"]).code, 0);
+    let (_, said) = daemon.exam_for("the marked nodule", |_| true);
+    assert_eq!(nodules(&said).filter(|n| n["summary"]["side"] == "left").count(), 1, "{said}");
+    assert!(!said.to_string().contains(LABEL), "a label that nobody asked to keep: {said}");
+    assert!(nodules(&said).all(|n| n["kept"].as_array().unwrap().is_empty()));
+    // This one was marked, judged and kept.
+    let name = loop {
+        scored();
+        if daemon.ctl(&["mark", "side=right", &label]).code != 0 {
+            continue;
+        }
+        let name = daemon.kept(&["snapshot"])["name"].as_str().unwrap().to_owned();
+        if about(&daemon.folder().join(&name))["label"] == LABEL {
+            break name;
+        }
+    };
+    let _ = daemon.ctl(&["verdict", "says=disagree", "corrected=benign"]);
+    assert_eq!(daemon.ctl(&["next-patient"]).code, 0);
+    let holds = |n: &Value| n["kept"].as_array().unwrap().contains(&name.as_str().into());
+    let (exam, said) = daemon.exam_for("the kept nodule", |said| nodules(said).any(holds));
+    let kept = nodules(&said).find(|n| holds(n)).unwrap();
+    assert_eq!(
+        (&kept["summary"]["label"], &kept["summary"]["side"]),
+        (&LABEL.into(), &"right".into())
+    );
+    let planes = kept["summary"]["planes"].as_array().unwrap();
+    assert!(planes.iter().all(|plane| plane.get("stiffness").is_some()), "{kept}");
+    let listed = daemon.evidence(&["list", "--json"]).json();
+    let line = listed.iter().find(|l| l["name"] == exam.as_str()).unwrap();
+    assert_eq!((&line["listed"], line["nodules"].is_u64()), (&"exam".into(), true));
+    let shown = daemon.evidence(&["show", &exam]).out;
+    for words in ["exam of", "nodule", LABEL, &name, "research use only"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    assert!(daemon.evidence(&["list"]).out.contains("-exam"));
+    let (log, _dir) = daemon.end();
+    assert!(log.contains("KIND=\"exam\"") && !log.contains(LABEL), "{log}");
+}
+
+/// An input event of a key that is pressed, by its code.
+fn pressed(code: u16) -> [u8; 24] {
+    let mut event = [0; 24];
+    event[16..18].copy_from_slice(&1u16.to_ne_bytes());
+    event[18..20].copy_from_slice(&code.to_ne_bytes());
+    event[20..].copy_from_slice(&1i32.to_ne_bytes());
+    event
+}
+
+#[test]
+fn a_key_and_a_pedal_keep_what_the_socket_keeps() {
+    const KEY_A: u16 = 30;
+    const BTN_0: u16 = 0x100;
+    let dir = configured("");
+    let pedal = dir.path().join("pedal");
+    mknodat(CWD, &pedal, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    let config = dir.path().join("c.toml");
+    let keys = format!(
+        "[keys]\ndevice = '{}'\n[keys.map]\nKEY_A = 'snapshot'\nBTN_0 = 'clip'\n",
+        pedal.display()
+    );
+    fs::write(&config, fs::read_to_string(&config).unwrap() + &keys).unwrap();
+    let daemon = daemon(dir, |dir| {
+        let mut command = command();
+        command.args(["run", "--json", "--config"]).arg(dir.join("c.toml"));
+        command
+    });
+    daemon.until("a score", |line| line["outcome"] == "scored");
+    let by_socket =
+        about(&daemon.folder().join(daemon.kept(&["snapshot"])["name"].as_str().unwrap()));
+    let before = daemon.kept_now().len();
+    let mut device = fs::File::options().write(true).open(&pedal).unwrap();
+    // Pressed again where the encoder had no picture yet, or the disk was too slow for who asked.
+    for (code, kind) in [(KEY_A, KeptKind::Snapshot), (BTN_0, KeptKind::Clip)] {
+        let begun = Instant::now();
+        let mut tries = 0u64;
+        let found = loop {
+            if tries.is_multiple_of(40) {
+                let mut event = pressed(code);
+                event[..8].copy_from_slice(&(tries + 1).to_ne_bytes());
+                device.write_all(&event).unwrap();
+            }
+            tries += 1;
+            let items = daemon.kept_now();
+            if let Some(item) = items.into_iter().skip(before).find(|item| item.kind == kind) {
+                break item;
+            }
+            assert!(begun.elapsed() < PATIENCE, "no {} by a key", kind.as_str());
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        let said = about(&found.path);
+        let keys = |said: &Value| {
+            let mut keys: Vec<String> = said.as_object().unwrap().keys().cloned().collect();
+            keys.retain(|key| key != "clip");
+            keys
+        };
+        assert_eq!(keys(&said), keys(&by_socket), "{}", kind.as_str());
+        for file in said["files"].as_array().unwrap() {
+            assert!(found.path.join(file.as_str().unwrap()).exists(), "{file}");
+        }
+        if kind == KeptKind::Clip {
+            assert!(!play(&found.path.join("clip.mp4")).is_empty());
+        }
+    }
+    let (log, _dir) = daemon.end();
+    assert!(log.contains("KEY=\"KEY_A\"") && log.contains("KEY=\"BTN_0\""), "{log}");
+}
+
 #[test]
 fn a_configuration_that_keeps_nothing_refuses_and_makes_no_folder() {
     let daemon = simple("keep = false\n");
@@ -336,6 +484,11 @@ fn a_configuration_that_keeps_nothing_refuses_and_makes_no_folder() {
         assert_eq!(ran.code, 77, "{}", ran.err);
         assert!(ran.err.contains("[record] keep = true"), "{}", ran.err);
     }
+    // An examination that somebody spoke of is not kept either.
+    daemon.until("a score", |line| line["outcome"] == "scored");
+    let _ = daemon.ctl(&["mark", "side=left"]);
+    assert_eq!(daemon.ctl(&["next-patient"]).code, 0);
+    daemon.until("its summary", |line| line["summary"].is_object());
     assert!(!daemon.folder().exists());
     let none = daemon.evidence(&["list"]);
     assert!(none.code == 0 && none.out.contains("no evidence"), "{}{}", none.out, none.err);

@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use image::RgbImage;
 use sonofuse::panel::trend::Trend;
-use sonofuse::panel::{self, Canvas, Card, PanelState, Places};
+use sonofuse::panel::{self, Canvas, Card, Looking, PanelState, Places};
+use sonofuse_core::explain::{Attention, CAVEAT, Explained, HeatPicture, Leaning, Looked, View};
 use sonofuse_core::frame::{Frame, FrameMeta};
 use sonofuse_core::layout::StiffnessUnit;
 use sonofuse_core::layout::{HardEnd, Orientation, ScreenLayout};
@@ -134,6 +136,68 @@ fn stiffness_stands_beside_a_score_and_without_one_and_on_every_panel() {
     strange.stiffness = Some(stiffness(false));
     let state = PanelState::at(Some(&strange), &Trend::default(), NOW_NS, MAX_AGE_MS);
     golden("aixplorer-stacked-stiffness-alone", &strip(&state, SVGA_LIKE));
+}
+
+/// An explanation of the score: a warm rim in the map, little in the B-mode.
+fn looked() -> Looked {
+    let picture = |view, most: f32| {
+        let (width, height) = (96usize, 72usize);
+        let places = (0..height).flat_map(|y| (0..width).map(move |x| (x as f32, y as f32)));
+        let pixels = places.map(|(x, y)| {
+            let off = (x - 50.0).hypot(y - 36.0);
+            let nodule = if off < 22.0 { 45.0 } else { 95.0 };
+            let grey = nodule + 18.0 * ((x * 0.9).sin() * (y * 1.3).cos());
+            let warm = most * (1.0 - (off - 20.0).abs() / 9.0).max(0.0) * (0.6 + 0.4 * (x / 96.0));
+            (grey as u8, (255.0 * warm) as u8)
+        });
+        let (grey, warm) = pixels.unzip();
+        HeatPicture { view, width, height, grey, warm }
+    };
+    let part =
+        |view, share| Attention { views: vec![view], share: Some(share), half_on: Some(0.1) };
+    let scored = scored(NOW_NS);
+    let explained = Explained {
+        exam: scored.exam.number,
+        place: scored.place,
+        map: 12,
+        age_ms: 1500,
+        malignancy: 0.61,
+        logit: 0.4,
+        logit_again: 0.4,
+        speaks_for: Leaning::Malignant,
+        attention: vec![part(View::BMode, 0.28), part(View::Elastogram, 0.72)],
+        on_panel: true,
+        engine: "cpu-avx2".into(),
+        model: scored.model,
+        caveat: CAVEAT,
+    };
+    let pictures = vec![picture(View::BMode, 0.4), picture(View::Elastogram, 1.0)];
+    Looked { explained, pictures }
+}
+
+#[test]
+fn an_explanation_stands_where_the_curve_was_and_moves_nothing_else() {
+    for (name, size, layout) in [
+        ("aixplorer-stacked", SVGA_LIKE, stacked()),
+        ("side-by-side-1080p", FULL_HD, side_by_side()),
+        ("vga", VGA, small(VGA)),
+        ("sxga", [1280, 1024], small([1280, 1024])),
+    ] {
+        let scored = reading(size, layout);
+        let state = PanelState::at(Some(&scored), &history(&scored), NOW_NS, MAX_AGE_MS);
+        let without = strip(&state, size);
+        let state = state.looking(Some(Looking::fresh(Arc::new(looked()))));
+        let with = strip(&state, size);
+        golden(&format!("{name}-explained"), &with);
+        let canvas = Canvas::new(size[0], size[1]).strip;
+        let at = Places::new(canvas.width(), canvas.height());
+        for (x, y, pixel) in with.enumerate_pixels() {
+            let inside = |from: f32, to: f32, v: u32| (from - 6.0..=to + 6.0).contains(&(v as f32));
+            let in_curve =
+                inside(at.trend.x, at.trend.right(), x) && inside(at.trend.y, at.trend.bottom(), y);
+            assert!(in_curve || pixel == without.get_pixel(x, y), "{name}: {x}, {y}");
+        }
+    }
 }
 
 /// Half a minute of scores that rise, with a gap.
@@ -547,6 +611,7 @@ fn the_places_of_what_is_not_known_yet_stay_empty() {
         let mut scored = reading(size, stacked());
         scored.settled = Some(false);
         scored.palette_assumed = true;
+        (scored.exam.nodule, scored.exam.plane) = (None, None);
         let state = PanelState::at(Some(&scored), &history(&scored), NOW_NS, MAX_AGE_MS);
         let shown = strip(&state, size);
         let at = Places::new(shown.width(), shown.height());

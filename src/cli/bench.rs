@@ -10,7 +10,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use sonofuse_core::frame::Frame;
 use sonofuse_core::layout::{Finder, Pins};
+use sonofuse_core::preprocess::DualView;
 use sonofuse_core::reading::{Outcome, Reading};
+use sonofuse_core::stiffness::{self, Sight};
 
 use self::figures::{Figures, Meter, cpu_ns, thread_cpu_ns};
 use super::doctor::Machine;
@@ -143,6 +145,7 @@ fn measure(
     let clock = MonotonicClock;
     let mut finder = Finder::new();
     let mut rgb = Vec::new();
+    let mut stiffness = stiffness::Meter::default();
     let begun = (clock.now_ns(), cpu_ns());
     // What the comparisons cost does not count as cost of the path.
     let mut aside = (0, 0);
@@ -161,6 +164,7 @@ fn measure(
         if n % COMPARE_EVERY == 0 {
             let before = (clock.now_ns(), cpu_ns());
             compare(&frame, &reading, &mut finder, &mut rgb, figures);
+            read_map(&frame, &reading, &mut stiffness, figures);
             aside.0 += clock.now_ns() - before.0;
             aside.1 += cpu_ns() - before.1;
         }
@@ -184,6 +188,30 @@ fn stages(figures: &mut Figures, reading: &Reading) {
     }
 }
 
+/// Times a piece of work.
+fn timed(meter: &mut Meter, work: &mut dyn FnMut()) {
+    let (at, cpu) = (MonotonicClock.now_ns(), thread_cpu_ns());
+    work();
+    meter.time(MonotonicClock.now_ns() - at);
+    meter.cpu(thread_cpu_ns() - cpu);
+}
+
+/// What the path does once a map only.
+fn read_map(
+    frame: &Frame,
+    reading: &Reading,
+    stiffness: &mut stiffness::Meter,
+    figures: &mut Figures,
+) {
+    let Some(layout) = &reading.layout else { return };
+    let Ok(view) = DualView::new(frame, layout) else { return };
+    let mm_per_px = reading.input.scale.map(|scale| scale.mm_per_px);
+    let sight = Sight { view: &view, hard_end: layout.hard_end, pinned: None, mm_per_px };
+    timed(&mut figures.stiffness, &mut || {
+        let _ = stiffness.read(&sight);
+    });
+}
+
 /// The same frame by the ways that the path does not take.
 fn compare(
     frame: &Frame,
@@ -192,12 +220,6 @@ fn compare(
     rgb: &mut Vec<[u8; 3]>,
     figures: &mut Figures,
 ) {
-    let timed = |meter: &mut Meter, work: &mut dyn FnMut()| {
-        let (at, cpu) = (MonotonicClock.now_ns(), thread_cpu_ns());
-        work();
-        meter.time(MonotonicClock.now_ns() - at);
-        meter.cpu(thread_cpu_ns() - cpu);
-    };
     timed(&mut figures.full_search, &mut || {
         let _ = finder.find(frame);
     });

@@ -38,7 +38,7 @@ pub struct CtlArgs {
     #[arg(long)]
     json: bool,
     /// status, next-patient, reset, pause, resume, mark, preset, pin, unpin, verdict, threshold, snapshot,
-    /// clip, reload
+    /// clip, explain, reload
     verb: String,
     /// What the verb takes: docs/reference/control.md
     #[arg(value_name = "KEY=VALUE")]

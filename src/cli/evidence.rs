@@ -155,6 +155,7 @@ fn listed<'a>(item: &'a Item, said: &Value, folder: &'a str) -> Listed<'a> {
         nodule: said["exam"]["nodule"].as_u64(),
         label: said["label"].as_str().map(words::clean),
         views_proven: said["mask"]["views_proven"].as_bool(),
+        nodules: said["nodules"].as_array().map(Vec::len),
     }
 }
 

@@ -13,6 +13,7 @@ use sonofuse_core::reading::{ModelInfo, Reading};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 
+use super::explaining::Explaining;
 use super::page::Entrance;
 use super::reload::{self, Held};
 use super::{DaemonError, Parts, status};
@@ -65,6 +66,7 @@ pub(super) struct Desk {
     state: watch::Receiver<SourceState>,
     clients: Option<Arc<readings::Counts>>,
     keeper: Keeper,
+    explaining: Explaining,
     preset: ArcSwap<Preset>,
     /// Where to sign in at the page, where there is one.
     entrance: OnceLock<Entrance>,
@@ -81,7 +83,7 @@ impl Desk {
         latest: Arc<ArcSwapOption<Reading>>,
         state: watch::Receiver<SourceState>,
         clients: Option<Arc<readings::Counts>>,
-        keeper: Keeper,
+        (keeper, explaining): (Keeper, Explaining),
         preset: &Preset,
         model: (ModelInfo, usize),
     ) -> Arc<Self> {
@@ -92,6 +94,7 @@ impl Desk {
             state,
             clients,
             keeper,
+            explaining,
             preset: ArcSwap::from_pointee(preset.clone()),
             entrance: OnceLock::new(),
             model,
@@ -151,6 +154,12 @@ impl Desk {
         }?;
         let kept = Some(Box::new(kept));
         Ok(Done { verb: verb.as_str(), standing, kept, ..Done::default() })
+    }
+
+    /// Explains the last scored map, and shows that on the panel.
+    async fn explain(&self) -> Result<Done, Refused> {
+        let explained = Some(Box::new(self.explaining.explain().await?));
+        Ok(Done { verb: "explain", explained, ..Done::default() })
     }
 
     /// What may be kept of a picture is decided by the same pins.
@@ -294,6 +303,7 @@ fn obey(desk: Arc<Desk>, changes: Changes) -> Obey {
                 }
                 Verb::Snapshot(_) | Verb::Clip(_) => return desk.keep(&verb).await,
                 Verb::WebLink(_) => return desk.link(),
+                Verb::Explain(_) => return desk.explain().await,
                 Verb::Reload(_) => {
                     let reload = Some(Box::new(ask(&changes, Change::Reload).await?));
                     // It is done, whether the network has come to look at it or not.

@@ -1,6 +1,6 @@
 //! What an examination came to, in the journal: never a label, which may name a person.
 
-use sonofuse_core::exam::{Finding, Side, Summary};
+use sonofuse_core::exam::{Finding, PlaneFigures, Side, Summary};
 use tracing::info;
 
 /// One journal line a nodule.
@@ -21,12 +21,19 @@ pub(super) fn tell(summary: &Summary) {
         EVIDENCE = nodule.evidence,
         PLANES = nodule.planes.len(),
         UNFAMILIAR = nodule.unfamiliar,
+        STIFFNESS = stiffness(&nodule.planes),
         VERDICT = nodule.verdict.map(|v| v.says.as_str()),
         CORRECTED = nodule.verdict.and_then(|v| v.corrected).map(Finding::as_str),
         MODEL = summary.model.name,
         TRAINED = summary.model.trained,
         "summary of a nodule"
     );
+}
+
+/// The mean of the first plane that has one, with its unit.
+fn stiffness(planes: &[PlaneFigures]) -> Option<String> {
+    let read = planes.iter().find_map(|plane| plane.stiffness.filter(|s| s.mean.is_some()))?;
+    read.say(read.mean).map(|said| said.to_string())
 }
 
 /// A share to three decimals.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustix::fs::Access;
 
 use super::DaemonError;
+use crate::panel::LastSeen;
 
 /// How long to run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,5 +39,15 @@ impl Options {
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)
             .map_err(|e| wrong(format!("its folder {} cannot be written: {e}", folder.display())))
+    }
+
+    /// Writes what the sonographer saw at the end, if that was asked for.
+    pub(super) fn write_snapshot(
+        &self,
+        last_seen: &LastSeen,
+        max_age_ms: u64,
+    ) -> Result<(), DaemonError> {
+        let Some(path) = &self.snapshot else { return Ok(()) };
+        Ok(last_seen.write(path, max_age_ms)?)
     }
 }

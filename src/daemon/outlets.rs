@@ -13,7 +13,7 @@ use super::output::PrintSender;
 use super::summary::Summary;
 use crate::config::Config;
 use crate::panel::LastSeen;
-use crate::record::Eye;
+use crate::record::{Eye, Keeper};
 use crate::scoring::Said;
 use crate::serve::metrics::Meters;
 use crate::serve::readings::{self, Publisher, Readings};
@@ -31,6 +31,8 @@ pub(super) struct Outlets {
     pub(super) page: Option<web::Publisher>,
     /// For what may be kept.
     pub(super) eye: Eye,
+    /// For what an exam came to.
+    pub(super) keeper: Keeper,
     /// Only where a snapshot is wanted.
     pub(super) last_seen: Option<Arc<LastSeen>>,
     pub(super) summary: Arc<Summary>,
@@ -54,6 +56,7 @@ impl Outlets {
                 self.printer.summary(summary);
                 return;
             }
+            Said::Ended(exam) => return self.keeper.exam_ended(exam),
         };
         self.latest.store(Some(Arc::clone(&reading)));
         self.account.reading(&reading);

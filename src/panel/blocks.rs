@@ -30,7 +30,8 @@ pub(super) fn status(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
     }
 }
 
-/// What became of a snapshot or a clip, for some seconds; else that nobody is examined.
+/// That nobody is examined, else the nodule and its plane; for some seconds what became of a snapshot or a
+/// clip.
 pub(super) fn note(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
     let Some(note) = state.note else {
         if state.simulated {
@@ -39,6 +40,10 @@ pub(super) fn note(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
             // Whole on the smallest panel too.
             let px = set.px * (area.w / set.width(words)).min(1.0);
             p.text(area.x, area.y, Type { px, ..set }, words);
+        } else if let Some([nodule, plane]) = state.nodule {
+            let set = Type::regular(4.6 * u, TEXT);
+            let words = format!("Nodule {nodule}, plane {plane}");
+            p.text(area.x, area.y, set, &set.fit(&words, area.w));
         }
         return;
     };

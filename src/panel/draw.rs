@@ -218,6 +218,37 @@ impl Painter {
         }
     }
 
+    /// A picture of `size` on `area`, linear between its pixels, `alpha` over what is there.
+    pub(super) fn picture(&mut self, area: Area, size: [usize; 2], rgb: &[Rgb], alpha: f32) {
+        let [width, height] = size;
+        if width == 0 || height == 0 || rgb.len() < width * height {
+            return;
+        }
+        let (w, h) = (self.pixmap.width() as usize, self.pixmap.height() as usize);
+        let span = |from: f32, to: f32, end: usize| {
+            (from.round().max(0.0) as usize).min(end)..(to.round().max(0.0) as usize).min(end)
+        };
+        let (xs, ys) = (span(area.x, area.right(), w), span(area.y, area.bottom(), h));
+        let alpha = (alpha.clamp(0.0, 1.0) * 255.0).round() as u32;
+        let tap = |at: usize, from: f32, long: f32, of: usize| {
+            let x = ((at as f32 + 0.5 - from) / long * of as f32 - 0.5).clamp(0.0, (of - 1) as f32);
+            (x as usize, (x as usize + 1).min(of - 1), x.fract())
+        };
+        for y in ys {
+            let (above, below, down) = tap(y, area.y, area.h, height);
+            for x in xs.clone() {
+                let (left, right, across) = tap(x, area.x, area.w, width);
+                let colour = std::array::from_fn(|c| {
+                    let at = |y: usize, x: usize| f32::from(rgb[y * width + x][c]);
+                    let row = |y: usize| at(y, left) + across * (at(y, right) - at(y, left));
+                    (row(above) + down * (row(below) - row(above))).round() as u8
+                });
+                let at = (y * w + x) * 4;
+                mix(&mut self.pixmap.data_mut()[at..at + 3], colour, alpha);
+            }
+        }
+    }
+
     /// A filled rectangle with round corners.
     pub(super) fn round(&mut self, area: Area, radius: f32, colour: Rgb) {
         let r = radius.min(area.w / 2.0).min(area.h / 2.0);

@@ -2,7 +2,10 @@
 //! evidence, read by whoever draws; neither waits.
 
 use arc_swap::ArcSwapOption;
+use sonofuse_core::reading::Reading;
 use sonofuse_core::words::Label;
+
+use super::attention::{Attention, Looking};
 
 /// How long a good and a bad note stand, ns.
 const LASTS_NS: [u64; 2] = [6_000_000_000, 20_000_000_000];
@@ -81,22 +84,31 @@ impl Note {
     }
 }
 
-/// The newest note, and when it was said.
+/// The newest note, and when it was said; and what the network responded to, where somebody asked.
 #[derive(Debug, Default)]
-pub struct Notes(ArcSwapOption<(u64, Note)>);
+pub struct Notes {
+    note: ArcSwapOption<(u64, Note)>,
+    /// Where the network's features responded.
+    pub attention: Attention,
+}
 
 impl Notes {
     /// Says something at `now_ns` of the monotonic clock.
     pub fn say(&self, now_ns: u64, note: Note) {
-        self.0.store(Some(std::sync::Arc::new((now_ns, note))));
+        self.note.store(Some(std::sync::Arc::new((now_ns, note))));
     }
 
     /// What is to be said at `now_ns`.
     pub fn at(&self, now_ns: u64) -> Option<Note> {
-        let said = self.0.load();
+        let said = self.note.load();
         let (at_ns, note) = **said.as_ref()?;
         let age_ns = now_ns.saturating_sub(at_ns);
         (age_ns < LASTS_NS[usize::from(note.is_alert())]).then_some(note)
+    }
+
+    /// What the network responded to, as it stands beside `reading` at `now_ns`.
+    pub fn looking(&self, reading: Option<&Reading>, now_ns: u64) -> Option<Looking> {
+        self.attention.beside(reading, now_ns)
     }
 }
 

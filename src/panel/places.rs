@@ -34,6 +34,9 @@ pub struct Places {
     pub trend: Area,
     /// The screen in miniature; `None` on a panel that has no room for it.
     pub map: Option<Area>,
+    /// Where the network's features responded, when that is asked for: beside the miniature. Of
+    /// [`Places::explaining`] only; else without a size.
+    pub explained: Area,
     /// What scored.
     pub model: Area,
     /// What this is not.
@@ -47,6 +50,14 @@ impl Places {
     pub fn new(width: u32, height: u32) -> Self {
         let (w, h) = (width.max(1) as f32, height.max(1) as f32);
         if h >= w { Self::upright(w, h) } else { Self::lying(w, h) }
+    }
+
+    /// Makes room for an explanation beside the miniature: for these seconds the curve gives way. Nothing else
+    /// moves.
+    #[must_use]
+    pub fn explaining(self) -> Self {
+        let trend = self.trend;
+        Self { trend: Area { w: 0.0, ..trend }, explained: trend, ..self }
     }
 
     /// A tall panel, from the top down.
@@ -92,6 +103,7 @@ impl Places {
             stiffness: at(114.5, 10.5),
             trend,
             map: Some(map),
+            explained: Area::new(0.0, 0.0, 0.0, 0.0),
             model: Area::new(margin, model, inner, 17.5 * u),
             notice: Area::new(margin, notice, inner, 12.0 * u),
             rules: vec![
@@ -142,6 +154,7 @@ impl Places {
             stiffness: Area::new(trend_x, top + 6.6 * u, trend_w, 3.6 * u),
             trend: Area::new(trend_x, top + 13.0 * u, trend_w, height - 13.0 * u),
             map: with_map.then(|| Area::new(map_x, top, map_w, height)),
+            explained: Area::new(0.0, 0.0, 0.0, 0.0),
             model: Area::new(model_x, top, model_w, 17.5 * u),
             notice: Area::new(model_x, foot - 10.0 * u, model_w, 10.0 * u),
             rules,
@@ -166,9 +179,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_part_stands_on_another_or_leaves_the_panel(w in 1u32..=4096, h in 1u32..=4096) {
+        fn no_part_stands_on_another_or_leaves_the_panel(
+            w in 1u32..=4096, h in 1u32..=4096, explaining: bool,
+        ) {
             let strip = Canvas::new(w, h).strip;
             let at = Places::new(strip.width(), strip.height());
+            let at = if explaining { at.explaining() } else { at };
             let mut parts = vec![
                 ("nodule", at.nodule),
                 ("number", at.number),
@@ -177,10 +193,15 @@ mod tests {
                 ("notes", at.notes),
                 ("gauge", at.gauge),
                 ("stiffness", at.stiffness),
-                ("trend", at.trend),
                 ("model", at.model),
                 ("notice", at.notice),
             ];
+            if at.trend.w > 0.0 {
+                parts.push(("trend", at.trend));
+            }
+            if explaining {
+                parts.push(("explained", at.explained));
+            }
             parts.extend(at.caption.map(|c| ("caption", c)));
             parts.extend(at.map.map(|m| ("map", m)));
             for (i, (name, a)) in parts.iter().enumerate() {

@@ -7,6 +7,7 @@ use sonofuse_core::quality::Fault;
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
 use sonofuse_core::words::{Label, Language};
 
+use super::attention::Looking;
 use super::note::Note;
 use super::stiffness::Said;
 use super::trend::{Direction, Trend};
@@ -134,12 +135,16 @@ pub struct PanelState {
     pub stiffness: Option<Said>,
     /// What scored.
     pub model: Option<Model>,
+    /// The nodule and the plane of it on the screen, by their numbers in the exam.
+    pub nodule: Option<[u32; 2]>,
     /// What became of a snapshot or a clip a moment ago.
     pub note: Option<Note>,
     /// Nobody is examined: the pictures are the simulator's.
     pub simulated: bool,
     /// In which it is said.
     pub language: &'static Language,
+    /// Where the network's features responded, for some seconds after somebody asked.
+    pub looking: Option<Looking>,
 }
 
 impl PanelState {
@@ -187,9 +192,11 @@ impl PanelState {
                 backend: reading.model.backend.clone(),
                 trained: reading.model.trained,
             }),
+            nodule: reading.exam.nodule.zip(reading.exam.plane).filter(|_| fresh).map(Into::into),
             note: None,
             simulated: words::is_simulated(),
             language,
+            looking: None,
         }
     }
 
@@ -197,6 +204,13 @@ impl PanelState {
     #[must_use]
     pub fn noting(self, note: Option<Note>) -> Self {
         Self { note, ..self }
+    }
+
+    /// With where the network's features responded: only beside a number.
+    #[must_use]
+    pub fn looking(self, looking: Option<Looking>) -> Self {
+        let looking = looking.filter(|_| self.shows_score());
+        Self { looking, ..self }
     }
 
     /// What to say when no frame arrives at the display, whatever the last reading was.
@@ -225,9 +239,11 @@ impl PanelState {
             palette: None,
             stiffness: None,
             model: None,
+            nodule: None,
             note: None,
             simulated: words::is_simulated(),
             language: words::drawn(),
+            looking: None,
         }
     }
 

@@ -19,6 +19,7 @@ use super::clip::Pending;
 use super::snapshot::Snapshot;
 use super::write::{DISK_BUSY, Job, Work};
 use super::{MAX_PENDING, PinsNow, Shared, lock, stamp, store};
+use crate::panel::Looking;
 use crate::panel::trend::Trend;
 
 /// How long who asked waits for the disk.
@@ -66,12 +67,13 @@ pub struct Moment {
     frame: Option<Frame>,
     reading: Option<Arc<Reading>>,
     trend: Trend,
+    looking: Option<Looking>,
 }
 
 /// Takes commands; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Keeper {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// Nobody's any more after the stop.
     jobs: Arc<Mutex<Option<SyncSender<Job>>>>,
     last_ms: Arc<AtomicU64>,
@@ -96,19 +98,24 @@ impl Keeper {
             let words = "the configuration keeps nothing: [record] keep = true";
             return Err(Refused::new(RefusedKind::NotAllowed, words));
         }
-        // One name each.
-        let now_ms = store::now_ms();
-        let before = self.last_ms.fetch_max(now_ms, Ordering::Relaxed);
-        let made_ms =
-            if before < now_ms { now_ms } else { self.last_ms.fetch_add(1, Ordering::Relaxed) + 1 };
+        let made_ms = self.made_ms();
         let seen = lock(&self.shared.seen);
+        let now_ns = self.shared.now_ns();
         Ok(Moment {
             made_ms,
-            now_ns: self.shared.now_ns(),
+            now_ns,
+            looking: self.shared.notes.looking(seen.reading.as_deref(), now_ns),
             frame: seen.frame.clone(),
             reading: seen.reading.clone(),
             trend: seen.trend.clone(),
         })
+    }
+
+    /// The moment that a piece is named after: one each.
+    pub(super) fn made_ms(&self) -> u64 {
+        let now_ms = store::now_ms();
+        let before = self.last_ms.fetch_max(now_ms, Ordering::Relaxed);
+        if before < now_ms { now_ms } else { self.last_ms.fetch_add(1, Ordering::Relaxed) + 1 }
     }
 
     /// Keeps the picture of `moment` with its panel; `standing` is how scoring stood then. Answers when it is
@@ -121,7 +128,7 @@ impl Keeper {
         moment: Moment,
         standing: Option<&Standing>,
     ) -> Result<Keeping, Refused> {
-        let Moment { made_ms, now_ns, frame, reading, trend } = moment;
+        let Moment { made_ms, now_ns, frame, reading, trend, looking } = moment;
         let nothing = |words: String| Refused::new(RefusedKind::NothingThere, words);
         let frame = frame.ok_or_else(|| nothing("no picture came yet".to_owned()))?;
         let age_ms = now_ns.saturating_sub(frame.meta().captured_ns) / 1_000_000;
@@ -133,7 +140,7 @@ impl Keeper {
         }
         let context = Context::of(standing, reading.as_deref());
         let (answer, answered) = oneshot::channel();
-        let snapshot = Snapshot { frame, trend, cover: self.covered(), now_ns };
+        let snapshot = Snapshot { frame, trend, cover: self.covered(), now_ns, looking };
         let work = Work::Snapshot(Box::new(snapshot));
         self.give(Job { made_ms, context, reading, answer: Some(answer), work })?;
         wait(answered, PATIENCE).await
@@ -234,7 +241,7 @@ impl Keeper {
         all.now = all.preset;
     }
 
-    fn give(&self, job: Job) -> Result<(), Refused> {
+    pub(super) fn give(&self, job: Job) -> Result<(), Refused> {
         let busy = |words: &str| Err(Refused::new(RefusedKind::Busy, words));
         let jobs = lock(&self.jobs);
         let Some(jobs) = jobs.as_ref() else { return busy("the daemon stops") };

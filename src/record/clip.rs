@@ -125,7 +125,8 @@ impl Clip {
             readings: readings.len() as u64,
             cut,
         };
-        Ok(Written { files: vec![VIDEO, READINGS], mask: newest.into(), clip: Some(clip) })
+        let files = vec![VIDEO, READINGS];
+        Ok(Written { files, mask: newest.into(), clip: Some(clip), explained: None })
     }
 }
 

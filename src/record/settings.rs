@@ -12,7 +12,8 @@ pub const SERVICE_FOLDER: &str = "/var/lib/sonofuse/evidence";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
-    /// Whether what somebody asks for (`snapshot`, `clip`) is kept.
+    /// Whether what somebody asks for (`snapshot`, `clip`) is kept, and what an examination came to that somebody
+    /// spoke of.
     pub keep: bool,
     /// Folder: a path, or `auto`: the service's, else the user's state folder.
     pub folder: String,

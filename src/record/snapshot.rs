@@ -12,7 +12,7 @@ use sonofuse_core::region::Region;
 use super::store::{Part, StoreError};
 use super::write::Written;
 use crate::panel::trend::Trend;
-use crate::panel::{self, Canvas, PanelState};
+use crate::panel::{self, Canvas, Looking, PanelState};
 
 const PICTURE: &str = "picture.png";
 const BMODE: &str = "bmode.png";
@@ -28,6 +28,8 @@ pub(super) struct Snapshot {
     pub(super) cover: Arc<Cover>,
     /// When it was asked for, ns of the monotonic clock.
     pub(super) now_ns: u64,
+    /// The explanation that stood on the panel.
+    pub(super) looking: Option<Looking>,
 }
 
 impl Snapshot {
@@ -53,7 +55,11 @@ impl Snapshot {
         let blank = || RgbImage::new(width, height);
         let picture = RgbImage::from_raw(width, height, rgb).unwrap_or_else(blank);
 
-        let state = PanelState::at(reading, &self.trend, self.now_ns, max_age_ms);
+        // Its pictures are not masked.
+        let looking = self.looking.clone().map(Looking::bare);
+        let state = PanelState::at(reading, &self.trend, self.now_ns, max_age_ms).looking(looking);
+        let looking = self.looking.as_ref().filter(|_| state.looking.is_some());
+        let explained = looking.map(|looking| &looking.looked().explained);
         let Canvas { strip, .. } = Canvas::new(width, height);
         let tile = panel::draw(&state, strip.width(), strip.height());
         let masked_frame = Frame::from_rgb(width, height, picture.as_raw().clone());
@@ -72,7 +78,7 @@ impl Snapshot {
                 }
             }
         }
-        Ok(Written { files, mask: masked.into(), clip: None })
+        Ok(Written { files, mask: masked.into(), clip: None, explained })
     }
 }
 

@@ -14,7 +14,8 @@ pub(super) fn name(unix_ms: u64, kind: KeptKind) -> String {
 /// What a name says: when, in milliseconds since 1970, and what. `None` for any other name.
 pub(super) fn read(name: &str) -> Option<(u64, KeptKind)> {
     let (stamp, kind) = name.split_once('-')?;
-    let kind = [KeptKind::Snapshot, KeptKind::Clip].into_iter().find(|k| k.as_str() == kind)?;
+    let kinds = [KeptKind::Snapshot, KeptKind::Clip, KeptKind::Exam];
+    let kind = kinds.into_iter().find(|k| k.as_str() == kind)?;
     let bytes = stamp.as_bytes();
     if bytes.len() != 20 || !stamp.is_ascii() {
         return None;
@@ -48,7 +49,7 @@ mod tests {
         let mut before = String::new();
         let moments = [0, 951_782_400_000, 951_868_799_999, 1_795_428_000_123, 4_107_542_400_000];
         for ms in moments.into_iter().chain((0..400).map(|k| 4_200_000_000_000 + k * DAY_MS)) {
-            for kind in [KeptKind::Clip, KeptKind::Snapshot] {
+            for kind in [KeptKind::Clip, KeptKind::Exam, KeptKind::Snapshot] {
                 let name = name(ms, kind);
                 assert_eq!(read(&name), Some((ms, kind)), "{name}");
                 assert!(name > before, "{name} after {before}");

@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 
 use sonofuse_core::NOTICE;
 use sonofuse_core::control::{Keeping, Refused, RefusedKind};
+use sonofuse_core::explain::Explained;
 use sonofuse_core::published::{ClipSaid, Kept, KeptKind, MaskSaid};
 use sonofuse_core::reading::Reading;
 use tracing::{info, warn};
 
 use super::ask::{Answer, Context};
 use super::clip::{Clip, ClipError};
+use super::exam::{ExamEnd, Piece};
 use super::snapshot::Snapshot;
-use super::store::{ABOUT, Removed, Store, StoreError};
+use super::store::{ABOUT, Part, Removed, Store, StoreError};
 use super::{Shared, count};
 use crate::civil::Utc;
 use crate::journal;
@@ -41,6 +43,7 @@ pub(super) struct Job {
 pub(super) enum Work {
     Snapshot(Box<Snapshot>),
     Clip(Clip),
+    Exam(ExamEnd),
 }
 
 /// What lies in the folder, `evidence.json` apart, and what that says of it.
@@ -50,6 +53,8 @@ pub(super) struct Written<'a> {
     pub(super) mask: MaskSaid,
     /// Of a clip only.
     pub(super) clip: Option<ClipSaid<'a>>,
+    /// Of a snapshot only.
+    pub(super) explained: Option<&'a Explained>,
 }
 
 impl Work {
@@ -57,6 +62,7 @@ impl Work {
         match self {
             Self::Snapshot(_) => KeptKind::Snapshot,
             Self::Clip(_) => KeptKind::Clip,
+            Self::Exam(_) => KeptKind::Exam,
         }
     }
 
@@ -64,6 +70,7 @@ impl Work {
         match self {
             Self::Snapshot(snapshot) => snapshot.bytes(),
             Self::Clip(clip) => clip.bytes(),
+            Self::Exam(_) => ExamEnd::BYTES,
         }
     }
 }
@@ -155,6 +162,11 @@ fn tell(Removed { items, bytes }: Removed) {
 
 fn write(shared: &Shared, store: Option<&mut Store>, job: Job) {
     let kind = job.work.kind();
+    if let Work::Exam(exam) = &job.work
+        && !exam.is_asked_for(shared)
+    {
+        return;
+    }
     let written = match store {
         Some(store) => put(shared, store, &job),
         None => Err(StoreError::NoFolder.into()),
@@ -165,6 +177,10 @@ fn write(shared: &Shared, store: Option<&mut Store>, job: Job) {
             return job.fail(shared, Refused::new(RefusedKind::Failed, error.to_string()));
         }
     };
+    if let (KeptKind::Snapshot | KeptKind::Clip, Some(nodule)) = (kind, job.context.exam.nodule) {
+        let (exam, name) = (job.context.exam.number, keeping.name.clone());
+        Piece { exam, nodule, name }.remember(shared);
+    }
     count(&shared.counts.kept);
     let proven = keeping.views_proven == Some(true);
     info!(
@@ -174,15 +190,19 @@ fn write(shared: &Shared, store: Option<&mut Store>, job: Job) {
         KIND = kind.as_str(),
         NAME = keeping.name,
         BYTES = keeping.bytes,
-        VIEWS_PROVEN = proven,
+        VIEWS_PROVEN = keeping.views_proven,
         "kept"
     );
     let note = match kind {
-        _ if !proven => Note::Black,
-        KeptKind::Snapshot => Note::Snapshot,
-        KeptKind::Clip => Note::Clip,
+        // Nobody asked just now.
+        KeptKind::Exam => None,
+        _ if !proven => Some(Note::Black),
+        KeptKind::Snapshot => Some(Note::Snapshot),
+        KeptKind::Clip => Some(Note::Clip),
     };
-    shared.notes.say(shared.now_ns(), note);
+    if let Some(note) = note {
+        shared.notes.say(shared.now_ns(), note);
+    }
     if let Some(answer) = job.answer {
         // Fails when whoever asked has left.
         let _ = answer.send(Ok(keeping));
@@ -195,14 +215,19 @@ fn put(shared: &Shared, store: &mut Store, job: &Job) -> Result<Keeping, ClipErr
     let part = store.begin(*made_ms, kind, work.bytes())?;
     tell(part.room);
     let reading = reading.as_deref();
-    let Written { files, mask, clip } = match work {
+    let made = Utc::of_ms(*made_ms).iso();
+    let Written { files, mask, clip, explained } = match work {
         Work::Snapshot(snapshot) => snapshot.write(&part, reading, shared.max_age_ms)?,
         Work::Clip(clip) => clip.write(&part)?,
+        Work::Exam(exam) => {
+            part.write(ABOUT, &json(&exam.about(shared, part.name(), &made)))?;
+            return done(store, part, kind, None);
+        }
     };
     let about = Kept {
         kept: kind,
         name: part.name(),
-        made: &Utc::of_ms(*made_ms).iso(),
+        made: &made,
         version: env!("CARGO_PKG_VERSION"),
         exam: context.exam,
         side: context.side,
@@ -210,23 +235,28 @@ fn put(shared: &Shared, store: &mut Store, job: &Job) -> Result<Keeping, ClipErr
         files: &files,
         mask,
         clip,
+        explained,
         reading,
         notice: NOTICE,
     };
     part.write(ABOUT, &json(&about))?;
-    let name = part.name().to_owned();
-    let (_, bytes) = part.finish()?;
-    Ok(Keeping {
-        kind,
-        name,
-        folder: store.folder().display().to_string(),
-        ready_in_s: 0.0,
-        bytes: Some(bytes),
-        views_proven: Some(mask.views_proven),
-    })
+    done(store, part, kind, Some(mask.views_proven))
 }
 
-fn json(about: &Kept<'_>) -> Vec<u8> {
+/// Gives a piece its name, and tells of it.
+fn done(
+    store: &Store,
+    part: Part,
+    kind: KeptKind,
+    views_proven: Option<bool>,
+) -> Result<Keeping, ClipError> {
+    let name = part.name().to_owned();
+    let (_, bytes) = part.finish()?;
+    let folder = store.folder().display().to_string();
+    Ok(Keeping { kind, name, folder, ready_in_s: 0.0, bytes: Some(bytes), views_proven })
+}
+
+fn json(about: &impl serde::Serialize) -> Vec<u8> {
     // Plain keys and values.
     let mut bytes = serde_json::to_vec_pretty(about).unwrap_or_default();
     bytes.push(b'\n');

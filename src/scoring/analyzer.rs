@@ -6,6 +6,7 @@
 
 use sonofuse_core::NOTICE;
 use sonofuse_core::answer::Answer;
+use sonofuse_core::banner::Banner;
 use sonofuse_core::evidence::{Evidence, Sight, Wanted};
 use sonofuse_core::exam::{Exam, Seen as InExam, Summary};
 use sonofuse_core::familiar::Likeness;
@@ -23,6 +24,7 @@ use sonofuse_core::words::{Sentence, Words};
 use self::likeness::Judge;
 use self::unchanged::Unchanged;
 use super::clock::{Clock, ms};
+use super::explain::Handing;
 use super::model::NoScore;
 use super::settings::Settings;
 use super::{Model, ScorerError};
@@ -64,6 +66,10 @@ pub struct Analyzer {
     meter: Meter,
     judge: Judge,
     exam: Exam,
+    /// Whether it still is the same patient.
+    banner: Banner,
+    /// Only where somebody may ask what a score came from.
+    handing: Option<Handing>,
     /// Of exams that ended, until somebody takes them.
     ended: Vec<Summary>,
     paused: bool,
@@ -121,6 +127,8 @@ impl Analyzer {
             preset_scale: None,
             judge,
             exam: Exam::default(),
+            banner: Banner::default(),
+            handing: None,
             ended: Vec::new(),
             paused: false,
             threshold: None,
@@ -141,6 +149,7 @@ impl Analyzer {
     pub fn set_source(&mut self, source: String) {
         self.set_source_name(source);
         self.exam = Exam::default();
+        self.banner.reset();
     }
 
     fn set_source_name(&mut self, source: String) {
@@ -188,6 +197,9 @@ impl Analyzer {
         self.follower.reset();
         self.evidence.reset();
         self.freeze.reset();
+        if let Some(handing) = &mut self.handing {
+            handing.clear();
+        }
     }
 
     /// Watches how the picture came: says nothing of what it shows.
@@ -242,6 +254,7 @@ impl Analyzer {
                 .unwrap_or_else(|why| self.no_dual_view(frame, why, media_ns))
         };
         if !meta.corrupted && !meta.signal_lost && !self.paused {
+            self.watch_patient(frame, &verdict, media_ns);
             self.watch(frame, &verdict, media_ns);
             self.read_map(frame, &verdict);
         }
@@ -355,20 +368,6 @@ impl Analyzer {
         Ok(verdict(self.evidence.refusal()))
     }
 
-    /// Whether neither view changed for longer than the slowest refresh.
-    fn is_frozen(&mut self, frame: &Frame, layout: &ScreenLayout, media_ns: u64) -> bool {
-        let bmode = Look::take(frame, &layout.bmode_view, &mut self.row);
-        let elastogram = Look::take(frame, &layout.elastogram_view, &mut self.row);
-        let unchanged_ns = self.freeze.observe(&bmode, &elastogram, media_ns);
-        let frozen = unchanged_ns >= self.settings.freeze_after_ms * MS;
-        if frozen {
-            self.unchanged.observe(frame, media_ns);
-        } else {
-            self.unchanged.reset();
-        }
-        frozen
-    }
-
     /// Preprocesses and runs the network, unless it failed a short while ago.
     fn score(
         &mut self,
@@ -388,6 +387,10 @@ impl Analyzer {
         match result {
             Ok(answer) => {
                 self.fault = None;
+                if let Some(handing) = &mut self.handing {
+                    let of = [self.exam.at().number, self.evidence.place()];
+                    handing.keep(view, of, answer.logit);
+                }
                 Ok(answer)
             }
             Err(NoScore::Refused(refusal)) => Err(refusal),
@@ -436,6 +439,7 @@ impl Analyzer {
             dual_view: verdict.layout.is_some(),
             score: summary,
             unfamiliar,
+            stiffness,
         });
         let detail = words.as_ref().map(Words::english);
         let hard_end = verdict.layout.and_then(|layout| layout.hard_end);

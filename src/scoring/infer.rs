@@ -41,6 +41,8 @@ pub enum Said<'a> {
     Reading(Option<&'a Frame>, Arc<Reading>),
     /// What an exam that ended came to for one nodule. Boxed: readings are the many.
     Summary(Box<Summary>),
+    /// All nodules of one exam that ended, after each was said by itself; at least one.
+    Ended(&'a [Summary]),
 }
 
 /// The running infer thread.
@@ -102,8 +104,12 @@ pub fn spawn(
             clock: MonotonicClock,
         };
         let tell = |analyzer: &mut Analyzer| {
-            for summary in analyzer.take_ended() {
-                out(Said::Summary(Box::new(summary)));
+            let ended = analyzer.take_ended();
+            for summary in &ended {
+                out(Said::Summary(Box::new(summary.clone())));
+            }
+            for exam in ended.chunk_by(|a, b| a.exam == b.exam) {
+                out(Said::Ended(exam));
             }
         };
         loop {

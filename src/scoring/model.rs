@@ -91,7 +91,7 @@ impl Model {
         let started_ns = clock.now_ns();
         if let Some(result) = unwound(|| self.scorer.score_view(view))? {
             latency.network = Some(ms(started_ns, clock.now_ns()));
-            return Ok(result?.answer);
+            return Ok(result?);
         }
         let started_ns = clock.now_ns();
         let input = self.preprocessor.run(view)?;

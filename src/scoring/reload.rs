@@ -7,7 +7,7 @@ use sonofuse_core::answer::Answer;
 use sonofuse_core::preprocess::{DualView, FusionInput};
 use sonofuse_core::reading::ModelInfo;
 
-use super::scorer::{Scorer, ScorerError, ViewScore, unwound};
+use super::scorer::{Scorer, ScorerError, unwound};
 use super::{ModelFiles, ScoringError};
 
 type Load = Box<dyn FnMut() -> Result<Box<dyn Scorer>, String> + Send>;
@@ -99,7 +99,7 @@ impl Scorer for Reload {
         self.ask(|scorer| scorer.score(input))?
     }
 
-    fn score_view(&mut self, view: &DualView<'_>) -> Option<Result<ViewScore, ScorerError>> {
+    fn score_view(&mut self, view: &DualView<'_>) -> Option<Result<Answer, ScorerError>> {
         self.ask(|scorer| scorer.score_view(view)).unwrap_or_else(|error| Some(Err(error)))
     }
 

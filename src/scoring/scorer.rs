@@ -1,7 +1,6 @@
 //! The hardware seam: a [`Scorer`] runs a network, whatever it runs on. Owned by the infer thread.
 
 use sonofuse_core::answer::{Answer, Form, Unreadable};
-use sonofuse_core::gate::InputStatistics;
 use sonofuse_core::preprocess::{DualView, FusionInput, PreprocessError};
 use sonofuse_core::reading::ModelInfo;
 use thiserror::Error;
@@ -33,15 +32,6 @@ pub enum ScorerError {
     Panicked(String),
 }
 
-/// What a scorer that preprocesses by itself answers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ViewScore {
-    /// The answer.
-    pub answer: Answer,
-    /// Of the network's input, for the gate that recognises pictures unlike the training set.
-    pub statistics: Option<InputStatistics>,
-}
-
 /// Runs a network.
 pub trait Scorer: Send {
     /// What is said of it in every reading.
@@ -58,7 +48,7 @@ pub trait Scorer: Send {
     ///
     /// # Errors
     /// [`ScorerError`], as [`Scorer::score`], within the option.
-    fn score_view(&mut self, _view: &DualView<'_>) -> Option<Result<ViewScore, ScorerError>> {
+    fn score_view(&mut self, _view: &DualView<'_>) -> Option<Result<Answer, ScorerError>> {
         None
     }
 

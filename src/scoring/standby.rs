@@ -8,7 +8,7 @@ use sonofuse_core::preprocess::{DualView, FusionInput};
 use sonofuse_core::reading::ModelInfo;
 
 use super::clock::Clock;
-use super::scorer::{Scorer, ScorerError, ViewScore, unwound};
+use super::scorer::{Scorer, ScorerError, unwound};
 
 /// First wait before the GPU is asked again; doubled up to [`RETRY_MAX_NS`].
 const RETRY_NS: u64 = 1_000_000_000;
@@ -116,7 +116,7 @@ impl<C: Clock + Send> Scorer for Standby<C> {
         self.spare.score(input)
     }
 
-    fn score_view(&mut self, view: &DualView<'_>) -> Option<Result<ViewScore, ScorerError>> {
+    fn score_view(&mut self, view: &DualView<'_>) -> Option<Result<Answer, ScorerError>> {
         if self.rests() {
             return None;
         }

@@ -24,6 +24,7 @@ const KINDS: &[(&str, &str)] = &[
     ("cpu_ms_per_frame", "bench"),
     ("ratio_to_rten", "bench-network"),
     ("plays", "bench-live"),
+    ("exam_number", "evidence-exam"),
     ("kept", "evidence"),
     ("listed", "evidence-list"),
 ];

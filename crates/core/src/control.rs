@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::exam::{ExamState, Mark, NotMarked, Opinion};
+use crate::explain::Explained;
 use crate::layout::Pins;
 use crate::published::KeptKind;
 use crate::reading::{ModelInfo, Reading};
@@ -69,6 +70,8 @@ pub enum Verb {
     Snapshot(Nothing),
     /// Keeps the seconds around this moment as a video, masked.
     Clip(Clip),
+    /// Tells where in the last scored map the network's features responded.
+    Explain(Nothing),
     /// Reads configuration and preset again; one that cannot be taken leaves what runs.
     Reload(Nothing),
     /// Gives a link that signs one browser in at the page, once.
@@ -90,6 +93,7 @@ pub const VERBS: &[&str] = &[
     "threshold",
     "snapshot",
     "clip",
+    "explain",
     "reload",
     "web-link",
 ];
@@ -111,6 +115,7 @@ impl Verb {
             Self::Threshold(_) => "threshold",
             Self::Snapshot(_) => "snapshot",
             Self::Clip(_) => "clip",
+            Self::Explain(_) => "explain",
             Self::Reload(_) => "reload",
             Self::WebLink(_) => "web-link",
         }
@@ -194,6 +199,9 @@ pub struct Done {
     /// What is kept; of `snapshot` and `clip` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept: Option<Box<Keeping>>,
+    /// Where the network's features responded; of `explain` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explained: Option<Box<Explained>>,
     /// What became of the configuration; of `reload` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reload: Option<Box<Reloaded>>,

@@ -2,7 +2,8 @@
 //!
 //! Exam → nodules → planes. A place of [`crate::evidence`] that gets its first score begins an unmarked
 //! nodule; [`Exam::mark`] names it, or says that it is another plane of one before. A plane keeps the
-//! score that stood on the most elastograms, the newest of those that stood on as many. Knows no clock:
+//! score that stood on the most elastograms, the newest of those that stood on as many, and the newest
+//! stiffness that stood beside a score. Knows no clock:
 //! times are the caller's, of one monotonic clock. Pure; runs on the infer thread; allocates only when a
 //! nodule or a plane begins and when somebody asks.
 
@@ -11,6 +12,7 @@ use thiserror::Error;
 
 use crate::aggregate;
 use crate::reading::ModelInfo;
+use crate::stiffness::Stiffness;
 
 mod mark;
 mod summary;
@@ -66,6 +68,8 @@ pub struct Seen {
     pub score: Option<aggregate::Summary>,
     /// It rests on a picture unlike those of the training.
     pub unfamiliar: bool,
+    /// The stiffness that this picture supports.
+    pub stiffness: Option<Stiffness>,
 }
 
 /// Why a mark or an opinion was not taken.
@@ -148,6 +152,7 @@ struct Plane {
     name: Option<PlaneName>,
     score: Option<aggregate::Summary>,
     unfamiliar: bool,
+    stiffness: Option<Stiffness>,
 }
 
 impl Plane {
@@ -162,6 +167,7 @@ impl Plane {
         if let Some(score) = other.score {
             self.take(score, other.unfamiliar);
         }
+        self.stiffness = other.stiffness.or(self.stiffness);
     }
 }
 
@@ -226,6 +232,7 @@ impl Exam {
         self.here = Some((nodule, plane));
         if let Some(plane) = self.nodule(nodule).and_then(|nodule| nodule.plane(plane)) {
             plane.take(score, seen.unfamiliar);
+            plane.stiffness = seen.stiffness.or(plane.stiffness);
         }
     }
 

@@ -405,6 +405,26 @@ impl Frame {
         }
     }
 
+    /// The luma codes of `width` pixels of row `y` from column `x0` on, where the format stores them side by
+    /// side; they become brightness by [`Frame::luma_of`].
+    pub(crate) fn luma_row(&self, y: u32, x0: u32, width: usize) -> Option<&[u8]> {
+        match self.format.pixel {
+            PixelFormat::Nv12 | PixelFormat::I420 | PixelFormat::Gray8 => {
+                self.plane_row(0, y as usize).get(x0 as usize..x0 as usize + width)
+            }
+            _ => None,
+        }
+    }
+
+    /// Full-range brightness, 0..=255, of a mean of luma codes.
+    pub(crate) fn luma_of(&self, code: f32) -> f32 {
+        if self.format.pixel == PixelFormat::Gray8 {
+            return code;
+        }
+        let [offset, gain, ..] = self.format.colorimetry.coefficients();
+        (code - offset as f32) * gain as f32 / 65_536.0
+    }
+
     /// Hands every `apart`-th luma code of row `y` to `take`, as it is stored; nothing of R'G'B'.
     pub(crate) fn luma_codes(&self, y: u32, apart: usize, mut take: impl FnMut(u8)) {
         let (first, every) = match self.format.pixel {

@@ -155,10 +155,6 @@ impl Limits {
     }
 }
 
-/// Mean and standard deviation of each channel of B-mode and elastogram, as
-/// [`crate::preprocess::Planes::statistics`] tells them.
-pub type InputStatistics = [[[f32; 2]; 3]; 2];
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -9,10 +9,12 @@
 pub mod aggregate;
 pub mod answer;
 pub mod assess;
+pub mod banner;
 pub mod calibrate;
 pub mod control;
 pub mod evidence;
 pub mod exam;
+pub mod explain;
 pub mod familiar;
 pub mod frame;
 pub mod gate;

@@ -15,7 +15,7 @@ use crate::region::Region;
 mod kept;
 #[cfg(feature = "schema")]
 mod schemas;
-pub use kept::{ClipSaid, Kept, KeptKind, Listed, MaskSaid};
+pub use kept::{ClipSaid, Kept, KeptExam, KeptKind, KeptNodule, Listed, MaskSaid};
 #[cfg(feature = "schema")]
 pub use schemas::schemas;
 
@@ -286,6 +286,8 @@ pub struct Bench<'a> {
     pub cpu_ms_per_frame: f64,
     /// Stage by stage.
     pub stages: [StageTimes; 5],
+    /// What is done once a new map, measured on one in eight pictures.
+    pub once_a_map: [StageTimes; 1],
     /// What the frame path does, and what it avoids, on the same pictures.
     pub comparisons: [Comparison; 2],
     /// What this is not: research use only, not a medical device.

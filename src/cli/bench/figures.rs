@@ -98,6 +98,7 @@ pub(super) struct Figures {
     pub full_search: Meter,
     pub convert_crops: Meter,
     pub convert_frame: Meter,
+    pub stiffness: Meter,
     name: String,
     model: ModelInfo,
     shape: Option<(u32, u32, PixelFormat)>,
@@ -117,6 +118,7 @@ impl Figures {
             full_search: Meter::new("layout: full search"),
             convert_crops: Meter::new("convert the two crops"),
             convert_frame: Meter::new("convert the whole frame"),
+            stiffness: Meter::new("read the stiffness"),
             name,
             model,
             shape: None,
@@ -176,6 +178,7 @@ impl Figures {
             frames_per_second: self.per_second(),
             cpu_ms_per_frame: self.cpu_ms_per_frame(),
             stages: self.stages().map(Meter::times),
+            once_a_map: [self.stiffness.times()],
             comparisons: self.comparisons().map(|(taken, instead)| Comparison {
                 taken: taken.times(),
                 instead_of: instead.times(),
@@ -208,6 +211,8 @@ impl Figures {
             "stage (ms)", "count", "p50", "p90", "p99", "max", "cpu"
         ));
         lines.extend(self.stages().iter().map(|m| m.text()));
+        lines.push("\n  once a map".into());
+        lines.push(self.stiffness.text());
         lines.push("\n  the same frames otherwise".into());
         lines.extend(
             [&self.full_search, &self.convert_crops, &self.convert_frame].iter().map(|m| m.text()),

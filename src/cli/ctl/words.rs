@@ -21,10 +21,16 @@ pub(super) fn told(answer: &Value) -> Vec<String> {
     if let Some(link) = answer.get("link").filter(|link| link.is_object()) {
         let minutes = link["lasts_s"].as_u64().unwrap_or(0) / 60;
         // The link alone on its line, to be copied.
-        return vec![text(&link["url"]), format!("signs one browser in, once, within {minutes} min")];
+        return vec![
+            text(&link["url"]),
+            format!("signs one browser in, once, within {minutes} min"),
+        ];
     }
     if !answer["reload"].is_null() {
         return reloaded(&answer["reload"]);
+    }
+    if answer["explained"].is_object() {
+        return explained(&answer["explained"]);
     }
     if verb != "status" {
         return vec![format!("{verb}: done; {}", place(exam))];
@@ -78,6 +84,37 @@ fn keeping(kept: &Value) -> Vec<String> {
         first += "; all of it is black, because no dual view was proven";
     }
     vec![first, format!("sonofuse evidence show {name}"), format!("in {}", text(&kept["folder"]))]
+}
+
+/// Where the network's features responded.
+fn explained(said: &Value) -> Vec<String> {
+    let mut lines = vec![format!(
+        "explain: map {} of place {}, {:.1} s old, {} by itself",
+        said["map"],
+        said["place"],
+        said["age_ms"].as_f64().unwrap_or(0.0) / 1000.0,
+        percent(said["malignancy"].as_f64().unwrap_or(0.0)),
+    )];
+    for part in said["attention"].as_array().into_iter().flatten() {
+        let views = part["views"].as_array().into_iter().flatten();
+        let views: Vec<String> = views.map(text).collect();
+        let share = part["share"].as_f64().map_or_else(|| "nothing".to_owned(), percent);
+        let mut line = format!(
+            "{share} of what speaks for {} from {}",
+            text(&said["speaks_for"]),
+            views.join(" and ")
+        );
+        if let Some(half) = part["half_on"].as_f64() {
+            let _ = write!(line, ", half of it on {} of the crop", percent(half));
+        }
+        lines.push(line);
+    }
+    lines.push(text(&said["caveat"]));
+    if said["on_panel"] != true {
+        lines
+            .push("not on the panel: the number of that place does not stand there now".to_owned());
+    }
+    lines
 }
 
 /// What became of the configuration.

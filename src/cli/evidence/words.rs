@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use serde_json::Value;
-use sonofuse_core::published::Listed;
+use sonofuse_core::published::{KeptKind, Listed};
 
 use crate::record::store::Item;
 
@@ -26,6 +26,11 @@ pub(super) fn line(listed: &Listed<'_>) -> String {
     let mut line = format!("{:<32} {:>10}", listed.name, size(listed.bytes));
     if let Some(nodule) = listed.nodule {
         let _ = write!(line, "  nodule {nodule}");
+    }
+    match listed.nodules {
+        Some(1) => line += "  1 nodule",
+        Some(nodules) => drop(write!(line, "  {nodules} nodules")),
+        None => {}
     }
     if let Some(label) = &listed.label {
         let _ = write!(line, " {label}");
@@ -55,6 +60,10 @@ pub(super) fn told(item: &Item, said: &Value) -> Vec<String> {
         format!("{} of {}, {}", item.kind.as_str(), text(&said["made"]), size(item.bytes)),
         format!("  in        {}", item.path.display()),
     ];
+    if item.kind == KeptKind::Exam {
+        lines.extend(exam(said));
+        return lines;
+    }
     let files = said["files"].as_array().into_iter().flatten();
     let files: Vec<String> = files.map(text).collect();
     lines.push(format!("  files     {}", files.join(", ")));
@@ -109,10 +118,53 @@ pub(super) fn told(item: &Item, said: &Value) -> Vec<String> {
     lines
 }
 
+/// What an examination came to: a line a nodule.
+fn exam(said: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().map_or_else(|| "?".to_owned(), clean);
+    let model = text(&said["model"]["name"]);
+    let ended = text(&said["ended"]);
+    let mut lines = vec![format!(
+        "  exam      {} of its run, ended by {ended}, model {model}",
+        said["exam_number"]
+    )];
+    for nodule in said["nodules"].as_array().into_iter().flatten() {
+        let summary = &nodule["summary"];
+        let mut line = format!("  nodule    {}", summary["nodule"]);
+        for key in ["side", "label"] {
+            if let Some(said) = summary[key].as_str() {
+                let _ = write!(line, " {}", clean(said));
+            }
+        }
+        match summary["malignancy"].as_f64() {
+            Some(score) => drop(write!(line, ": {:.0} %", 100.0 * score)),
+            None => line += ": no score",
+        }
+        for (key, inner) in [("assessment", "verdict"), ("verdict", "says")] {
+            if let Some(said) = summary[key][inner].as_str() {
+                let who = if key == "verdict" { "you " } else { "" };
+                let _ = write!(line, ", {who}{}", clean(said));
+            }
+        }
+        for plane in summary["planes"].as_array().into_iter().flatten() {
+            let stiffness = &plane["stiffness"];
+            if let (Some(mean), Some(unit)) =
+                (stiffness["mean"]["value"].as_f64(), stiffness["scale"]["unit"].as_str())
+            {
+                let _ = write!(line, ", mean {mean:.0} {} read off the screen", clean(unit));
+            }
+        }
+        let kept = nodule["kept"].as_array().into_iter().flatten();
+        for name in kept.map(text) {
+            let _ = write!(line, ", {name}");
+        }
+        lines.push(line);
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use sonofuse_core::published::KeptKind;
 
     use super::*;
 

@@ -155,7 +155,7 @@ fn picture(
         let input = preprocessor.run(&view).map_err(|e| e.to_string())?;
         let on_cpu = cpu.score(input).map_err(|e| e.to_string())?.logit.get();
         let on_gpu = scorer.score_view(&view).ok_or("the GPU took no view")?;
-        Ok((on_gpu.map_err(|e| e.to_string())?.answer.logit.get(), on_cpu))
+        Ok((on_gpu.map_err(|e| e.to_string())?.logit.get(), on_cpu))
     });
     let (verdict, said) = match scored {
         Ok((on_gpu, on_cpu)) => {

@@ -152,7 +152,8 @@ impl Composer {
         let now_ns = self.now_ns();
         let reading = self.listen();
         let state = PanelState::at(reading.as_deref(), &self.trend, now_ns, self.max_age_ms)
-            .noting(self.notes.at(now_ns));
+            .noting(self.notes.at(now_ns))
+            .looking(self.notes.looking(reading.as_deref(), now_ns));
         let gone = reading.is_some_and(|r| is_gone(&r) && is_fresh(&r, now_ns, self.max_age_ms));
         let target = self.target.as_mut().expect("set above");
         target.draw(&mut self.panel, state);

@@ -2,15 +2,19 @@
 //!
 //! Runs on the infer thread, between two pictures.
 
+use std::sync::Arc;
+
 use sonofuse_core::control::{Refused, RefusedKind, Standing, Verb};
 use sonofuse_core::exam::{Ended, Opinion, Says, Scale as Figures, Seen, Summary};
+use sonofuse_core::frame::Frame;
 use sonofuse_core::layout::{Follower, Pins};
 use sonofuse_core::quality::{Scale, ScaleFrom};
 use sonofuse_core::reading::OperatingPoint;
 
-use super::Analyzer;
 use super::likeness::Judge;
+use super::{Analyzer, Verdict};
 use crate::scoring::clock::Clock;
+use crate::scoring::explain::{Handing, LastMap};
 use crate::scoring::settings::Settings;
 
 impl Analyzer {
@@ -26,6 +30,7 @@ impl Analyzer {
     /// Takes pictures of another source from now on, whose preset pins `pins`. The exam goes on.
     pub fn go_on_with(&mut self, source: String, pins: Option<Pins>) {
         self.set_source_name(source);
+        self.banner.reset();
         self.preset_pins = pins;
         self.pin(pins);
     }
@@ -69,6 +74,10 @@ impl Analyzer {
             Verb::Preset(_) | Verb::Reload(_) | Verb::WebLink(_) => {
                 return Err(Refused::new(RefusedKind::Failed, "no source to change"));
             }
+            // Its own thread's.
+            Verb::Explain(_) => {
+                return Err(Refused::new(RefusedKind::Failed, "nobody explains anything here"));
+            }
             // The recorder's.
             Verb::Snapshot(_) | Verb::Clip(_) => {
                 return Err(Refused::new(RefusedKind::Failed, "nobody keeps anything here"));
@@ -91,6 +100,19 @@ impl Analyzer {
         let summaries = self.exam.end(ended, &Figures::from(manifest), self.model.info());
         self.ended.extend(summaries);
         self.reset();
+    }
+
+    /// Leaves each map that is scored in `to`, for whoever explains it.
+    pub fn hand_to(&mut self, to: Arc<LastMap>) {
+        self.handing = Some(Handing::new(to));
+    }
+
+    /// Ends the exam where the lines above the views say that it is another patient.
+    pub(super) fn watch_patient(&mut self, frame: &Frame, verdict: &Verdict, media_ns: u64) {
+        let other = self.banner.observe(frame, verdict.layout.as_ref(), media_ns);
+        if other && !self.still {
+            self.end_exam(Ended::PatientChange);
+        }
     }
 
     /// What the exams that ended came to; each is given once.

@@ -8,7 +8,7 @@ use sonofuse_gpu::{Answer, GpuError, GpuScorer};
 use sonofuse_tensorrt::Version;
 
 use crate::scoring::ModelFiles;
-use crate::scoring::scorer::{Scorer, ScorerError, ViewScore, answer};
+use crate::scoring::scorer::{Scorer, ScorerError, answer};
 
 /// A network run by TensorRT.
 #[derive(Debug)]
@@ -50,11 +50,11 @@ fn read(
     form: Form,
     heads: Option<&str>,
     said: Result<&Answer, GpuError>,
-) -> Result<ViewScore, ScorerError> {
+) -> Result<answer::Answer, ScorerError> {
     let said = said.map_err(|error| fault(&error))?;
     let named = |name| said.further.iter().find(|output| output.name == name);
     let heads = heads.and_then(named).map_or(&[][..], |output| &output.numbers);
-    Ok(ViewScore { answer: answer(form, &said.numbers, heads)?, statistics: said.statistics })
+    answer(form, &said.numbers, heads)
 }
 
 impl Scorer for TensorRtScorer {
@@ -64,11 +64,11 @@ impl Scorer for TensorRtScorer {
 
     fn score(&mut self, input: &FusionInput) -> Result<answer::Answer, ScorerError> {
         let said = self.gpu.score_input(input);
-        read(self.form, self.heads.as_deref(), said).map(|score| score.answer)
+        read(self.form, self.heads.as_deref(), said)
     }
 
     /// Moves the two crops to the device, which does the rest.
-    fn score_view(&mut self, view: &DualView<'_>) -> Option<Result<ViewScore, ScorerError>> {
+    fn score_view(&mut self, view: &DualView<'_>) -> Option<Result<answer::Answer, ScorerError>> {
         Some(read(self.form, self.heads.as_deref(), self.gpu.score(view)))
     }
 }
@@ -91,12 +91,12 @@ mod tests {
             ..Answer::default()
         };
         let form = Form { kind: OutputKind::BenignMalignant, heads: 2 };
-        let answer = read(form, Some("heads"), Ok(&said)).unwrap().answer;
+        let answer = read(form, Some("heads"), Ok(&said)).unwrap();
         assert_eq!(answer.heads(), [0.5, 1.5]);
         // An engine that lacks them, of a manifest that names them, is no score.
         let error = read(form, Some("spread"), Ok(&said)).unwrap_err();
         assert_eq!(error, ScorerError::Shape { found: 0, expected: 4 });
         let alone = Form { heads: 0, ..form };
-        assert!(read(alone, None, Ok(&said)).unwrap().answer.heads().is_empty());
+        assert!(read(alone, None, Ok(&said)).unwrap().heads().is_empty());
     }
 }

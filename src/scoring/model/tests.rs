@@ -4,13 +4,12 @@
 use sonofuse_core::calibrate::Logit;
 use sonofuse_core::frame::Frame;
 
-use super::super::scorer::ViewScore;
 use super::super::tests::{demo, whole_picture};
 use super::*;
 
 struct Device {
     info: ModelInfo,
-    answer: Result<ViewScore, ScorerError>,
+    answer: Result<Answer, ScorerError>,
 }
 
 impl Scorer for Device {
@@ -22,13 +21,13 @@ impl Scorer for Device {
         panic!("the device takes views")
     }
 
-    fn score_view(&mut self, _: &DualView<'_>) -> Option<Result<ViewScore, ScorerError>> {
+    fn score_view(&mut self, _: &DualView<'_>) -> Option<Result<Answer, ScorerError>> {
         Some(self.answer.clone())
     }
 }
 
 /// Scores a view on a device that gives this answer.
-fn score(answer: Result<ViewScore, ScorerError>) -> (Result<Answer, NoScore>, Latency) {
+fn score(answer: Result<Answer, ScorerError>) -> (Result<Answer, NoScore>, Latency) {
     let manifest = crate::scoring::manifest(&demo()).unwrap();
     let info = ModelInfo {
         name: "m".into(),
@@ -49,8 +48,8 @@ fn score(answer: Result<ViewScore, ScorerError>) -> (Result<Answer, NoScore>, La
     (model.score_view(&view, &clock, &mut latency), latency)
 }
 
-fn answer() -> ViewScore {
-    ViewScore { answer: Logit::new(1.5).unwrap().into(), statistics: None }
+fn answer() -> Answer {
+    Logit::new(1.5).unwrap().into()
 }
 
 #[test]

@@ -44,8 +44,8 @@ impl Scorer for Fake {
         self.next()
     }
 
-    fn score_view(&mut self, _: &DualView<'_>) -> Option<Result<ViewScore, ScorerError>> {
-        self.takes_views.then(|| self.next().map(|answer| ViewScore { answer, statistics: None }))
+    fn score_view(&mut self, _: &DualView<'_>) -> Option<Result<Answer, ScorerError>> {
+        self.takes_views.then(|| self.next())
     }
 }
 
@@ -101,7 +101,7 @@ impl Bench {
         };
         let view = DualView::new(&frame, &layout).unwrap();
         let answer = match self.standby.score_view(&view) {
-            Some(score) => score.unwrap().answer,
+            Some(score) => score.unwrap(),
             None => self.standby.score(&FusionInput::golden(16, 16)).unwrap(),
         };
         // The reading names who answered.

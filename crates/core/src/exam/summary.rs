@@ -15,6 +15,7 @@ use crate::assess::{Assessing, Assessment};
 use crate::calibrate::{Calibration, Logit};
 use crate::manifest::Manifest;
 use crate::reading::ModelInfo;
+use crate::stiffness::Stiffness;
 
 /// How logits become figures: the model's calibration, and the limits of its verdicts.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +71,8 @@ impl Summary {
 pub enum Ended {
     /// Somebody said that the next patient comes.
     NextPatient,
+    /// Something else was on the screen, and then the lines above the views were others.
+    PatientChange,
     /// An hour without a dual view and without a command.
     Idle,
     /// The daemon stops.
@@ -81,6 +84,7 @@ impl Ended {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NextPatient => "next-patient",
+            Self::PatientChange => "patient-change",
             Self::Idle => "idle",
             Self::Stop => "stop",
         }
@@ -141,6 +145,8 @@ pub struct PlaneFigures {
     pub evidence: u32,
     /// A picture behind the score is unlike those that the model was trained on.
     pub unfamiliar: bool,
+    /// Stiffness of the newest map that was read beside a score of this plane; null where none was.
+    pub stiffness: Option<Stiffness>,
 }
 
 /// Combines the planes of a nodule (see the head of this file); `None` without any.
@@ -187,6 +193,7 @@ impl PlaneFigures {
             interval: plane.score.map(|s| scale.interval(&s)),
             evidence: plane.score.map_or(0, |s| s.evidence),
             unfamiliar: plane.unfamiliar,
+            stiffness: plane.stiffness,
         }
     }
 }

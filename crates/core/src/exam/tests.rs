@@ -17,7 +17,14 @@ fn score(z: f32, evidence: u32) -> aggregate::Summary {
 }
 
 fn shown(place: u64, at_s: u64) -> Seen {
-    Seen { at_ns: at_s * S, place, dual_view: true, score: None, unfamiliar: false }
+    Seen {
+        at_ns: at_s * S,
+        place,
+        dual_view: true,
+        score: None,
+        unfamiliar: false,
+        stiffness: None,
+    }
 }
 
 fn scored(place: u64, at_s: u64, z: f32, evidence: u32) -> Seen {
@@ -311,4 +318,41 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_plane_keeps_the_newest_stiffness_that_stood_beside_a_score() {
+    use crate::stiffness::{Origin, Quantity};
+    let quantity = |value| Quantity { value, uncertainty: 1.0, beyond: false };
+    let read = |value| {
+        Some(Stiffness {
+            origin: Origin::Screen,
+            scale: None,
+            mean: Some(quantity(value)),
+            p99: None,
+            sd: None,
+            circle_2mm: None,
+            ratio: None,
+            filled: quantity(1.0),
+            opacity: 0.5,
+        })
+    };
+    let mut exam = Exam::default();
+    // Without a score there is no plane that it could be of.
+    exam.observe(&Seen { stiffness: read(9.0), ..shown(1, 1) });
+    for (at_s, stiffness) in [(2, None), (3, read(30.0)), (4, read(40.0)), (5, None)] {
+        exam.observe(&Seen { stiffness, ..scored(1, at_s, 0.5, 3) });
+    }
+    let kept = |exam: &Exam| {
+        let nodules = state(exam).nodules;
+        nodules[0].planes.iter().map(|p| p.stiffness?.mean.map(|m| m.value)).collect::<Vec<_>>()
+    };
+    assert_eq!(kept(&exam), [Some(40.0)]);
+    // Another plane has its own, or none.
+    exam.mark(&Mark::default(), 6 * S).unwrap();
+    exam.observe(&scored(2, 7, 0.5, 3));
+    let same = Mark { nodule: Some(Which::Word(WhichWord::Same)), ..Mark::default() };
+    exam.mark(&same, 8 * S).unwrap();
+    assert_eq!(kept(&exam), [Some(40.0), None]);
+    assert_eq!(end(&mut exam)[0].summary.planes[0].stiffness, read(40.0));
 }

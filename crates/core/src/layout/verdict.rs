@@ -96,7 +96,17 @@ impl Evidence {
         self.through(0.35, 5)
             || self.beside()
             || self.around(0.85, 8) && self.shape.body >= 0.6
-            || self.around(0.7, 10) && self.opaque() && self.lone()
+            || self.around(0.7, 10) && self.lone() && (self.opaque() || self.shape.body >= 0.85)
+            || self.alone_in_view()
+    }
+
+    /// Nothing is around a box that fills its view, and little shows through a map of 80 %; but all over the
+    /// box it shows in one place and in no other. Simulated (esaote-strain-stacked): the same tissue correlates
+    /// by 0.25 to 0.42, 2.7 to 6.7 times as much as any other place, another patient's B-mode beside the
+    /// map by 0.14 at the most.
+    fn alone_in_view(&self) -> bool {
+        let stands_out = self.peak.ncc > 2.5 * self.peak.second;
+        self.colours.rainbow && self.rectangle() && self.through(0.2, 10) && stands_out
     }
 
     fn without_bar(&self) -> bool {

@@ -77,22 +77,35 @@ impl Relief {
     pub fn take(frame: &Frame, region: &Region, scratch: &mut Vec<[u8; 3]>) -> Self {
         let mut sums = [0u64; CELLS];
         let mut counts = [0u64; CELLS];
+        let mut coded = false;
         if let Some(region) = region.intersect(&frame.bounds()) {
             let (width, height) = (region.width() as usize, region.height());
             scratch.resize(width, [0; 3]);
             for y in (0..height).step_by(height.div_ceil(ROWS).max(1) as usize) {
-                frame.rgb_span(region.y0() + y, region.x0(), scratch);
+                let row = frame.luma_row(region.y0() + y, region.x0(), width);
+                coded = row.is_some();
+                if !coded {
+                    frame.rgb_span(region.y0() + y, region.x0(), scratch);
+                }
                 let line = (y as usize * GRID / height as usize) * GRID;
                 for column in 0..GRID {
                     let cells = column * width / GRID..(column + 1) * width / GRID;
-                    let pixels = scratch.get(cells).unwrap_or_default();
-                    let sum: i32 = pixels.iter().map(|&[r, g, b]| luma(r, g, b)).sum();
-                    sums[line + column] += sum as u64;
-                    counts[line + column] += pixels.len() as u64;
+                    counts[line + column] += cells.len() as u64;
+                    sums[line + column] += match row {
+                        // B-mode is grey: its luma needs no colours.
+                        Some(codes) => codes[cells].iter().map(|&code| u64::from(code)).sum(),
+                        None => scratch[cells]
+                            .iter()
+                            .map(|&[r, g, b]| luma(r, g, b) as u64)
+                            .sum::<u64>(),
+                    };
                 }
             }
         }
-        let cell = |i: usize| sums[i] as f32 / counts[i].max(1) as f32;
+        let cell = |i: usize| {
+            let mean = sums[i] as f32 / counts[i].max(1) as f32;
+            if coded { frame.luma_of(mean) } else { mean }
+        };
         let cells: [f32; CELLS] = std::array::from_fn(cell);
         Self::of_cells(&cells, cells.iter().sum::<f32>() / CELLS as f32)
     }

@@ -101,6 +101,26 @@ fn another_anatomy_is_not_alike_and_a_small_move_is() {
 }
 
 #[test]
+fn a_relief_of_luma_codes_is_that_of_the_colours_they_become() {
+    use crate::frame::{FrameFormat, FrameMeta, PixelFormat};
+    let (width, height) = (320u32, 200u32);
+    let mut noise = Noise(5);
+    let pixels = (width * height) as usize;
+    let dark = |i: usize| if (i % 320).abs_diff(150) < 40 { 30.0 } else { 90.0 };
+    let mut nv12: Vec<u8> = (0..pixels).map(|i| (dark(i) + 20.0 * noise.next()) as u8).collect();
+    nv12.extend(vec![128; pixels / 2]);
+    let format = FrameFormat::packed(PixelFormat::Nv12, width, height);
+    let coded = Frame::new(format, FrameMeta::default(), nv12.into()).unwrap();
+    let mut rgb = Vec::new();
+    coded.rgb_region(&coded.bounds(), &mut rgb);
+    let plain = Frame::from_rgb(width, height, rgb.into_flattened()).unwrap();
+    let of = |frame: &Frame| Relief::take(frame, &frame.bounds(), &mut Vec::new());
+    let (coded, plain) = (of(&coded), of(&plain));
+    assert!(coded.likeness(&plain) > 0.999, "{}", coded.likeness(&plain));
+    assert!((coded.likeness(&plain) - plain.likeness(&coded)).abs() < 1e-6);
+}
+
+#[test]
 fn a_look_outside_the_frame_or_of_one_pixel_is_harmless() {
     let f = frame(3, 2, |_, _| [9.0; 3]);
     let outside = Region::new(10, 10, 20, 20).unwrap();

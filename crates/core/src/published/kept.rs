@@ -3,9 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::exam::{At, Label, Side};
+use crate::exam::{At, Ended, Label, NoduleFigures, Side};
+use crate::explain::Explained;
 use crate::mask::{Masked, Shown};
-use crate::reading::Reading;
+use crate::reading::{ModelInfo, Reading};
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,8 @@ pub enum KeptKind {
     Snapshot,
     /// The seconds around a moment, as a video.
     Clip,
+    /// What an examination came to: no picture.
+    Exam,
 }
 
 impl KeptKind {
@@ -24,6 +27,7 @@ impl KeptKind {
         match self {
             Self::Snapshot => "snapshot",
             Self::Clip => "clip",
+            Self::Exam => "exam",
         }
     }
 }
@@ -53,10 +57,49 @@ pub struct Kept<'a> {
     /// The video; of a clip only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<ClipSaid<'a>>,
+    /// The explanation that stood on the panel; of a snapshot only, and only where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explained: Option<&'a Explained>,
     /// What was read of the picture, or last before the clip was asked for; null where there was nothing.
     pub reading: Option<&'a Reading>,
     /// What this is not: research use only, not a medical device.
     pub notice: &'static str,
+}
+
+/// `evidence.json` of an examination that ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct KeptExam<'a> {
+    /// What it is: `exam`.
+    pub kept: KeptKind,
+    /// Its name: the folder's.
+    pub name: &'a str,
+    /// When the examination ended, by this machine's clock: ISO 8601, UTC.
+    pub made: &'a str,
+    /// Version of the program.
+    pub version: &'a str,
+    /// Number of the examination since the daemon started.
+    pub exam_number: u64,
+    /// What ended it.
+    pub ended: Ended,
+    /// Its nodules, in the order in which they came.
+    pub nodules: &'a [KeptNodule],
+    /// The files beside this one: none.
+    pub files: &'a [&'a str],
+    /// The model behind the figures.
+    pub model: &'a ModelInfo,
+    /// What this is not: research use only, not a medical device.
+    pub notice: &'static str,
+}
+
+/// A nodule of an examination that ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct KeptNodule {
+    /// What it came to. Its label only where a snapshot or clip of it was kept, which bears it already.
+    pub summary: NoduleFigures,
+    /// Names of the snapshots and clips of it, oldest first; a clip that is still under way too.
+    pub kept: Vec<String>,
 }
 
 /// What is black in what was kept.
@@ -122,6 +165,8 @@ pub struct Listed<'a> {
     pub nodule: Option<u64>,
     /// The nodule's label; null where nobody gave one.
     pub label: Option<String>,
-    /// Whether it shows anything.
+    /// Whether it shows anything; null for an examination, which has no picture.
     pub views_proven: Option<bool>,
+    /// Nodules of an examination; null for a picture.
+    pub nodules: Option<usize>,
 }

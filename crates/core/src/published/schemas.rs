@@ -4,8 +4,8 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use super::{
-    Audited, Bench, Checked, Diagnosis, Health, Hello, Kept, Listed, LiveBench, Located, Lost,
-    NetworkBench, Refusal,
+    Audited, Bench, Checked, Diagnosis, Health, Hello, Kept, KeptExam, Listed, LiveBench, Located,
+    Lost, NetworkBench, Refusal,
 };
 use crate::control::{Answer, Request};
 use crate::exam::Summary;
@@ -31,6 +31,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("bench-network", of::<NetworkBench<'static>>()),
         ("bench-live", of::<LiveBench<'static>>()),
         ("evidence", of::<Kept<'static>>()),
+        ("evidence-exam", of::<KeptExam<'static>>()),
         ("evidence-list", of::<Listed<'static>>()),
     ]
 }

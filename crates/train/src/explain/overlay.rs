@@ -39,30 +39,11 @@ pub fn heat(picture: &Picture, map: &[f32], most: f32) -> Picture {
         .chunks_exact(3)
         .zip(map)
         .flat_map(|(pixel, value)| {
-            let luma =
-                (77 * u32::from(pixel[0]) + 150 * u32::from(pixel[1]) + 29 * u32::from(pixel[2]))
-                    >> 8;
-            let part = if most > 0.0 { (value / most).clamp(0.0, 1.0) } else { 0.0 };
-            let alpha = 0.75 * part.sqrt();
-            ramp(part).map(|c| (luma as f32 * (1.0 - alpha) + c * alpha).round() as u8)
+            let part = if most > 0.0 { value / most } else { 0.0 };
+            sonofuse_core::explain::heat([pixel[0], pixel[1], pixel[2]], part)
         })
         .collect();
     Picture { rgb, ..*picture }
-}
-
-/// Colours of rising brightness, so that they read in grey too.
-fn ramp(part: f32) -> [f32; 3] {
-    const STOPS: [[f32; 3]; 5] = [
-        [40.0, 11.0, 84.0],
-        [120.0, 28.0, 109.0],
-        [203.0, 65.0, 73.0],
-        [251.0, 155.0, 6.0],
-        [252.0, 255.0, 164.0],
-    ];
-    let at = part.clamp(0.0, 1.0) * (STOPS.len() - 1) as f32;
-    let low = (at as usize).min(STOPS.len() - 2);
-    let rest = at - low as f32;
-    std::array::from_fn(|c| STOPS[low][c] + rest * (STOPS[low + 1][c] - STOPS[low][c]))
 }
 
 /// Numbers around zero as a picture: grey is 0, the largest magnitude is black or white (of each
