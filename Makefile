@@ -6,10 +6,10 @@ ARCH = $(shell uname -m)
 
 .PHONY: help demo test build-arm64 test-arm64 test-systemd test-trt-rtx test-controls soak fuzz deny deb test-deb lint build bench bench-peers install deps-run deps-test clean
 
-## demo: install what is missing, build, and print live scores from the simulator (SECONDS=20 ends by itself)
+## demo: install what is missing, build, print live scores from the simulator and the address of the page (SECONDS=20 ends by itself)
 # Seed 5: its first patient is scored within seconds, of most others some maps are unstable or unlike the training set.
 demo: build
-	$(BIN) run --preset simulator --param seed=5 $(if $(SECONDS),--seconds $(SECONDS))
+	$(BIN) run --preset simulator --param seed=5 --web 127.0.0.1:8417 $(if $(SECONDS),--seconds $(SECONDS))
 
 ## test: install what is missing and run the whole test suite
 test: deps-test

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use sonofuse_core::words::Language;
 use thiserror::Error;
 
 use crate::audit;
@@ -15,9 +16,10 @@ use crate::ingest::{Preset, PresetError};
 use crate::publish::display::DisplaySink;
 use crate::record;
 use crate::scoring::{Backend, Hardware, Settings, gpu};
-use crate::serve::{keys, metrics};
+use crate::serve::{keys, metrics, web};
 
 mod again;
+pub mod presets;
 
 pub use again::{Overrides, differing, is_taken_at_once};
 
@@ -45,6 +47,8 @@ pub struct Config {
     pub audit: audit::Settings,
     /// What Prometheus reads.
     pub metrics: metrics::Settings,
+    /// The page.
+    pub web: web::Settings,
 }
 
 /// `[source]`.
@@ -90,11 +94,18 @@ pub struct PublishConfig {
     /// Age in milliseconds past which a reading is shown as STALE instead of its number; in
     /// [`PublishConfig::AGES_MS`].
     pub max_age_ms: u64,
+    /// Identifier of the language that the panel and the lines on a terminal speak.
+    pub language: String,
 }
 
 impl Default for PublishConfig {
     fn default() -> Self {
-        Self { socket: "auto".into(), display: "none".into(), max_age_ms: 1500 }
+        Self {
+            socket: "auto".into(),
+            display: "none".into(),
+            max_age_ms: 1500,
+            language: "en".into(),
+        }
     }
 }
 
@@ -139,6 +150,7 @@ impl Config {
         self.record.check()?;
         self.audit.check()?;
         self.metrics.address().map(drop)?;
+        self.web.check()?;
         self.keys.bindings().map(drop)
     }
 
@@ -282,7 +294,14 @@ impl Loaded {
     /// [`PresetError`] when there is none, or a value is for no parameter of it.
     pub fn preset(&self) -> Result<Preset, PresetError> {
         let source = &self.config.source;
-        let mut preset = Preset::load(&source.preset, &self.preset_dirs())?;
+        let chosen;
+        let name = if source.preset == presets::CHOSEN {
+            chosen = presets::chosen(&presets::folders());
+            chosen.as_deref().unwrap_or(presets::NONE_CHOSEN)
+        } else {
+            &source.preset
+        };
+        let mut preset = Preset::load(name, &self.preset_dirs())?;
         let folder = self.path.as_ref().and_then(|p| p.parent());
         for (name, value) in &source.params {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -314,9 +333,19 @@ impl Loaded {
         found
     }
 
-    /// Folders in which presets are looked up by name, best first.
+    /// Folders in which presets are looked up by name, best first: the configuration's, those that were set
+    /// up on this machine, the shipped ones.
     pub fn preset_dirs(&self) -> Vec<PathBuf> {
-        self.existing("pipelines")
+        let beside = self.path.as_ref().and_then(|path| path.parent());
+        let beside = beside.map(|folder| folder.join("pipelines")).filter(|dir| dir.is_dir());
+        let own = presets::folders().into_iter().filter(|dir| dir.is_dir());
+        let mut found: Vec<PathBuf> = beside.into_iter().chain(own).collect();
+        for dir in self.existing("pipelines") {
+            if !found.contains(&dir) {
+                found.push(dir);
+            }
+        }
+        found
     }
 
     /// What may run the network.
@@ -388,7 +417,17 @@ impl PublishConfig {
                 self.max_age_ms
             ));
         }
+        if Language::named(&self.language).is_none() {
+            let known: Vec<&str> = Language::all().iter().map(Language::id).collect();
+            let known = known.join(", ");
+            return Err(format!("publish.language is {:?}: there are {known}", self.language));
+        }
         Ok(())
+    }
+
+    /// The language that is spoken; English for one that is not known.
+    pub fn language(&self) -> &'static Language {
+        Language::named(&self.language).unwrap_or_else(Language::english)
     }
 
     /// Where the readings socket goes; `None` for none. `auto`: systemd's `RUNTIME_DIRECTORY`, else

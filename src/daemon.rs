@@ -8,7 +8,7 @@
 //! publishers drained → sockets unlinked. The whole of it has a deadline ([`STOP_DEADLINE`]); a second signal exits at
 //! once.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,8 +21,8 @@ use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use crate::audit::Audit;
-use crate::config::{Config, ConfigError, Loaded};
-use crate::ingest::{self, Ingest, Preset, Taps};
+use crate::config::{ConfigError, Loaded};
+use crate::ingest::{self, Ingest, Preset};
 use crate::journal;
 use crate::mailbox::Mailbox;
 use crate::notify::{Notifier, Watchdog};
@@ -31,7 +31,7 @@ use crate::publish::display::{Display, DisplaySink};
 use crate::record::Recorder;
 use crate::scoring::{self, Analyzer, Clock, Explainer, InferThread, MonotonicClock};
 use crate::serve::metrics::Metrics;
-use crate::serve::readings::{self, Readings};
+use crate::serve::readings::Readings;
 use crate::serve::{Listener, SocketError};
 use crate::state::SourceState;
 
@@ -43,8 +43,12 @@ mod metered;
 mod options;
 mod outlets;
 mod output;
+mod page;
 mod reload;
+mod setup;
+mod shelf;
 mod signals;
+mod speak;
 mod summary;
 
 pub use options::{Limit, Options};
@@ -54,9 +58,11 @@ use commands::{Change, Commands};
 use explaining::Explaining;
 use outlets::Outlets;
 use output::Printer;
+use page::{Page, Served};
 use reload::Held;
+use setup::Bench;
 use signals::Signals;
-use summary::Summary;
+use summary::{Summary, status};
 
 /// How long the staged stop may take; what has not ended by then is abandoned and said.
 pub const STOP_DEADLINE: Duration = Duration::from_millis(850);
@@ -85,6 +91,16 @@ pub enum DaemonError {
     /// The metrics' address.
     #[error("cannot serve metrics at {address}: {source}")]
     Metrics {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// The page's address.
+    #[error(
+        "cannot serve the page at {address}: {source}. Stop what has it, or give another by [web] address or --web ADDR:PORT"
+    )]
+    Web {
         /// The address.
         address: std::net::SocketAddr,
         /// The system's words.
@@ -130,6 +146,7 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
     let inherited = Listener::inherited()?;
     loaded.check()?;
     options.check()?;
+    speak::speak(config.publish.language());
     ingest::init()?;
     let preset = loaded.preset()?;
     preset.check()?;
@@ -184,6 +201,7 @@ struct Parts {
     audit: Option<Audit>,
     account: Account,
     metrics: Option<Metrics>,
+    page: Option<Served>,
     /// By which pictures are taken now.
     preset: Preset,
 }
@@ -214,9 +232,10 @@ async fn live(
     let last_seen: Arc<LastSeen> = Arc::default();
     let (state, mut state_changes) = watch::channel(SourceState::Connecting { attempt: 0 });
 
-    let readings = readings_socket(config, inherited)?;
+    let readings = outlets::readings_socket(config, inherited)?;
     let control = commands::listen(config)?;
     let metrics = metered::listen(config)?;
+    let web = page::listen(config)?;
     let sink: DisplaySink = config.publish.display.parse()?;
     let max_age_ms = config.publish.max_age_ms;
     let notes: Arc<Notes> = Arc::default();
@@ -225,6 +244,12 @@ async fn live(
     let recorder =
         Recorder::start(&config.record, max_age_ms, preset.layout, Arc::clone(&notes))
             .map_err(|source| DaemonError::System { what: "starting the recorder", source })?;
+    recorder.keeper().cover(preset.mask.clone());
+    let page = web
+        .map(|listener| {
+            Page::prepare(listener, config, Arc::clone(&latest), Arc::clone(&notes), &recorder)
+        })
+        .transpose()?;
 
     let mailbox: Arc<Mailbox<Frame>> = Arc::default();
     let alone = readings.is_none() && display.is_none();
@@ -239,6 +264,7 @@ async fn live(
         meters: metrics.as_ref().map(|(_, meters)| Arc::clone(meters)),
         latest: Arc::clone(&latest),
         publisher: readings.as_ref().map(Readings::publisher),
+        page: page.as_ref().map(Page::publisher),
         eye: recorder.eye(),
         keeper: recorder.keeper(),
         last_seen: options.snapshot.is_some().then(|| Arc::clone(&last_seen)),
@@ -255,8 +281,7 @@ async fn live(
     )
     .map_err(|source| DaemonError::System { what: "starting the infer thread", source })?;
 
-    let taps = Taps { sample: display.as_ref().map(Display::tap), frame: recorder.tap() };
-    let name = preset.name.clone();
+    let taps = page::taps(display.as_ref(), page.as_ref(), &recorder);
     let ingest = ingest::start(preset.clone(), base_ns, Arc::clone(&mailbox), taps, state)?;
     let clients = readings.as_ref().map(|readings| Arc::clone(readings.counts()));
     let desk = commands::Desk::new(
@@ -265,7 +290,7 @@ async fn live(
         state_changes.clone(),
         clients,
         (recorder.keeper(), Explaining::new(explainer, notes, Arc::clone(&latest))),
-        name,
+        &preset,
         model,
     );
     let (commands, mut changes) = Commands::start(config, control, desk, account.tell())?;
@@ -281,9 +306,15 @@ async fn live(
         audit,
         account,
         metrics: None,
+        page: None,
         preset,
     };
     parts.metrics = metered::serve(metrics, config, &parts, latest, state_changes.clone())?;
+    let bench = Bench::new(loaded, &parts.commands, parts.recorder.keeper());
+    let served = page.map(|page| page.serve(config, &parts.commands, bench));
+    parts.page = served
+        .transpose()
+        .map_err(|source| DaemonError::System { what: "serving the page", source })?;
 
     // READY: the model is warm (it was run when it was loaded) and everything is wired.
     notifier.ready(&status(&state_changes.borrow()));
@@ -390,21 +421,6 @@ fn counter(progress: Arc<AtomicU64>) -> crate::notify::Counter {
     Box::new(move || progress.load(Ordering::Relaxed))
 }
 
-/// The source's state in a few words, for `systemctl status`.
-fn status(state: &SourceState) -> String {
-    match state {
-        SourceState::Connecting { attempt: 0 } => "connecting to the source".into(),
-        SourceState::Connecting { attempt } => {
-            format!("connecting to the source, attempt {attempt}")
-        }
-        SourceState::Live { width, height, format } => format!("live, {width}×{height} {format}"),
-        SourceState::NoSignal { why } => format!("no signal: {why}"),
-        SourceState::Stalled { quiet_ms } => format!("stalled: no frame for {quiet_ms} ms"),
-        SourceState::Lost { why, .. } => format!("source lost: {why}"),
-        SourceState::Ended => "the source ended".into(),
-    }
-}
-
 impl Parts {
     /// Lets the infer thread look at what came last before a finite source ended, as long as that
     /// takes no longer than a picture usually does.
@@ -428,7 +444,13 @@ impl Parts {
                 metrics.stop().await;
             }
         };
-        tokio::join!(commands.stop(), ingest.stop(), metrics);
+        let page = async {
+            match self.page {
+                Some(page) => Some(page.stop().await),
+                None => None,
+            }
+        };
+        let (_, _, _, jpegs) = tokio::join!(commands.stop(), ingest.stop(), metrics, page);
         info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "capture");
         mailbox.close();
         // Joins wait for threads; the last frame may still be in the network.
@@ -452,7 +474,12 @@ impl Parts {
                 display.stop().await;
             }
         };
-        tokio::join!(shown, recorder.stop());
+        let encoded = async {
+            if let Some(jpegs) = jpegs {
+                page::close(jpegs).await;
+            }
+        };
+        tokio::join!(shown, recorder.stop(), encoded);
         info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "publish");
         self.account.stopped(outcome);
         if let Some(audit) = self.audit {
@@ -460,33 +487,4 @@ impl Parts {
             let _ = tokio::task::spawn_blocking(move || audit.finish()).await;
         }
     }
-}
-
-/// The readings socket: systemd's, else that of the configuration.
-fn readings_socket(
-    config: &Config,
-    inherited: Option<Listener>,
-) -> Result<Option<Readings>, DaemonError> {
-    Ok(match inherited {
-        Some(listener) => Some(readings::serve(listener)?),
-        None => match config.publish.socket_path() {
-            Some(path) => {
-                if config.publish.socket == "auto" {
-                    make_folder(&path)?;
-                }
-                Some(readings::serve(Listener::bind(&path)?)?)
-            }
-            None => None,
-        },
-    })
-}
-
-/// Makes the folder of the socket whose place was not chosen by a person: where one was, a folder
-/// that is missing is a mistake in the path.
-fn make_folder(socket: &Path) -> Result<(), DaemonError> {
-    let Some(folder) = socket.parent() else { return Ok(()) };
-    std::fs::create_dir_all(folder).map_err(|source| DaemonError::System {
-        what: "making the readings socket's folder (set publish.socket to another path, or to \"none\")",
-        source,
-    })
 }

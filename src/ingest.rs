@@ -31,6 +31,7 @@ mod messages;
 mod missing;
 mod picture;
 mod preset;
+pub mod sends;
 mod signal;
 mod simsrc;
 mod stamps;
@@ -58,6 +59,28 @@ pub struct Taps {
     pub sample: Option<SampleTap>,
     /// The recorder.
     pub frame: Option<FrameTap>,
+}
+
+impl Taps {
+    /// These and `other`.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let sample = match (self.sample, other.sample) {
+            (Some(one), Some(other)) => Some(Arc::new(move |sample: &gst::Sample| {
+                one(sample);
+                other(sample);
+            }) as SampleTap),
+            (one, other) => one.or(other),
+        };
+        let frame = match (self.frame, other.frame) {
+            (Some(one), Some(other)) => Some(Arc::new(move |frame: &Frame| {
+                one(frame);
+                other(frame);
+            }) as FrameTap),
+            (one, other) => one.or(other),
+        };
+        Self { sample, frame }
+    }
 }
 
 impl std::fmt::Debug for Taps {

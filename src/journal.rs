@@ -78,6 +78,8 @@ messages! {
     STDOUT_LOST = "7d7d37be0acc4ad684ffbcd07ec48111";
     /// Standard output cannot be written.
     STDOUT_FAILED = "b5d407c3056f4042b28535fdf2436901";
+    /// The configured language has no font here: the panel speaks English.
+    LANGUAGE_WITHOUT_FONT = "f2568fa435a940b1aefcfa7442899b12";
     /// The readings socket is there.
     SOCKET_SERVED = "e786352d89d24129a3b6473f0212c060";
     /// The readings socket was closed; what it did.
@@ -172,6 +174,26 @@ messages! {
     DISPLAY_REFUSED = "be7f7e5aca994479b6cbfe35f24f2f73";
     /// No picture to show: a card takes its place.
     DISPLAY_CARD = "063b267d967c4be1965b9a419f273c25";
+    /// The page's pictures cannot be encoded; it is tried again.
+    JPEG_FAILED = "cf7a04799944bd5dc52b0dabe439cde4";
+    /// What encodes the page's pictures was closed; what it did.
+    JPEG_CLOSED = "8e4925611031c625881d3fed34d0fd7c";
+    /// The page is served.
+    PAGE_SERVED = "20b64f280ee170ed3f18d168dc01dbb9";
+    /// The page is served so that others than those at this machine may look.
+    PAGE_OPEN = "bb1ee193f4ac105444a96664a929220c";
+    /// The page was closed; what it did.
+    PAGE_CLOSED = "26a967b06885bab5ad55082970160839";
+    /// Somebody signed in at the page by a link.
+    PAGE_SIGNED_IN = "23596fa9e998dd8b5cf1a5d278ce1380";
+    /// A link of the page does not open, or no more.
+    PAGE_LINK_REFUSED = "c11ee4b1e3548f9e4a3008831a11fc21";
+    /// A viewer of the page took nothing for too long.
+    PAGE_CUT_OFF = "003dc1ff810d53cbb392d8ceddcf951a";
+    /// Somebody at the page gave a command, which was done.
+    PAGE_DONE = "db76dc662e9c7d16d7bfa2a9e4429165";
+    /// Somebody at the page gave a command, which was refused.
+    PAGE_REFUSED = "c995cbddea96fad32e9a7862dad9601d";
     /// The service manager cannot be reached.
     NOTIFY_UNREACHABLE = "4e8eda09e3c6459e9e6027a7381a56a0";
     /// No progress: the watchdog is not petted.

@@ -20,4 +20,5 @@ pub mod publish;
 pub mod record;
 pub mod scoring;
 pub mod serve;
+pub mod shot;
 pub mod state;

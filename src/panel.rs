@@ -12,6 +12,7 @@ mod canvas;
 mod charts;
 mod compose;
 mod draw;
+mod font;
 mod last;
 mod note;
 mod places;
@@ -26,6 +27,7 @@ pub use canvas::{Canvas, Placement};
 pub use compose::{SnapshotError, compose, compose_card, put, snapshot, write_png};
 use draw::{ALERT, DIM, LINE, Painter, TEXT, Type};
 pub use draw::{Area, Tile};
+pub use font::{CJK_PACKAGE, cjk_font};
 pub(crate) use last::CARD_SIZE;
 pub use last::LastSeen;
 pub use note::{Note, Notes};
@@ -35,6 +37,8 @@ pub(crate) use state::{is_fresh, is_gone};
 pub use stiffness::Said;
 
 use std::time::Duration;
+
+use sonofuse_core::words::Label;
 
 /// The picture counts as gone after this long without a frame that could be shown.
 pub const QUIET: Duration = Duration::from_secs(1);
@@ -52,7 +56,7 @@ pub fn draw(state: &PanelState, width: u32, height: u32) -> Tile {
     blocks::note(&mut p, state, at.nodule, u);
     if state.shows_score() {
         if let Some(area) = at.caption {
-            blocks::caption(&mut p, area, u);
+            blocks::caption(&mut p, state, area, u);
         }
         blocks::number(&mut p, state, at.number, u);
         blocks::assessment(&mut p, state, at.assessment, u);
@@ -73,7 +77,7 @@ pub fn draw(state: &PanelState, width: u32, height: u32) -> Tile {
         charts::map(&mut p, state, area, u);
     }
     blocks::model(&mut p, state, at.model, u);
-    blocks::notice(&mut p, at.notice, u);
+    blocks::notice(&mut p, state, at.notice, u);
     p.finish()
 }
 
@@ -88,12 +92,11 @@ pub enum Card {
 
 /// Draws a card. The last picture is not shown, because it would pass for a live one.
 pub fn card(width: u32, height: u32, card: Card) -> Tile {
-    use sonofuse_core::reading::Withheld;
-
-    let (what, hint) = match card {
-        Card::NoSignal => ("NO SIGNAL", words::plain(Withheld::NoSignal).hint),
-        Card::NotShown => ("NOT SHOWN", words::NOT_SHOWN.hint),
+    let [what, hint] = match card {
+        Card::NoSignal => [Label::WordNoSignal, Label::DoNoSignal],
+        Card::NotShown => [Label::WordNotShown, Label::DoNotShown],
     };
+    let [what, hint] = [what, hint].map(|label| words::drawn().label(label));
     let mut p = Painter::new(width, height);
     let (w, h) = (width as f32, height as f32);
     let u = (w / 160.0).min(h / 90.0);
@@ -140,6 +143,8 @@ pub(crate) mod sample;
 
 #[cfg(test)]
 mod tests {
+    use sonofuse_core::words::Language;
+
     use super::trend::Trend;
     use super::*;
 
@@ -176,8 +181,98 @@ mod tests {
             assert!(changed > 50, "{changed} pixels on {w}×{h}");
             for note in Note::ALL {
                 let set = blocks::note_type(*note, Places::new(w, h).unit);
-                assert_eq!(set.fit(note.words(), place.w), note.words(), "on {w}×{h}");
+                for language in Language::all() {
+                    let said = language.label(note.label());
+                    assert_eq!(set.fit(said, place.w), said, "on {w}×{h}");
+                }
             }
         }
+    }
+
+    #[test]
+    fn the_panel_says_that_nobody_is_examined_unless_a_note_stands_there() {
+        let state = PanelState::no_signal(None);
+        let simulated = PanelState { simulated: true, ..state.clone() };
+        let drawn = |state: PanelState| draw(&state, 480, 1080);
+        assert!(drawn(state.clone()) != drawn(simulated.clone()));
+        let [a, b] = [state, simulated].map(|state| drawn(state.noting(Some(Note::Clip))));
+        assert!(a == b);
+    }
+
+    #[test]
+    fn every_language_has_room_for_its_words() {
+        use sonofuse_core::reading::Withheld;
+        use sonofuse_core::words::Label::*;
+        let words = [
+            WordScored,
+            WordFrozen,
+            WordUnfamiliar,
+            WordWithheld,
+            WordNoSignal,
+            WordNotShown,
+            WordStale,
+            WordStarting,
+        ];
+        let mut faults = Vec::new();
+        for language in Language::all().iter().filter(|l| !l.is_cjk() || cjk_font().is_some()) {
+            for (w, h) in
+                [(640, 480), (640, 360), (800, 600), (1280, 720), (1440, 1080), (1920, 1080)]
+            {
+                let strip = Canvas::new(w, h).strip;
+                let at = Places::new(strip.width(), strip.height());
+                let u = at.unit;
+                let mut fits = |set: Type, text: &str, room: f32| {
+                    if set.width(text) > room {
+                        faults.push(format!(
+                            "{language:?} {w}×{h}: {text} {} {room}",
+                            set.width(text)
+                        ));
+                    }
+                };
+                let badge =
+                    Type::bold(5.4 * u, TEXT).width(language.label(WordUntrained)) + 5.0 * u;
+                for word in words {
+                    fits(
+                        Type::bold(7.0 * u, TEXT),
+                        language.label(word),
+                        at.status.w - 7.8 * u - badge,
+                    );
+                }
+                for line in [NoticeResearch, NoticeDevice] {
+                    fits(Type::bold(5.2 * u, TEXT), language.label(line), at.notice.w - 3.0 * u);
+                }
+                fits(Type::bold(3.6 * u, TEXT), language.label(WordSimulated), at.nodule.w);
+                let small = Type::regular(4.3 * u, DIM);
+                let ends = format!("{}  50  {}", language.label(Benign), language.label(Malignant));
+                fits(small, &ends, at.gauge.w);
+                if let Some(area) = at.caption {
+                    fits(Type::regular(4.8 * u, DIM), language.label(Caption), area.w);
+                }
+                let Some(folder) = std::env::var_os("SONOFUSE_LOOK") else { continue };
+                let mut scored = sample::scored(0.63);
+                scored.detail_id = Some("both-unfamiliar".into());
+                let mut withheld = sample::withheld(Withheld::NoDualView);
+                withheld.detail_id = Some("no-twin".into());
+                for (name, reading) in [("scored", scored), ("withheld", withheld)] {
+                    let mut trend = Trend::default();
+                    trend.observe(&reading);
+                    let now_ns = reading.captured_ns;
+                    let state = PanelState::spoken(language, Some(&reading), &trend, now_ns, 1500);
+                    let state = PanelState { simulated: true, ..state };
+                    let tile = draw(&state, strip.width(), strip.height());
+                    let image = image::RgbaImage::from_raw(
+                        tile.width(),
+                        tile.height(),
+                        tile.rgba().to_vec(),
+                    );
+                    let name = format!("panel-{}-{w}x{h}-{name}.png", language.id());
+                    image
+                        .expect("its size")
+                        .save(std::path::Path::new(&folder).join(name))
+                        .expect("a folder");
+                }
+            }
+        }
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
     }
 }

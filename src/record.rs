@@ -20,9 +20,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use gst::prelude::ClockExt;
 use sonofuse_core::frame::Frame;
 use sonofuse_core::layout::Pins;
+use sonofuse_core::mask::Cover;
 use sonofuse_core::reading::Reading;
 use tracing::{info, warn};
 
@@ -77,6 +79,8 @@ struct Shared {
     /// What was kept in this exam.
     pieces: Mutex<Vec<exam::Piece>>,
     pins: Mutex<PinsNow>,
+    /// Areas that are never kept.
+    cover: ArcSwap<Cover>,
     /// Something encodes.
     encodes: AtomicBool,
     notes: Arc<Notes>,
@@ -223,6 +227,7 @@ impl Recorder {
             ring: Arc::new(Mutex::new(ring)),
             pieces: Mutex::default(),
             pins: Mutex::new(PinsNow { preset: pins, now: pins }),
+            cover: ArcSwap::default(),
             encodes: AtomicBool::new(false),
             notes,
             counts: Counts::default(),

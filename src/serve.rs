@@ -1,5 +1,5 @@
 //! What others talk to: the socket that streams readings, the socket that takes commands, and the
-//! input device whose keys are commands; and the metrics.
+//! input device whose keys are commands; the page; and the metrics.
 //!
 //! All of it runs on tokio. Nothing here knows how a frame is captured, scored or shown: readings come
 //! by a ring that never waits, commands go to whoever the daemon hands over.
@@ -16,6 +16,7 @@ mod listener;
 pub mod metrics;
 pub mod readings;
 pub mod told;
+pub mod web;
 
 pub use listener::{FD_NAME, Listener, SocketError};
 

@@ -87,6 +87,7 @@ fn every_value_has_a_range_that_check_and_run_keep() {
         ("[publish]\nmax-age-ms = 0\n", "publish.max-age-ms is 0"),
         ("[publish]\nmax-age-ms = 10001\n", "200 to 10000"),
         ("[publish]\nsocket = ''\n", "publish.socket is empty"),
+        ("[publish]\nlanguage = 'tlh'\n", "publish.language is \"tlh\": there are en, de, es, zh"),
         ("[publish]\ndisplay = 'a b'\n", "publish.display"),
         ("[gpu]\ncache = ''\n", "gpu.cache is empty"),
         ("[scoring]\nwindow = 0\n", "scoring.window is 0"),

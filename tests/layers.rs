@@ -48,8 +48,8 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "daemon",
         &[
-            "audit", "config", "ingest", "journal", "log", "mailbox", "notify", "panel", "publish",
-            "record", "scoring", "serve", "state",
+            "audit", "civil", "config", "ingest", "journal", "log", "mailbox", "notify", "panel",
+            "publish", "record", "scoring", "serve", "shot", "state",
         ],
     ),
     // The configuration holds the settings of those that it configures.
@@ -58,9 +58,9 @@ const MODULES: &[(&str, &[&str])] = &[
     ("audit", &["civil", "journal"]),
     ("ingest", &["journal", "mailbox", "state"]),
     ("scoring", &["journal", "mailbox", "panics", "state"]),
-    ("publish", &["civil", "journal", "mailbox", "panel", "state"]),
+    ("publish", &["civil", "journal", "mailbox", "panel", "shot", "state"]),
     // What others talk to: it is given readings, and whoever obeys commands.
-    ("serve", &["journal"]),
+    ("serve", &["journal", "shot"]),
     // What is kept: it is given pictures and readings, and draws a snapshot's panel.
     ("record", &["civil", "journal", "mailbox", "panel"]),
     // What draws is below the rooms that show, keep or send it.
@@ -74,6 +74,8 @@ const MODULES: &[(&str, &[&str])] = &[
     ("mailbox", &[]),
     ("notify", &["journal", "state"]),
     ("panics", &["journal"]),
+    // A JPEG on its way from who encodes it to who sends it.
+    ("shot", &[]),
     ("state", &[]),
 ];
 

@@ -1482,7 +1482,7 @@ _sonofuse() {
             return 0
             ;;
         sonofuse__subcmd__run)
-            opts="-h --config --preset --param --model --display --socket --json --frames --seconds --snapshot --help"
+            opts="-h --config --preset --param --model --display --socket --web --json --frames --seconds --snapshot --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1509,6 +1509,10 @@ _sonofuse() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --web)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

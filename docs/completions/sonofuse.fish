@@ -46,6 +46,7 @@ complete -c sonofuse -n "__fish_sonofuse_using_subcommand run" -l param -d 'A pa
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand run" -l model -d 'The model: a name in engines/, or a folder' -r
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand run" -l display -d 'Show the picture with the overlay: auto (a window), none, or a GStreamer sink element' -r
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand run" -l socket -d 'Path of the readings socket; none for no socket' -r
+complete -c sonofuse -n "__fish_sonofuse_using_subcommand run" -l web -d 'Serve the page, for browsers, at this address (default: [web] address, 127.0.0.1:8417)' -r
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand run" -l frames -d 'End after N frames that were looked at; readings without a frame do not count' -r
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand run" -l seconds -d 'End after N seconds, counted from when the model is warm' -r
 complete -c sonofuse -n "__fish_sonofuse_using_subcommand run" -l snapshot -d 'At the end, write what the sonographer saw last to this PNG file' -r -F

@@ -14,6 +14,7 @@ pub(super) use self::probe::Machine;
 use super::error::{CliError, Exit, HasExit};
 use super::output::Output;
 use crate::config::{ConfigError, Loaded};
+use crate::panel;
 
 mod gpu;
 mod input;
@@ -130,7 +131,29 @@ fn findings(machine: &Machine, loaded: &Loaded) -> Vec<Finding> {
     all.extend(machine.capture());
     all.extend(gpu::findings(machine, loaded));
     all.extend(service::findings(machine));
+    all.push(language(loaded));
     all
+}
+
+/// The configured language, and whether the panel can be drawn in it.
+fn language(loaded: &Loaded) -> Finding {
+    const AREA: &str = "panel";
+    let language = loaded.config.publish.language();
+    let (id, name) = (language.id(), language.name());
+    if !language.is_cjk() {
+        return Finding::ok(AREA, "language", format!("{name} ({id})"));
+    }
+    match panel::cjk_font() {
+        Some(font) => {
+            Finding::ok(AREA, "language", format!("{name} ({id}), drawn by {}", font.display()))
+        }
+        None => Finding::optional(
+            AREA,
+            "language",
+            format!("{name} ({id}): no font here has its characters, the panel stays English"),
+            format!("apt-get install {}", panel::CJK_PACKAGE),
+        ),
+    }
 }
 
 fn text(findings: &[Finding]) -> Vec<String> {

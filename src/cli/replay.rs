@@ -16,6 +16,7 @@ use super::output::Output;
 use super::progress::Progress;
 use crate::config::Loaded;
 use crate::ingest::Preset;
+use crate::panel;
 use crate::publish::lines::{self, Cadence, Lines, Style};
 use crate::scoring::{self, Analyzer, Model, MonotonicClock, ScoringError};
 
@@ -68,6 +69,7 @@ pub struct ReplayArgs {
 /// [`CliError`] when there is no model, or at the end when a file could not be read in full.
 pub fn run(args: &ReplayArgs) -> Result<(), CliError> {
     let loaded = load_config(args.config.as_deref())?;
+    panel::words::speak(loaded.config.publish.language());
     let model = load_model(&loaded, args.model.as_deref())?;
     let pins = args.preset.as_deref().map(|name| pins(&loaded, name)).transpose()?;
     let mut analyzer = Analyzer::new(String::new(), model, loaded.config.scoring.clone(), pins);

@@ -35,6 +35,9 @@ pub struct RunArgs {
     /// Path of the readings socket; none for no socket
     #[arg(long, value_name = "PATH")]
     socket: Option<String>,
+    /// Serve the page, for browsers, at this address (default: [web] address, 127.0.0.1:8417)
+    #[arg(long, value_name = "ADDR:PORT", num_args = 0..=1, default_missing_value = "", require_equals = false)]
+    web: Option<String>,
     /// Print every reading as a line of JSON
     #[arg(long)]
     json: bool,
@@ -79,6 +82,7 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
         model: args.model.clone(),
         display: args.display.clone(),
         socket: args.socket.clone(),
+        web: args.web.clone(),
     });
     loaded.given.clone_from(&args.param);
     let options = Options {

@@ -16,6 +16,8 @@ pub struct Overrides {
     pub display: Option<String>,
     /// `publish.socket`.
     pub socket: Option<String>,
+    /// `web.enabled`, and `web.address` where it is not empty.
+    pub web: Option<String>,
 }
 
 impl Overrides {
@@ -34,6 +36,12 @@ impl Overrides {
         for (given, key) in others {
             if let Some(given) = given {
                 key.clone_from(given);
+            }
+        }
+        if let Some(address) = &self.web {
+            config.web.enabled = true;
+            if !address.is_empty() {
+                config.web.address.clone_from(address);
             }
         }
     }

@@ -221,6 +221,7 @@ impl Account {
                 fields.insert("pid".to_owned(), pid.into());
             }
             By::Key(key) => drop(fields.insert("key".to_owned(), key.into())),
+            By::Page(session) => drop(fields.insert("page".to_owned(), session.into())),
         }
         if let Some(kind) = given.refused {
             fields.insert("refused".to_owned(), kind.into());

@@ -1,8 +1,8 @@
 //! Where commands go: most to the infer thread, by its bounded queue; `preset` and `reload` to the loop
 //! that owns what runs; `status` is answered here, also while the network hangs.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -14,11 +14,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 
 use super::explaining::Explaining;
+use super::page::Entrance;
 use super::reload::{self, Held};
 use super::{DaemonError, Parts, status};
 use crate::config::{Config, Loaded};
 use crate::ingest::{IngestError, Preset, PresetError};
 use crate::notify::Notifier;
+use crate::panel::words;
 use crate::record::Keeper;
 use crate::scoring::{self, Orders};
 use crate::serve::control::{self, Control, Obey};
@@ -38,11 +40,23 @@ type Waiting<T> = oneshot::Sender<Result<T, Refused>>;
 /// What only the loop can change that owns what runs, and who waits for it.
 #[derive(Debug)]
 pub(super) enum Change {
-    /// Pictures are to come by the preset of this name.
-    Preset(String, Waiting<Standing>),
+    /// Pictures are to come by this preset.
+    Preset(Which, Waiting<Standing>),
     /// The configuration is to be read again.
     Reload(Waiting<Reloaded>),
 }
+
+/// Which preset.
+#[derive(Debug)]
+pub(super) enum Which {
+    /// The one of this name.
+    Named(String),
+    /// This one, with its values.
+    Ready(Box<Preset>),
+}
+
+/// Where changes are asked for.
+pub(super) type Changes = mpsc::Sender<Change>;
 
 /// Who knows what a command asks or changes.
 #[derive(Debug)]
@@ -53,7 +67,9 @@ pub(super) struct Desk {
     clients: Option<Arc<readings::Counts>>,
     keeper: Keeper,
     explaining: Explaining,
-    preset: ArcSwap<String>,
+    preset: ArcSwap<Preset>,
+    /// Where to sign in at the page, where there is one.
+    entrance: OnceLock<Entrance>,
     /// The model, and how many known answers it gave rightly.
     model: (ModelInfo, usize),
     /// Whether the configuration allows the command of this name.
@@ -68,11 +84,10 @@ impl Desk {
         state: watch::Receiver<SourceState>,
         clients: Option<Arc<readings::Counts>>,
         (keeper, explaining): (Keeper, Explaining),
-        preset: String,
+        preset: &Preset,
         model: (ModelInfo, usize),
     ) -> Arc<Self> {
-        let (preset, since) = (ArcSwap::from_pointee(preset), Instant::now());
-        let threshold = AtomicBool::default();
+        words::simulate(preset.is_simulated());
         Arc::new(Self {
             orders,
             latest,
@@ -80,11 +95,51 @@ impl Desk {
             clients,
             keeper,
             explaining,
-            preset,
+            preset: ArcSwap::from_pointee(preset.clone()),
+            entrance: OnceLock::new(),
             model,
-            threshold,
-            since,
+            threshold: AtomicBool::default(),
+            since: Instant::now(),
         })
+    }
+
+    /// The preset by which pictures come.
+    pub(super) fn preset(&self) -> Arc<Preset> {
+        self.preset.load_full()
+    }
+
+    /// Size of the pictures that come, pixels; `None` while none come.
+    pub(super) fn picture_size(&self) -> Option<[u32; 2]> {
+        match *self.state.borrow() {
+            SourceState::Live { width, height, .. } => Some([width, height]),
+            _ => None,
+        }
+    }
+
+    /// The model that the daemon started with.
+    pub(super) fn model(&self) -> &ModelInfo {
+        &self.model.0
+    }
+
+    /// Whether the command `threshold` is allowed.
+    pub(super) fn allows_threshold(&self) -> bool {
+        self.threshold.load(Ordering::Relaxed)
+    }
+
+    /// The page is there, and this is where to sign in.
+    pub(super) fn open(&self, entrance: Entrance) {
+        // There is one page a daemon.
+        let _ = self.entrance.set(entrance);
+    }
+
+    /// A link to the page.
+    fn link(&self) -> Result<Done, Refused> {
+        let Some(entrance) = self.entrance.get() else {
+            let words = "no page is served: [web] enabled = true, or sonofuse run --web";
+            return Err(Refused::new(RefusedKind::NotAllowed, words));
+        };
+        let link = Some(Box::new(entrance.link()?));
+        Ok(Done { verb: "web-link", link, ..Done::default() })
     }
 
     /// Keeps what is there now, with what is known of the nodule on the screen.
@@ -136,7 +191,7 @@ impl Desk {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
             uptime_s: self.since.elapsed().as_secs(),
-            preset: self.preset.load().as_ref().clone(),
+            preset: self.preset.load().name.clone(),
             source: status(&self.state.borrow()),
             clients: self.clients.as_ref().map(|counts| counts.clients()),
             reading: self.latest.load().as_deref().cloned(),
@@ -150,6 +205,7 @@ impl Desk {
 pub(super) struct Commands {
     control: Option<Control>,
     keys: Option<Keys>,
+    changes: Changes,
     obey: Obey,
     tell: Tell,
     pub(super) desk: Arc<Desk>,
@@ -165,12 +221,22 @@ impl Commands {
     ) -> Result<(Self, mpsc::Receiver<Change>), DaemonError> {
         let (changes, receiver) = mpsc::channel(1);
         desk.allow_threshold(config.control.threshold);
-        let obey = obey(Arc::clone(&desk), changes);
+        let obey = obey(Arc::clone(&desk), changes.clone());
         let served = |listener| control::serve(listener, Arc::clone(&obey), Arc::clone(&tell));
         let control = control.map(served);
         let control = control.transpose().map_err(DaemonError::Control)?;
         let keys = keys(config, &obey, &tell);
-        Ok((Self { control, keys, obey, tell, desk }, receiver))
+        Ok((Self { control, keys, changes, obey, tell, desk }, receiver))
+    }
+
+    /// For others who have the loop make changes.
+    pub(super) fn changes(&self) -> Changes {
+        self.changes.clone()
+    }
+
+    /// For others who give commands.
+    pub(super) fn way_in(&self) -> (Obey, Tell) {
+        (Arc::clone(&self.obey), Arc::clone(&self.tell))
     }
 
     /// What happened on the control socket so far.
@@ -223,7 +289,7 @@ pub(super) fn listen(config: &Config) -> Result<Option<Listener>, DaemonError> {
 }
 
 /// What does the commands.
-fn obey(desk: Arc<Desk>, changes: mpsc::Sender<Change>) -> Obey {
+fn obey(desk: Arc<Desk>, changes: Changes) -> Obey {
     Arc::new(move |verb: Verb| {
         let (desk, changes) = (Arc::clone(&desk), changes.clone());
         Box::pin(async move {
@@ -236,6 +302,7 @@ fn obey(desk: Arc<Desk>, changes: mpsc::Sender<Change>) -> Obey {
                     return Ok(Done { verb: word, standing, daemon, ..Done::default() });
                 }
                 Verb::Snapshot(_) | Verb::Clip(_) => return desk.keep(&verb).await,
+                Verb::WebLink(_) => return desk.link(),
                 Verb::Explain(_) => return desk.explain().await,
                 Verb::Reload(_) => {
                     let reload = Some(Box::new(ask(&changes, Change::Reload).await?));
@@ -243,7 +310,7 @@ fn obey(desk: Arc<Desk>, changes: mpsc::Sender<Change>) -> Obey {
                     let standing = desk.standing().await.ok();
                     return Ok(Done { verb: word, standing, reload, ..Done::default() });
                 }
-                Verb::Threshold(_) if !desk.threshold.load(Ordering::Relaxed) => {
+                Verb::Threshold(_) if !desk.allows_threshold() => {
                     let words = "the configuration does not allow it: [control] threshold = true";
                     Err(Refused::new(RefusedKind::NotAllowed, words))
                 }
@@ -252,7 +319,7 @@ fn obey(desk: Arc<Desk>, changes: mpsc::Sender<Change>) -> Obey {
                     Err(Refused::new(RefusedKind::WrongValue, words))
                 }
                 Verb::Preset(preset) => {
-                    ask(&changes, |answer| Change::Preset(preset.name, answer)).await
+                    ask(&changes, |answer| Change::Preset(Which::Named(preset.name), answer)).await
                 }
                 verb => {
                     let standing = desk.orders.give(verb.clone()).await;
@@ -265,8 +332,8 @@ fn obey(desk: Arc<Desk>, changes: mpsc::Sender<Change>) -> Obey {
 }
 
 /// Has the loop make a change, and waits for what it says.
-async fn ask<T>(
-    changes: &mpsc::Sender<Change>,
+pub(super) async fn ask<T>(
+    changes: &Changes,
     change: impl FnOnce(Waiting<T>) -> Change,
 ) -> Result<T, Refused> {
     let busy = |words: &str| Refused::new(RefusedKind::Busy, words);
@@ -283,8 +350,8 @@ async fn ask<T>(
 /// Makes a change; what cannot be made leaves everything as it was.
 pub(super) async fn make(change: Change, parts: &mut Parts, held: &mut Held, notifier: &Notifier) {
     match change {
-        Change::Preset(name, answer) if !answer.is_closed() => {
-            switch(&name, answer, parts, &held.loaded).await;
+        Change::Preset(which, answer) if !answer.is_closed() => {
+            switch(which, answer, parts, &held.loaded).await;
         }
         Change::Reload(answer) if !answer.is_closed() => {
             notifier.reloading();
@@ -299,8 +366,8 @@ pub(super) async fn make(change: Change, parts: &mut Parts, held: &mut Held, not
 }
 
 /// Takes pictures by another preset; where that cannot be built, the old one goes on untouched.
-async fn switch(name: &str, answer: Waiting<Standing>, parts: &mut Parts, loaded: &Loaded) {
-    let preset = match fit(name, parts, loaded) {
+async fn switch(which: Which, answer: Waiting<Standing>, parts: &mut Parts, loaded: &Loaded) {
+    let preset = match fit(which, parts, loaded) {
         Ok(preset) => preset,
         Err(e) => {
             // Fails when whoever asked has just left.
@@ -316,9 +383,12 @@ async fn switch(name: &str, answer: Waiting<Standing>, parts: &mut Parts, loaded
     });
 }
 
-/// The preset of this name, if it can be built here.
-fn fit(name: &str, parts: &Parts, loaded: &Loaded) -> Result<Preset, IngestError> {
-    let preset = named(name, loaded)?;
+/// The preset, if it can be built here.
+fn fit(which: Which, parts: &Parts, loaded: &Loaded) -> Result<Preset, IngestError> {
+    let preset = match which {
+        Which::Named(name) => named(&name, loaded)?,
+        Which::Ready(preset) => *preset,
+    };
     preset.check()?;
     parts.ingest.try_out(&preset)?;
     Ok(preset)
@@ -347,6 +417,9 @@ impl Parts {
         desk.orders.set_source(name.clone(), preset.layout);
         desk.keeper.set_preset_pins(preset.layout);
         self.account.preset(&preset);
+        desk.keeper.cover(preset.mask.clone());
+        words::simulate(preset.is_simulated());
+        desk.preset.store(Arc::new(preset.clone()));
         self.ingest.go_on(preset.clone());
         self.preset = preset;
         info!(
@@ -356,6 +429,5 @@ impl Parts {
             STATE = "preset",
             "pictures come by another preset"
         );
-        desk.preset.store(Arc::new(name));
     }
 }

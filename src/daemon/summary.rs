@@ -1,4 +1,4 @@
-//! Once a minute, and at the end, one journal line that says how the live path does.
+//! Once a minute, and at the end, one journal line that says how the live path does; and the source in a few words.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -8,6 +8,7 @@ use sonofuse_core::reading::{Outcome, Reading, Withheld};
 use tracing::{info, warn};
 
 use crate::journal;
+use crate::state::SourceState;
 
 /// Counts since the last line. Fed by the infer thread, logged by a tokio task; the lock is held for
 /// a few additions.
@@ -92,5 +93,20 @@ fn tell_input(input: &Input, before: Faults) {
         } else if was && !is {
             info!(MESSAGE_ID = journal::INPUT_MENDED, EVENT = "input", FAULT = id, "no longer so");
         }
+    }
+}
+
+/// The source's state in a few words, for `systemctl status`.
+pub(super) fn status(state: &SourceState) -> String {
+    match state {
+        SourceState::Connecting { attempt: 0 } => "connecting to the source".into(),
+        SourceState::Connecting { attempt } => {
+            format!("connecting to the source, attempt {attempt}")
+        }
+        SourceState::Live { width, height, format } => format!("live, {width}×{height} {format}"),
+        SourceState::NoSignal { why } => format!("no signal: {why}"),
+        SourceState::Stalled { quiet_ms } => format!("stalled: no frame for {quiet_ms} ms"),
+        SourceState::Lost { why, .. } => format!("source lost: {why}"),
+        SourceState::Ended => "the source ended".into(),
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use sonofuse_core::layout::Pins;
+use sonofuse_core::mask::Cover;
 
 use super::colorimetry::Stated;
 use super::launch;
@@ -138,6 +139,8 @@ struct File {
     #[serde(default)]
     needs: BTreeMap<String, String>,
     layout: Option<Pins>,
+    #[serde(default)]
+    mask: Cover,
 }
 
 /// A preset that was read; [`Preset::check`] tells whether this machine can run it.
@@ -153,6 +156,8 @@ pub struct Preset {
     pub expect: Expect,
     /// Where the views are on this scanner's screen, if the preset pins them.
     pub layout: Option<Pins>,
+    /// What of it is never kept, nor shown on the page.
+    pub mask: Cover,
     pub(super) launch: String,
     pub(super) params: BTreeMap<String, Param>,
     pub(super) needs: BTreeMap<String, String>,
@@ -264,6 +269,7 @@ impl Preset {
             summary: read.summary,
             expect: read.expect,
             layout: read.layout,
+            mask: read.mask,
             launch: read.source.launch,
             params: read.params,
             needs: read.needs,
@@ -310,6 +316,16 @@ impl Preset {
         let value = known.start_at(folder, value.to_owned());
         self.values.insert(param.to_owned(), value);
         Ok(())
+    }
+
+    /// Whether its pictures are the simulator's.
+    pub fn is_simulated(&self) -> bool {
+        self.launch.contains("sonofusesimsrc")
+    }
+
+    /// Whether it has to be told a capture device.
+    pub fn takes_a_device(&self) -> bool {
+        self.params.contains_key("device")
     }
 
     /// The parameters: name, what it is, and its value, if it has one.

@@ -1,14 +1,14 @@
 //! The panel's words: state, number, what stands behind it, model and notice. Each part draws itself
 //! into an area; lengths are in `u`, the panel's unit in pixels. Pure.
 
-use sonofuse_core::quality::Fault;
 use sonofuse_core::reading::Withheld;
+use sonofuse_core::words::Label;
 
 use super::draw::{ALERT, Area, DIM, GROUND, Painter, Rgb, SCORE, TEXT, Type};
 use super::note::Note;
 use super::state::{Headline, PanelState, minutes_or_seconds};
 use super::trend::Direction;
-use super::words;
+use super::words::capital;
 
 /// The state's own mark and word; at the right a badge that nobody overlooks when the model was
 /// never trained.
@@ -21,18 +21,26 @@ pub(super) fn status(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
     p.text(area.x + 2.0 * r + 2.4 * u, area.y, set, state.word());
     if state.model.as_ref().is_some_and(|m| !m.trained) {
         let set = Type::bold(5.4 * u, GROUND);
-        let w = set.width("UNTRAINED") + 4.0 * u;
+        let word = state.language.label(Label::WordUntrained);
+        let w = set.width(word) + 4.0 * u;
         let h = 7.2 * u;
         let badge = Area::new(area.right() - w, cy - h / 2.0, w, h);
         p.round(badge, 1.4 * u, ALERT);
-        p.text(badge.x + 2.0 * u, cy - set.cap_height() / 2.0, set, "UNTRAINED");
+        p.text(badge.x + 2.0 * u, cy - set.cap_height() / 2.0, set, word);
     }
 }
 
-/// The nodule and its plane; for some seconds what became of a snapshot or a clip.
+/// That nobody is examined, else the nodule and its plane; for some seconds what became of a snapshot or a
+/// clip.
 pub(super) fn note(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
     let Some(note) = state.note else {
-        if let Some([nodule, plane]) = state.nodule {
+        if state.simulated {
+            let words = state.language.label(Label::WordSimulated);
+            let set = Type::bold(4.6 * u, TEXT);
+            // Whole on the smallest panel too.
+            let px = set.px * (area.w / set.width(words)).min(1.0);
+            p.text(area.x, area.y, Type { px, ..set }, words);
+        } else if let Some([nodule, plane]) = state.nodule {
             let set = Type::regular(4.6 * u, TEXT);
             let words = format!("Nodule {nodule}, plane {plane}");
             p.text(area.x, area.y, set, &set.fit(&words, area.w));
@@ -40,7 +48,7 @@ pub(super) fn note(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
         return;
     };
     let set = note_type(note, u);
-    p.text(area.x, area.y, set, &set.fit(note.words(), area.w));
+    p.text(area.x, area.y, set, &set.fit(state.language.label(note.label()), area.w));
 }
 
 /// How a note is written.
@@ -49,8 +57,9 @@ pub(super) fn note_type(note: Note, u: f32) -> Type {
 }
 
 /// What the number is.
-pub(super) fn caption(p: &mut Painter, area: Area, u: f32) {
-    p.text(area.x, area.y, Type::regular(4.8 * u, DIM), "Malignancy, calibrated");
+pub(super) fn caption(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
+    let words = state.language.label(Label::Caption);
+    p.text(area.x, area.y, Type::regular(4.8 * u, DIM), words);
 }
 
 fn tone(state: &PanelState) -> Rgb {
@@ -98,26 +107,24 @@ fn mark(p: &mut Painter, state: &PanelState, x: f32, y: f32, r: f32) {
 
 /// Why there is no number, and what to do.
 pub(super) fn why(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
-    let (what, hint, detail) = match &state.headline {
+    let language = state.language;
+    let mut detail = None;
+    let [what, hint] = match &state.headline {
         Headline::Scored { .. } => return,
-        Headline::Withheld { reason, detail, .. } => {
-            let plain = words::plain(*reason);
-            (plain.what.to_owned(), plain.hint, detail.as_deref())
+        Headline::Withheld { reason, detail: said, .. } => {
+            detail = said.as_deref();
+            Label::of_reason(*reason)
         }
-        Headline::Stale { seconds } if *seconds > 99 => {
-            ("No reading for minutes".to_owned(), words::STALE, None)
-        }
+        Headline::Stale { seconds } if *seconds > 99 => [Label::NoReadingMinutes, Label::StaleWhy],
         Headline::Stale { seconds } => {
-            (format!("No reading for {seconds}\u{a0}s"), words::STALE, None)
+            let what = language.fill(Label::NoReadingFor, &[("seconds", seconds)]);
+            return sentences(p, &what, language.label(Label::StaleWhy), None, area, u);
         }
-        Headline::NoSignal => {
-            let plain = words::plain(Withheld::NoSignal);
-            (plain.what.to_owned(), plain.hint, None)
-        }
-        Headline::NotShown => (words::NOT_SHOWN.what.to_owned(), words::NOT_SHOWN.hint, None),
-        Headline::Starting => ("Starting".to_owned(), "Waiting for the first reading.", None),
+        Headline::NoSignal => Label::of_reason(Withheld::NoSignal),
+        Headline::NotShown => [Label::ReasonNotShown, Label::DoNotShown],
+        Headline::Starting => [Label::Starting, Label::StartingWhy],
     };
-    sentences(p, &what, hint, detail, area, u);
+    sentences(p, language.label(what), language.label(hint), detail, area, u);
 }
 
 /// Writes `<1` and `>99` at the ends: the model never knows for certain.
@@ -156,11 +163,9 @@ pub(super) fn number(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
 /// Which way the evidence leans, and how often that is wrong.
 pub(super) fn assessment(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
     let Some(assessment) = &state.assessment else { return };
-    let mut words = assessment.words().english();
-    if let Some(first) = words.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    let bare = words.split(" (").next().unwrap_or_default();
+    let said = assessment.words();
+    let words = capital(&state.language.say(said.sentence.id(), &said.values));
+    let bare = words.split(['(', '（']).next().unwrap_or_default().trim_end();
     let set = Type::bold(5.2 * u, TEXT);
     p.text(area.x, area.y, set, &set.first_fit(&[&words, bare], area.w));
 }
@@ -232,23 +237,25 @@ pub(super) fn evidence(p: &mut Painter, state: &PanelState, area: Area, u: f32) 
     if let Some([low, high]) = interval {
         let end = p.text(area.x, y, set, &format!("{low}–{high} %"));
         let small = Type::regular(5.2 * u, DIM);
-        if end + 2.0 * u + small.width("interval") <= area.right() {
+        let word = state.language.label(Label::Interval);
+        if end + 2.0 * u + small.width(word) <= area.right() {
             let base = y + set.cap_height() - small.cap_height();
-            p.text(end + 2.0 * u, base, small, "interval");
+            p.text(end + 2.0 * u, base, small, word);
         }
     }
     let small = Type::regular(5.4 * u, DIM);
     y = area.bottom() - small.cap_height();
-    let plural = if *evidence == 1 { "" } else { "s" };
-    let count = format!("{evidence} elastogram{plural}");
+    let language = state.language;
+    let count = if *evidence == 1 { Label::ElastogramsOne } else { Label::Elastograms };
+    let count = language.fill(count, &[("count", evidence)]);
     let said = match map_age_s {
         Some(age_s) => {
-            let age = minutes_or_seconds(*age_s);
-            let [long, short] =
-                [format!("from {count}, newest {age} ago"), format!("{count}, newest {age}")];
+            let age = minutes_or_seconds(language, *age_s);
+            let [long, short] = [Label::EvidenceLong, Label::EvidenceShort]
+                .map(|label| language.fill(label, &[("count", &count), ("age", &age)]));
             small.first_fit(&[&long, &short], area.w)
         }
-        None => small.fit(&format!("from {count}"), area.w),
+        None => small.fit(&language.fill(Label::EvidenceBare, &[("count", &count)]), area.w),
     };
     p.text(area.x, y, small, &said);
 }
@@ -263,13 +270,14 @@ pub(super) fn notes(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
     // The word of a frozen screen gave way to a graver one.
     let frozen = *frozen && unfamiliar.is_some();
     let all = [
-        (unfamiliar.is_some_and(|what| !what.is_empty()), unfamiliar.unwrap_or_default()),
-        (frozen, "frozen"),
-        (!settled, "map not settled"),
-        (*palette_assumed, "red assumed hard"),
-        (input.is_some(), input.map_or("", Fault::short)),
+        unfamiliar.flatten(),
+        frozen.then_some(Label::NoteFrozen),
+        (!settled).then_some(Label::NoteNotSettled),
+        palette_assumed.then_some(Label::NotePaletteAssumed),
+        input.map(Label::of_fault),
     ];
-    let notes: Vec<&str> = all.iter().filter(|(said, _)| *said).map(|(_, words)| *words).collect();
+    let notes: Vec<&str> =
+        all.into_iter().flatten().map(|label| state.language.label(label)).collect();
     let set = Type::bold(5.1 * u, ALERT);
     let step = 5.5 * u;
     let one_line = area.h < step + set.cap_height();
@@ -289,32 +297,39 @@ pub(super) fn model(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
     let small = Type::regular(4.6 * u, DIM);
     let name = Type::bold(6.0 * u, TEXT);
     let mut y = area.y;
-    p.text(area.x, y, name, &name.fit(&format!("model {}", model.name), area.w));
+    p.text(
+        area.x,
+        y,
+        name,
+        &name.fit(&state.language.fill(Label::Model, &[("name", &model.name)]), area.w),
+    );
     y += 6.8 * u;
     let line = format!("{} · {}", model.backend, model.digest);
     p.text(area.x, y, small, &small.fit(&line, area.w));
     y += 6.2 * u;
     if !model.trained {
         let set = Type::bold(4.8 * u, ALERT);
-        p.text(area.x, y, set, &set.fit("untrained: its numbers mean nothing", area.w));
+        p.text(area.x, y, set, &set.fit(state.language.label(Label::UntrainedWhy), area.w));
     }
 }
 
 /// What this is not.
-pub(super) fn notice(p: &mut Painter, area: Area, u: f32) {
+pub(super) fn notice(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
     let set = Type::bold(5.2 * u, TEXT);
-    let lines = ["RESEARCH USE ONLY", "NOT A MEDICAL DEVICE"];
+    let lines = [Label::NoticeResearch, Label::NoticeDevice].map(|l| state.language.label(l));
     let step = 6.6 * u;
     let both = step + set.cap_height();
     p.fill(Area::new(area.x, area.y, 0.9 * u, both), ALERT, 1.0);
     for (i, line) in lines.iter().enumerate() {
-        p.text(area.x + 3.0 * u, area.y + step * i as f32, set, line);
+        let x = area.x + 3.0 * u;
+        p.text(x, area.y + step * i as f32, set, &set.fit(line, area.right() - x));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use sonofuse_core::reading::Withheld;
+    use sonofuse_core::words::Language;
 
     use super::super::{Canvas, Places};
     use super::*;
@@ -336,9 +351,14 @@ mod tests {
             Withheld::Paused,
         ];
         let sizes = [[640, 480], [640, 360], [800, 600], [1280, 720], [1280, 1024], [1920, 1080]];
-        for words::Plain { what, hint } in
-            reasons.map(words::plain).into_iter().chain([words::NOT_SHOWN])
+        let labels = reasons.map(Label::of_reason);
+        let mut faults = Vec::new();
+        let all = labels.into_iter().chain([[Label::ReasonNotShown, Label::DoNotShown]]);
+        for (language, [what, hint]) in Language::all()
+            .iter()
+            .flat_map(|language| all.clone().map(move |pair| (language, pair)))
         {
+            let [what, hint] = [what, hint].map(|label| language.label(label));
             for [w, h] in sizes {
                 let strip = Canvas::new(w, h).strip;
                 let at = Places::new(strip.width(), strip.height());
@@ -349,8 +369,11 @@ mod tests {
                 let body = Type::regular(6.2 * u * scale(area, u), DIM);
                 let lines = body.wrap(hint, area.w, room(body, area.h - above).min(5));
                 let cut = |lines: &[String]| lines.iter().any(|line| line.ends_with('…'));
-                assert!(!lines.is_empty() && !cut(&lines) && !cut(&titles), "{w}×{h}: {lines:?}");
+                if lines.is_empty() || cut(&lines) || cut(&titles) {
+                    faults.push(format!("{language:?} {w}×{h}: {titles:?} {lines:?}"));
+                }
             }
         }
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
     }
 }

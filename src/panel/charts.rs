@@ -3,6 +3,7 @@
 
 use sonofuse_core::reading::Withheld;
 use sonofuse_core::region::Region;
+use sonofuse_core::words::{Label, Language};
 
 use super::draw::{ALERT, Area, DIM, GROUND, LINE, Painter, SCORE, TEXT, Type};
 use super::state::{Headline, Map, OperatingPoint, Palette, PanelState, Vertex};
@@ -29,15 +30,15 @@ pub(super) fn gauge(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
 
     let small = Type::regular(4.3 * u, DIM);
     let y = area.y + 8.9 * u;
-    p.text(area.x, y, small, "benign 0");
+    p.text(area.x, y, small, state.language.label(Label::Benign));
     p.text_centre(area.x + area.w / 2.0, y, small, "50");
-    p.text_right(area.right(), y, small, "100 malignant");
+    p.text_right(area.right(), y, small, state.language.label(Label::Malignant));
     if let Some(point) = state.operating_point {
         // Last, so that the pointer never hides it.
         wedge(p, at(point.percent), track.y - 0.1 * u, u);
         let y = y + 5.4 * u;
         wedge(p, area.x + 1.7 * u, y + small.cap_height(), u);
-        let [long, short] = said(point);
+        let [long, short] = said(state.language, point);
         let x = area.x + 4.8 * u;
         p.text(x, y, small, &small.first_fit(&[&long, &short], area.right() - x));
     }
@@ -50,19 +51,23 @@ fn wedge(p: &mut Painter, x: f32, tip: f32, u: f32) {
 }
 
 /// The operating point in words: at length, and shortened.
-fn said(point: OperatingPoint) -> [String; 2] {
-    let both = |sensitivity: &str, specificity: &str| {
+fn said(language: &Language, point: OperatingPoint) -> [String; 2] {
+    let say = |label, percent: u8| language.fill(label, &[("percent", &percent)]);
+    let both = |sensitivity, specificity| {
         let parts = [(sensitivity, point.sensitivity), (specificity, point.specificity)];
         let known: Vec<String> = parts
-            .iter()
-            .filter_map(|(name, value)| value.map(|percent| format!("{name} {percent} %")))
+            .into_iter()
+            .filter_map(|(label, value)| value.map(|percent| say(label, percent)))
             .collect();
         match known.as_slice() {
-            [] => format!("operating point {} %", point.percent),
+            [] => say(Label::OperatingPoint, point.percent),
             known => format!("{} %: {}", point.percent, known.join(", ")),
         }
     };
-    [both("sensitivity", "specificity"), both("sens.", "spec.")]
+    [
+        both(Label::Sensitivity, Label::Specificity),
+        both(Label::SensitivityShort, Label::SpecificityShort),
+    ]
 }
 
 /// The last half minute: the interval as a band, the score as a line, gaps where nothing was scored.
@@ -79,11 +84,12 @@ pub(super) fn trend(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
         p.text_right(plot.x - 1.5 * u, top, small, label);
     }
     let base = plot.bottom() + 2.4 * u;
-    let now = plot.right() - small.width("now");
-    if plot.x + small.width("30 s ago") + 2.0 * u < now {
-        p.text(plot.x, base, small, "30 s ago");
+    let [ago, word] = [Label::HalfMinuteAgo, Label::Now].map(|label| state.language.label(label));
+    let now = plot.right() - small.width(word);
+    if plot.x + small.width(ago) + 2.0 * u < now {
+        p.text(plot.x, base, small, ago);
     }
-    p.text(now, base, small, "now");
+    p.text(now, base, small, word);
 
     let window_qs = (Trend::WINDOW_NS / 250_000_000) as f32;
     let x = |v: &Vertex| plot.right() - plot.w * f32::from(v.age_qs) / window_qs;
@@ -119,7 +125,8 @@ pub(super) fn map(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
         let y = room.y + (room.h - set.cap_height()) / 2.0;
         let none =
             matches!(state.headline, Headline::Withheld { reason: Withheld::NoDualView, .. });
-        let text = if none { "no dual view found" } else { "views unknown" };
+        let text = if none { Label::NoViews } else { Label::ViewsUnknown };
+        let text = state.language.label(text);
         p.text_centre(room.x + room.w / 2.0, y, set, &set.fit(text, room.w));
         return;
     };
@@ -156,11 +163,12 @@ pub(super) fn map(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
         p.fill(place(&bar), DIM, 1.0);
     }
     let (said, colour) = match state.palette {
-        Some(Palette::RedHard) => ("red = hard", DIM),
-        Some(Palette::BlueHard) => ("blue = hard", DIM),
-        Some(Palette::RedAssumed) => ("red assumed hard", ALERT),
+        Some(Palette::RedHard) => (Label::RedHard, DIM),
+        Some(Palette::BlueHard) => (Label::BlueHard, DIM),
+        Some(Palette::RedAssumed) => (Label::NotePaletteAssumed, ALERT),
         None => return,
     };
+    let said = state.language.label(said);
     let set = Type { colour, ..set };
     if beside {
         let x = screen.right() + 4.0 * u;

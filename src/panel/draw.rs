@@ -1,12 +1,12 @@
 //! Shapes and text on a small opaque canvas: tiny-skia for shapes, `ab_glyph` for outlines of the
-//! embedded font. Pure; the same bytes on every machine.
+//! embedded font. Pure; the same bytes on every machine, but for Chinese (`font`).
 
-use std::sync::OnceLock;
-
-use ab_glyph::{Font, FontRef, ScaleFont, point};
+use sonofuse_core::words::is_cjk;
 use tiny_skia::{
     Color, FillRule, LineCap, LineJoin, Paint, PathBuilder, Pixmap, PixmapMut, Stroke, Transform,
 };
+
+use super::font::{self, Weight};
 
 /// A colour, R, G, B.
 pub(super) type Rgb = [u8; 3];
@@ -24,27 +24,6 @@ pub(super) const DIM: Rgb = [0xb0, 0xbb, 0xc7];
 pub(super) const SCORE: Rgb = [0x56, 0xb4, 0xe9];
 /// No score, and everything to beware of.
 pub(super) const ALERT: Rgb = [0xf0, 0xa8, 0x30];
-
-/// Weight of the embedded font.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Weight {
-    Regular,
-    Bold,
-}
-
-static REGULAR: &[u8] = include_bytes!("../../assets/fonts/DejaVuSansCondensed.ttf");
-static BOLD: &[u8] = include_bytes!("../../assets/fonts/DejaVuSansCondensed-Bold.ttf");
-
-fn font(weight: Weight) -> &'static FontRef<'static> {
-    static FONTS: OnceLock<[FontRef<'static>; 2]> = OnceLock::new();
-    let fonts = FONTS.get_or_init(|| {
-        [REGULAR, BOLD].map(|data| FontRef::try_from_slice(data).expect("the embedded font is one"))
-    });
-    match weight {
-        Weight::Regular => &fonts[0],
-        Weight::Bold => &fonts[1],
-    }
-}
 
 /// An opaque picture, R, G, B, A rows without padding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,8 +99,7 @@ impl Type {
 
     /// Width of `text` in pixels.
     pub(super) fn width(self, text: &str) -> f32 {
-        let font = font(self.weight).as_scaled(self.px);
-        text.chars().map(|c| font.h_advance(font.glyph_id(c))).sum()
+        text.chars().map(|c| font::advance(c, self.weight, self.px)).sum()
     }
 
     /// Shortens `text` to `width` pixels, with an ellipsis.
@@ -149,18 +127,24 @@ impl Type {
     /// Breaks `text` into at most `lines` lines of `width` pixels; the last is shortened.
     pub(super) fn wrap(self, text: &str, width: f32, lines: usize) -> Vec<String> {
         let mut out: Vec<String> = Vec::new();
-        // A no-break space keeps a number with its unit.
-        let mut words = text.split([' ', '\n', '\t']).filter(|w| !w.is_empty()).peekable();
+        let mut words = pieces(text).into_iter().peekable();
         while words.peek().is_some() && out.len() < lines {
             if out.len() + 1 == lines {
-                let rest: Vec<&str> = words.by_ref().collect();
-                out.push(self.fit(&rest.join(" "), width));
+                let mut rest = String::new();
+                for (space, word) in words.by_ref() {
+                    rest.push_str(if rest.is_empty() { "" } else { space });
+                    rest.push_str(word);
+                }
+                out.push(self.fit(&rest, width));
                 break;
             }
             let mut line = String::new();
-            while let Some(word) = words.peek() {
-                let longer =
-                    if line.is_empty() { (*word).to_owned() } else { format!("{line} {word}") };
+            while let Some((space, word)) = words.peek() {
+                let longer = if line.is_empty() {
+                    (*word).to_owned()
+                } else {
+                    format!("{line}{space}{word}")
+                };
                 if self.width(&longer) > width && !line.is_empty() {
                     break;
                 }
@@ -171,6 +155,29 @@ impl Type {
         }
         out
     }
+}
+
+/// What a line may be broken between, each with what stands before it: words, and Chinese characters with the
+/// punctuation that follows them. A no-break space keeps a number with its unit.
+fn pieces(text: &str) -> Vec<(&'static str, &str)> {
+    const ENDS: &str = "，。：；、）？！》";
+    let mut all = Vec::new();
+    for word in text.split([' ', '\n', '\t']).filter(|w| !w.is_empty()) {
+        let mut space = " ";
+        let mut from = 0;
+        let mut before: Option<char> = None;
+        for (at, c) in word.char_indices() {
+            let breaks =
+                before.is_some_and(|b| (is_cjk(b) || is_cjk(c)) && b != '（' && !ENDS.contains(c));
+            if breaks {
+                all.push((space, &word[from..at]));
+                (space, from) = ("", at);
+            }
+            before = Some(c);
+        }
+        all.push((space, &word[from..]));
+    }
+    all
 }
 
 /// Draws.
@@ -319,14 +326,18 @@ impl Painter {
 
     /// Sets one line with the tops of its capitals at `y`; returns where it ends.
     pub(super) fn text(&mut self, x: f32, y: f32, set: Type, text: &str) -> f32 {
-        let font = font(set.weight).as_scaled(set.px);
         let baseline = y + set.cap_height();
         let mut pen = x;
         for c in text.chars() {
-            let mut glyph = font.scaled_glyph(c);
-            pen += font.h_advance(glyph.id);
-            glyph.position = point(pen - font.h_advance(glyph.id), baseline);
-            if let Some(outline) = font.outline_glyph(glyph) {
+            let advance = font::advance(c, set.weight, set.px);
+            pen += advance;
+            let x = pen - advance;
+            let twice = set.weight == Weight::Bold && font::lacks_bold(c);
+            let bold = twice.then_some(x + set.px * 0.035);
+            for x in [Some(x), bold].into_iter().flatten() {
+                let Some(outline) = font::outline(c, set.weight, set.px, x, baseline) else {
+                    continue;
+                };
                 let bounds = outline.px_bounds();
                 let origin = [bounds.min.x as i32, bounds.min.y as i32];
                 let mut pixels = self.pixmap.as_mut();

@@ -3,6 +3,7 @@
 
 use arc_swap::ArcSwapOption;
 use sonofuse_core::reading::Reading;
+use sonofuse_core::words::Label;
 
 use super::attention::{Attention, Looking};
 
@@ -47,18 +48,33 @@ impl Note {
         Self::Failed,
     ];
 
-    /// The words.
-    pub const fn words(self) -> &'static str {
+    /// The identifier in language files and on the page.
+    pub const fn id(self) -> &'static str {
         match self {
-            Self::Snapshot => "Snapshot kept",
-            Self::Clip => "Clip kept",
-            Self::Black => "Kept, all black",
-            Self::DiskFull => "Not kept: disk full",
-            Self::ReadOnly => "Not kept: read-only",
-            Self::NoRights => "Not kept: no rights",
-            Self::Protected => "Not kept: protected",
-            Self::InUse => "Not kept: in use",
-            Self::Failed => "Not kept: see journal",
+            Self::Snapshot => "snapshot",
+            Self::Clip => "clip",
+            Self::Black => "black",
+            Self::DiskFull => "disk-full",
+            Self::ReadOnly => "read-only",
+            Self::NoRights => "no-rights",
+            Self::Protected => "protected",
+            Self::InUse => "in-use",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The words.
+    pub const fn label(self) -> Label {
+        match self {
+            Self::Snapshot => Label::KeptSnapshot,
+            Self::Clip => Label::KeptClip,
+            Self::Black => Label::KeptBlack,
+            Self::DiskFull => Label::KeptDiskFull,
+            Self::ReadOnly => Label::KeptReadOnly,
+            Self::NoRights => Label::KeptNoRights,
+            Self::Protected => Label::KeptProtected,
+            Self::InUse => Label::KeptInUse,
+            Self::Failed => Label::KeptFailed,
         }
     }
 

@@ -5,6 +5,7 @@ use sonofuse_core::assess::Assessment;
 use sonofuse_core::layout::{HardEnd, ScreenLayout};
 use sonofuse_core::quality::Fault;
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
+use sonofuse_core::words::{Label, Language};
 
 use super::attention::Looking;
 use super::note::Note;
@@ -32,7 +33,7 @@ pub enum Headline {
         /// The palette's direction was assumed.
         palette_assumed: bool,
         /// The picture is unlike the training set; what of it, where the reading says.
-        unfamiliar: Option<&'static str>,
+        unfamiliar: Option<Option<Label>>,
         /// Age of the newest map behind the number, in whole seconds, rounded up.
         map_age_s: Option<u64>,
         /// What happened to the picture on its way, the worst first.
@@ -138,6 +139,10 @@ pub struct PanelState {
     pub nodule: Option<[u32; 2]>,
     /// What became of a snapshot or a clip a moment ago.
     pub note: Option<Note>,
+    /// Nobody is examined: the pictures are the simulator's.
+    pub simulated: bool,
+    /// In which it is said.
+    pub language: &'static Language,
     /// Where the network's features responded, for some seconds after somebody asked.
     pub looking: Option<Looking>,
 }
@@ -146,11 +151,24 @@ impl PanelState {
     /// Says what there is to say at `now_ns`. A reading older than `max_age_ms` is stale: neither its
     /// number nor its reason is shown. A reading from the future (another clock) is stale too.
     pub fn at(reading: Option<&Reading>, trend: &Trend, now_ns: u64, max_age_ms: u64) -> Self {
-        let Some(reading) = reading else { return Self::bare(Headline::Starting) };
+        Self::spoken(words::drawn(), reading, trend, now_ns, max_age_ms)
+    }
+
+    /// The same in another language than the one that is [drawn](words::drawn).
+    pub fn spoken(
+        language: &'static Language,
+        reading: Option<&Reading>,
+        trend: &Trend,
+        now_ns: u64,
+        max_age_ms: u64,
+    ) -> Self {
+        let Some(reading) = reading else {
+            return Self { language, ..Self::bare(Headline::Starting) };
+        };
         let age_ns = age_ns(reading, now_ns);
         let fresh = is_fresh(reading, now_ns, max_age_ms);
         let headline = if fresh {
-            Self::headline(reading, trend, age_ns)
+            Self::headline(language, reading, trend, age_ns)
         } else {
             Headline::Stale { seconds: age_ns / SECOND_NS }
         };
@@ -163,7 +181,11 @@ impl PanelState {
             curve: curve(trend, now_ns),
             map: map.map(|(layout, size)| Map { size, layout }),
             palette: map.and_then(|_| palette(reading)),
-            stiffness: reading.stiffness.as_ref().filter(|_| fresh).and_then(Said::of),
+            stiffness: reading
+                .stiffness
+                .as_ref()
+                .filter(|_| fresh)
+                .and_then(|s| Said::of(s, language)),
             model: Some(Model {
                 name: reading.model.name.clone(),
                 digest: reading.model.digest.chars().take(8).collect(),
@@ -172,6 +194,8 @@ impl PanelState {
             }),
             nodule: reading.exam.nodule.zip(reading.exam.plane).filter(|_| fresh).map(Into::into),
             note: None,
+            simulated: words::is_simulated(),
+            language,
             looking: None,
         }
     }
@@ -217,11 +241,13 @@ impl PanelState {
             model: None,
             nodule: None,
             note: None,
+            simulated: words::is_simulated(),
+            language: words::drawn(),
             looking: None,
         }
     }
 
-    fn headline(reading: &Reading, trend: &Trend, age_ns: u64) -> Headline {
+    fn headline(language: &Language, reading: &Reading, trend: &Trend, age_ns: u64) -> Headline {
         let score = reading.malignancy.filter(|p| p.is_finite());
         match (reading.outcome, score) {
             (Outcome::Scored, Some(score)) => Headline::Scored {
@@ -232,14 +258,14 @@ impl PanelState {
                 frozen: reading.frozen,
                 settled: reading.settled != Some(false),
                 palette_assumed: reading.palette_assumed,
-                unfamiliar: reading.unfamiliar.then(|| unlike(reading).unwrap_or_default()),
+                unfamiliar: reading.unfamiliar.then(|| unlike(reading)),
                 map_age_s: reading.age_ms.map(|ms| calm(ms.saturating_add(age_ns / 1_000_000))),
                 input: reading.input.faults.iter().next(),
             },
             // A scored reading without a number is a fault upstream; it must not look like a score.
             _ => Headline::Withheld {
                 reason: reading.reason.unwrap_or(Withheld::EngineFault),
-                detail: detail(reading),
+                detail: detail(language, reading),
                 frozen: reading.frozen,
             },
         }
@@ -256,29 +282,30 @@ impl PanelState {
     }
 
     /// The state's word, as on the panel.
-    pub const fn word(&self) -> &'static str {
-        match self.headline {
-            Headline::Scored { unfamiliar: Some(_), .. } => "UNFAMILIAR",
-            Headline::Scored { frozen: true, .. } => "FROZEN",
-            Headline::Scored { .. } => "SCORED",
+    pub fn word(&self) -> &'static str {
+        self.language.label(match self.headline {
+            Headline::Scored { unfamiliar: Some(_), .. } => Label::WordUnfamiliar,
+            Headline::Scored { frozen: true, .. } => Label::WordFrozen,
+            Headline::Scored { .. } => Label::WordScored,
             Headline::Withheld { reason: Withheld::NoSignal, .. } | Headline::NoSignal => {
-                "NO SIGNAL"
+                Label::WordNoSignal
             }
-            Headline::NotShown => "NOT SHOWN",
-            Headline::Withheld { .. } => "WITHHELD",
-            Headline::Stale { .. } => "STALE",
-            Headline::Starting => "STARTING",
-        }
+            Headline::NotShown => Label::WordNotShown,
+            Headline::Withheld { .. } => Label::WordWithheld,
+            Headline::Stale { .. } => Label::WordStale,
+            Headline::Starting => Label::WordStarting,
+        })
     }
 }
 
 /// Says an age in seconds, or in whole minutes from [`MINUTES_FROM_S`] on.
-pub(super) fn minutes_or_seconds(seconds: u64) -> String {
-    if seconds < MINUTES_FROM_S {
-        format!("{seconds}\u{a0}s")
+pub(super) fn minutes_or_seconds(language: &Language, seconds: u64) -> String {
+    let (label, count) = if seconds < MINUTES_FROM_S {
+        (Label::AgeSeconds, seconds)
     } else {
-        format!("{}\u{a0}min", seconds / 60)
-    }
+        (Label::AgeMinutes, seconds / 60)
+    };
+    language.fill(label, &[("count", &count)])
 }
 
 /// An age as the panel says it, in seconds: rounded up, because a map of this second is a second
@@ -297,14 +324,17 @@ const MINUTES_FROM_S: u64 = 120;
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// The reading's words, and in short what happened to the picture on its way.
-fn detail(reading: &Reading) -> Option<String> {
-    let Some(fault) = reading.input.faults.iter().next() else { return reading.detail.clone() };
-    let input = format!("Input: {}.", fault.short());
-    Some(reading.detail.as_ref().map_or_else(|| input.clone(), |said| format!("{said}. {input}")))
+fn detail(language: &Language, reading: &Reading) -> Option<String> {
+    let id = reading.detail_id.as_deref();
+    let said = language.detail(id, &reading.detail_values, reading.detail.as_deref());
+    let Some(fault) = reading.input.faults.iter().next() else { return said };
+    let fault = language.label(Label::of_fault(fault));
+    let input = language.fill(Label::InputIs, &[("fault", &fault)]);
+    Some(said.map_or_else(|| input.clone(), |said| format!("{said}. {input}")))
 }
 
 /// What of the picture is unlike the training set, where the reading says.
-fn unlike(reading: &Reading) -> Option<&'static str> {
+fn unlike(reading: &Reading) -> Option<Label> {
     words::unlike(reading.detail_id.as_deref()?)
 }
 

@@ -1,7 +1,8 @@
 //! What the panel says of stiffness: numbers and units, and that they are read off the screen. Never what
 //! they mean. Pure.
 
-use sonofuse_core::stiffness::{OFF_THE_SCREEN, Stiffness};
+use sonofuse_core::stiffness::Stiffness;
+use sonofuse_core::words::{Label, Language};
 
 use super::draw::{Area, DIM, Painter, TEXT, Type};
 use super::state::PanelState;
@@ -19,44 +20,45 @@ pub struct Said {
 
 impl Said {
     /// `None` where there is nothing to say.
-    pub(super) fn of(stiffness: &Stiffness) -> Option<Self> {
+    pub(super) fn of(stiffness: &Stiffness, language: &Language) -> Option<Self> {
         let say = |quantity| stiffness.say(quantity).map(|said| said.to_string());
+        let off = language.label(Label::OffTheScreen);
+        let value = |label, value: &str| language.fill(label, &[("value", &value)]);
         let ratio = stiffness.say_ratio();
+        let of_ratio = |label, ratio: &str| language.fill(label, &[("ratio", &ratio)]);
         let Some(mean) = say(stiffness.mean) else {
             let ratio = ratio?;
+            let values = vec![
+                of_ratio(Label::StiffnessNoScale, &ratio),
+                of_ratio(Label::StiffnessOnlyRatio, &ratio),
+            ];
             return Some(Self {
-                values: vec![
-                    format!("Stiff area {ratio}, no scale"),
-                    format!("Stiff area {ratio}"),
-                ],
-                below: vec![OFF_THE_SCREEN.to_owned()],
-                whole: vec![
-                    format!("Stiff area {ratio}, no scale, {OFF_THE_SCREEN}"),
-                    format!("Stiff area {ratio}, {OFF_THE_SCREEN}"),
-                    format!("{ratio}, {OFF_THE_SCREEN}"),
-                ],
+                below: vec![off.to_owned()],
+                whole: values.iter().chain([&ratio]).map(|v| format!("{v}, {off}")).collect(),
+                values,
             });
         };
         let bare = |quantity| stiffness.say(quantity).map(|said| format!("{said:#}"));
-        let with = |mean: &str, name: &str| {
-            let circle = say(stiffness.circle_2mm)?;
-            Some(format!("{mean}, {name}2\u{a0}mm {circle}"))
+        let with = |mean: &str, name| {
+            let circle = value(name, &say(stiffness.circle_2mm)?);
+            Some(format!("{}, {circle}", value(Label::StiffnessMean, mean)))
         };
-        let long = with(&format!("Mean {mean}"), "stiffest ");
-        let short = bare(stiffness.mean).and_then(|mean| with(&format!("Mean {mean}"), ""));
-        let mean = format!("Mean {mean}");
-        let p99 = say(stiffness.p99);
-        let rest =
-            [p99.map(|v| format!("99th pct. {v}")), ratio.map(|r| format!("stiff area {r}"))];
+        let long = with(&mean, Label::StiffnessStiffest);
+        let short = bare(stiffness.mean).and_then(|mean| with(&mean, Label::Stiffness2mm));
+        let mean = value(Label::StiffnessMean, &mean);
+        let rest = [
+            say(stiffness.p99).map(|v| value(Label::StiffnessP99, &v)),
+            ratio.map(|r| of_ratio(Label::StiffnessRatio, &r)),
+        ];
         let rest: Vec<String> = rest.into_iter().flatten().collect();
         let below = |n: usize| {
             let mut words = rest.get(..n.min(rest.len())).unwrap_or_default().to_vec();
-            words.push(OFF_THE_SCREEN.to_owned());
+            words.push(off.to_owned());
             words.join(", ")
         };
         let forms: Vec<String> = [long, short, Some(mean)].into_iter().flatten().collect();
         Some(Self {
-            whole: forms.iter().map(|form| format!("{form}, {OFF_THE_SCREEN}")).collect(),
+            whole: forms.iter().map(|form| format!("{form}, {off}")).collect(),
             values: forms,
             below: vec![below(2), below(1), below(0)],
         })

@@ -197,17 +197,36 @@ pub(crate) fn blit(format: PixelFormat, tile: &Encoded, to: &mut [RowsMut<'_>], 
 
 /// Blackens every row; for canvases that picture and strip do not fill.
 pub(crate) fn blacken(format: PixelFormat, to: &mut [RowsMut<'_>], full_range: bool) {
-    let black = if full_range { 0 } else { 16 };
     for (i, plane) in to.iter_mut().enumerate() {
-        match (format, i) {
-            (PixelFormat::Nv12 | PixelFormat::I420, 0) | (PixelFormat::Gray8, _) => {
-                plane.data.fill(black);
+        paint_black(format, i, plane.data, full_range);
+    }
+}
+
+/// Blackens `place`, and what shares chroma with it.
+pub(crate) fn cover(format: PixelFormat, to: &mut [RowsMut<'_>], place: &Region, full_range: bool) {
+    let (x0, y0) = (place.x0() / 2 * 2, place.y0() / 2 * 2);
+    let (x1, y1) = (place.x1().div_ceil(2) * 2, place.y1().div_ceil(2) * 2);
+    for (i, (shape, to)) in shapes(format).iter().zip(to).enumerate() {
+        let (from, end) = (shape.offset(x0), shape.offset(x1));
+        let rows = to.data.chunks_mut(to.stride).take(shape.rows(y1)).skip(shape.rows(y0));
+        for row in rows {
+            let end = end.min(row.len());
+            if let Some(part) = row.get_mut(from..end) {
+                paint_black(format, i, part, full_range);
             }
-            (PixelFormat::Nv12 | PixelFormat::I420, _) => plane.data.fill(128),
-            (PixelFormat::Yuy2, _) => pattern(plane.data, [black, 128]),
-            (PixelFormat::Uyvy, _) => pattern(plane.data, [128, black]),
-            (PixelFormat::Bgrx | PixelFormat::Rgb, _) => plane.data.fill(0),
         }
+    }
+}
+
+/// Black, in plane `i`.
+fn paint_black(format: PixelFormat, i: usize, data: &mut [u8], full_range: bool) {
+    let black = if full_range { 0 } else { 16 };
+    match (format, i) {
+        (PixelFormat::Nv12 | PixelFormat::I420, 0) | (PixelFormat::Gray8, _) => data.fill(black),
+        (PixelFormat::Nv12 | PixelFormat::I420, _) => data.fill(128),
+        (PixelFormat::Yuy2, _) => pattern(data, [black, 128]),
+        (PixelFormat::Uyvy, _) => pattern(data, [128, black]),
+        (PixelFormat::Bgrx | PixelFormat::Rgb, _) => data.fill(0),
     }
 }
 

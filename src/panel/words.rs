@@ -1,64 +1,59 @@
-//! The words that people read: states and reasons in plain language, the same on the terminal and on
-//! the panel. Pure.
+//! The language that people are spoken to, the same on the terminal, on the panel and in pictures that are kept.
+//! It is set once, at the start, before anything speaks; before that, and in tests, it is English. And what all of
+//! them say while it is so: that nobody is examined. A process has one source, whatever thread speaks of it.
 
-use sonofuse_core::reading::Withheld;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A reason for having no score, as said to a sonographer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plain {
-    /// What is the matter, two or three words.
-    pub what: &'static str,
-    /// What to do about it, one short sentence.
-    pub hint: &'static str,
+use sonofuse_core::words::{Label, Language};
+
+use super::font::cjk_font;
+
+/// Set once: whoever draws or prints later finds it, on whatever thread.
+static SPOKEN: OnceLock<&'static Language> = OnceLock::new();
+
+/// Speaks `language` from now on. The first call holds.
+pub fn speak(language: &'static Language) {
+    let _ = SPOKEN.set(language);
 }
 
-/// Pictures come that the display cannot show.
-pub const NOT_SHOWN: Plain = Plain {
-    what: "Picture not shown",
-    hint: "The video cannot be shown in this form: see the journal.",
-};
+/// The language that is spoken.
+pub fn spoken() -> &'static Language {
+    SPOKEN.get().copied().unwrap_or_else(Language::english)
+}
 
-/// Why an old number is not shown.
-pub const STALE: &str = "The last score is too old to be shown.";
+static SIMULATED: AtomicBool = AtomicBool::new(false);
+
+/// Whether pictures come from the simulator from now on.
+pub fn simulate(simulated: bool) {
+    SIMULATED.store(simulated, Ordering::Relaxed);
+}
+
+/// Whether they do.
+pub fn is_simulated() -> bool {
+    SIMULATED.load(Ordering::Relaxed)
+}
+
+/// The language of what is drawn: the one that is spoken, or English where this machine has no font for it.
+pub fn drawn() -> &'static Language {
+    let spoken = spoken();
+    if spoken.is_cjk() && cjk_font().is_none() { Language::english() } else { spoken }
+}
 
 /// Which part of a picture is unfamiliar, by the identifier of the reading's sentence.
-pub fn unlike(detail_id: &str) -> Option<&'static str> {
+pub fn unlike(detail_id: &str) -> Option<Label> {
     Some(match detail_id {
-        "bmode-unfamiliar" => "unlike: B-mode",
-        "map-unfamiliar" => "unlike: map",
-        "both-unfamiliar" => "unlike: B-mode, map",
+        "bmode-unfamiliar" => Label::UnlikeBmodeUnfamiliar,
+        "map-unfamiliar" => Label::UnlikeMapUnfamiliar,
+        "both-unfamiliar" => Label::UnlikeBothUnfamiliar,
         _ => return None,
     })
 }
 
-/// Says `reason` in plain language.
-pub const fn plain(reason: Withheld) -> Plain {
-    let (what, hint) = match reason {
-        Withheld::WarmingUp => ("Warming up", "The first elastograms are being collected."),
-        Withheld::NoSignal => ("No signal", "Check the scanner's video output and the cable."),
-        Withheld::Stalled => ("Video stopped", "The source was live and sends no more pictures."),
-        Withheld::NoDualView => {
-            ("No dual view", "Show B-mode and elastogram of the same plane on one screen.")
-        }
-        Withheld::EmptyElastogram => {
-            ("Elastogram empty", "The colour box holds almost no stiffness values.")
-        }
-        Withheld::UnstableElastogram => {
-            ("Elastogram unstable", "Hold the probe still until the colours settle.")
-        }
-        Withheld::BoxTooSmall => ("Colour box too small", "Enlarge the box or the image."),
-        Withheld::OutOfFocus => ("B-mode not sharp", "Improve focus or contact in the colour box."),
-        Withheld::PaletteUnknown => (
-            "Palette unknown",
-            "Show the colour bar, or pin it: hard-end = \"red\" or \"blue\" in the preset's [layout].",
-        ),
-        Withheld::OutOfDistribution => {
-            ("Unfamiliar picture", "The model was not made for pictures like this one.")
-        }
-        Withheld::EngineFault => {
-            ("Network fault", "The network could not be run: see the journal.")
-        }
-        Withheld::Paused => ("Paused", "Scoring was paused by a command; resume goes on."),
-    };
-    Plain { what, hint }
+/// A sentence begins with a capital.
+pub fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |c| c.to_uppercase().collect::<String>() + letters.as_str())
 }

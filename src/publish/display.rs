@@ -24,6 +24,7 @@ pub use crate::panel::QUIET;
 use crate::panel::{Card, Notes};
 
 mod compose;
+pub mod jpeg;
 mod sink;
 
 use compose::{ComposeError, Composer};
@@ -422,7 +423,7 @@ impl<M: Fn() -> Result<gst::Element, DisplayError>> Loop<'_, M> {
                 }
             };
             let counts = &self.shared.counts;
-            if composed.is_card {
+            if composed.card.is_some() {
                 last_card = Some(now);
                 if counts.cards.fetch_add(1, Ordering::Relaxed) == 0 {
                     info!(

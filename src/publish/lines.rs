@@ -7,10 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use sonofuse_core::NOTICE;
-use sonofuse_core::assess::Verdict;
+use sonofuse_core::assess::{Assessment, Verdict};
 use sonofuse_core::exam::Summary;
 use sonofuse_core::reading::{Outcome, Reading, Withheld};
-use sonofuse_core::words::Values;
+use sonofuse_core::stiffness::Stiffness;
+use sonofuse_core::words::{Label, Language, Values};
 
 use crate::civil::Utc;
 use crate::panel::trend::{Direction, Trend};
@@ -55,16 +56,34 @@ const FAINT: &str = "\x1b[2m";
 const DETAIL_CHARS: usize = 84;
 
 /// Writes readings for people and remembers the trend for the arrow.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Lines {
     style: Style,
     trend: Trend,
+    language: &'static Language,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self::new(Style::default())
+    }
 }
 
 impl Lines {
     /// Writes in `style`.
     pub fn new(style: Style) -> Self {
-        Self { style, trend: Trend::default() }
+        Self { style, trend: Trend::default(), language: words::spoken() }
+    }
+
+    /// In another language than the one that is [spoken](words::spoken).
+    #[must_use]
+    pub fn in_language(self, language: &'static Language) -> Self {
+        Self { language, ..self }
+    }
+
+    /// A state's word, with blanks behind it to the width of the longest that English has.
+    fn word(&self, label: Label) -> String {
+        format!("{:<8}", self.language.label(label))
     }
 
     /// Takes note of a reading without writing it: call for each reading, so that the arrow knows
@@ -83,38 +102,44 @@ impl Lines {
             self.score(&mut line, reading, score);
         } else {
             let (on, off) = self.style.paint(WITHHELD);
-            let what = reading.reason.map_or("no score", |r| words::plain(r).what);
-            let _ = write!(line, "{on}WITHHELD  {what}{off}");
-            if let Some(detail) = &reading.detail {
-                let _ = write!(line, ": {}", short(&one_line(detail), DETAIL_CHARS));
+            let word = self.word(Label::WordWithheld);
+            let reason = reading.reason.unwrap_or(Withheld::EngineFault);
+            let what = self.language.label(Label::of_reason(reason)[0]);
+            let _ = write!(line, "{on}{word}  {what}{off}");
+            let (id, came) = (reading.detail_id.as_deref(), reading.detail.as_deref());
+            if let Some(detail) = self.language.detail(id, &reading.detail_values, came) {
+                let _ = write!(line, ": {}", short(&one_line(&detail), DETAIL_CHARS));
             }
         }
         if let Some(stiffness) = &reading.stiffness {
-            let _ = write!(line, "  {stiffness}");
+            let _ = write!(line, "  {}", stiff(self.language, stiffness));
         }
         let _ = write!(line, "  {dim}{:.0} ms{end}", reading.latency_ms.total);
         if reading.frozen {
-            line.push_str("  FROZEN");
+            let _ = write!(line, "  {}", self.language.label(Label::WordFrozen));
         }
         if reading.outcome == Outcome::Scored {
             if reading.unfamiliar {
                 let (on, off) = self.style.paint(WITHHELD);
-                let _ = write!(line, "  {on}UNFAMILIAR{off}");
+                let _ = write!(line, "  {on}{}{off}", self.language.label(Label::WordUnfamiliar));
                 if let Some(what) = reading.detail_id.as_deref().and_then(words::unlike) {
-                    let _ = write!(line, " {what}");
+                    let _ = write!(line, " {}", self.language.label(what));
                 }
             }
             if reading.settled == Some(false) {
-                line.push_str("  map not settled");
+                let _ = write!(line, "  {}", self.language.label(Label::NoteNotSettled));
             }
             if reading.palette_assumed {
-                line.push_str("  palette assumed red = hard");
+                let _ = write!(line, "  {}", self.language.label(Label::NotePaletteAssumed));
             }
+        }
+        if words::is_simulated() {
+            let _ = write!(line, "  {}", self.language.label(Label::WordSimulated));
         }
         let _ = write!(line, "  {dim}{}{end}", one_line(&reading.model.name));
         if !reading.model.trained {
             let (on, off) = self.style.paint(WITHHELD);
-            let _ = write!(line, " {on}UNTRAINED{off}");
+            let _ = write!(line, " {on}{}{off}", self.language.label(Label::WordUntrained));
         }
         line
     }
@@ -123,7 +148,8 @@ impl Lines {
     fn score(&self, line: &mut String, reading: &Reading, score: f32) {
         let (on, off) = self.style.paint(SCORED);
         let (dim, end) = self.style.paint(FAINT);
-        let _ = write!(line, "{on}SCORED    {:5.1} %{off}", score * 100.0);
+        let word = self.word(Label::WordScored);
+        let _ = write!(line, "{on}{word}  {:5.1} %{off}", score * 100.0);
         if let Some([low, high]) = reading.interval {
             let _ = write!(line, "  [{:3.0}–{:3.0}]", low * 100.0, high * 100.0);
         }
@@ -131,8 +157,8 @@ impl Lines {
             let side = if score >= point.malignancy { '≥' } else { '<' };
             let _ = write!(line, "  {dim}{side} cut {:.0} %{end}", point.malignancy * 100.0);
         }
-        if let Some(assessment) = &reading.assessment {
-            let _ = write!(line, "  {}", assessment.words().english());
+        if let Some(assessment) = reading.assessment {
+            let _ = write!(line, "  {}", leaning(self.language, assessment));
         }
         let arrow = self.trend.direction().map_or(" ", Direction::arrow);
         let _ =
@@ -163,13 +189,13 @@ pub fn summary(summary: &Summary) -> String {
     } else {
         line.push_str("  no score");
     }
-    if let Some(assessment) = &nodule.assessment {
-        let _ = write!(line, "  {}", assessment.words().english());
+    if let Some(assessment) = nodule.assessment {
+        let _ = write!(line, "  {}", leaning(words::spoken(), assessment));
     }
     let planes = nodule.planes.len();
     let _ = write!(line, "  n={} planes={planes}", nodule.evidence);
     if nodule.unfamiliar {
-        line.push_str("  UNFAMILIAR");
+        let _ = write!(line, "  {}", words::spoken().label(Label::WordUnfamiliar));
     }
     if let Some(verdict) = &nodule.verdict {
         let _ = write!(line, "  verdict: {}", verdict.says.as_str());
@@ -179,6 +205,35 @@ pub fn summary(summary: &Summary) -> String {
     }
     let _ = write!(line, "  {NOTICE}");
     line
+}
+
+/// What was read off the map.
+fn stiff(language: &Language, stiffness: &Stiffness) -> String {
+    if language == Language::english() {
+        return stiffness.to_string();
+    }
+    let values = [
+        (Label::StiffnessMean, stiffness.mean),
+        (Label::StiffnessP99, stiffness.p99),
+        (Label::StiffnessStiffest, stiffness.circle_2mm),
+    ];
+    let mut said: Vec<String> = values
+        .into_iter()
+        .filter_map(|(label, value)| Some((label, stiffness.say(value)?)))
+        .map(|(label, value)| language.fill(label, &[("value", &value)]))
+        .collect();
+    if let Some(ratio) = stiffness.say_ratio() {
+        let label = if said.is_empty() { Label::StiffnessNoScale } else { Label::StiffnessRatio };
+        said.push(language.fill(label, &[("ratio", &ratio)]));
+    }
+    said.push(language.label(Label::OffTheScreen).to_owned());
+    said.join(", ")
+}
+
+/// Which way the evidence leans.
+fn leaning(language: &Language, assessment: Assessment) -> String {
+    let said = assessment.words();
+    language.say(said.sentence.id(), &said.values)
 }
 
 /// Decides which readings are worth a line for people: what changed at once, otherwise one every
@@ -284,7 +339,6 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use sonofuse_core::assess::Assessment;
     use sonofuse_core::reading::OperatingPoint;
     use sonofuse_core::words::Sentence;
 
@@ -334,6 +388,10 @@ mod tests {
             filled: quantity(0.9, false),
             opacity: 0.5,
         });
+        let german = Lines::default().in_language(Language::named("de").unwrap());
+        let line = german.human(&reading, at()).replace('\u{a0}', " ");
+        let words = "Mittel 34 ± 2 kPa, 99. Perz. > 180 kPa, steifste 2 mm ≥ 151 ± 2 kPa, vom Schirm abgelesen";
+        assert!(line.contains("KEIN WERT") && line.contains(words), "{line}");
         let line = Lines::default().human(&reading, at()).replace('\u{a0}', " ");
         let words = "stiffness mean 34 ± 2 kPa, 99th pct. > 180 kPa, stiffest 2 mm ≥ 151 ± 2 kPa, read off \
                      the screen";

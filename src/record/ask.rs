@@ -10,6 +10,7 @@ use sonofuse_core::control::{Clip, Keeping, Refused, RefusedKind, Standing};
 use sonofuse_core::exam::{At, Label, Side};
 use sonofuse_core::frame::Frame;
 use sonofuse_core::layout::Pins;
+use sonofuse_core::mask::Cover;
 use sonofuse_core::published::KeptKind;
 use sonofuse_core::reading::Reading;
 use tokio::sync::oneshot;
@@ -139,7 +140,7 @@ impl Keeper {
         }
         let context = Context::of(standing, reading.as_deref());
         let (answer, answered) = oneshot::channel();
-        let snapshot = Snapshot { frame, trend, now_ns, looking };
+        let snapshot = Snapshot { frame, trend, cover: self.covered(), now_ns, looking };
         let work = Work::Snapshot(Box::new(snapshot));
         self.give(Job { made_ms, context, reading, answer: Some(answer), work })?;
         wait(answered, PATIENCE).await
@@ -206,6 +207,21 @@ impl Keeper {
             bytes: None,
             views_proven: None,
         })
+    }
+
+    /// Has these areas black in all that is kept from now on.
+    pub fn cover(&self, cover: Cover) {
+        self.shared.cover.store(Arc::new(cover));
+    }
+
+    /// The areas that are black.
+    pub fn covered(&self) -> Arc<Cover> {
+        self.shared.cover.load_full()
+    }
+
+    /// What is pinned now.
+    pub fn pins(&self) -> Option<Pins> {
+        lock(&self.shared.pins).now
     }
 
     /// Another preset pins `pins`.

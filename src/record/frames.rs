@@ -11,13 +11,12 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use sonofuse_core::frame::Frame;
-use sonofuse_core::layout::{Follower, ScreenLayout};
-use sonofuse_core::mask::Masker;
+use sonofuse_core::mask::{Masker, Prover};
 use tracing::{info, warn};
 
 use super::encoder::{self, Encoder, EncoderError};
 use super::write::Job;
-use super::{PinsNow, Shared, clip, count, lock};
+use super::{Shared, clip, count, lock};
 use crate::journal;
 use crate::mailbox::Taken;
 
@@ -31,12 +30,10 @@ const RETRY_NS: [u64; 2] = [500_000_000, 10_000_000_000];
 /// Runs until the mailbox is closed, then cuts short what is under way.
 pub(super) fn run(shared: &Arc<Shared>, jobs: &SyncSender<Job>) {
     encoder::nice();
-    let pins = *lock(&shared.pins);
+    let pins = lock(&shared.pins).now;
     let mut this = Recording {
         shared,
-        follower: Follower::new(pins.now),
-        pins,
-        generation: 0,
+        prover: Prover::new(pins),
         masker: Masker::default(),
         encoding: Encoding::new(),
     };
@@ -60,16 +57,16 @@ pub(super) fn run(shared: &Arc<Shared>, jobs: &SyncSender<Job>) {
 
 struct Recording<'a> {
     shared: &'a Arc<Shared>,
-    follower: Follower,
-    pins: PinsNow,
-    generation: u32,
+    prover: Prover,
     masker: Masker,
     encoding: Encoding,
 }
 
 impl Recording<'_> {
     fn picture(&mut self, frame: &Frame) {
-        let layout = self.proven(frame);
+        self.prover.pin(lock(&self.shared.pins).now);
+        let layout = self.prover.proven(frame);
+        self.masker.cover(&self.shared.cover.load());
         let at_ns = frame.meta().captured_ns;
         let masked = self.masker.mask(frame, layout.as_ref(), at_ns);
         count(&self.shared.counts.masked);
@@ -80,27 +77,6 @@ impl Recording<'_> {
         }
         lock(&self.shared.ring).expect(at_ns, masked);
         self.encoding.push(self.shared, planes, at_ns);
-    }
-
-    /// The two views, where this very picture proves them.
-    fn proven(&mut self, frame: &Frame) -> Option<ScreenLayout> {
-        let meta = frame.meta();
-        let pins = *lock(&self.shared.pins);
-        if pins != self.pins {
-            self.pins = pins;
-            self.follower = Follower::new(pins.now);
-        }
-        if meta.generation != self.generation {
-            self.generation = meta.generation;
-            self.follower.reset();
-        }
-        if meta.corrupted || meta.signal_lost {
-            return None;
-        }
-        let media_ns = meta.pts_ns.unwrap_or(meta.captured_ns);
-        let layout = self.follower.observe(frame, media_ns).layout.ok()?;
-        self.follower.prove(frame).ok()?;
-        Some(layout)
     }
 }
 

@@ -1,9 +1,11 @@
 //! A snapshot: the picture with its panel, the two crops, and what was read, masked. On the writer's thread.
 
+use std::sync::Arc;
+
 use image::{ExtendedColorType, ImageEncoder, RgbImage, codecs::png::PngEncoder, imageops};
 use sonofuse_core::frame::Frame;
 use sonofuse_core::layout::{Finder, ScreenLayout};
-use sonofuse_core::mask::Masker;
+use sonofuse_core::mask::{Cover, Masker};
 use sonofuse_core::reading::{Reading, Withheld};
 use sonofuse_core::region::Region;
 
@@ -22,6 +24,8 @@ pub(super) struct Snapshot {
     /// The picture, as it was captured.
     pub(super) frame: Frame,
     pub(super) trend: Trend,
+    /// What is black whatever it shows.
+    pub(super) cover: Arc<Cover>,
     /// When it was asked for, ns of the monotonic clock.
     pub(super) now_ns: u64,
     /// The explanation that stood on the panel.
@@ -44,6 +48,7 @@ impl Snapshot {
         let frame = &self.frame;
         let layout = reading.and_then(|reading| proven(frame, reading));
         let mut masker = Masker::default();
+        masker.cover(&self.cover);
         let masked = masker.mask(frame, layout.as_ref(), self.now_ns);
         let rgb = masker.rgb(frame);
         let (width, height) = (frame.width(), frame.height());

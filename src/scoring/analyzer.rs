@@ -368,20 +368,6 @@ impl Analyzer {
         Ok(verdict(self.evidence.refusal()))
     }
 
-    /// Whether neither view changed for longer than the slowest refresh.
-    fn is_frozen(&mut self, frame: &Frame, layout: &ScreenLayout, media_ns: u64) -> bool {
-        let bmode = Look::take(frame, &layout.bmode_view, &mut self.row);
-        let elastogram = Look::take(frame, &layout.elastogram_view, &mut self.row);
-        let unchanged_ns = self.freeze.observe(&bmode, &elastogram, media_ns);
-        let frozen = unchanged_ns >= self.settings.freeze_after_ms * MS;
-        if frozen {
-            self.unchanged.observe(frame, media_ns);
-        } else {
-            self.unchanged.reset();
-        }
-        frozen
-    }
-
     /// Preprocesses and runs the network, unless it failed a short while ago.
     fn score(
         &mut self,

@@ -18,6 +18,8 @@ pub enum By<'a> {
     },
     /// A key or pedal, by its name.
     Key(&'a str),
+    /// The page, by the number of the session since the daemon started.
+    Page(u64),
 }
 
 /// A command that was given, and what came of it.

@@ -64,7 +64,10 @@ fn daemon_by(mut command: Command, dir: tempfile::TempDir, config: &str, args: &
         .arg(&file)
         .args(args)
         .env("XDG_RUNTIME_DIR", dir.path())
+        // What it saves is gone with the test.
+        .env("XDG_STATE_HOME", dir.path().join("state"))
         .env("NOTIFY_SOCKET", &notify)
+        .env_remove("STATE_DIRECTORY")
         .env_remove("RUNTIME_DIRECTORY")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -118,7 +121,9 @@ impl Daemon {
         let output = command()
             .args(words)
             .env("XDG_RUNTIME_DIR", self.dir.path())
+            .env("XDG_STATE_HOME", self.dir.path().join("state"))
             .env_remove("RUNTIME_DIRECTORY")
+            .env_remove("STATE_DIRECTORY")
             .output()
             .unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();

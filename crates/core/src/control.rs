@@ -74,6 +74,8 @@ pub enum Verb {
     Explain(Nothing),
     /// Reads configuration and preset again; one that cannot be taken leaves what runs.
     Reload(Nothing),
+    /// Gives a link that signs one browser in at the page, once.
+    WebLink(Nothing),
 }
 
 /// Every verb by its word.
@@ -93,6 +95,7 @@ pub const VERBS: &[&str] = &[
     "clip",
     "explain",
     "reload",
+    "web-link",
 ];
 
 impl Verb {
@@ -114,6 +117,7 @@ impl Verb {
             Self::Clip(_) => "clip",
             Self::Explain(_) => "explain",
             Self::Reload(_) => "reload",
+            Self::WebLink(_) => "web-link",
         }
     }
 }
@@ -201,6 +205,19 @@ pub struct Done {
     /// What became of the configuration; of `reload` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reload: Option<Box<Reloaded>>,
+    /// Where to sign in; of `web-link` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<Box<WebLink>>,
+}
+
+/// A link to the page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct WebLink {
+    /// Its address on the daemon's machine; through a proxy the same path of the proxy's name.
+    pub url: String,
+    /// How long it works, s; once.
+    pub lasts_s: u64,
 }
 
 /// What is kept, or is about to be.

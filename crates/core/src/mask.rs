@@ -13,10 +13,14 @@ use crate::frame::Frame;
 use crate::layout::ScreenLayout;
 use crate::region::Region;
 
+mod cover;
 mod planes;
+mod proof;
 mod strokes;
 
+pub use cover::Cover;
 pub use planes::Planes;
+pub use proof::Prover;
 use strokes::Strokes;
 
 /// Side of the cells in which writing is covered, pixels.
@@ -83,10 +87,18 @@ pub struct Masked {
 pub struct Masker {
     planes: Planes,
     strokes: Strokes,
+    cover: Cover,
     masked: Masked,
 }
 
 impl Masker {
+    /// Has these areas black from the next picture on, whatever they show.
+    pub fn cover(&mut self, cover: &Cover) {
+        if self.cover != *cover {
+            self.cover.clone_from(cover);
+        }
+    }
+
     /// Masks `frame` at `at_ns` (of any clock that runs on); `layout` is what this very frame was proven
     /// to show. What is left is in [`Masker::planes`].
     pub fn mask(&mut self, frame: &Frame, layout: Option<&ScreenLayout>, at_ns: u64) -> Masked {
@@ -106,6 +118,9 @@ impl Masker {
             covered_px += cell.area();
             self.planes.blacken(&cell);
         });
+        for area in self.cover.on(frame.width(), frame.height()) {
+            self.planes.blacken(&area);
+        }
         self.masked = Masked { shown: Some(shown), covered_px };
         self.masked
     }
@@ -125,12 +140,14 @@ impl Masker {
                 frame.rgb_span(y, view.x0(), &mut rgb[at..at + view.width() as usize]);
             }
         }
-        self.strokes.covered(|cell| {
+        let mut blacken = |cell: Region| {
             for y in cell.y0()..cell.y1() {
                 let at = y as usize * width + cell.x0() as usize;
                 rgb[at..at + cell.width() as usize].fill([0; 3]);
             }
-        });
+        };
+        self.strokes.covered(&mut blacken);
+        self.cover.on(frame.width(), frame.height()).for_each(&mut blacken);
         rgb.into_flattened()
     }
 }

@@ -71,25 +71,6 @@ faults! {
     Repeated => InputRepeated,
 }
 
-impl Fault {
-    /// Two or three words, for where there is no room for the sentence.
-    pub const fn short(self) -> &'static str {
-        match self {
-            Self::RedBlueSwapped => "red and blue swapped?",
-            Self::GreyOnly => "no colour",
-            Self::RangeClipped => "dark is clipped",
-            Self::RangeNarrow => "black is grey",
-            Self::Combed => "interlaced",
-            Self::Enlarged => "enlarged",
-            Self::Squeezed => "squeezed",
-            Self::ChromaHalvedTwice => "colour coarse",
-            Self::RateLow => "rate low",
-            Self::Dropped => "pictures missing",
-            Self::Repeated => "pictures repeated",
-        }
-    }
-}
-
 /// Some of the faults; in readings a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -18,6 +18,14 @@ pub(super) fn told(answer: &Value) -> Vec<String> {
     if let Some(kept) = answer.get("kept").filter(|kept| kept.is_object()) {
         return keeping(kept);
     }
+    if let Some(link) = answer.get("link").filter(|link| link.is_object()) {
+        let minutes = link["lasts_s"].as_u64().unwrap_or(0) / 60;
+        // The link alone on its line, to be copied.
+        return vec![
+            text(&link["url"]),
+            format!("signs one browser in, once, within {minutes} min"),
+        ];
+    }
     if !answer["reload"].is_null() {
         return reloaded(&answer["reload"]);
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use sonofuse_core::frame::Frame;
 use sonofuse_core::layout::Follower;
 use sonofuse_core::quality::{Fault, Input, Scale, ScaleFrom, Seen, Watch};
+use sonofuse_core::words::{Label, Language};
 use tokio::sync::watch;
 
 use super::Finding;
@@ -130,7 +131,8 @@ fn told(name: &str, look: &Look) -> Vec<Finding> {
     for fault in input.faults.iter() {
         let told = input.words(fault).english();
         let todo = "see \"How the picture comes\" in the troubleshooting guide";
-        all.push(Finding::optional(AREA, fault.short(), told, todo));
+        let short = Language::english().label(Label::of_fault(fault));
+        all.push(Finding::optional(AREA, short, told, todo));
     }
     if input.faults.iter().next().is_none() {
         let kinds = Fault::ALL.len();

@@ -202,6 +202,8 @@ exits! {
         "control socket": Self::Control(e) => e.exit(),
         // Another process may hold it; it may leave.
         "metrics' address": Self::Metrics { .. } => Exit::Unavailable,
+        // As above.
+        "page's address": Self::Web { .. } => Exit::Unavailable,
         "display": Self::Display(e) => e.exit(),
         "snapshot": Self::Snapshot(e) => e.exit(),
         "no place for the snapshot": Self::SnapshotPlace { .. } => Exit::CantCreate,

@@ -8,11 +8,12 @@ use arc_swap::ArcSwapOption;
 use gst::prelude::*;
 use gst_video::prelude::*;
 use sonofuse_core::frame::PixelFormat;
+use sonofuse_core::mask::Cover;
 use sonofuse_core::reading::Reading;
 use sonofuse_core::region::Region;
 use thiserror::Error;
 
-use crate::panel::strip::{Encoded, Matrix, Rows, RowsMut, blacken, blit, copy_picture};
+use crate::panel::strip::{Encoded, Matrix, Rows, RowsMut, blacken, blit, copy_picture, cover};
 use crate::panel::trend::Trend;
 use crate::panel::{CARD_SIZE, Canvas, Card, Notes, Panel, PanelState, card, is_fresh, is_gone};
 
@@ -37,8 +38,10 @@ pub(super) enum ComposeError {
 pub(super) struct Composed {
     pub(super) buffer: gst::Buffer,
     pub(super) caps: Option<gst::Caps>,
-    /// A card stands in the picture's place.
-    pub(super) is_card: bool,
+    /// A card that stands in the picture's place.
+    pub(super) card: Option<Card>,
+    /// What is where on it.
+    pub(super) canvas: Canvas,
 }
 
 /// What belongs to one format of the source.
@@ -79,6 +82,7 @@ pub(super) struct Composer {
     seen: Option<Arc<Reading>>,
     trend: Trend,
     panel: Panel,
+    cover: Arc<Cover>,
     target: Option<Target>,
 }
 
@@ -96,8 +100,14 @@ impl Composer {
             seen: None,
             trend: Trend::default(),
             panel: Panel::default(),
+            cover: Arc::default(),
             target: None,
         }
+    }
+
+    /// Has these areas black from the next picture on.
+    pub(super) fn cover(&mut self, cover: Arc<Cover>) {
+        self.cover = cover;
     }
 
     /// A new pipeline has to be told the caps again.
@@ -115,6 +125,18 @@ impl Composer {
         self.clock.time().nseconds()
     }
 
+    /// Takes note of the newest reading, for the trend.
+    pub(super) fn listen(&mut self) -> Option<Arc<Reading>> {
+        let reading = self.latest.load_full();
+        if let Some(reading) = &reading
+            && self.seen.as_ref().is_none_or(|seen| !Arc::ptr_eq(seen, reading))
+        {
+            self.trend.observe(reading);
+            self.seen = Some(Arc::clone(reading));
+        }
+        reading
+    }
+
     /// Composes a frame with what may be said now.
     pub(super) fn frame(&mut self, sample: &gst::Sample) -> Result<Composed, ComposeError> {
         let not_raw = || ComposeError::NotRaw {
@@ -128,13 +150,7 @@ impl Composer {
             self.target = Some(target);
         }
         let now_ns = self.now_ns();
-        let reading = self.latest.load_full();
-        if let Some(reading) = &reading
-            && self.seen.as_ref().is_none_or(|seen| !Arc::ptr_eq(seen, reading))
-        {
-            self.trend.observe(reading);
-            self.seen = Some(Arc::clone(reading));
-        }
+        let reading = self.listen();
         let state = PanelState::at(reading.as_deref(), &self.trend, now_ns, self.max_age_ms)
             .noting(self.notes.at(now_ns))
             .looking(self.notes.looking(reading.as_deref(), now_ns));
@@ -142,7 +158,7 @@ impl Composer {
         let target = self.target.as_mut().expect("set above");
         target.draw(&mut self.panel, state);
         // A device that lost its signal may repeat its last picture: that is not shown.
-        target.compose(if gone { Err(Card::NoSignal) } else { Ok(input) })
+        target.compose(if gone { Err(Card::NoSignal) } else { Ok(input) }, &self.cover)
     }
 
     /// Composes a card for a picture that does not come or cannot be shown.
@@ -172,7 +188,7 @@ impl Composer {
         let state = state.noting(self.notes.at(self.now_ns()));
         let target = self.target.as_mut().expect("set above");
         target.draw(&mut self.panel, state);
-        target.compose(Err(what))
+        target.compose(Err(what), &self.cover)
     }
 }
 
@@ -223,7 +239,11 @@ impl Target {
     }
 
     /// Copies the picture, or a card in its place, and the strip into a pooled buffer.
-    fn compose(&mut self, input: Result<&gst::BufferRef, Card>) -> Result<Composed, ComposeError> {
+    fn compose(
+        &mut self,
+        input: Result<&gst::BufferRef, Card>,
+        covered: &Cover,
+    ) -> Result<Composed, ComposeError> {
         let Canvas { width, height, .. } = self.canvas;
         let failed = |what| ComposeError::Memory { what, width, height };
         let mut buffer = self.pool.0.acquire_buffer(None).map_err(|_| failed("allocate"))?;
@@ -249,6 +269,9 @@ impl Target {
                         .map_err(|_| failed("read"))?;
                 let from = picture_rows(&picture);
                 copy_picture(self.pixel, &from[..planes], rows, image.width(), image.height());
+                for area in covered.on(image.width(), image.height()) {
+                    cover(self.pixel, rows, &area, self.matrix.full_range);
+                }
             }
             Err(what) => {
                 // An odd picture's card is a pixel wider; the strip comes after it.
@@ -267,7 +290,7 @@ impl Target {
         blit(self.pixel, &self.strip, rows, &self.canvas.strip);
         drop(out);
         let caps = (!std::mem::replace(&mut self.announced, true)).then(|| self.out_caps.clone());
-        Ok(Composed { buffer, caps, is_card: input.is_err() })
+        Ok(Composed { buffer, caps, card: input.err(), canvas: self.canvas })
     }
 }
 

@@ -71,7 +71,7 @@ impl Analyzer {
                 self.threshold = threshold.malignancy;
             }
             // The daemon's matter: see `go_on_with` and `judge_by`.
-            Verb::Preset(_) | Verb::Reload(_) => {
+            Verb::Preset(_) | Verb::Reload(_) | Verb::WebLink(_) => {
                 return Err(Refused::new(RefusedKind::Failed, "no source to change"));
             }
             // Its own thread's.

@@ -3,7 +3,11 @@
 //! frozen, twice a second. Runs on the infer thread.
 
 use sonofuse_core::frame::Frame;
+use sonofuse_core::layout::ScreenLayout;
+use sonofuse_core::picture::Look;
 use sonofuse_core::words::{Sentence, Words};
+
+use super::{Analyzer, MS};
 
 const S: u64 = 1_000_000_000;
 
@@ -46,5 +50,26 @@ impl Unchanged {
         let still_ns = looked_ns - since_ns;
         let seconds = u32::try_from(still_ns / S).unwrap_or(u32::MAX);
         (still_ns >= DOUBTFUL_NS).then(|| Sentence::FrozenOrRepeated.with("seconds", seconds))
+    }
+}
+
+impl Analyzer {
+    /// Whether neither view changed for longer than the slowest refresh.
+    pub(super) fn is_frozen(
+        &mut self,
+        frame: &Frame,
+        layout: &ScreenLayout,
+        media_ns: u64,
+    ) -> bool {
+        let bmode = Look::take(frame, &layout.bmode_view, &mut self.row);
+        let elastogram = Look::take(frame, &layout.elastogram_view, &mut self.row);
+        let unchanged_ns = self.freeze.observe(&bmode, &elastogram, media_ns);
+        let frozen = unchanged_ns >= self.settings.freeze_after_ms * MS;
+        if frozen {
+            self.unchanged.observe(frame, media_ns);
+        } else {
+            self.unchanged.reset();
+        }
+        frozen
     }
 }

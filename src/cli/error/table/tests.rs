@@ -286,6 +286,7 @@ fn table() -> String {
                 DaemonError::Socket(sockets().remove(0)),
                 DaemonError::Control(sockets().remove(0)),
                 DaemonError::Metrics { address: ([127, 0, 0, 1], 1).into(), source: io() },
+                DaemonError::Web { address: ([127, 0, 0, 1], 1).into(), source: io() },
                 DaemonError::Display(displays().remove(0)),
                 DaemonError::Snapshot(snapshots().remove(0)),
                 DaemonError::SnapshotPlace { path: path(), problem: text() },

@@ -120,6 +120,7 @@ fn every_error() -> Vec<String> {
     })]));
     all.extend(each(&[
         DaemonError::Metrics { address: ([127, 0, 0, 1], 1).into(), source: io() },
+        DaemonError::Web { address: ([127, 0, 0, 1], 1).into(), source: io() },
         DaemonError::SnapshotPlace { path: path(), problem: text() },
         DaemonError::Stdout(text(), io::ErrorKind::StorageFull),
         DaemonError::System { what: "x", source: io() },
