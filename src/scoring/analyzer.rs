@@ -192,10 +192,16 @@ impl Analyzer {
         self.model.score(&input).map(|_| ())
     }
 
-    /// Forgets what was seen: another source, another patient.
+    /// Forgets what was seen: another source.
     pub fn reset(&mut self) {
-        self.follower.reset();
+        self.lose();
         self.evidence.reset();
+    }
+
+    /// What comes may be of anybody.
+    fn lose(&mut self) {
+        self.follower.reset();
+        self.evidence.lose();
         self.freeze.reset();
         if let Some(handing) = &mut self.handing {
             handing.clear();
@@ -240,7 +246,7 @@ impl Analyzer {
         let verdict = if self.paused {
             Verdict::withheld(Refusal::new(Withheld::Paused, Sentence::Paused))
         } else if meta.signal_lost {
-            self.reset();
+            self.lose();
             Verdict::withheld(Refusal::new(Withheld::NoSignal, Sentence::SignalLost))
         } else if meta.corrupted {
             self.evidence.pause();
@@ -273,7 +279,7 @@ impl Analyzer {
         if reason == Withheld::Stalled {
             self.evidence.pause();
         } else {
-            self.reset();
+            self.lose();
         }
         let meta = FrameMeta {
             sequence: self.last_sequence,
@@ -308,7 +314,7 @@ impl Analyzer {
         let view = match DualView::new(frame, layout) {
             Ok(view) => view,
             Err(e) => {
-                self.reset();
+                self.lose();
                 let words = Sentence::BoxUnfit.with("words", e.to_string());
                 return Ok(Verdict::withheld(Refusal::new(Withheld::NoDualView, words)));
             }
@@ -320,7 +326,8 @@ impl Analyzer {
             self.follower.prove(frame)?;
             self.freeze.reset();
         }
-        let frozen = !self.still && self.is_frozen(frame, layout, media_ns);
+        let (unchanged_ns, frozen) =
+            if self.still { (0, false) } else { self.stands_still(frame, layout, media_ns) };
         let verdict = |refusal| Verdict { refusal, layout: Some(*layout), frozen };
         let Some(hard_end) = self.hard_end(layout) else {
             return Ok(verdict(Some(self.palette_unknown())));
@@ -346,6 +353,7 @@ impl Analyzer {
             map: &map,
             news,
             frozen,
+            unchanged_ns,
             still: self.still,
         };
         if let Wanted::Score { .. } = self.evidence.see(&sight) {

@@ -25,7 +25,7 @@ use crate::calibrate::Logit;
 use crate::familiar::Likeness;
 use crate::gate::{Limits, Refusal};
 use crate::layout::ScreenLayout;
-use crate::picture::{Look, Relief, Shift};
+use crate::picture::{Grain, Look, Relief, Shift};
 use crate::reading::Withheld;
 use crate::region::Region;
 
@@ -95,6 +95,8 @@ pub struct Evidence {
     proven: Option<Look>,
     /// A map that was on the screen when the B-mode went elsewhere.
     stale: Option<Look>,
+    /// When that came with other tissue after a gap, unseen until then.
+    arrived_ns: Option<u64>,
     /// What the last [`Evidence::see`] asked to be scored.
     pending: Option<Entry>,
     /// A frozen screen, or one picture: a second elastogram will never come.
@@ -122,6 +124,7 @@ impl Evidence {
             refused: None,
             proven: None,
             stale: None,
+            arrived_ns: None,
             pending: None,
             alone: false,
             at_ns: 0,
@@ -131,9 +134,11 @@ impl Evidence {
 
     /// Takes other rules and limits: what was counted by the former ones counts no more.
     pub fn set_rules(&mut self, rules: Rules, limits: Limits) {
-        self.reset();
-        let place = self.place;
-        *self = Self { place, ..Self::new(rules, limits) };
+        self.lose();
+        let Self { entries, sorted, .. } = Self::new(rules, limits);
+        let window = rules.window.max(1);
+        self.rules = Rules { window, ..rules };
+        (self.limits, self.entries, self.sorted) = (limits, entries, sorted);
     }
 
     /// Number of the place: counts up whenever the evidence starts anew.
@@ -141,15 +146,22 @@ impl Evidence {
         self.place
     }
 
-    /// Forgets the place: another source, another patient.
+    /// Forgets all that was seen: another source.
     pub fn reset(&mut self) {
-        self.renew();
-        self.transit = Transit::default();
-        self.sweep.reset();
+        self.lose();
         self.standing = Standing::Tracking;
         self.site = None;
-        self.before = None;
         self.known = None;
+        self.stale = None;
+        self.arrived_ns = None;
+    }
+
+    /// Loses sight of the place: what comes may be of anybody. The map that was on the screen is remembered:
+    /// over other tissue it is nobody's.
+    pub fn lose(&mut self) {
+        self.pause();
+        self.renew();
+        self.sweep.reset();
         self.at_ns = 0;
     }
 
@@ -159,7 +171,6 @@ impl Evidence {
         self.entries.clear();
         self.measured = None;
         self.refused = None;
-        self.stale = None;
         self.pending = None;
     }
 
@@ -178,14 +189,15 @@ impl Evidence {
     /// time `at_ns`.
     pub fn suspend(&mut self, at_ns: u64) {
         if at_ns < self.at_ns {
-            self.reset();
+            self.lose();
         }
         self.at_ns = at_ns;
         self.pause();
         if let Standing::Suspended { since_ns } = self.standing
             && at_ns.checked_sub(since_ns).is_none_or(|lost_ns| lost_ns >= self.rules.loss_ns)
         {
-            self.reset();
+            self.lose();
+            self.at_ns = at_ns;
         }
     }
 
@@ -206,8 +218,10 @@ impl Evidence {
 
     /// Takes a picture that shows a dual view; a map that is news was proven to be a stiffness map.
     pub fn see(&mut self, sight: &Sight<'_>) -> Wanted {
-        if sight.still || sight.at_ns < self.at_ns {
+        if sight.still {
             self.reset();
+        } else if sight.at_ns < self.at_ns {
+            self.lose();
         }
         self.at_ns = sight.at_ns;
         self.alone = sight.still || sight.frozen;
@@ -238,33 +252,49 @@ impl Evidence {
         }
         if let Some(known) = &mut self.known {
             known.at_ns = at_ns;
+            known.held = sight.layout.bmode_box;
             known.relief = relief;
             known.grain.clone_from(sight.grain);
+            known.map.clone_from(sight.map);
         } else {
-            let grain = sight.grain.clone();
-            self.known = Some(Box::new(Known { at_ns, relief, grain }));
+            let (held, grain, map) =
+                (sight.layout.bmode_box, sight.grain.clone(), sight.map.clone());
+            self.known = Some(Box::new(Known { at_ns, held, relief, grain, map }));
         }
     }
 
     /// Tells whether this picture shows the tissue of the last one that is known to show the place.
     fn follow(&mut self, sight: &Sight<'_>, relief: &Relief) {
         let Some(known) = &self.known else { return };
-        let near = self.standing == Standing::Tracking && sight.at_ns - known.at_ns <= NEAR_NS;
-        let follows = known.grain.likeness(sight.grain).map_or_else(
-            || known.relief.likeness(relief) >= FOLLOWS_COARSELY,
-            |likeness| likeness >= if near { FOLLOWS } else { CONFIRMS },
-        );
+        let tracking = self.standing == Standing::Tracking;
+        let near = tracking && sight.at_ns - known.at_ns <= NEAR_NS;
+        let least = if near { FOLLOWS } else { CONFIRMS };
+        let shows = |grain: &Grain| known.grain.likeness(grain).map(|likeness| likeness >= least);
+        let follows = sight.former.is_some_and(|former| shows(former) == Some(true))
+            || shows(sight.grain)
+                .unwrap_or_else(|| known.relief.likeness(relief) >= FOLLOWS_COARSELY);
         if follows {
             self.standing = Standing::Tracking;
-        } else if self.standing == Standing::Tracking {
+        } else if tracking || self.before.is_none() {
             // A cut, not motion: the map on the screen until now is of what was there before.
-            self.stale = self.before.as_ref().map(|before| {
-                // Where a map shows the B-mode through, it looks a little different over another one.
-                let still = before.map.map_change(sight.map).mean < OLD_MAP;
-                if still { sight.map.clone() } else { before.map.clone() }
-            });
+            // Where a map shows the B-mode through, it looks a little different over another one.
+            let still = known.map.map_change(sight.map).mean < OLD_MAP;
+            // And behind a dialog it may have been renewed a last time.
+            let unseen = !tracking && !still;
+            self.arrived_ns = unseen.then_some(sight.at_ns);
+            self.stale = Some(if still || unseen { sight.map.clone() } else { known.map.clone() });
             self.transit = Transit::default();
             self.doubt(sight.at_ns);
+        }
+        self.recognise_still(sight);
+    }
+
+    /// A frozen picture that came as it is, whole, is one that was kept: its map is of its own tissue.
+    fn recognise_still(&mut self, sight: &Sight<'_>) {
+        let since_ns = sight.at_ns.saturating_sub(sight.unchanged_ns);
+        if sight.frozen && self.arrived_ns.is_some_and(|at_ns| since_ns <= at_ns) {
+            self.stale = None;
+            self.arrived_ns = None;
         }
     }
 

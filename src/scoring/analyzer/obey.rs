@@ -40,14 +40,14 @@ impl Analyzer {
         self.evidence.set_rules(settings.rules(self.model.manifest()), settings.gate);
         self.judge = Judge::new(settings.gate.unfamiliar);
         self.settings = settings;
-        self.reset();
+        self.lose();
     }
 
     fn obey_verb(&mut self, verb: &Verb, now_ns: u64) -> Result<(), Refused> {
         match verb {
             Verb::Status(_) => {}
             Verb::NextPatient(_) => self.end_exam(Ended::NextPatient),
-            Verb::Reset(_) => self.reset(),
+            Verb::Reset(_) => self.lose(),
             Verb::Pause(_) => {
                 self.paused = true;
                 self.evidence.pause();
@@ -99,7 +99,7 @@ impl Analyzer {
         let manifest = self.model.manifest();
         let summaries = self.exam.end(ended, &Figures::from(manifest), self.model.info());
         self.ended.extend(summaries);
-        self.reset();
+        self.lose();
     }
 
     /// Leaves each map that is scored in `to`, for whoever explains it.
@@ -155,7 +155,7 @@ impl Analyzer {
             mm_per_px.map(|px| Scale { mm_per_px: px.get(), from: ScaleFrom::Preset });
         self.watch.set_scale(self.preset_scale);
         self.follower = Follower::new(pins);
-        self.reset();
+        self.lose();
     }
 }
 

@@ -54,13 +54,13 @@ impl Unchanged {
 }
 
 impl Analyzer {
-    /// Whether neither view changed for longer than the slowest refresh.
-    pub(super) fn is_frozen(
+    /// For how long neither view has changed, ns, and whether that is longer than the slowest refresh.
+    pub(super) fn stands_still(
         &mut self,
         frame: &Frame,
         layout: &ScreenLayout,
         media_ns: u64,
-    ) -> bool {
+    ) -> (u64, bool) {
         let bmode = Look::take(frame, &layout.bmode_view, &mut self.row);
         let elastogram = Look::take(frame, &layout.elastogram_view, &mut self.row);
         let unchanged_ns = self.freeze.observe(&bmode, &elastogram, media_ns);
@@ -70,6 +70,6 @@ impl Analyzer {
         } else {
             self.unchanged.reset();
         }
-        frozen
+        (unchanged_ns, frozen)
     }
 }

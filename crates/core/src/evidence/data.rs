@@ -51,6 +51,8 @@ pub struct Sight<'a> {
     pub news: bool,
     /// Neither view changed for longer than the slowest refresh.
     pub frozen: bool,
+    /// For how long neither view has changed, ns.
+    pub unchanged_ns: u64,
     /// A picture of its own, not one of a stream.
     pub still: bool,
 }
@@ -121,6 +123,10 @@ pub(super) struct Before {
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) at_ns: u64,
+    /// The B-mode box.
+    pub(super) held: Region,
     pub(super) relief: Relief,
     pub(super) grain: Grain,
+    /// The map that was on the screen.
+    pub(super) map: Look,
 }

@@ -26,11 +26,11 @@ impl Site {
 }
 
 impl Evidence {
-    /// Where the B-mode box was, if this picture's is elsewhere and what was counted may still speak for
-    /// it: its speckle there is to be given as [`Sight::former`].
+    /// Where the B-mode box was when the place was last seen, if this picture's is elsewhere: its speckle
+    /// there is to be given as [`Sight::former`].
     pub fn former_box(&self, layout: &ScreenLayout) -> Option<Region> {
-        let old = self.site.as_ref()?;
-        (!self.entries.is_empty() && !old.is_at(layout)).then_some(old.bmode_box)
+        let known = self.known.as_ref()?;
+        (known.held.iou(&layout.bmode_box) < SAME_BOX).then_some(known.held)
     }
 
     /// Another place on the screen, or another palette, is another place, unless the box shows the tissue
@@ -46,12 +46,13 @@ impl Evidence {
             if same_palette && old.is_at(sight.layout) {
                 return;
             }
-            if !(same_palette && self.goes_with(sight, &old.bmode_box, relief)) {
+            if same_palette && self.goes_with(sight, &old.bmode_box, relief) {
+                self.known = None;
+            } else {
                 self.renew();
             }
             self.transit = Transit::default();
             self.before = None;
-            self.known = None;
         }
         self.site = Some(now);
     }

@@ -109,6 +109,7 @@ impl Bench {
             map,
             news: self.evidence.is_news(map),
             frozen: shown.frozen,
+            unchanged_ns: 0,
             still: false,
         })
     }
@@ -131,6 +132,14 @@ impl Bench {
     fn hold(&mut self, shown: &Shown, ms: u64) {
         for _ in 0..ms / STEP_MS {
             self.show(shown, STEP_MS);
+        }
+    }
+
+    /// Shows no dual view for a while.
+    fn lose_view(&mut self, ms: u64) {
+        for _ in 0..ms / STEP_MS {
+            self.at_ms += STEP_MS;
+            self.evidence.suspend(self.at_ms * MS);
         }
     }
 
@@ -347,6 +356,48 @@ fn without_a_dual_view_there_is_no_number_and_the_picture_after_it_decides() {
         }
         bench.show(&Shown { map: 2.0, ..next }, STEP_MS);
         assert_eq!(bench.evidence.evidence(), kept, "{lost_ms} ms");
+    }
+}
+
+#[test]
+fn a_map_that_still_stands_when_its_tissue_is_gone_is_never_counted() {
+    type Break = dyn Fn(&mut Bench);
+    let breaks: [(&str, &Break); 6] = [
+        ("a short dialog", &|bench| bench.lose_view(500)),
+        ("a long dialog", &|bench| bench.lose_view(2_500)),
+        ("two long dialogs", &|bench| {
+            bench.lose_view(2_500);
+            bench.hold(&Shown { tissue: 2.0, map: 2.0, ..USUAL }, 400);
+            bench.lose_view(2_500);
+        }),
+        ("no signal", &|bench| bench.evidence.lose()),
+        ("other settings", &|bench| {
+            bench.evidence.set_rules(bench.evidence.rules, bench.evidence.limits)
+        }),
+        ("time that goes back", &|bench| bench.at_ms = 0),
+    ];
+    for (name, happens) in breaks {
+        for frozen in [false, true] {
+            // A translucent map looks a little different over another tissue.
+            let old = map(2.0, 0.5).mixed(&map(3.0, 0.5), 0.93);
+            let mut bench = Bench::examined();
+            happens(&mut bench);
+            let shown = Shown { tissue: 2.0, map: 2.0, frozen, ..USUAL };
+            for _ in 0..10 {
+                bench.show_map(&shown, &old, STEP_MS);
+                assert_eq!(bench.evidence.evidence(), 0, "{name}, frozen: {frozen}");
+            }
+            bench.hold(&Shown { map: 5.0, ..shown }, 500);
+            assert_eq!(bench.evidence.evidence(), 1, "{name}, frozen: {frozen}, its own map");
+            // Over its own tissue it counts again.
+            let mut bench = Bench::examined();
+            happens(&mut bench);
+            bench.hold(&Shown { tissue: 1.0, ..shown }, 500);
+            assert!(
+                bench.evidence.evidence() > 0 || name == "two long dialogs",
+                "{name}, its own tissue"
+            );
+        }
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) const SUITE: &[(&str, &str)] = &[
     ("next-nodule", include_str!("../../scenarios/next-nodule.toml")),
     ("next-patient", include_str!("../../scenarios/next-patient.toml")),
     ("no-picture", include_str!("../../scenarios/no-picture.toml")),
+    ("old-map", include_str!("../../scenarios/old-map.toml")),
     ("pan-in-plane", include_str!("../../scenarios/pan-in-plane.toml")),
     ("pan-out-of-plane", include_str!("../../scenarios/pan-out-of-plane.toml")),
     ("persistence", include_str!("../../scenarios/persistence.toml")),

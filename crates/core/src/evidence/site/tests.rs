@@ -98,6 +98,7 @@ impl Bench {
             map: &map,
             news: self.evidence.is_news(&map),
             frozen: false,
+            unchanged_ns: 0,
             still: false,
         });
         if wanted != Wanted::Nothing {
@@ -163,7 +164,8 @@ fn a_box_keeps_what_was_counted_while_it_holds_the_same_middle_of_the_same_tissu
         case("on the other side with its view", Shown { exchanged: true, ..USUAL }, 0, kept),
         case("moved by half", Shown { held: (195, 100, 200), ..USUAL }, 0, anew),
         case("half as large", Shown { held: (150, 150, 100), ..USUAL }, 0, anew),
-        case("moved, over other tissue", Shown { tissue: 2, ..moved }, 0, anew),
+        case("moved, over other tissue", Shown { tissue: 2, ..moved }, 0, (0, 0, 1)),
+        case("moved, other tissue after a while", Shown { tissue: 2, ..moved }, 25, (0, 0, 1)),
         case("moved, the palette turned", Shown { hard_end: HardEnd::Blue, ..moved }, 0, anew),
         case("moved, found too late", moved, 25, anew),
     ];
