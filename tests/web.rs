@@ -461,9 +461,8 @@ async fn where_others_may_look_the_picture_is_black_but_for_its_views() {
         assert!((740..860).any(|y| (0..1280).any(|x| bright(x, y))), "no panel");
     }
     assert!(shows > 0, "the views were never shown");
-    let by_name =
-        format!("GET /api/hello HTTP/1.1\r\nHost: scan.example.org\r\nConnection: close\r\n\r\n");
-    assert_eq!(send(page.port, by_name.as_bytes()).status, 200);
+    let by_name = b"GET /api/hello HTTP/1.1\r\nHost: scan.example.org\r\nConnection: close\r\n\r\n";
+    assert_eq!(send(page.port, by_name).status, 200);
     let secure = format!(
         "GET {} HTTP/1.1\r\nHost: scan.example.org\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n",
         page.link()

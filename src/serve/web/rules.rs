@@ -86,8 +86,11 @@ pub(super) async fn hold(
     answer
 }
 
+/// Why a request is not worked on: status, kind, words.
+type No = (StatusCode, &'static str, &'static str);
+
 /// Tells whether a request may be worked on: by its name, where it comes from, and what it brings.
-fn judge(house: &House, request: &Request) -> Result<(), Response> {
+fn judge(house: &House, request: &Request) -> Result<(), No> {
     let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let mut named = request.headers().get_all(header::HOST).iter();
     let host = match (named.next(), named.next()) {
@@ -97,29 +100,29 @@ fn judge(house: &House, request: &Request) -> Result<(), Response> {
     let target = request.uri().authority().map(Authority::as_str);
     let Some(host) = host.filter(|h| target.is_none_or(|t| t.eq_ignore_ascii_case(h))) else {
         let words = "this name is not one of the page's: see [web] hosts";
-        return Err(error(StatusCode::MISDIRECTED_REQUEST, "not-allowed", words));
+        return Err((StatusCode::MISDIRECTED_REQUEST, "not-allowed", words));
     };
     let post = request.method() == Method::POST;
     if post || request.uri().path() == LIVE {
         if !text(header::ORIGIN).is_some_and(|origin| hosts::is_own(origin, host)) {
             let words = "the request comes from another page";
-            return Err(error(StatusCode::FORBIDDEN, "not-allowed", words));
+            return Err((StatusCode::FORBIDDEN, "not-allowed", words));
         }
     } else if ![Method::GET, Method::HEAD].contains(request.method()) {
         let words = "GET, HEAD and POST are answered";
-        return Err(error(StatusCode::METHOD_NOT_ALLOWED, "malformed", words));
+        return Err((StatusCode::METHOD_NOT_ALLOWED, "malformed", words));
     }
     let kind = text(header::CONTENT_TYPE).unwrap_or_default().split(';').next().unwrap_or_default();
     if post && !kind.trim().eq_ignore_ascii_case("application/json") {
         let words = "a command comes as application/json";
-        return Err(error(StatusCode::FORBIDDEN, "malformed", words));
+        return Err((StatusCode::FORBIDDEN, "malformed", words));
     }
     Ok(())
 }
 
 /// Judges a request, and has the whole of its body.
 async fn check(house: &House, request: Request) -> Result<Request, Response> {
-    judge(house, &request)?;
+    judge(house, &request).map_err(|(status, kind, words)| error(status, kind, words))?;
     let secure = request.headers().get("x-forwarded-proto").is_some_and(|proto| proto == "https");
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(Asked { secure });
