@@ -361,7 +361,7 @@ fn the_keyboard_alone_reaches_every_control_of_every_view() {
         }
         // Each control, once a group of radio buttons: arrow keys go on within it.
         let count = browser.eval(
-            "(() => { const all = [...document.querySelectorAll('a[href], button, select, input, [tabindex=\"0\"]')] \
+            "(() => { const all = [...document.querySelectorAll('a[href], button, select, input, summary, [tabindex=\"0\"]')] \
                .filter((e) => !e.disabled && e.checkVisibility() && (e.type !== 'radio' || e.checked \
                  || !document.querySelector(`input[name=\"${e.name}\"]:checked`))); \
              globalThis.reached = new Set(); globalThis.wanted = all; \
@@ -607,6 +607,94 @@ fn the_whole_of_set_up_goes_by_keyboard_on_a_skin_that_nobody_has_set_up() {
     browser.press("Enter");
     browser.until("saved", "document.querySelector('#steps pre') !== null");
     assert!(served.daemon.path("state/sonofuse/presets/by-keyboard.toml").exists());
+    is_well(&mut browser, "setup");
+}
+
+#[test]
+fn an_explanation_is_asked_for_by_its_button_and_its_heat_stands_on_the_panel() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = served("", &[&SIMULATOR[..], &["--param", "exam-seconds=3600"]].concat());
+    served.open(&mut browser, "");
+    browser.until("a score", "!document.getElementById('now-score').hidden");
+    // Colours that nothing else on the panel has: the dark violet and purple below red.
+    let heat = "(() => { const c = document.getElementById('picture'), f = sonofuse.now.frame; \
+        const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data, k = c.width / f.width; let n = 0; \
+        for (let y = 0; y < c.height; y++) for (let x = 0; x < c.width; x++) { \
+          if (x < f.picture.width * k && y < f.picture.height * k) continue; \
+          const [r, g, b] = d.subarray(4 * (y * c.width + x)); \
+          if (r > 60 && b > 60 && g < 0.75 * Math.min(r, b)) n++; } return n })()";
+    browser.until("pictures", "sonofuse.drawn.count > 3");
+    let before = browser.eval(heat).as_u64().unwrap();
+    assert!(before < 40, "{before} pixels before it was asked for");
+    browser.until("the button", "document.getElementById('do-explain').ariaDisabled === 'false'");
+    browser.click("#do-explain");
+    let done = Language::english().texts()["page.done-explain"].clone();
+    browser.until(
+        "it is explained",
+        &format!("document.getElementById('toasts').textContent.includes({done:?})"),
+    );
+    browser.until("the heat", &format!("{heat} > 300"));
+    browser.look("page-explained");
+    is_well(&mut browser, "explained");
+    browser.until("it goes by itself", &format!("{heat} < 40"));
+}
+
+#[test]
+fn without_a_preset_the_page_says_so_in_every_language_and_set_up_leads_on() {
+    let Some(mut browser) = Browser::start() else { return };
+    for language in Language::all() {
+        let port = free_port();
+        let spoken = format!("[publish]\nlanguage = '{}'\n", language.id());
+        let config = config(port, "[source]\npreset = 'none'\n").replace("[publish]\n", &spoken);
+        let daemon = daemon(&config, &[]);
+        daemon.told_until("ready", |said| said.contains("READY=1"));
+        let served = Served { daemon, port };
+        served.open(&mut browser, &format!("?lang={}", language.id()));
+        let texts = language.texts();
+        browser.until(
+            "why",
+            &format!(
+                "document.getElementById('view-live').textContent.includes({:?})",
+                texts["panel.reason-not-set-up"]
+            ),
+        );
+        browser.until("the card", "sonofuse.now.frame?.card === 'not-set-up'");
+        browser.until("drawn", "sonofuse.drawn.count > 1");
+        browser.look(&format!("page-not-set-up-{}", language.id()));
+        is_well(&mut browser, "not set up");
+        // It shall not miss the daemon that ends here.
+        browser.open("about:blank");
+    }
+}
+
+#[test]
+fn a_source_that_needs_a_typed_value_asks_for_it_on_the_page() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = served("", &["--preset", "none"]);
+    served.open(&mut browser, "#setup");
+    browser.until("sources", "document.querySelector('input[value=image]') !== null");
+    browser.click("input[value=image]");
+    let needs = Language::english().texts()["page.source-needs"].replace("{name}", "location");
+    browser.until(
+        "what it needs",
+        &format!("document.getElementById('toasts').textContent.includes({needs:?})"),
+    );
+    browser.until("the field", "document.activeElement.name === 'location'");
+    let folder = command::fixture("screens/mindray-dc70");
+    let screen = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    let screen = screen.into_iter().find(|path| path.extension().is_some_and(|e| e == "png"));
+    browser.write(screen.unwrap().to_str().unwrap());
+    browser.look("page-setup-values");
+    browser.press("Enter");
+    browser.until("its picture", "sonofuse.now.reading?.source === 'image'");
+    browser.until("its picture", "sonofuse.now.frame?.card === null");
+    browser.click("#preset-name");
+    browser.write("still");
+    browser.click("#set-save");
+    browser.until("saved", "document.querySelector('#steps pre') !== null");
+    let said = text(&mut browser, "steps");
+    assert!(said.contains("preset = \"chosen\"") && said.contains("c.toml"), "{said}");
+    browser.look("page-setup-saved");
     is_well(&mut browser, "setup");
 }
 

@@ -84,7 +84,7 @@ impl Printer {
     pub(super) fn start(options: &Options, alone: bool) -> Result<Self, DaemonError> {
         let (queue, readings) = sync_channel(QUEUE_READINGS);
         let (finished, done) = watch::channel(None);
-        let json = options.json;
+        let (json, quiet) = (options.json, options.walk.is_some());
         let limit = match options.limit {
             Some(Limit::Frames(n)) => n,
             _ => u64::MAX,
@@ -94,7 +94,12 @@ impl Printer {
             .spawn(move || {
                 let out = io::stdout();
                 let style = (!json).then(|| Style::detect(&out));
-                let end = print_all(out, style, limit, alone, &readings);
+                let end = if quiet {
+                    readings.iter().for_each(drop);
+                    End::Enough
+                } else {
+                    print_all(out, style, limit, alone, &readings)
+                };
                 finished.send_replace(Some(Arc::new(end)));
             })
             .map_err(|source| DaemonError::System { what: "starting the print thread", source })?;

@@ -1,4 +1,4 @@
-//! A language: one TOML file that says every sentence, every label of the panel and every text of the page.
+//! A language: one TOML file that says every sentence, every label of the panel, every text of the page and of set-up on a terminal.
 //! Pure; the files are built in.
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ pub enum LanguageError {
     Syntax(#[from] Box<toml::de::Error>),
     /// Something that is no text.
     #[error(
-        "the language file's `{0}` is no text: one line a text, and the tables language, panel and page"
+        "the language file's `{0}` is no text: one line a text, and the tables language, panel, page and terminal"
     )]
     NotText(String),
     /// No text for what is said.
@@ -44,7 +44,7 @@ pub enum LanguageError {
     },
 }
 
-/// All texts in one language. Identifiers are those of sentences, `panel.…` of labels, and `page.…`.
+/// All texts in one language. Identifiers are those of sentences, `panel.…` of labels, `page.…` and `terminal.…`.
 #[derive(Clone)]
 pub struct Language {
     id: &'static str,
@@ -68,8 +68,8 @@ impl Eq for Language {}
 
 impl Language {
     /// Reads a language file: `identifier = "text with {value}"`, one for every [`Sentence`]; in the table
-    /// `panel` one for every [`Label`]; in `language` its `name` in itself; in `page` the page's, which are
-    /// those of `english`.
+    /// `panel` one for every [`Label`]; in `language` its `name` in itself; in `page` the page's and in `terminal`
+    /// those of set-up on a terminal, which are those of `english`.
     ///
     /// # Errors
     /// [`LanguageError`] with the first text that is missing, unknown or has other gaps.
@@ -110,10 +110,9 @@ impl Language {
         for label in Label::ALL {
             wanted.insert(format!("panel.{}", label.id()), owned(label.values()));
         }
-        // English says by itself which texts the page has; a test holds them against the page.
-        for (id, text) in
-            english.unwrap_or(self).texts.iter().filter(|(id, _)| id.starts_with(PAGE))
-        {
+        // English says by itself which texts page and terminal have; tests hold them against those.
+        let own = |id: &str| id.starts_with(PAGE) || id.starts_with(TERMINAL);
+        for (id, text) in english.unwrap_or(self).texts.iter().filter(|(id, _)| own(id)) {
             wanted.insert(id.clone(), gaps(text).map(str::to_owned).collect());
         }
         for (id, mut values) in wanted.clone() {
@@ -170,7 +169,7 @@ impl Language {
         self.texts.get("language.name").map_or(self.id, String::as_str)
     }
 
-    /// All texts by identifier: sentences as they are, `panel.…`, `page.…`, `language.name`.
+    /// All texts by identifier: sentences as they are, `panel.…`, `page.…`, `terminal.…`, `language.name`.
     pub const fn texts(&self) -> &BTreeMap<String, String> {
         &self.texts
     }
@@ -220,6 +219,8 @@ impl Language {
 }
 
 const PAGE: &str = "page.";
+/// What `sonofuse setup` says on a terminal.
+pub const TERMINAL: &str = "terminal.";
 
 /// Whether a character is Chinese, Japanese or Korean, their punctuation and full-width forms included.
 pub fn is_cjk(c: char) -> bool {
