@@ -6,7 +6,7 @@ import { choices, refusal } from "./actions.js";
 import { get, now, post, wire } from "./link.js";
 import { Regions, found } from "./regions.js";
 import { Trial } from "./trial.js";
-import { n, t } from "./words.js";
+import { has, n, say, t } from "./words.js";
 
 let shown = false;
 let told = null;
@@ -153,7 +153,7 @@ function sources() {
           radio,
           el("span", {}, el("strong", {}, source.preset), ` ${source.what ?? ""}`),
           lines.map((line) => el("span", { class: "sends" }, line)),
-          source.problem && el("span", { class: "sends" }, `▲ ${source.problem}`),
+          source.problem && el("span", { class: "sends" }, `▲ ${has(source.problem_id) ? say(source.problem_id) : source.problem}`),
         ),
         values(source),
       );

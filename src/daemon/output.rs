@@ -15,7 +15,6 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime};
 
-use sonofuse_core::NOTICE;
 use sonofuse_core::exam::Summary;
 use sonofuse_core::reading::Reading;
 use tokio::sync::watch;
@@ -23,6 +22,7 @@ use tracing::warn;
 
 use super::{DaemonError, Limit, Options};
 use crate::journal;
+use crate::panel::words::spoken;
 use crate::publish::lines::{self, Cadence, Lines, Style};
 
 /// Readings that may wait for standard output.
@@ -195,7 +195,8 @@ impl<W: Write> Printed<W> {
         if self.lines.is_none() {
             return Ok(());
         }
-        writeln!(self.out, "sonofuse {}: {NOTICE}", env!("CARGO_PKG_VERSION"))?;
+        let notice = lines::notice(spoken());
+        writeln!(self.out, "sonofuse {}: {notice}", env!("CARGO_PKG_VERSION"))?;
         self.out.flush()
     }
 

@@ -190,9 +190,7 @@ impl Bench {
         let others: Vec<PathBuf> =
             self.loaded.preset_dirs().into_iter().filter(|dir| *dir != folder).collect();
         if Preset::list(&others).contains(&name) {
-            let words = format!(
-                "there is a preset {name} already that was not set up here: give another name"
-            );
+            let words = "there is a preset of this name already that was not set up here: give another name";
             return Err(Refused::new(RefusedKind::WrongValue, words));
         }
         let preset = self.desk.preset();

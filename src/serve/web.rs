@@ -137,6 +137,7 @@ pub struct Counts {
     viewers: AtomicUsize,
     sent: AtomicU64,
     cut_off: AtomicU64,
+    links_refused: AtomicU64,
 }
 
 impl Counts {
@@ -163,6 +164,10 @@ impl Counts {
 
     fn guest(&self) {
         self.guests.fetch_add(1, Ordering::Relaxed);
+    }
+    /// One more link that did not open; how many by now.
+    fn link_refused(&self) -> u64 {
+        self.links_refused.fetch_add(1, Ordering::Relaxed) + 1
     }
     fn refuse(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);

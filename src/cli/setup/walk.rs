@@ -131,7 +131,8 @@ impl<I: BufRead, O: Write> Walk<'_, I, O> {
 
     /// Says why something was not done.
     fn not_done(&mut self, refused: &Refused) -> Result<(), End> {
-        self.line(&say("refused", &[("why", &clean(&refused.words))]))
+        let why = clean(&spoken().refused(&refused.words));
+        self.line(&say("refused", &[("why", &why)]))
     }
 
     /// Waits for pictures; false where none comes.

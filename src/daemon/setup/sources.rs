@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use sonofuse_core::words::Language;
 
 use crate::config::presets;
 use crate::ingest::{Preset, PresetError, devices, sends};
@@ -45,16 +46,21 @@ pub(super) fn found(dirs: &[PathBuf]) -> (Vec<Value>, Vec<Value>) {
         }
         if cameras.is_empty() {
             let problem = "no capture device is plugged in";
-            sources.push(json!({ "preset": name, "what": what, "problem": problem }));
+            let id = Language::refusal(problem);
+            sources.push(
+                json!({ "preset": name, "what": what, "problem": problem, "problem_id": id }),
+            );
         }
         for (device, asked) in cameras.iter().zip(&asked) {
+            let problem = asked.as_ref().err().or(problem.as_ref());
             sources.push(json!({
                 "preset": name,
                 "what": format!("{what}: {}", device.name),
                 "device": device.best_name(),
                 "sends": asked.as_ref().ok(),
                 "params": params,
-                "problem": asked.as_ref().err().or(problem.as_ref()),
+                "problem": problem,
+                "problem_id": problem.and_then(|problem| Language::refusal(problem)),
             }));
         }
     }

@@ -12,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use sonofuse_core::control::{Refused, RefusedKind};
+use sonofuse_core::words::Language;
 use tokio::time::timeout;
 
 use super::guest::Guest;
@@ -43,9 +44,10 @@ pub(super) struct Asked {
     pub(super) secure: bool,
 }
 
-/// An error as the page reads it.
+/// An error as the page reads it; with the identifier of its words where the language files have them.
 pub(super) fn error(status: StatusCode, kind: &str, words: &str) -> Response {
-    (status, Json(json!({ "error": { "kind": kind, "words": words } }))).into_response()
+    let id = Language::refusal(words);
+    (status, Json(json!({ "error": { "kind": kind, "words": words, "id": id } }))).into_response()
 }
 
 /// A refusal with its status.
@@ -132,7 +134,7 @@ async fn check(house: &House, request: Request) -> Result<Request, Response> {
     match timeout(BODY_WITHIN, to_bytes(body, MAX_BODY_BYTES)).await {
         Ok(Ok(bytes)) => Ok(Request::from_parts(parts, Body::from(bytes))),
         Ok(Err(_)) => {
-            let words = format!("a request has at most {MAX_BODY_BYTES} bytes");
+            let words = format!("its body is broken, or has more than {MAX_BODY_BYTES} bytes");
             Err(error(StatusCode::PAYLOAD_TOO_LARGE, "malformed", &words))
         }
         Err(_) => Err(error(StatusCode::REQUEST_TIMEOUT, "malformed", "it came too slowly")),

@@ -148,6 +148,12 @@ labels! {
     HeatCaveatShort = "heat-caveat-short" [];
     HeatBmode = "heat-bmode" [];
     HeatElastogram = "heat-elastogram" [];
+    TailCut = "tail-cut" ["percent"];
+    TailPlace = "tail-place" ["place"];
+    ExamNodule = "exam-nodule" ["exam", "nodule"];
+    ExamNoScore = "exam-no-score" [];
+    ExamPlanes = "exam-planes" ["planes"];
+    ExamVerdict = "exam-verdict" ["verdict"];
 }
 
 impl Label {

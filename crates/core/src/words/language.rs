@@ -25,7 +25,7 @@ pub enum LanguageError {
     Syntax(#[from] Box<toml::de::Error>),
     /// Something that is no text.
     #[error(
-        "the language file's `{0}` is no text: one line a text, and the tables language, panel, page and terminal"
+        "the language file's `{0}` is no text: one line a text, and the tables language, panel, page, terminal and refused"
     )]
     NotText(String),
     /// No text for what is said.
@@ -68,8 +68,8 @@ impl Eq for Language {}
 
 impl Language {
     /// Reads a language file: `identifier = "text with {value}"`, one for every [`Sentence`]; in the table
-    /// `panel` one for every [`Label`]; in `language` its `name` in itself; in `page` the page's and in `terminal`
-    /// those of set-up on a terminal, which are those of `english`.
+    /// `panel` one for every [`Label`]; in `language` its `name` in itself; in `page` the page's in `terminal`
+    /// those of set-up on a terminal and in `refused` why something was not done, which are those of `english`.
     ///
     /// # Errors
     /// [`LanguageError`] with the first text that is missing, unknown or has other gaps.
@@ -110,8 +110,8 @@ impl Language {
         for label in Label::ALL {
             wanted.insert(format!("panel.{}", label.id()), owned(label.values()));
         }
-        // English says by itself which texts page and terminal have; tests hold them against those.
-        let own = |id: &str| id.starts_with(PAGE) || id.starts_with(TERMINAL);
+        // English says by itself which texts these tables have; tests hold them against who says them.
+        let own = |id: &str| [PAGE, TERMINAL, REFUSED].iter().any(|table| id.starts_with(table));
         for (id, text) in english.unwrap_or(self).texts.iter().filter(|(id, _)| own(id)) {
             wanted.insert(id.clone(), gaps(text).map(str::to_owned).collect());
         }
@@ -199,6 +199,18 @@ impl Language {
         }
     }
 
+    /// The identifier, `refused.…`, of why something was not done, by its English `words`.
+    pub fn refusal(words: &str) -> Option<&'static str> {
+        let texts = Self::english().texts().range(REFUSED.to_owned()..);
+        let mut refusals = texts.take_while(|(id, _)| id.starts_with(REFUSED));
+        refusals.find(|(_, text)| *text == words).map(|(id, _)| id.as_str())
+    }
+
+    /// Why something was not done; what this version does not know as it came.
+    pub fn refused(&self, words: &str) -> String {
+        Self::refusal(words).map_or_else(|| words.to_owned(), |id| self.say(id, &Values::new()))
+    }
+
     /// The text of a label without gaps.
     pub fn label(&self, label: Label) -> &str {
         debug_assert!(label.values().is_empty(), "{label:?} has gaps");
@@ -221,6 +233,8 @@ impl Language {
 const PAGE: &str = "page.";
 /// What `sonofuse setup` says on a terminal.
 pub const TERMINAL: &str = "terminal.";
+/// Why something was not done.
+const REFUSED: &str = "refused.";
 
 /// Whether a character is Chinese, Japanese or Korean, their punctuation and full-width forms included.
 pub fn is_cjk(c: char) -> bool {

@@ -9,6 +9,7 @@ use super::super::said::say;
 use super::super::text;
 use super::{End, Walk};
 use crate::cli::ctl::words::clean;
+use crate::panel::words::spoken;
 use crate::serve::web::Ask;
 
 impl<I: BufRead, O: Write> Walk<'_, I, O> {
@@ -56,8 +57,8 @@ impl<I: BufRead, O: Write> Walk<'_, I, O> {
         let sends = source["sends"].as_array().cloned().unwrap_or_default();
         let device = source["device"].as_str().into_iter();
         let lines = device.chain(sends.iter().filter_map(Value::as_str));
-        let lines = lines.chain(source["problem"].as_str());
-        for line in lines {
+        let problem = source["problem"].as_str().map(|problem| spoken().refused(problem));
+        for line in lines.chain(problem.as_deref()) {
             self.line(&format!("     {}", clean(line)))?;
         }
         Ok(())
