@@ -301,7 +301,7 @@ mod tests {
             (text.replace("{have} of {need}", "{have} of {hvae}"), "too-few-maps"),
             (text.replace("model {name}", "model"), "panel.model"),
             (first("hello = \"world\""), "hello"),
-            (format!("{text}\nhello = \"world\"\n"), "page.hello"),
+            (format!("{text}\nhello = \"world\"\n"), "refused.hello"),
             (format!("{text}\n[pgae]\nskip = \"x\"\n"), "pgae.skip"),
             (first("number = 3"), "number"),
         ] {
