@@ -372,7 +372,7 @@ fn a_map_that_still_stands_when_its_tissue_is_gone_is_never_counted() {
         }),
         ("no signal", &|bench| bench.evidence.lose()),
         ("other settings", &|bench| {
-            bench.evidence.set_rules(bench.evidence.rules, bench.evidence.limits)
+            bench.evidence.set_rules(bench.evidence.rules, bench.evidence.limits);
         }),
         ("time that goes back", &|bench| bench.at_ms = 0),
     ];
