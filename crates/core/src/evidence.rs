@@ -198,6 +198,7 @@ impl Evidence {
         {
             self.lose();
             self.at_ns = at_ns;
+            self.arrived_ns = None;
         }
     }
 
@@ -281,7 +282,7 @@ impl Evidence {
             let still = known.map.map_change(sight.map).mean < OLD_MAP;
             // And behind a dialog it may have been renewed a last time.
             let unseen = !tracking && !still;
-            self.arrived_ns = unseen.then_some(sight.at_ns);
+            self.arrived_ns = unseen.then(|| self.arrived_ns.unwrap_or(sight.at_ns));
             self.stale = Some(if still || unseen { sight.map.clone() } else { known.map.clone() });
             self.transit = Transit::default();
             self.doubt(sight.at_ns);

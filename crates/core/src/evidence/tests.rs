@@ -58,6 +58,7 @@ struct Shown {
     left_px: u32,
     hard_end: HardEnd,
     frozen: bool,
+    unchanged_ms: u64,
 }
 
 const USUAL: Shown = Shown {
@@ -69,6 +70,7 @@ const USUAL: Shown = Shown {
     left_px: 100,
     hard_end: HardEnd::Red,
     frozen: false,
+    unchanged_ms: 0,
 };
 
 struct Bench {
@@ -109,7 +111,7 @@ impl Bench {
             map,
             news: self.evidence.is_news(map),
             frozen: shown.frozen,
-            unchanged_ns: 0,
+            unchanged_ns: shown.unchanged_ms * MS,
             still: false,
         })
     }
@@ -471,4 +473,34 @@ fn between_maps_that_were_refused_there_is_no_number() {
     // One that counts is on the screen again.
     bench.show(&Shown { map: 2.0, ..USUAL }, 50);
     assert_eq!(bench.evidence.refusal(), None);
+}
+
+#[test]
+fn what_came_with_other_tissue_after_a_gap_counts_once_renewed_or_if_it_came_frozen() {
+    let other = Shown { tissue: 2.0, map: 5.0, ..USUAL };
+    for ended in [false, true] {
+        // It may have been renewed a last time behind the dialog: the probe moves, then Freeze.
+        let mut bench = Bench::examined();
+        bench.lose_view(2_500);
+        bench.hold(&other, 800);
+        if ended {
+            // The exam: the lines above the views say that it is another patient.
+            bench.evidence.lose();
+        }
+        for n in 0..40 {
+            let unchanged_ms = n * STEP_MS;
+            bench.show(&Shown { frozen: n >= 30, unchanged_ms, ..other.clone() }, STEP_MS);
+            assert_eq!(bench.evidence.evidence(), 0, "ended: {ended}, picture {n}");
+        }
+        bench.hold(&Shown { map: 6.0, ..other.clone() }, 400);
+        assert_eq!(bench.evidence.evidence(), 1, "ended: {ended}, renewed");
+    }
+    // A stored picture: nothing moved since it came.
+    let mut bench = Bench::examined();
+    bench.lose_view(2_500);
+    for n in 0..40 {
+        let unchanged_ms = n * STEP_MS;
+        bench.show(&Shown { frozen: n >= 30, unchanged_ms, ..other.clone() }, STEP_MS);
+        assert_eq!(bench.evidence.evidence(), u32::from(n >= 30), "stored, picture {n}");
+    }
 }
