@@ -419,6 +419,7 @@ fn keys_do_what_the_buttons_do_and_dangerous_things_are_asked_twice() {
         "the verdict",
         "sonofuse.now.exam.nodules.some((n) => n.verdict?.corrected === 'benign')",
     );
+    browser.look("page-signed-in");
 
     // Escape leaves everything as it was.
     let exam = browser.eval("sonofuse.now.exam.number");

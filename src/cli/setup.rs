@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use clap::Args;
@@ -27,6 +28,9 @@ mod said;
 mod walk;
 
 use said::say;
+
+/// How long a browser has to read the file that leads it to the page.
+const READ_WITHIN: Duration = Duration::from_secs(5);
 
 /// Set a scanner up by looking: choose the source, see the found views, pin, mask, try, save as a preset.
 ///
@@ -71,7 +75,13 @@ pub fn run(args: &SetupArgs) -> Result<(), CliError> {
         return on_terminal(loaded, args.seconds);
     }
     match ctl::link(args.socket.as_deref(), Some(&loaded)) {
-        Ok((url, lasts_s)) => return tell(&url, lasts_s),
+        Ok((url, lasts_s)) => {
+            if let Some(opened) = tell(&url, lasts_s)? {
+                // Its file shall not stay behind. A thread that panicked ended the process.
+                let _ = opened.join();
+            }
+            return Ok(());
+        }
         // Nobody runs: then this does.
         Err(CtlError::NoDaemon { .. }) if args.socket.is_none() => {}
         Err(CtlError::Refused { kind, .. }) if kind == "not-allowed" => {
@@ -154,16 +164,17 @@ fn run_with(
     error.map_or(Ok(()), Err)
 }
 
-/// Prints a link, and has the browser open it where there is one.
-fn tell(url: &str, lasts_s: u64) -> Result<(), CliError> {
+/// Prints a link, and has the browser open it where there is one; what tidies up behind that.
+fn tell(url: &str, lasts_s: u64) -> Result<Option<JoinHandle<()>>, CliError> {
     let url = format!("{url}#setup");
     let mut out = Output::new();
     out.line(&say("link", &[("minutes", &(lasts_s / 60))]))?;
     out.line(&format!("  {url}"))?;
-    if opener().is_some_and(|opener| open(&opener, &url).is_ok()) {
+    let opened = opener().and_then(|opener| open(&opener, &url).ok());
+    if opened.is_some() {
         out.line(&say("opened", &[]))?;
     }
-    Ok(())
+    Ok(opened)
 }
 
 /// What opens an address here: a program of the desktop, where there is a screen.
@@ -175,7 +186,7 @@ fn opener() -> Option<PathBuf> {
 }
 
 /// Opens `url` by way of a file that only this user reads: the words of a command are everybody's.
-fn open(opener: &Path, url: &str) -> io::Result<()> {
+fn open(opener: &Path, url: &str) -> io::Result<JoinHandle<()>> {
     let folder = env::var_os("XDG_RUNTIME_DIR").map_or_else(env::temp_dir, PathBuf::from);
     let file = folder.join(format!("sonofuse-setup-{}.html", std::process::id()));
     let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?;
@@ -188,12 +199,12 @@ fn open(opener: &Path, url: &str) -> io::Result<()> {
     let mut command = Command::new(opener);
     command.arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let asked = command.spawn();
-    std::thread::spawn(move || {
+    let tidied = std::thread::Builder::new().spawn(move || {
         // The browser has read it by then; the link works once in any case.
-        std::thread::sleep(Duration::from_secs(20));
+        std::thread::sleep(READ_WITHIN);
         let _ = fs::remove_file(file);
-    });
-    asked.map(drop)
+    })?;
+    asked.map(|_| tidied)
 }
 
 /// What is found in an answer of set-up.
