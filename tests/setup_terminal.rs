@@ -146,6 +146,24 @@ fn a_walk_that_is_left_or_breaks_off_has_changed_nothing() {
 }
 
 #[test]
+fn a_walk_that_is_interrupted_says_that_it_left_and_has_changed_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    let pattern = number(folder, "test-pattern");
+    let mut child = here(folder, &["setup", "--terminal"]).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(format!("{pattern}\n\n").as_bytes()).unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let views = &Language::english().texts()["page.step-views"];
+    assert!(out.any(|line| line.ends_with(views)), "it came no further");
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let left = &Language::english().texts()["page.left"];
+    assert!(out.any(|line| line == *left), "it said nothing");
+    assert!(child.wait().unwrap().success());
+    assert!(!folder.join("state").exists());
+}
+
+#[test]
 fn a_source_that_needs_a_value_is_given_one_and_one_without_pictures_is_said() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path();

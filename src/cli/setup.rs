@@ -27,7 +27,7 @@ use crate::panel::words::speak;
 mod said;
 mod walk;
 
-use said::say;
+use said::{page, say};
 
 /// How long a browser has to read the file that leads it to the page.
 const READ_WITHIN: Duration = Duration::from_secs(5);
@@ -67,7 +67,8 @@ pub struct SetupArgs {
 /// # Errors
 /// [`CliError`] where there is no page to open, no daemon of its own can run, or the answers ended.
 pub fn run(args: &SetupArgs) -> Result<(), CliError> {
-    log::init_for(log::Target::Stderr, true).map_err(|e| CliError::of(&e))?;
+    // What is wrong with a source is said where it is asked for.
+    log::init_from(log::Target::Stderr, "error").map_err(|e| CliError::of(&e))?;
     let loaded = Loaded::read(args.config.as_deref()).map_err(|e| CliError::of(&e))?;
     loaded.check().map_err(|e| CliError::of(&e))?;
     speak(loaded.config.publish.language());
@@ -136,32 +137,36 @@ fn on_page(loaded: Loaded) -> Result<(), CliError> {
             std::thread::park();
         }
     };
-    run_with(&alone(loaded, Some(address)), walk)
+    run_with(&alone(loaded, Some(address)), walk).map(drop)
 }
 
 fn on_terminal(loaded: Loaded, seconds: u64) -> Result<(), CliError> {
-    run_with(&alone(loaded, None), move |rig| {
+    let ended = run_with(&alone(loaded, None), move |rig| {
         let how = (!io::stdin().is_terminal(), Duration::from_secs(seconds));
         walk::walk(rig, &mut io::stdin().lock(), &mut io::stdout(), how)
-    })
+    })?;
+    if ended {
+        return Ok(());
+    }
+    // A signal ended it, in the middle of a line.
+    Output::new().line(&format!("\n{}", page("left", &[])))
 }
 
-/// Runs a daemon until `walk` comes to its end.
+/// Runs a daemon until `walk` comes to its end; false where a signal came before that.
 fn run_with(
     loaded: &Loaded,
     walk: impl Fn(&Rig) -> Result<(), CliError> + Send + Sync + 'static,
-) -> Result<(), CliError> {
-    let outcome: Arc<Mutex<Option<CliError>>> = Arc::default();
+) -> Result<bool, CliError> {
+    let outcome: Arc<Mutex<Option<Result<(), CliError>>>> = Arc::default();
     let told = Arc::clone(&outcome);
     let walk = Walk::new(move |rig| {
-        if let Err(error) = walk(rig) {
-            *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-        }
+        let said = walk(rig);
+        *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(said);
     });
     let options = Options { walk: Some(walk), ..Options::default() };
     daemon::run(loaded, &options).map_err(|e| CliError::of(&e))?;
-    let error = outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
-    error.map_or(Ok(()), Err)
+    let said = outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
+    said.map_or(Ok(false), |said| said.map(|()| true))
 }
 
 /// Prints a link, and has the browser open it where there is one; what tidies up behind that.
