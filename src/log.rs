@@ -64,16 +64,17 @@ pub enum LogError {
 /// # Errors
 /// [`LogError`]; with [`Target::Auto`] a journald that cannot be reached is no error, stderr serves.
 pub fn init(target: Target) -> Result<Target, LogError> {
-    // Who watches the readings in a terminal sees every change there.
-    init_for(target, std::io::stdout().is_terminal() && std::io::stderr().is_terminal())
+    // Who watches the readings in a terminal sees every change there; the log then says only what is
+    // wrong.
+    let watched = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+    init_from(target, if watched { "warn" } else { "info" })
 }
 
-/// The same where what happens is `watched` in other words: the log says only what is wrong.
+/// The same from `level` on, unless the environment says another.
 ///
 /// # Errors
 /// As [`init`].
-pub fn init_for(target: Target, watched: bool) -> Result<Target, LogError> {
-    let level = if watched { "warn" } else { "info" };
+pub fn init_from(target: Target, level: &str) -> Result<Target, LogError> {
     let filter = filter(std::env::var(FILTER_VAR).ok().as_deref(), level)?;
     let journal = match target {
         Target::Journal => Some(journal_layer().map_err(LogError::Journal)?),

@@ -419,6 +419,7 @@ fn keys_do_what_the_buttons_do_and_dangerous_things_are_asked_twice() {
         "the verdict",
         "sonofuse.now.exam.nodules.some((n) => n.verdict?.corrected === 'benign')",
     );
+    browser.look("page-signed-in");
 
     // Escape leaves everything as it was.
     let exam = browser.eval("sonofuse.now.exam.number");
@@ -685,7 +686,8 @@ fn without_a_preset_the_page_says_so_in_every_language_and_set_up_leads_on() {
 fn a_source_that_needs_a_typed_value_asks_for_it_on_the_page() {
     let Some(mut browser) = Browser::start() else { return };
     let served = served("", &["--preset", "none"]);
-    served.open(&mut browser, "#setup");
+    // As `sonofuse setup` prints it: signed in, the link leads to set-up.
+    browser.open(&format!("{}#setup", served.link()));
     browser.until("sources", "document.querySelector('input[value=image]') !== null");
     browser.click("input[value=image]");
     let needs = Language::english().texts()["page.source-needs"].replace("{name}", "location");

@@ -11,6 +11,7 @@ mod page;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -145,6 +146,24 @@ fn a_walk_that_is_left_or_breaks_off_has_changed_nothing() {
 }
 
 #[test]
+fn a_walk_that_is_interrupted_says_that_it_left_and_has_changed_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    let pattern = number(folder, "test-pattern");
+    let mut child = here(folder, &["setup", "--terminal"]).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(format!("{pattern}\n\n").as_bytes()).unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let views = &Language::english().texts()["page.step-views"];
+    assert!(out.any(|line| line.ends_with(views)), "it came no further");
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let left = &Language::english().texts()["page.left"];
+    assert!(out.any(|line| line == *left), "it said nothing");
+    assert!(child.wait().unwrap().success());
+    assert!(!folder.join("state").exists());
+}
+
+#[test]
 fn a_source_that_needs_a_value_is_given_one_and_one_without_pictures_is_said() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path();
@@ -245,6 +264,37 @@ fn a_page_of_its_own_is_served_to_this_machine_until_it_is_ended_and_writes_noth
     assert!(child.wait().unwrap().success());
     let left: Vec<_> = fs::read_dir(folder).unwrap().flatten().map(|e| e.file_name()).collect();
     assert_eq!(left, ["c.toml"]);
+}
+
+#[test]
+fn a_browser_is_led_to_the_page_by_a_file_of_the_user_s_own_and_not_by_the_words_of_a_command() {
+    let page = paged("test-pattern", "", "");
+    let bin = page.daemon.path("bin");
+    let seen = page.daemon.path("seen");
+    fs::create_dir(&bin).unwrap();
+    let script = format!(
+        "#!/bin/sh\n{{ stat -c %a \"$1\"; echo \"$*\"; cat \"$1\"; }} > {}\n",
+        seen.display()
+    );
+    fs::write(bin.join("xdg-open"), script).unwrap();
+    fs::set_permissions(bin.join("xdg-open"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let ran = here(page.daemon.dir.path(), &["setup"])
+        .env("PATH", path)
+        .env("DISPLAY", ":99")
+        .output()
+        .unwrap();
+    let out = String::from_utf8(ran.stdout).unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(out.contains(&Language::english().texts()["terminal.opened"]), "{out}");
+    let link = out.lines().map(str::trim).find(|line| line.starts_with("http://")).unwrap();
+    let seen = fs::read_to_string(seen).unwrap();
+    let (mode, rest) = seen.split_once('\n').unwrap();
+    let (words, file) = rest.split_once('\n').unwrap();
+    assert_eq!(mode, "600");
+    assert!(!words.contains("link="), "{words}");
+    assert!(file.contains(&format!("url={link}\"")), "{file}");
+    assert!(!Path::new(words).exists(), "it stayed behind");
 }
 
 #[test]

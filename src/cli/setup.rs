@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use clap::Args;
@@ -26,7 +27,10 @@ use crate::panel::words::speak;
 mod said;
 mod walk;
 
-use said::say;
+use said::{page, say};
+
+/// How long a browser has to read the file that leads it to the page.
+const READ_WITHIN: Duration = Duration::from_secs(5);
 
 /// Set a scanner up by looking: choose the source, see the found views, pin, mask, try, save as a preset.
 ///
@@ -63,7 +67,8 @@ pub struct SetupArgs {
 /// # Errors
 /// [`CliError`] where there is no page to open, no daemon of its own can run, or the answers ended.
 pub fn run(args: &SetupArgs) -> Result<(), CliError> {
-    log::init_for(log::Target::Stderr, true).map_err(|e| CliError::of(&e))?;
+    // What is wrong with a source is said where it is asked for.
+    log::init_from(log::Target::Stderr, "error").map_err(|e| CliError::of(&e))?;
     let loaded = Loaded::read(args.config.as_deref()).map_err(|e| CliError::of(&e))?;
     loaded.check().map_err(|e| CliError::of(&e))?;
     speak(loaded.config.publish.language());
@@ -71,7 +76,13 @@ pub fn run(args: &SetupArgs) -> Result<(), CliError> {
         return on_terminal(loaded, args.seconds);
     }
     match ctl::link(args.socket.as_deref(), Some(&loaded)) {
-        Ok((url, lasts_s)) => return tell(&url, lasts_s),
+        Ok((url, lasts_s)) => {
+            if let Some(opened) = tell(&url, lasts_s)? {
+                // Its file shall not stay behind. A thread that panicked ended the process.
+                let _ = opened.join();
+            }
+            return Ok(());
+        }
         // Nobody runs: then this does.
         Err(CtlError::NoDaemon { .. }) if args.socket.is_none() => {}
         Err(CtlError::Refused { kind, .. }) if kind == "not-allowed" => {
@@ -126,44 +137,49 @@ fn on_page(loaded: Loaded) -> Result<(), CliError> {
             std::thread::park();
         }
     };
-    run_with(&alone(loaded, Some(address)), walk)
+    run_with(&alone(loaded, Some(address)), walk).map(drop)
 }
 
 fn on_terminal(loaded: Loaded, seconds: u64) -> Result<(), CliError> {
-    run_with(&alone(loaded, None), move |rig| {
+    let ended = run_with(&alone(loaded, None), move |rig| {
         let how = (!io::stdin().is_terminal(), Duration::from_secs(seconds));
         walk::walk(rig, &mut io::stdin().lock(), &mut io::stdout(), how)
-    })
+    })?;
+    if ended {
+        return Ok(());
+    }
+    // A signal ended it, in the middle of a line.
+    Output::new().line(&format!("\n{}", page("left", &[])))
 }
 
-/// Runs a daemon until `walk` comes to its end.
+/// Runs a daemon until `walk` comes to its end; false where a signal came before that.
 fn run_with(
     loaded: &Loaded,
     walk: impl Fn(&Rig) -> Result<(), CliError> + Send + Sync + 'static,
-) -> Result<(), CliError> {
-    let outcome: Arc<Mutex<Option<CliError>>> = Arc::default();
+) -> Result<bool, CliError> {
+    let outcome: Arc<Mutex<Option<Result<(), CliError>>>> = Arc::default();
     let told = Arc::clone(&outcome);
     let walk = Walk::new(move |rig| {
-        if let Err(error) = walk(rig) {
-            *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-        }
+        let said = walk(rig);
+        *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(said);
     });
     let options = Options { walk: Some(walk), ..Options::default() };
     daemon::run(loaded, &options).map_err(|e| CliError::of(&e))?;
-    let error = outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
-    error.map_or(Ok(()), Err)
+    let said = outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
+    said.map_or(Ok(false), |said| said.map(|()| true))
 }
 
-/// Prints a link, and has the browser open it where there is one.
-fn tell(url: &str, lasts_s: u64) -> Result<(), CliError> {
+/// Prints a link, and has the browser open it where there is one; what tidies up behind that.
+fn tell(url: &str, lasts_s: u64) -> Result<Option<JoinHandle<()>>, CliError> {
     let url = format!("{url}#setup");
     let mut out = Output::new();
     out.line(&say("link", &[("minutes", &(lasts_s / 60))]))?;
     out.line(&format!("  {url}"))?;
-    if opener().is_some_and(|opener| open(&opener, &url).is_ok()) {
+    let opened = opener().and_then(|opener| open(&opener, &url).ok());
+    if opened.is_some() {
         out.line(&say("opened", &[]))?;
     }
-    Ok(())
+    Ok(opened)
 }
 
 /// What opens an address here: a program of the desktop, where there is a screen.
@@ -175,7 +191,7 @@ fn opener() -> Option<PathBuf> {
 }
 
 /// Opens `url` by way of a file that only this user reads: the words of a command are everybody's.
-fn open(opener: &Path, url: &str) -> io::Result<()> {
+fn open(opener: &Path, url: &str) -> io::Result<JoinHandle<()>> {
     let folder = env::var_os("XDG_RUNTIME_DIR").map_or_else(env::temp_dir, PathBuf::from);
     let file = folder.join(format!("sonofuse-setup-{}.html", std::process::id()));
     let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?;
@@ -188,12 +204,12 @@ fn open(opener: &Path, url: &str) -> io::Result<()> {
     let mut command = Command::new(opener);
     command.arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let asked = command.spawn();
-    std::thread::spawn(move || {
+    let tidied = std::thread::Builder::new().spawn(move || {
         // The browser has read it by then; the link works once in any case.
-        std::thread::sleep(Duration::from_secs(20));
+        std::thread::sleep(READ_WITHIN);
         let _ = fs::remove_file(file);
-    });
-    asked.map(drop)
+    })?;
+    asked.map(|_| tidied)
 }
 
 /// What is found in an answer of set-up.

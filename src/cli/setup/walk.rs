@@ -116,11 +116,11 @@ impl<I: BufRead, O: Write> Walk<'_, I, O> {
     fn ask(&mut self, question: &str) -> Result<String, End> {
         write!(self.out, "{question} ")?;
         self.out.flush()?;
-        let mut answer = String::new();
-        match self.input.read_line(&mut answer) {
+        let mut answer = Vec::new();
+        match self.input.read_until(b'\n', &mut answer) {
             Ok(0) | Err(_) => Err(End::Silent),
             Ok(_) => {
-                let answer = answer.trim().to_owned();
+                let answer = String::from_utf8_lossy(&answer).trim().to_owned();
                 if self.echo {
                     self.line(&answer)?;
                 }
