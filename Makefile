@@ -98,7 +98,9 @@ install:
 	for part in guide reference; do install -Dm644 -t $(DESTDIR)/usr/share/doc/sonofuse/$$part docs/$$part/*.md; done
 	install -Dm644 -t $(DESTDIR)/usr/share/doc/sonofuse/prometheus packaging/prometheus/*
 	install -Dm644 -t $(DESTDIR)/usr/share/doc/sonofuse README.md CHANGELOG.md SECURITY.md docs/glossary.md
-	test -e $(DESTDIR)/etc/sonofuse/sonofuse.toml || install -Dm644 sonofuse.toml $(DESTDIR)/etc/sonofuse/sonofuse.toml
+	# Installed, it waits for its set-up: no preset.
+	test -e $(DESTDIR)/etc/sonofuse/sonofuse.toml || { install -Dm644 sonofuse.toml $(DESTDIR)/etc/sonofuse/sonofuse.toml && \
+		sed -i 's/^preset = "simulator"$$/preset = "none"/' $(DESTDIR)/etc/sonofuse/sonofuse.toml; }
 
 deps-run:
 	@scripts/deps.sh run

@@ -24,6 +24,7 @@ mod progress;
 pub mod replay;
 pub mod run;
 pub mod selftest;
+pub mod setup;
 pub mod simulate;
 
 /// Reads the malignancy of a thyroid nodule off an ultrasound screen that shows B-mode and
@@ -33,7 +34,7 @@ pub mod simulate;
 #[derive(Debug, Parser)]
 #[command(name = "sonofuse", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = "Start with `sonofuse doctor`: it tells what this machine has and what is \
-    missing.\nExit codes: 0 done; 64 wrong command line; 65 wrong data in a file; 66 file not \
+    missing; then `sonofuse setup`.\nExit codes: 0 done; 64 wrong command line; 65 wrong data in a file; 66 file not \
     there; 69 something\nthat is needed is missing; 70 internal fault; 74 reading or writing \
     failed; 75 not now; 77 not allowed; 78 wrong\nconfiguration.")]
 struct Cli {
@@ -54,6 +55,7 @@ enum Command {
     Bench(bench::BenchArgs),
     Engine(engine::EngineArgs),
     Selftest(selftest::SelftestArgs),
+    Setup(setup::SetupArgs),
     Ctl(ctl::CtlArgs),
     Evidence(evidence::EvidenceArgs),
 }
@@ -86,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => bench::run(args),
         Command::Engine(args) => engine::run(args),
         Command::Selftest(args) => selftest::run(args),
+        Command::Setup(args) => setup::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Health(args) => health::run(args),
         Command::Audit(args) => audit::run(args),

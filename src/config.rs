@@ -12,7 +12,7 @@ use sonofuse_core::words::Language;
 use thiserror::Error;
 
 use crate::audit;
-use crate::ingest::{Preset, PresetError};
+use crate::ingest::{NONE, Preset, PresetError};
 use crate::publish::display::DisplaySink;
 use crate::record;
 use crate::scoring::{Backend, Hardware, Settings, gpu};
@@ -297,7 +297,7 @@ impl Loaded {
         let chosen;
         let name = if source.preset == presets::CHOSEN {
             chosen = presets::chosen(&presets::folders());
-            chosen.as_deref().unwrap_or(presets::NONE_CHOSEN)
+            chosen.as_deref().unwrap_or(NONE)
         } else {
             &source.preset
         };

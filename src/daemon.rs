@@ -10,27 +10,24 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use sonofuse_core::frame::Frame;
 use sonofuse_core::reading::Reading;
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
-use tracing::{error, info, warn};
+use tokio::sync::{mpsc, oneshot, watch as watched};
+use tracing::{info, warn};
 
-use crate::audit::Audit;
 use crate::config::{ConfigError, Loaded};
-use crate::ingest::{self, Ingest, Preset};
+use crate::ingest::{self, Preset};
 use crate::journal;
 use crate::mailbox::Mailbox;
-use crate::notify::{Notifier, Watchdog};
+use crate::notify::Notifier;
 use crate::panel::{LastSeen, Notes, SnapshotError};
 use crate::publish::display::{Display, DisplaySink};
 use crate::record::Recorder;
-use crate::scoring::{self, Analyzer, Clock, Explainer, InferThread, MonotonicClock};
-use crate::serve::metrics::Metrics;
+use crate::scoring::{self, Analyzer, Clock, Explainer, MonotonicClock};
 use crate::serve::readings::Readings;
 use crate::serve::{Listener, SocketError};
 use crate::state::SourceState;
@@ -44,25 +41,31 @@ mod options;
 mod outlets;
 mod output;
 mod page;
+mod parts;
 mod reload;
 mod setup;
 mod shelf;
 mod signals;
 mod speak;
 mod summary;
+mod walk;
+mod watch;
 
 pub use options::{Limit, Options};
+pub use walk::{Rig, Walk};
 
 use audited::Account;
 use commands::{Change, Commands};
 use explaining::Explaining;
 use outlets::Outlets;
 use output::Printer;
-use page::{Page, Served};
+use page::Page;
+use parts::Parts;
 use reload::Held;
 use setup::Bench;
 use signals::Signals;
 use summary::{Summary, status};
+use watch::{Watched, watch_over, watch_threads};
 
 /// How long the staged stop may take; what has not ended by then is abandoned and said.
 pub const STOP_DEADLINE: Duration = Duration::from_millis(850);
@@ -188,49 +191,76 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<(), DaemonError> {
     result
 }
 
-/// Everything that runs, in the order in which it is stopped.
-struct Parts {
-    ingest: Ingest,
-    mailbox: Arc<Mailbox<Frame>>,
-    infer: InferThread,
-    printer: Printer,
-    readings: Option<Readings>,
-    display: Option<Display>,
-    recorder: Recorder,
-    commands: Commands,
-    audit: Option<Audit>,
-    account: Account,
-    metrics: Option<Metrics>,
-    page: Option<Served>,
-    /// By which pictures are taken now.
-    preset: Preset,
-}
-
-/// Feeds the service manager's watchdog while the threads go on.
-fn watch_threads(parts: &Parts, notifier: &Arc<Notifier>) {
-    let counters: Vec<(&'static str, crate::notify::Counter)> = vec![
-        ("infer thread", counter(parts.infer.progress_counter())),
-        ("capture supervisor", counter(parts.ingest.progress_counter())),
-    ];
-    tokio::spawn(Watchdog::new(counters).run(Arc::clone(notifier)));
+/// What is wired, and what tells of it.
+struct Wired {
+    parts: Parts,
+    state: watched::Receiver<SourceState>,
+    changes: mpsc::Receiver<Change>,
+    last_seen: Arc<LastSeen>,
+    summary: Arc<Summary>,
+    /// Who walks through set-up has come to the end.
+    walked: Option<oneshot::Receiver<()>>,
 }
 
 async fn live(
     loaded: &Loaded,
     options: &Options,
     preset: Preset,
-    (analyzer, explainer): (Analyzer, Explainer),
+    scores: (Analyzer, Explainer),
     inherited: Option<Listener>,
 ) -> Result<(), DaemonError> {
-    let config = &loaded.config;
     let notifier = Arc::new(Notifier::from_env());
     let mut signals = Signals::new()?;
+    let wired = wire(loaded, options, preset, scores, inherited)?;
+    let Wired { mut parts, mut state, mut changes, last_seen, summary, walked } = wired;
+
+    // READY: the model is warm (it was run when it was loaded) and everything is wired.
+    notifier.ready(&status(&state.borrow()));
+    watch_threads(&parts, &notifier);
+
+    let mut watched = Watched {
+        state: &mut state,
+        changes: &mut changes,
+        held: Held::new(loaded),
+        walked,
+        summary: &summary,
+    };
+    let outcome = watch_over(options, &mut parts, &mut signals, &mut watched, &notifier).await;
+    // What the snapshot shows is what is seen now, not what the stop below makes of it.
+    last_seen.keep(MonotonicClock.now_ns());
+
+    notifier.stopping();
+    let stopped = tokio::select! {
+        done = tokio::time::timeout(STOP_DEADLINE, parts.stop(outcome.as_ref())) => done.is_ok(),
+        _ = signals.next() => false,
+    };
+    if !stopped {
+        warn!(
+            MESSAGE_ID = journal::STOP_LATE,
+            EVENT = "stop",
+            "not everything ended in time; leaving it"
+        );
+    }
+    summary.log();
+    options.write_snapshot(&last_seen, loaded.config.publish.max_age_ms)?;
+    outcome
+}
+
+/// Wires everything together; it runs then.
+fn wire(
+    loaded: &Loaded,
+    options: &Options,
+    preset: Preset,
+    (analyzer, explainer): (Analyzer, Explainer),
+    inherited: Option<Listener>,
+) -> Result<Wired, DaemonError> {
+    let config = &loaded.config;
     let base_ns = MonotonicClock.now_ns();
     let latest: Arc<ArcSwapOption<Reading>> = Arc::default();
     let model = (analyzer.model().info().clone(), analyzer.model().manifest().golden.len());
-    // Kept only when a snapshot is wanted.
+    // Kept only when somebody looks back.
     let last_seen: Arc<LastSeen> = Arc::default();
-    let (state, mut state_changes) = watch::channel(SourceState::Connecting { attempt: 0 });
+    let (state, state_changes) = watched::channel(SourceState::Connecting { attempt: 0 });
 
     let readings = outlets::readings_socket(config, inherited)?;
     let control = commands::listen(config)?;
@@ -267,7 +297,7 @@ async fn live(
         page: page.as_ref().map(Page::publisher),
         eye: recorder.eye(),
         keeper: recorder.keeper(),
-        last_seen: options.snapshot.is_some().then(|| Arc::clone(&last_seen)),
+        last_seen: options.looks_back().then(|| Arc::clone(&last_seen)),
         summary: Arc::clone(&summary),
         printer: printer.sender(),
     };
@@ -293,7 +323,7 @@ async fn live(
         &preset,
         model,
     );
-    let (commands, mut changes) = Commands::start(config, control, desk, account.tell())?;
+    let (commands, changes) = Commands::start(config, control, desk, account.tell())?;
     let mut parts = Parts {
         ingest,
         mailbox,
@@ -311,180 +341,14 @@ async fn live(
     };
     parts.metrics = metered::serve(metrics, config, &parts, latest, state_changes.clone())?;
     let bench = Bench::new(loaded, &parts.commands, parts.recorder.keeper());
-    let served = page.map(|page| page.serve(config, &parts.commands, bench));
+    let greets = options.walk.is_none();
+    let served = page.map(|page| page.serve(config, &parts.commands, &bench, greets));
     parts.page = served
         .transpose()
         .map_err(|source| DaemonError::System { what: "serving the page", source })?;
-
-    // READY: the model is warm (it was run when it was loaded) and everything is wired.
-    notifier.ready(&status(&state_changes.borrow()));
-    watch_threads(&parts, &notifier);
-
-    let mut watched =
-        Watched { state: &mut state_changes, changes: &mut changes, held: Held::new(loaded) };
-    let outcome =
-        watch_over(options, &mut parts, &mut signals, &mut watched, &notifier, &summary).await;
-    // What the snapshot shows is what is seen now, not what the stop below makes of it.
-    last_seen.keep(MonotonicClock.now_ns());
-
-    notifier.stopping();
-    let stopped = tokio::select! {
-        done = tokio::time::timeout(STOP_DEADLINE, parts.stop(outcome.as_ref())) => done.is_ok(),
-        _ = signals.next() => false,
-    };
-    if !stopped {
-        warn!(
-            MESSAGE_ID = journal::STOP_LATE,
-            EVENT = "stop",
-            "not everything ended in time; leaving it"
-        );
-    }
-    summary.log();
-    options.write_snapshot(&last_seen, config.publish.max_age_ms)?;
-    outcome
-}
-
-/// What changes while everything runs.
-struct Watched<'a> {
-    state: &'a mut watch::Receiver<SourceState>,
-    changes: &'a mut mpsc::Receiver<Change>,
-    held: Held,
-}
-
-/// Waits for the end: a signal, the limit, the end of a finite source, or a dead infer thread.
-async fn watch_over(
-    options: &Options,
-    parts: &mut Parts,
-    signals: &mut Signals,
-    watched: &mut Watched<'_>,
-    notifier: &Arc<Notifier>,
-    summary: &Summary,
-) -> Result<(), DaemonError> {
-    let Watched { state, changes, held } = watched;
-    let mut printed = parts.printer.done();
-    let mut minute = tokio::time::interval(Duration::from_mins(1));
-    minute.tick().await;
-    let mut died = tokio::time::interval(Duration::from_millis(100));
-    let time = match options.limit {
-        Some(Limit::Time(time)) => time,
-        _ => NEVER,
-    };
-    let mut limit = Box::pin(tokio::time::sleep(time));
-    loop {
-        tokio::select! {
-            name = signals.next() => {
-                info!(MESSAGE_ID = journal::SIGNAL, EVENT = "signal", SIGNAL = name, "stopping");
-                return Ok(());
-            }
-            () = &mut limit, if time != NEVER => return Ok(()),
-            end = printed.wait_for(Option::is_some) => return printing_ended(end.ok().as_deref()),
-            changed = state.changed() => {
-                // The sender lives as long as ingest, which `parts` holds.
-                if changed.is_err() || *state.borrow_and_update() == SourceState::Ended {
-                    parts.look_at_the_last().await;
-                    info!(
-                        MESSAGE_ID = journal::SOURCE_ENDED,
-                        EVENT = "source",
-                        STATE = "ended",
-                        "the source came to its end"
-                    );
-                    return Ok(());
-                }
-                parts.account.source(&state.borrow());
-                notifier.status(&status(&state.borrow()));
-            }
-            Some(change) = changes.recv() => {
-                commands::make(change, parts, held, notifier).await;
-                // The old source's end is not the daemon's.
-                notifier.status(&status(&state.borrow_and_update()));
-            }
-            _ = minute.tick() => summary.log(),
-            _ = died.tick() => if parts.infer.is_finished() {
-                return Err(DaemonError::Fatal("the infer thread ended by itself: see the journal for the reason; a restart is needed".into()));
-            },
-        }
-    }
-}
-
-/// What the end of printing means for the run; a printer that panicked said so itself.
-fn printing_ended(end: Option<&Option<Arc<output::End>>>) -> Result<(), DaemonError> {
-    match end.and_then(Option::as_deref) {
-        Some(output::End::Unwritable(e)) => Err(DaemonError::Stdout(e.to_string(), e.kind())),
-        Some(output::End::Enough) | None => Ok(()),
-    }
-}
-
-/// Stands for "no limit in time"; tokio's timers reach that far.
-const NEVER: Duration = Duration::from_hours(24 * 365 * 10);
-
-fn counter(progress: Arc<AtomicU64>) -> crate::notify::Counter {
-    Box::new(move || progress.load(Ordering::Relaxed))
-}
-
-impl Parts {
-    /// Lets the infer thread look at what came last before a finite source ended, as long as that
-    /// takes no longer than a picture usually does.
-    async fn look_at_the_last(&self) {
-        const PATIENCE: Duration = Duration::from_millis(300);
-        self.mailbox.close();
-        let until = tokio::time::Instant::now() + PATIENCE;
-        while !self.infer.is_finished() && tokio::time::Instant::now() < until {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-
-    /// Stops everything in order; each stage says that it is done, so that a stage that hangs is the
-    /// one after the last line.
-    async fn stop(self, outcome: Result<&(), &DaemonError>) {
-        let Self { ingest, mailbox, infer, printer, readings, display, recorder, commands, .. } =
-            self;
-        // Commands end first of all: what they would be about ends now.
-        let metrics = async {
-            if let Some(metrics) = self.metrics {
-                metrics.stop().await;
-            }
-        };
-        let page = async {
-            match self.page {
-                Some(page) => Some(page.stop().await),
-                None => None,
-            }
-        };
-        let (_, _, _, jpegs) = tokio::join!(commands.stop(), ingest.stop(), metrics, page);
-        info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "capture");
-        mailbox.close();
-        // Joins wait for threads; the last frame may still be in the network.
-        if let Ok(Err(words)) = tokio::task::spawn_blocking(move || infer.join()).await {
-            error!(
-                MESSAGE_ID = journal::INFER_PANICKED,
-                EVENT = "stop",
-                STAGE = "infer",
-                PANIC = words,
-                "the infer thread panicked"
-            );
-        }
-        info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "infer");
-        // Fails only when the printer panicked, which it logs itself.
-        let _ = tokio::task::spawn_blocking(move || printer.finish()).await;
-        if let Some(readings) = readings {
-            readings.stop().await;
-        }
-        let shown = async {
-            if let Some(display) = display {
-                display.stop().await;
-            }
-        };
-        let encoded = async {
-            if let Some(jpegs) = jpegs {
-                page::close(jpegs).await;
-            }
-        };
-        tokio::join!(shown, recorder.stop(), encoded);
-        info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "publish");
-        self.account.stopped(outcome);
-        if let Some(audit) = self.audit {
-            // What was noted is on the disk, and its head in the journal, or the deadline is over.
-            let _ = tokio::task::spawn_blocking(move || audit.finish()).await;
-        }
-    }
+    let walked = options.walk.clone().map(|walk| walk.start(&parts.commands, &bench, &last_seen));
+    let walked = walked
+        .transpose()
+        .map_err(|source| DaemonError::System { what: "starting the thread of set-up", source })?;
+    Ok(Wired { parts, state: state_changes, changes, last_seen, summary, walked })
 }

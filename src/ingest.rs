@@ -40,7 +40,7 @@ pub mod transcode;
 
 pub use files::{FileFrames, is_video, open_file, open_preset};
 pub use messages::redact;
-pub use preset::{AtEnd, Expect, Kind, Missing, Param, Preset, PresetError};
+pub use preset::{AtEnd, Expect, Kind, Missing, NONE, Param, Preset, PresetError};
 
 use crate::journal;
 use crate::mailbox::Mailbox;
@@ -173,10 +173,18 @@ pub fn start(
         generation: AtomicU32::new(0),
         newest_ns: AtomicU64::new(0),
     });
-    drop(capture::build(&preset, &outlet)?);
+    try_out(&preset, &outlet)?;
     let (progress, current) = (Arc::default(), supervisor::Current::default());
     let (stop, task) = supervise(preset, &outlet, &state, &progress, &current);
     Ok(Ingest { stop, task, progress, outlet, current, state })
+}
+
+/// Tells whether `preset` can be built on this machine.
+fn try_out(preset: &Preset, outlet: &Arc<capture::Outlet>) -> Result<(), PresetError> {
+    if !preset.is_none() {
+        drop(capture::build(preset, outlet)?);
+    }
+    Ok(())
 }
 
 /// Runs a supervisor until what is returned first says stop.
@@ -212,8 +220,7 @@ impl Ingest {
     /// # Errors
     /// As [`start`].
     pub fn try_out(&self, preset: &Preset) -> Result<(), IngestError> {
-        drop(capture::build(preset, &self.outlet)?);
-        Ok(())
+        Ok(try_out(preset, &self.outlet)?)
     }
 
     /// Captures with `preset` after [`Ingest::halt`], into the same mailbox and tap.

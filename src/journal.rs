@@ -42,6 +42,8 @@ messages! {
     SOURCE_NO_SIGNAL = "b5728991a9b849afbc3dc4cba1485583";
     /// The source was live and sends nothing.
     SOURCE_STALLED = "ed085862ad344f3f806434a36586e94b";
+    /// Nobody has said yet where pictures come from.
+    SOURCE_NOT_SET_UP = "dac282e86a05451489757b5a4b884bb5";
     /// The source failed; it is tried again.
     SOURCE_LOST = "edbde9eb11fd44e9bdd84285bb55a3e8";
     /// A source that ends came to its end.

@@ -64,9 +64,15 @@ pub enum LogError {
 /// # Errors
 /// [`LogError`]; with [`Target::Auto`] a journald that cannot be reached is no error, stderr serves.
 pub fn init(target: Target) -> Result<Target, LogError> {
-    // Who watches the readings in a terminal sees every change there; the log then says only what is
-    // wrong.
-    let watched = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+    // Who watches the readings in a terminal sees every change there.
+    init_for(target, std::io::stdout().is_terminal() && std::io::stderr().is_terminal())
+}
+
+/// The same where what happens is `watched` in other words: the log says only what is wrong.
+///
+/// # Errors
+/// As [`init`].
+pub fn init_for(target: Target, watched: bool) -> Result<Target, LogError> {
     let level = if watched { "warn" } else { "info" };
     let filter = filter(std::env::var(FILTER_VAR).ok().as_deref(), level)?;
     let journal = match target {

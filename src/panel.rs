@@ -38,6 +38,7 @@ pub use stiffness::Said;
 
 use std::time::Duration;
 
+use sonofuse_core::reading::{Reading, Withheld};
 use sonofuse_core::words::Label;
 
 /// The picture counts as gone after this long without a frame that could be shown.
@@ -71,7 +72,7 @@ pub fn draw(state: &PanelState, width: u32, height: u32) -> Tile {
         charts::trend(&mut p, state, at.trend, u);
     }
     if let Some(looking) = &state.looking {
-        attention::draw(&mut p, looking, at.explained, u);
+        attention::draw(&mut p, state.language, looking, at.explained, u);
     }
     if let Some(area) = at.map {
         charts::map(&mut p, state, area, u);
@@ -88,6 +89,28 @@ pub enum Card {
     NoSignal,
     /// Pictures come that cannot be shown.
     NotShown,
+    /// Nobody has said yet where pictures come from.
+    NotSetUp,
+}
+
+impl Card {
+    /// Why no picture comes, by the last reading.
+    pub fn of_absence(last: Option<&Reading>) -> Self {
+        if last.is_some_and(|r| r.reason == Some(Withheld::NotSetUp)) {
+            Self::NotSetUp
+        } else {
+            Self::NoSignal
+        }
+    }
+
+    /// The word for it, to programs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoSignal => "no-signal",
+            Self::NotShown => "not-shown",
+            Self::NotSetUp => "not-set-up",
+        }
+    }
 }
 
 /// Draws a card. The last picture is not shown, because it would pass for a live one.
@@ -95,6 +118,7 @@ pub fn card(width: u32, height: u32, card: Card) -> Tile {
     let [what, hint] = match card {
         Card::NoSignal => [Label::WordNoSignal, Label::DoNoSignal],
         Card::NotShown => [Label::WordNotShown, Label::DoNotShown],
+        Card::NotSetUp => [Label::WordNotSetUp, Label::DoNotSetUp],
     };
     let [what, hint] = [what, hint].map(|label| words::drawn().label(label));
     let mut p = Painter::new(width, height);

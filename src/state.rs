@@ -35,6 +35,8 @@ pub enum SourceState {
         /// How long until the next attempt, in milliseconds.
         retry_ms: u64,
     },
+    /// Nobody has said yet where pictures come from.
+    NotSetUp,
     /// A finite source came to its end, or ingest was stopped.
     Ended,
 }

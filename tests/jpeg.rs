@@ -141,14 +141,17 @@ fn difference(one: &image::RgbImage, other: &[[u8; 3]]) -> [f64; 2] {
     let (width, height) = one.dimensions();
     let (mut sum, mut worst, mut blocks) = (0.0, 0.0f64, 0.0);
     for (bx, by) in (0..height / 8).flat_map(|by| (0..width / 8).map(move |bx| (bx, by))) {
-        for c in 0..3 {
-            let (mut a, mut b) = (0.0, 0.0);
-            for (x, y) in (0..64).map(|i| (bx * 8 + i % 8, by * 8 + i / 8)) {
-                a += f64::from(one.get_pixel(x, y).0[c]) / 64.0;
-                b += f64::from(other[(y * width + x) as usize][c]) / 64.0;
+        // The mean difference of a block, colour by colour.
+        let mut apart = [0.0; 3];
+        for (x, y) in (0..64).map(|i| (bx * 8 + i % 8, by * 8 + i / 8)) {
+            let pixels = one.get_pixel(x, y).0.into_iter().zip(other[(y * width + x) as usize]);
+            for (apart, (a, b)) in apart.iter_mut().zip(pixels) {
+                *apart += (f64::from(a) - f64::from(b)) / 64.0;
             }
-            sum += (a - b).abs();
-            worst = worst.max((a - b).abs());
+        }
+        for apart in apart {
+            sum += apart.abs();
+            worst = worst.max(apart.abs());
             blocks += 1.0;
         }
     }

@@ -5,6 +5,8 @@
 #[path = "common/command.rs"]
 mod command;
 
+use std::path::Path;
+
 use command::{fixture, sonofuse};
 use sonofuse_core::words::Language;
 
@@ -57,4 +59,38 @@ fn doctor_says_the_language_and_what_draws_it() {
             assert_eq!(found["todo"], format!("apt-get install {}", sonofuse::panel::CJK_PACKAGE));
         }
     }
+}
+
+/// All Rust text below `folder`.
+fn sources(folder: &Path, all: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, all);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            all.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn why_something_was_not_done_is_in_the_files_as_the_daemon_says_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all = String::new();
+    for folder in ["src", "crates/core/src"] {
+        sources(&root.join(folder), &mut all);
+    }
+    for (id, text) in Language::english().texts() {
+        let Some(name) = id.strip_prefix("refused.") else { continue };
+        let used = if name.starts_with("link-") {
+            all.contains(&format!("\"{id}\""))
+        } else {
+            assert_eq!(Language::refusal(text), Some(id.as_str()), "said twice");
+            all.contains(&format!("\"{text}\""))
+        };
+        assert!(used, "{id}: nobody says {text:?}");
+    }
+    let german = Language::named("de").unwrap();
+    assert_eq!(german.refused("the daemon stops"), "der Dienst hält an");
+    assert_eq!(german.refused("what nobody translated"), "what nobody translated");
 }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use browser::Browser;
-use daemon::{Daemon, PATIENCE, daemon, daemon_in};
+use daemon::{Daemon, daemon, daemon_in};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use sonofuse_core::words::Language;
@@ -361,7 +361,7 @@ fn the_keyboard_alone_reaches_every_control_of_every_view() {
         }
         // Each control, once a group of radio buttons: arrow keys go on within it.
         let count = browser.eval(
-            "(() => { const all = [...document.querySelectorAll('a[href], button, select, input, [tabindex=\"0\"]')] \
+            "(() => { const all = [...document.querySelectorAll('a[href], button, select, input, summary, [tabindex=\"0\"]')] \
                .filter((e) => !e.disabled && e.checkVisibility() && (e.type !== 'radio' || e.checked \
                  || !document.querySelector(`input[name=\"${e.name}\"]:checked`))); \
              globalThis.reached = new Set(); globalThis.wanted = all; \
@@ -611,6 +611,108 @@ fn the_whole_of_set_up_goes_by_keyboard_on_a_skin_that_nobody_has_set_up() {
 }
 
 #[test]
+fn an_explanation_is_asked_for_by_its_button_and_its_heat_stands_on_the_panel() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = served("", &[&SIMULATOR[..], &["--param", "exam-seconds=3600"]].concat());
+    served.open(&mut browser, "");
+    browser.until("a score", "!document.getElementById('now-score').hidden");
+    // Colours that nothing else on the panel has: the dark violet and purple below red.
+    let heat = "(() => { const c = document.getElementById('picture'), f = sonofuse.now.frame; \
+        const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data, k = c.width / f.width; let n = 0; \
+        for (let y = 0; y < c.height; y++) for (let x = 0; x < c.width; x++) { \
+          if (x < f.picture.width * k && y < f.picture.height * k) continue; \
+          const [r, g, b] = d.subarray(4 * (y * c.width + x)); \
+          if (r > 60 && b > 60 && g < 0.75 * Math.min(r, b)) n++; } return n })()";
+    browser.until("pictures", "sonofuse.drawn.count > 3");
+    let before = browser.eval(heat).as_u64().unwrap();
+    assert!(before < 40, "{before} pixels before it was asked for");
+    browser.until("the button", "document.getElementById('do-explain').ariaDisabled === 'false'");
+    browser.click("#do-explain");
+    let done = Language::english().texts()["page.done-explain"].clone();
+    browser.until(
+        "it is explained",
+        &format!("document.getElementById('toasts').textContent.includes({done:?})"),
+    );
+    browser.until("the heat", &format!("{heat} > 300"));
+    browser.look("page-explained");
+    is_well(&mut browser, "explained");
+    browser.until("it goes by itself", &format!("{heat} < 40"));
+}
+
+#[test]
+fn without_a_preset_the_page_says_so_in_every_language_and_set_up_leads_on() {
+    let Some(mut browser) = Browser::start() else { return };
+    for language in Language::all() {
+        let port = free_port();
+        let spoken = format!("[publish]\nlanguage = '{}'\n", language.id());
+        let config = config(port, "[source]\npreset = 'none'\n").replace("[publish]\n", &spoken);
+        let daemon = daemon(&config, &[]);
+        daemon.told_until("ready", |said| said.contains("READY=1"));
+        let served = Served { daemon, port };
+        served.open(&mut browser, &format!("?lang={}", language.id()));
+        let texts = language.texts();
+        browser.until(
+            "why",
+            &format!(
+                "document.getElementById('view-live').textContent.includes({:?})",
+                texts["panel.reason-not-set-up"]
+            ),
+        );
+        browser.until("the card", "sonofuse.now.frame?.card === 'not-set-up'");
+        browser.until("drawn", "sonofuse.drawn.count > 1");
+        browser.look(&format!("page-not-set-up-{}", language.id()));
+        is_well(&mut browser, "not set up");
+        // What the server refuses is said in the language too, and so is a link that opens nothing.
+        browser.click("#do-explain");
+        let why = &texts["refused.no-map"];
+        browser.until(
+            "a refusal",
+            &format!("document.getElementById('toasts').textContent.includes({why:?})"),
+        );
+        browser.look(&format!("page-refused-{}", language.id()));
+        let link = served.url("in?link=0");
+        let said = browser.eval(&format!("fetch({link:?}).then((answer) => answer.text())"));
+        let said = said.as_str().unwrap_or_default();
+        assert!(said.contains(&texts["refused.link-title"]), "{said}");
+        // Chromium complains of both.
+        browser.complained();
+        // It shall not miss the daemon that ends here.
+        browser.open("about:blank");
+    }
+}
+
+#[test]
+fn a_source_that_needs_a_typed_value_asks_for_it_on_the_page() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = served("", &["--preset", "none"]);
+    served.open(&mut browser, "#setup");
+    browser.until("sources", "document.querySelector('input[value=image]') !== null");
+    browser.click("input[value=image]");
+    let needs = Language::english().texts()["page.source-needs"].replace("{name}", "location");
+    browser.until(
+        "what it needs",
+        &format!("document.getElementById('toasts').textContent.includes({needs:?})"),
+    );
+    browser.until("the field", "document.activeElement.name === 'location'");
+    let folder = command::fixture("screens/mindray-dc70");
+    let screen = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    let screen = screen.into_iter().find(|path| path.extension().is_some_and(|e| e == "png"));
+    browser.write(screen.unwrap().to_str().unwrap());
+    browser.look("page-setup-values");
+    browser.press("Enter");
+    browser.until("its picture", "sonofuse.now.reading?.source === 'image'");
+    browser.until("its picture", "sonofuse.now.frame?.card === null");
+    browser.click("#preset-name");
+    browser.write("still");
+    browser.click("#set-save");
+    browser.until("saved", "document.querySelector('#steps pre') !== null");
+    let said = text(&mut browser, "steps");
+    assert!(said.contains("preset = \"chosen\"") && said.contains("c.toml"), "{said}");
+    browser.look("page-setup-saved");
+    is_well(&mut browser, "setup");
+}
+
+#[test]
 fn what_cannot_be_done_here_says_why() {
     let Some(mut browser) = Browser::start() else { return };
     let served = served("keep = false\n", &SIMULATOR);
@@ -687,43 +789,121 @@ fn axe_finds_nothing_serious_in_any_view() {
     }
 }
 
-#[test]
-fn a_page_of_another_origin_cannot_command() {
-    let Some(mut browser) = Browser::start() else { return };
-    let served = served("", &SIMULATOR);
-    served.open(&mut browser, "");
-    // Another port of this machine is another origin: its page.
+/// A server of another origin on this machine, whose page gets the cookie of ours: the port is no part of a site.
+fn another_page() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let evil = std::thread::spawn(move || {
+    std::thread::spawn(move || {
         use std::io::{Read, Write};
-        for stream in listener.incoming().take(2) {
-            let mut stream = stream.unwrap();
+        for mut stream in listener.incoming().map_while(Result::ok) {
             let _ = stream.read(&mut [0; 4096]);
             let _ = stream.write_all(
                 b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 9\r\nConnection: close\r\n\r\n<p>hi</p>",
             );
         }
     });
-    browser.open(&format!("http://127.0.0.1:{port}/"));
-    let target = served.url("api/command");
-    for kind in ["application/json", "text/plain"] {
-        let got = browser.eval(&format!(
-            "fetch({target:?}, {{ method: 'POST', credentials: 'include', headers: {{ 'content-type': {kind:?} }}, \
-             body: '{{\"verb\":\"next-patient\"}}' }}).then((r) => r.status, () => 'refused')"
-        ));
-        assert!(got == "refused" || got.as_u64().is_some_and(|s| s >= 400), "{kind}: {got}");
+    port
+}
+
+#[test]
+fn what_an_attacker_s_page_sends_from_another_tab_changes_nothing() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = served("before-s = 1\nafter-s = 1\n", &SIMULATOR);
+    served.open(&mut browser, "");
+    browser.until("a score", "!document.getElementById('now-score').hidden");
+    served.command(&["snapshot"]);
+    let kept = browser.eval(
+        "fetch('/api/evidence').then((r) => r.json()).then(({ evidence: [e] }) => `api/evidence/${e.name}/picture.png`)",
+    );
+    let kept = served.url(kept.as_str().unwrap());
+    browser.open(&format!("http://127.0.0.1:{}/", another_page()));
+    let at = |rest: &str| served.url(rest);
+    let command = at("api/command");
+    // What comes of a promise that loads something; `read` is what the attacker's page can tell of it.
+    let mut comes = |what: &str, promise: String, refused: &[&str]| {
+        let got = browser.eval(&format!("({promise}).catch(() => 'refused')"));
+        let got = got.as_str().unwrap_or_default().to_owned();
+        assert!(refused.contains(&got.as_str()), "{what}: {got}");
+    };
+    let next = "'{\"verb\":\"next-patient\"}'";
+    for (what, how) in [
+        ("json", "headers: { 'content-type': 'application/json' }"),
+        ("plain", "headers: { 'content-type': 'text/plain' }"),
+        (
+            "json that is not asked for",
+            "mode: 'no-cors', headers: { 'content-type': 'application/json' }",
+        ),
+        ("blind", "mode: 'no-cors'"),
+    ] {
+        let sent = format!(
+            "fetch({command:?}, {{ method: 'POST', credentials: 'include', {how}, body: {next} }}).then((r) => String(r.status))"
+        );
+        comes(what, sent, &["refused", "0"]);
     }
-    let live = format!("ws://127.0.0.1:{}/api/live", served.port);
-    let got = browser.eval(&format!(
-        "new Promise((go) => {{ const s = new WebSocket({live:?}); s.onopen = () => go('open'); s.onerror = () => go('refused') }})"
-    ));
-    assert_eq!(got, "refused");
-    let exam = served.daemon.until("a reading", |line| !line["exam"].is_null());
-    assert_eq!(exam["exam"]["number"], 1, "the exam goes on");
-    drop(browser);
-    let _ = std::net::TcpStream::connect(("127.0.0.1", port));
-    let _ = std::net::TcpStream::connect(("127.0.0.1", port));
-    evil.join().unwrap();
-    assert!(PATIENCE.as_secs() > 0);
+    comes(
+        "a beacon",
+        format!("Promise.resolve(String(navigator.sendBeacon({command:?}, {next})))"),
+        &["true", "false"],
+    );
+    for path in
+        ["api/hello", "api/exam", "api/evidence", "api/setup", "words/en.json", "page/main.js"]
+    {
+        for mode in ["cors", "no-cors"] {
+            let read = format!(
+                "fetch({:?}, {{ mode: {mode:?}, credentials: 'include' }}).then((r) => r.text())",
+                at(path)
+            );
+            comes(path, read, &["refused"]);
+        }
+    }
+    for (tag, source) in
+        [("img", kept.as_str()), ("script", &at("page/main.js")), ("img", &at("page/icon.svg"))]
+    {
+        let load = format!(
+            "new Promise((go) => {{ const e = document.createElement({tag:?}); e.onload = () => go('loaded'); e.onerror = () => go('refused'); e.src = {source:?}; document.body.append(e) }})"
+        );
+        comes(source, load, &["refused"]);
+    }
+    let live = at("api/live").replace("http:", "ws:");
+    comes(
+        "live",
+        format!(
+            "new Promise((go) => {{ const s = new WebSocket({live:?}); s.onopen = () => go('open'); s.onerror = () => go('refused') }})"
+        ),
+        &["refused"],
+    );
+    // A form, into a frame; and the page itself in one, to be clicked unseen.
+    let form = format!(
+        "new Promise((go) => {{ document.body.innerHTML = '<iframe name=f></iframe><form target=f method=post enctype=text/plain action={command}><input name=x></form>'; \
+         const [f, s] = document.body.children, x = s.elements[0]; f.onload = () => go('answered'); x.name = '{{\"verb\":\"next-patient\",\"id\":\"'; x.value = '\"}}'; s.submit() }})"
+    );
+    comes("a form", form, &["answered"]);
+    let framed = format!(
+        "new Promise((go) => {{ document.body.innerHTML = ''; const f = document.createElement('iframe'); f.width = 800; f.height = 500; \
+         f.onload = () => setTimeout(() => go(`${{f.contentWindow.length}} ${{f.contentDocument === null}}`), 500); f.src = {:?}; document.body.append(f) }})",
+        at("")
+    );
+    comes("a frame", framed, &["0 true"]);
+    // A window of it tells its opener nothing.
+    let opened = format!(
+        "new Promise((go) => {{ const w = window.open({:?}); setTimeout(() => {{ try {{ go(w ? w.document.title : 'refused') }} catch {{ go('refused') }} }}, 1500) }})",
+        at("")
+    );
+    comes("a window", opened, &["refused"]);
+    browser.look("page-framed-by-another");
+    let status = served.daemon.sonofuse(&[
+        "ctl",
+        "--json",
+        "--socket",
+        served.daemon.path("c.sock").to_str().unwrap(),
+        "status",
+    ]);
+    let status = status.json().remove(0);
+    let standing = &status["answer"]["standing"];
+    assert_eq!((&standing["exam"]["number"], &standing["paused"]), (&json!(1), &json!(false)));
+    // The same in our own page is done.
+    browser.open(&at(""));
+    ready(&mut browser);
+    let own = browser.eval(&format!("fetch('/api/command', {{ method: 'POST', headers: {{ 'content-type': 'application/json' }}, body: {next} }}).then((r) => r.status)"));
+    assert_eq!(own, 200);
 }

@@ -125,20 +125,7 @@ fn the_page_says_what_the_language_files_have_and_they_have_nothing_else_for_it(
         })
         .collect();
     assert!(idle.is_empty(), "nobody says: {idle:?}");
-    for reason in [
-        Withheld::WarmingUp,
-        Withheld::NoSignal,
-        Withheld::Stalled,
-        Withheld::NoDualView,
-        Withheld::EmptyElastogram,
-        Withheld::UnstableElastogram,
-        Withheld::BoxTooSmall,
-        Withheld::OutOfFocus,
-        Withheld::PaletteUnknown,
-        Withheld::OutOfDistribution,
-        Withheld::EngineFault,
-        Withheld::Paused,
-    ] {
+    for reason in Withheld::ALL {
         // The page puts them together from the reading's word.
         let word = serde_json::to_value(reason).unwrap();
         for what in ["reason", "do"] {

@@ -44,7 +44,8 @@ fn what_is_tried_on_the_page_is_saved_as_a_preset_that_the_next_start_runs() {
     let look = page.get("/api/setup", &cookie).json();
     assert_eq!((&look["active"], &look["original"]), (&json!(false), &json!("test-pattern")));
     assert!(named(&look["sources"], "preset", "simulator")["problem"].is_null(), "{look}");
-    assert!(named(&look["sources"], "preset", "replay")["problem"].is_string(), "no file: {look}");
+    let replay = named(&look["sources"], "preset", "replay");
+    assert!(replay["problem"].is_null() && replay["params"][0]["needed"] == true, "{look}");
     assert_eq!(look["saved"], json!([]));
 
     let source = json!({ "preset": "simulator", "params": { "seed": "5" } });
@@ -73,6 +74,8 @@ fn what_is_tried_on_the_page_is_saved_as_a_preset_that_the_next_start_runs() {
     let saved = step(&page, &cookie, "save", &json!({ "name": "room-3", "choose": true }));
     let path = page.daemon.path("state/sonofuse/presets/room-3.toml");
     assert_eq!(saved["path"], path.to_str().unwrap());
+    assert_eq!(saved["configured"], "test-pattern", "what the next start runs");
+    assert!(saved["config"].as_str().unwrap().ends_with("/c.toml"), "{saved}");
     let text = fs::read_to_string(&path).unwrap();
     assert_eq!(saved["text"], text);
     for part in ["[layout]", "[mask]", "hard-end = \"red\"", "not a medical device"] {
@@ -149,6 +152,8 @@ fn what_cannot_be_tried_or_saved_is_said_and_leaves_what_runs() {
         ("save", json!({ "name": "simulator" }), 400, "already"),
         ("save", json!({ "name": "../x" }), 400, "small letters"),
         ("save", json!({ "name": "chosen" }), 400, "small letters"),
+        ("save", json!({ "name": "none" }), 400, "small letters"),
+        ("source", json!({ "preset": "image" }), 500, "location"),
     ] {
         let (got, said) = refused(&page, &cookie, what, &body);
         assert!(got == status && said.contains(words), "{what} {body}: {got} {said}");
@@ -166,5 +171,26 @@ fn what_cannot_be_tried_or_saved_is_said_and_leaves_what_runs() {
         "[source]\npreset = 'chosen'\n[audit]\nfolder = 'none'\n",
         &[],
     );
-    none.until("while nothing was chosen", |line| line["source"] == "test-pattern");
+    none.until("while nothing was chosen", |line| line["reason"] == "not-set-up");
+}
+
+#[test]
+fn a_password_is_written_for_its_owner_alone_and_told_to_nobody() {
+    use std::os::unix::fs::PermissionsExt;
+    let page = paged("test-pattern", "", "");
+    let cookie = page.sign_in();
+    let params =
+        json!({ "location": "rtsp://127.0.0.1:9/live", "user": "me", "password": "sekret" });
+    let told = step(&page, &cookie, "source", &json!({ "preset": "rtsp", "params": params }));
+    assert_eq!(told["candidate"]["params"]["user"], "me");
+    let saved = step(&page, &cookie, "save", &json!({ "name": "room-4", "choose": false }));
+    let look = page.get("/api/setup", &cookie).json();
+    for said in [&told, &saved, &look] {
+        assert!(!said.to_string().contains("sekret"), "{said}");
+    }
+    let path = page.daemon.path("state/sonofuse/presets/room-4.toml");
+    assert!(fs::read_to_string(&path).unwrap().contains("sekret"));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let log = page.daemon.end();
+    assert!(!log.contains("sekret"), "{log}");
 }

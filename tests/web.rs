@@ -240,6 +240,67 @@ fn what_another_page_sends_is_refused_before_anybody_looks_at_it() {
     assert_eq!(page.daemon.done(&["status"])["standing"]["paused"], true);
 }
 
+/// Bodies and heads as a machine that means harm sends them; somebody else is answered all the while.
+#[test]
+fn who_is_slow_large_or_many_holds_nobody_up() {
+    let page = paged("test-pattern", "", "");
+    let cookie = page.sign_in();
+    let host = page.host();
+    let head = format!(
+        "POST /api/command HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nContent-Type: application/json\r\n{cookie}"
+    );
+    let chunks = "4e20\r\n".to_owned() + &"x".repeat(20_000) + "\r\n";
+    for (what, request, status) in [
+        (
+            "a large body in pieces",
+            format!("{head}Transfer-Encoding: chunked\r\n\r\n{chunks}"),
+            413,
+        ),
+        ("a broken piece", format!("{head}Transfer-Encoding: chunked\r\n\r\nZZ\r\n"), 413),
+        (
+            "two lengths",
+            format!("{head}Content-Length: 5\r\nContent-Length: 50\r\n\r\n{{\"v\"}}"),
+            400,
+        ),
+        (
+            "a long head",
+            format!("GET / HTTP/1.1\r\nHost: {host}\r\nX: {}\r\n\r\n", "y".repeat(600_000)),
+            431,
+        ),
+        (
+            "a long name",
+            format!("GET /{} HTTP/1.1\r\nHost: {host}\r\n\r\n", "a".repeat(100_000)),
+            414,
+        ),
+    ] {
+        let mut stream = TcpStream::connect(("127.0.0.1", page.port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        // It may be answered before all of it was sent.
+        let _ = stream.write_all(request.as_bytes());
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(answer[9..], *status.to_string().as_bytes(), "{what}");
+    }
+    // A body that comes byte by byte is waited for 5 s.
+    let mut slow = TcpStream::connect(("127.0.0.1", page.port)).unwrap();
+    slow.write_all(format!("{head}Content-Length: 1000\r\n\r\n").as_bytes()).unwrap();
+    slow.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    let begun = Instant::now();
+    let mut answer = [0; 12];
+    while slow.read_exact(&mut answer).is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it is still waited for");
+        assert_eq!(page.get("/api/hello", "").status, 200, "meanwhile");
+        let _ = slow.write_all(b" ");
+    }
+    assert_eq!(&answer, b"HTTP/1.1 408");
+    // Links that do not open are told in decades, however many come.
+    for _ in 0..25 {
+        assert_eq!(page.get("/in?link=0", "").status, 403);
+    }
+    let log = page.end();
+    assert_eq!(log.matches("link-refused").count(), 2, "{log}");
+}
+
 #[test]
 fn without_a_session_nothing_is_changed_or_shown_and_a_link_opens_once() {
     let page = paged("test-pattern", "", "");
@@ -461,9 +522,8 @@ async fn where_others_may_look_the_picture_is_black_but_for_its_views() {
         assert!((740..860).any(|y| (0..1280).any(|x| bright(x, y))), "no panel");
     }
     assert!(shows > 0, "the views were never shown");
-    let by_name =
-        format!("GET /api/hello HTTP/1.1\r\nHost: scan.example.org\r\nConnection: close\r\n\r\n");
-    assert_eq!(send(page.port, by_name.as_bytes()).status, 200);
+    let by_name = b"GET /api/hello HTTP/1.1\r\nHost: scan.example.org\r\nConnection: close\r\n\r\n";
+    assert_eq!(send(page.port, by_name).status, 200);
     let secure = format!(
         "GET {} HTTP/1.1\r\nHost: scan.example.org\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n",
         page.link()

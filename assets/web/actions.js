@@ -3,7 +3,7 @@
 
 import { $, ask, el, shape, tell, text } from "./dom.js";
 import { command, now, wire } from "./link.js";
-import { has, n, p, t } from "./words.js";
+import { has, n, p, say, t } from "./words.js";
 
 const signed = (hello) => (hello?.signed_in ? null : t("why-sign-in"));
 
@@ -105,10 +105,11 @@ function said(verb, done) {
   return t(`done-${verb}`);
 }
 
-/** A refusal in this language, with the server's own words. */
+/** A refusal in this language, with the server's own words where there are none. */
 export function refusal(error) {
   const why = has(`page.error-${error.kind}`) ? t(`error-${error.kind}`) : t("error-failed");
-  return error.message ? `${why} ${error.message}` : why;
+  const words = has(error.id) ? say(error.id) : error.message;
+  return words ? `${why} ${words}` : why;
 }
 
 /** Radio buttons in a frame. */

@@ -104,12 +104,13 @@ export function seen() {
 /** Tells whether the server was heard of within the last second. */
 export const heard = () => now.open && clock() - now.heardAt <= SILENCE_MS;
 
-/** A refusal in the server's words. */
+/** A refusal in the server's words, with their identifier where the language files have them. */
 export class Refused extends Error {
-  constructor(kind, words, status) {
+  constructor(kind, words, status, id) {
     super(words);
     this.kind = kind;
     this.status = status;
+    this.id = id;
   }
 }
 
@@ -121,7 +122,7 @@ async function answer(request) {
     throw new Refused("unreachable", "", 0);
   }
   const body = await said.json().catch(() => ({}));
-  if (!said.ok || body.error) throw new Refused(body.error?.kind ?? "failed", body.error?.words ?? `${said.status}`, said.status);
+  if (!said.ok || body.error) throw new Refused(body.error?.kind ?? "failed", body.error?.words ?? `${said.status}`, said.status, body.error?.id);
   return body;
 }
 

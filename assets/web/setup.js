@@ -6,12 +6,15 @@ import { choices, refusal } from "./actions.js";
 import { get, now, post, wire } from "./link.js";
 import { Regions, found } from "./regions.js";
 import { Trial } from "./trial.js";
-import { n, t } from "./words.js";
+import { has, n, say, t } from "./words.js";
 
 let shown = false;
 let told = null;
 let regions = null;
 let trial = null;
+/** What was typed for a source's values, by source and value, and which are open. */
+const typed = new Map();
+const opened = new Set();
 /** Pinned on this page, so that leaving asks first. */
 let begun = false;
 
@@ -142,16 +145,59 @@ function sources() {
       radio.addEventListener("change", () => choose(source));
       const lines = [source.device, ...(source.sends ?? [])].filter(Boolean);
       return el(
-        "label",
-        { for: id },
-        radio,
-        el("span", {}, el("strong", {}, source.preset), ` ${source.what ?? ""}`),
-        lines.map((line) => el("span", { class: "sends" }, line)),
-        source.problem && el("span", { class: "sends" }, `▲ ${source.problem}`),
+        "div",
+        { class: "source" },
+        el(
+          "label",
+          { for: id },
+          radio,
+          el("span", {}, el("strong", {}, source.preset), ` ${source.what ?? ""}`),
+          lines.map((line) => el("span", { class: "sends" }, line)),
+          source.problem && el("span", { class: "sends" }, `▲ ${has(source.problem_id) ? say(source.problem_id) : source.problem}`),
+        ),
+        values(source),
       );
     }),
     list.length === 0 ? el("p", { class: "dim" }, t("no-sources")) : "",
   );
+}
+
+const keyOf = (source, param) => [source.preset, source.device, param?.name].join(" ");
+
+/** Fields for what a person may type. */
+function values(source) {
+  if (source.problem || !source.params?.length) return null;
+  const key = keyOf(source);
+  const fields = source.params.map((param) => {
+    const at = keyOf(source, param);
+    const input = el("input", { type: param.secret ? "password" : "text", name: param.name, value: typed.get(at) ?? param.value ?? "", required: param.needed, autocomplete: "off", spellcheck: "false" });
+    input.addEventListener("input", () => typed.set(at, input.value));
+    return el("label", { class: "field" }, el("span", {}, el("strong", {}, param.name), ` ${param.what}`), input);
+  });
+  const take = (event) => {
+    event.preventDefault();
+    choose(source);
+  };
+  const form = el("form", { novalidate: true, on: { submit: take } }, fields, el("div", { class: "row" }, el("button", { type: "submit" }, t("source-take"))));
+  const made = el("details", { class: "values", open: opened.has(key), "data-source": key }, el("summary", {}, t("source-values")), form);
+  made.addEventListener("toggle", () => (made.open ? opened.add(key) : opened.delete(key)));
+  return made;
+}
+
+/** What was typed; null where something is needed that was not. */
+function given(source) {
+  const params = source.device ? { device: source.device } : {};
+  for (const param of source.params ?? []) {
+    const said = typed.get(keyOf(source, param));
+    if (said !== undefined && said !== (param.value ?? "")) params[param.name] = said;
+    if (!param.needed || said) continue;
+    const form = [...parts.sources.querySelectorAll("details")].find((each) => each.dataset.source === keyOf(source));
+    form.open = true;
+    form.querySelector(`[name="${param.name}"]`).focus();
+    tell(t("source-needs", { name: param.name }), false);
+    return null;
+  }
+  return params;
 }
 
 /** The candidate is a preset's name, or an object that names it and its device. */
@@ -163,7 +209,8 @@ function sameSource(source, chosen) {
 }
 
 async function choose(source) {
-  const params = source.params ?? (source.device ? { device: source.device } : undefined);
+  const params = given(source);
+  if (!params) return;
   await sent("/api/setup/source", { preset: source.preset, params }, (answer) => {
     told = answer.sources ? answer : told;
     regions.clear();
@@ -281,7 +328,7 @@ async function save(event) {
     tell(t("saved", { name: answer.name ?? name }));
     parts.saved.replaceChildren(
       el("p", {}, t("saved-at", { path: answer.path })),
-      el("p", { class: "dim" }, t("saved-how")),
+      el("p", { class: "dim" }, t("saved-how"), " ", answer.configured === "chosen" ? t("saved-chosen") : t("saved-line", { file: answer.config, configured: answer.configured })),
       el("pre", { tabindex: "0", "aria-label": answer.name ?? name }, answer.text ?? ""),
     );
   });

@@ -55,6 +55,9 @@ _sonofuse() {
             sonofuse,selftest)
                 cmd="sonofuse__subcmd__selftest"
                 ;;
+            sonofuse,setup)
+                cmd="sonofuse__subcmd__setup"
+                ;;
             sonofuse,simulate)
                 cmd="sonofuse__subcmd__simulate"
                 ;;
@@ -199,6 +202,9 @@ _sonofuse() {
             sonofuse__subcmd__help,selftest)
                 cmd="sonofuse__subcmd__help__subcmd__selftest"
                 ;;
+            sonofuse__subcmd__help,setup)
+                cmd="sonofuse__subcmd__help__subcmd__setup"
+                ;;
             sonofuse__subcmd__help,simulate)
                 cmd="sonofuse__subcmd__help__subcmd__simulate"
                 ;;
@@ -248,7 +254,7 @@ _sonofuse() {
 
     case "${cmd}" in
         sonofuse)
-            opts="-h -V --help --version run replay locate simulate check doctor health audit bench engine selftest ctl evidence help"
+            opts="-h -V --help --version run replay locate simulate check doctor health audit bench engine selftest setup ctl evidence help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1038,7 +1044,7 @@ _sonofuse() {
             return 0
             ;;
         sonofuse__subcmd__help)
-            opts="run replay locate simulate check doctor health audit bench engine selftest ctl evidence help"
+            opts="run replay locate simulate check doctor health audit bench engine selftest setup ctl evidence help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1415,6 +1421,20 @@ _sonofuse() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        sonofuse__subcmd__help__subcmd__setup)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         sonofuse__subcmd__help__subcmd__simulate)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1564,6 +1584,32 @@ _sonofuse() {
                     ;;
                 --die)
                     COMPREPLY=($(compgen -W "main thread task" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sonofuse__subcmd__setup)
+            opts="-h --config --terminal --page --socket --seconds --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seconds)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

@@ -38,7 +38,7 @@ pub struct CtlArgs {
     #[arg(long)]
     json: bool,
     /// status, next-patient, reset, pause, resume, mark, preset, pin, unpin, verdict, threshold, snapshot,
-    /// clip, explain, reload
+    /// clip, explain, reload, web-link
     verb: String,
     /// What the verb takes: docs/reference/control.md
     #[arg(value_name = "KEY=VALUE")]
@@ -125,12 +125,28 @@ pub(super) fn status(
     loaded: Option<&Loaded>,
 ) -> Result<(Value, PathBuf), CtlError> {
     let (stream, path) = connect(named, loaded)?;
-    let answer = ask(stream, "{\"verb\":\"status\"}\n", &path)?;
+    Ok((answered("status", (stream, path.clone()))?, path))
+}
+
+/// What the daemon answers to a verb without values.
+fn answered(verb: &str, (stream, path): (UnixStream, PathBuf)) -> Result<Value, CtlError> {
+    let answer = ask(stream, &format!("{{\"verb\":\"{verb}\"}}\n"), &path)?;
     if let Some(error) = answer.get("error") {
         let text = |key: &str| words::clean(error[key].as_str().unwrap_or("it refused"));
         return Err(CtlError::Refused { kind: text("kind"), words: text("words") });
     }
-    Ok((answer["answer"].clone(), path))
+    Ok(answer["answer"].clone())
+}
+
+/// A link to the daemon's page, and for how long it works, s.
+pub(super) fn link(
+    named: Option<&Path>,
+    loaded: Option<&Loaded>,
+) -> Result<(String, u64), CtlError> {
+    let answer = answered("web-link", connect(named, loaded)?)?;
+    let link = &answer["link"];
+    let url = words::clean(link["url"].as_str().unwrap_or_default());
+    Ok((url, link["lasts_s"].as_u64().unwrap_or_default()))
 }
 
 /// The socket that was named, else the first of the usual places where a daemon listens.

@@ -14,6 +14,7 @@ pub(super) use self::probe::Machine;
 use super::error::{CliError, Exit, HasExit};
 use super::output::Output;
 use crate::config::{ConfigError, Loaded};
+use crate::ingest::Preset;
 use crate::panel;
 
 mod gpu;
@@ -132,7 +133,15 @@ fn findings(machine: &Machine, loaded: &Loaded) -> Vec<Finding> {
     all.extend(gpu::findings(machine, loaded));
     all.extend(service::findings(machine));
     all.push(language(loaded));
+    all.extend(not_set_up(loaded));
     all
+}
+
+/// That nobody has said yet where pictures come from.
+fn not_set_up(loaded: &Loaded) -> Option<Finding> {
+    let preset = loaded.preset().ok().filter(Preset::is_none)?;
+    let todo = "sonofuse setup, or [source] preset in the configuration";
+    Some(Finding::optional("configuration", "source", preset.summary, todo))
 }
 
 /// The configured language, and whether the panel can be drawn in it.

@@ -174,7 +174,7 @@ fn annotated_name(path: &Path, n: usize, of: usize) -> String {
 }
 
 /// Draws what was found on a copy of the picture.
-fn annotate(frame: &Frame, layout: Option<&ScreenLayout>) -> RgbImage {
+pub(super) fn annotate(frame: &Frame, layout: Option<&ScreenLayout>) -> RgbImage {
     const BMODE: Rgb<u8> = Rgb([64, 160, 255]);
     const ELASTOGRAM: Rgb<u8> = Rgb([255, 64, 255]);
     const BAR: Rgb<u8> = Rgb([255, 255, 255]);

@@ -89,6 +89,7 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
         json: args.json,
         limit: args.frames.map(Limit::Frames).or(args.seconds.map(Limit::Time)),
         snapshot: args.snapshot.clone(),
+        walk: None,
     };
     daemon::run(&loaded, &options).map_err(|e| match e {
         // Whoever read along has gone: nobody is left to tell.

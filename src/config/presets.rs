@@ -3,15 +3,15 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use crate::ingest::NONE;
 
 /// Where the service keeps its own.
 pub const SERVICE_FOLDER: &str = "/var/lib/sonofuse/presets";
 /// The name that stands for the one that was chosen.
 pub const CHOSEN: &str = "chosen";
-/// What runs while none was chosen: no pictures of anybody.
-pub const NONE_CHOSEN: &str = "test-pattern";
 /// The file that says which was.
 const MARK: &str = ".chosen";
 
@@ -22,9 +22,14 @@ pub fn own_folder() -> Option<PathBuf> {
         // systemd gives all of a unit's, by colons; ours has one.
         return Some(std::env::split_paths(&folders).next()?.join("presets"));
     }
-    let state = var("XDG_STATE_HOME").map(PathBuf::from);
-    let state = state.or_else(|| Some(PathBuf::from(var("HOME")?).join(".local/state")));
-    state.map(|state| state.join("sonofuse/presets"))
+    if let Some(state) = var("XDG_STATE_HOME") {
+        return Some(Path::new(&state).join("sonofuse/presets"));
+    }
+    if rustix::process::geteuid().is_root() && Path::new(SERVICE_FOLDER).parent()?.is_dir() {
+        // Whoever sets up an installed service as root sets it up for the service.
+        return Some(SERVICE_FOLDER.into());
+    }
+    Some(PathBuf::from(var("HOME")?).join(".local/state/sonofuse/presets"))
 }
 
 /// The folders in which such presets may lie, best first.
@@ -42,7 +47,7 @@ pub fn is_name(name: &str) -> bool {
     (1..=40).contains(&name.len())
         && name.starts_with(plain)
         && name.chars().all(|c| plain(c) || c == '-')
-        && name != CHOSEN
+        && ![CHOSEN, NONE].contains(&name)
 }
 
 /// The one that was chosen in the first of `folders` that says so.
@@ -54,12 +59,12 @@ pub fn chosen(folders: &[PathBuf]) -> Option<String> {
     })
 }
 
-/// Writes the preset `name` into `folder`; all of it or nothing.
+/// Writes the preset `name` into `folder`; all of it or nothing. One that holds a `secret` is for its owner alone.
 ///
 /// # Errors
 /// The system's.
-pub fn write(folder: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
-    place(folder, &format!("{name}.toml"), text)
+pub fn write(folder: &Path, name: &str, text: &str, secret: bool) -> io::Result<PathBuf> {
+    place(folder, &format!("{name}.toml"), text, if secret { 0o600 } else { 0o644 })
 }
 
 /// Has `name` be the one that is chosen.
@@ -67,17 +72,27 @@ pub fn write(folder: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
 /// # Errors
 /// The system's.
 pub fn choose(folder: &Path, name: &str) -> io::Result<()> {
-    place(folder, MARK, &format!("{name}\n")).map(drop)
+    place(folder, MARK, &format!("{name}\n"), 0o644).map(drop)
 }
 
-fn place(folder: &Path, file: &str, text: &str) -> io::Result<PathBuf> {
+fn place(folder: &Path, file: &str, text: &str, mode: u32) -> io::Result<PathBuf> {
     DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
+    // What root sets up for the service is the service's.
+    let owner =
+        folder.parent().map(fs::metadata).transpose()?.map(|above| (above.uid(), above.gid()));
+    let owner = owner.filter(|(uid, _)| *uid != 0 && rustix::process::geteuid().is_root());
+    let own = |path: &Path| {
+        let Some((uid, gid)) = owner else { return Ok(()) };
+        std::os::unix::fs::chown(path, Some(uid), Some(gid))
+    };
+    own(folder)?;
     let path = folder.join(file);
     let part = folder.join(format!(".part-{}-{file}", std::process::id()));
     let write = || {
         let mut out =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&part)?;
+            OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&part)?;
         out.write_all(text.as_bytes())?;
+        own(&part)?;
         out.sync_all()?;
         fs::rename(&part, &path)?;
         File::open(folder)?.sync_all()
@@ -105,6 +120,7 @@ mod tests {
             ("../x", false),
             ("x.toml", false),
             ("chosen", false),
+            ("none", false),
             (&"x".repeat(41), false),
         ] {
             assert_eq!(is_name(name), is, "{name}");
@@ -116,7 +132,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folders = [dir.path().join("a"), dir.path().join("b")];
         assert_eq!(chosen(&folders), None);
-        write(&folders[1], "room-3", "x").unwrap();
+        write(&folders[1], "room-3", "x", false).unwrap();
         choose(&folders[1], "room-3").unwrap();
         assert_eq!(chosen(&folders).as_deref(), Some("room-3"));
         choose(&folders[0], "room-4").unwrap();

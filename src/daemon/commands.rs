@@ -116,6 +116,11 @@ impl Desk {
         }
     }
 
+    /// The newest reading.
+    pub(super) fn reading(&self) -> Option<Arc<Reading>> {
+        self.latest.load_full()
+    }
+
     /// The model that the daemon started with.
     pub(super) fn model(&self) -> &ModelInfo {
         &self.model.0
@@ -124,6 +129,11 @@ impl Desk {
     /// Whether the command `threshold` is allowed.
     pub(super) fn allows_threshold(&self) -> bool {
         self.threshold.load(Ordering::Relaxed)
+    }
+
+    /// Whether the command `explain` explains this model, as far as is known.
+    pub(super) fn explains(&self) -> bool {
+        self.explaining.is_able()
     }
 
     /// The page is there, and this is where to sign in.

@@ -39,6 +39,11 @@ impl Explaining {
         Self { explainer, notes, latest }
     }
 
+    /// Whether it explains this model, as far as is known.
+    pub(super) fn is_able(&self) -> bool {
+        self.explainer.is_able()
+    }
+
     /// Explains the last scored map.
     pub(super) async fn explain(&self) -> Result<Explained, Refused> {
         let (Looked { mut explained, pictures }, epoch) = self.explainer.explain().await?;

@@ -81,6 +81,7 @@ pub(super) fn word(state: &SourceState) -> &'static str {
         SourceState::NoSignal { .. } => "no-signal",
         SourceState::Stalled { .. } => "stalled",
         SourceState::Lost { .. } => "lost",
+        SourceState::NotSetUp => "not-set-up",
         SourceState::Ended => "ended",
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::fs::Access;
 
-use super::DaemonError;
+use super::{DaemonError, Walk};
 use crate::panel::LastSeen;
 
 /// How long to run.
@@ -26,6 +26,8 @@ pub struct Options {
     pub limit: Option<Limit>,
     /// Where to write what the sonographer sees, at the end.
     pub snapshot: Option<PathBuf>,
+    /// Who walks through set-up; the run ends with that, and prints no readings.
+    pub walk: Option<Walk>,
 }
 
 impl Options {
@@ -39,6 +41,11 @@ impl Options {
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)
             .map_err(|e| wrong(format!("its folder {} cannot be written: {e}", folder.display())))
+    }
+
+    /// Whether the newest picture is to be kept.
+    pub(super) const fn looks_back(&self) -> bool {
+        self.snapshot.is_some() || self.walk.is_some()
     }
 
     /// Writes what the sonographer saw at the end, if that was asked for.

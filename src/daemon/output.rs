@@ -15,7 +15,6 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime};
 
-use sonofuse_core::NOTICE;
 use sonofuse_core::exam::Summary;
 use sonofuse_core::reading::Reading;
 use tokio::sync::watch;
@@ -23,6 +22,7 @@ use tracing::warn;
 
 use super::{DaemonError, Limit, Options};
 use crate::journal;
+use crate::panel::words::spoken;
 use crate::publish::lines::{self, Cadence, Lines, Style};
 
 /// Readings that may wait for standard output.
@@ -84,7 +84,7 @@ impl Printer {
     pub(super) fn start(options: &Options, alone: bool) -> Result<Self, DaemonError> {
         let (queue, readings) = sync_channel(QUEUE_READINGS);
         let (finished, done) = watch::channel(None);
-        let json = options.json;
+        let (json, quiet) = (options.json, options.walk.is_some());
         let limit = match options.limit {
             Some(Limit::Frames(n)) => n,
             _ => u64::MAX,
@@ -94,7 +94,12 @@ impl Printer {
             .spawn(move || {
                 let out = io::stdout();
                 let style = (!json).then(|| Style::detect(&out));
-                let end = print_all(out, style, limit, alone, &readings);
+                let end = if quiet {
+                    readings.iter().for_each(drop);
+                    End::Enough
+                } else {
+                    print_all(out, style, limit, alone, &readings)
+                };
                 finished.send_replace(Some(Arc::new(end)));
             })
             .map_err(|source| DaemonError::System { what: "starting the print thread", source })?;
@@ -190,7 +195,8 @@ impl<W: Write> Printed<W> {
         if self.lines.is_none() {
             return Ok(());
         }
-        writeln!(self.out, "sonofuse {}: {NOTICE}", env!("CARGO_PKG_VERSION"))?;
+        let notice = lines::notice(spoken());
+        writeln!(self.out, "sonofuse {}: {notice}", env!("CARGO_PKG_VERSION"))?;
         self.out.flush()
     }
 

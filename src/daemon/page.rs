@@ -109,7 +109,8 @@ impl Page {
         self,
         config: &Config,
         commands: &Commands,
-        bench: Arc<Bench>,
+        bench: &Arc<Bench>,
+        greets: bool,
     ) -> std::io::Result<Served> {
         let Self { listener, settings, jpegs, shots, news, notes } = self;
         let gate: Arc<Gate> = Arc::default();
@@ -129,10 +130,12 @@ impl Page {
                 about: about(config, Arc::clone(&desk)),
                 note: Arc::new(move || note(&notes)),
                 shelf: Arc::new(shelf),
-                setup: bench.asked(),
+                setup: Arc::clone(bench).asked(),
             },
         )?;
-        greet(&entrance);
+        if greets {
+            greet(&entrance);
+        }
         desk.open(entrance);
         Ok(Served { web, jpegs })
     }
@@ -168,8 +171,18 @@ fn about(config: &Config, desk: Arc<Desk>) -> web::AboutNow {
     Arc::new(move || {
         let running = desk.preset();
         let (preset, simulated) = (running.name.clone(), running.is_simulated());
-        let (model, threshold) = (desk.model().clone(), desk.allows_threshold());
-        About { language, exposed, max_age_ms, simulated, preset, keep, clips, threshold, model }
+        About {
+            language,
+            exposed,
+            max_age_ms,
+            simulated,
+            preset,
+            keep,
+            clips,
+            threshold: desk.allows_threshold(),
+            explain: desk.explains(),
+            model: desk.model().clone(),
+        }
     })
 }
 

@@ -3,7 +3,7 @@
 //! blocking threads.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,12 +17,13 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::commands::{self, Change, Commands, Desk, Which, named};
-use crate::config::{Loaded, presets};
-use crate::ingest::{Preset, PresetError, devices, sends};
+use crate::config::{Loaded, SYSTEM_PATH, presets};
+use crate::ingest::{Preset, PresetError};
 use crate::record::Keeper;
 use crate::serve::control::Obey;
 use crate::serve::web::{Area, Ask, SetUp};
 
+mod sources;
 mod write;
 
 /// How long devices may take to say what they can send.
@@ -189,12 +190,11 @@ impl Bench {
         let others: Vec<PathBuf> =
             self.loaded.preset_dirs().into_iter().filter(|dir| *dir != folder).collect();
         if Preset::list(&others).contains(&name) {
-            let words = format!(
-                "there is a preset {name} already that is not of the page: give another name"
-            );
+            let words = "there is a preset of this name already that was not set up here: give another name";
             return Err(Refused::new(RefusedKind::WrongValue, words));
         }
         let preset = self.desk.preset();
+        let secret = sources::holds_a_secret(&preset);
         let (pins, cover) = (self.keeper.pins(), self.keeper.covered());
         let written = spawn_blocking(move || {
             let text = write::text(&preset, pins, &cover)?;
@@ -204,7 +204,7 @@ impl Bench {
             let refused = |what: &str, e: &std::io::Error| {
                 format!("cannot write {what} {}: {e}", path.display())
             };
-            presets::write(&folder, &name, &text).map_err(|e| refused("the preset", &e))?;
+            presets::write(&folder, &name, &text, secret).map_err(|e| refused("the preset", &e))?;
             if choose {
                 presets::choose(&folder, &name)
                     .map_err(|e| refused("which is chosen, beside", &e))?;
@@ -215,7 +215,13 @@ impl Bench {
         let (fresh, path, name, text) = written.map_err(failed)?;
         self.take(fresh).await?;
         *trial = None;
-        Ok(json!({ "path": path, "name": name, "text": text }))
+        let text = if secret { sources::without_secrets(&text) } else { text };
+        // What the next start runs is the configuration's to say.
+        let configured = &self.loaded.file.source.preset;
+        let config = self.loaded.path.as_deref().unwrap_or(SYSTEM_PATH.as_ref());
+        Ok(json!({
+            "path": path, "name": name, "text": text, "configured": configured, "config": config,
+        }))
     }
 
     async fn look(&self, trial: Option<&Trial>) -> Result<Value, Refused> {
@@ -223,15 +229,12 @@ impl Bench {
         let original = trial.map_or(&running.name, |trial| &trial.original.name).clone();
         let candidate = trial
             .and_then(|trial| trial.candidate.as_ref())
-            .map(|(name, params)| json!({ "preset": name, "params": params }));
+            .map(|(name, params)| json!({ "preset": name, "params": sources::shown(params) }));
         let dirs = self.loaded.preset_dirs();
-        let found = timeout(DEVICES_WITHIN, spawn_blocking(move || sources(&dirs))).await;
-        let (sources, saved) = match found {
-            Ok(Ok(found)) => found,
-            _ => {
-                let words = "a capture device does not answer: unplug it and plug it in again";
-                return Err(Refused::new(RefusedKind::Busy, words));
-            }
+        let found = timeout(DEVICES_WITHIN, spawn_blocking(move || sources::found(&dirs))).await;
+        let Ok(Ok((sources, saved))) = found else {
+            let words = "a capture device does not answer: unplug it and plug it in again";
+            return Err(Refused::new(RefusedKind::Busy, words));
         };
         Ok(json!({
             "active": trial.is_some(),
@@ -241,59 +244,4 @@ impl Bench {
             "saved": saved,
         }))
     }
-}
-
-/// The presets with the devices that they can be for, and those that were saved on the page.
-fn sources(dirs: &[PathBuf]) -> (Vec<Value>, Vec<Value>) {
-    let own = presets::folders();
-    let found = devices::list(Path::new("/"));
-    let cameras: Vec<_> = found.iter().filter(|device| device.pictures).collect();
-    let asked: Vec<Result<Vec<String>, String>> = cameras
-        .iter()
-        .map(|device| match device.access {
-            devices::Reach::Open => sends::of(&device.path),
-            devices::Reach::Forbidden => {
-                Err("not for this user: add it to the group video".to_owned())
-            }
-            devices::Reach::NoFile => Err("there is no device file".to_owned()),
-        })
-        .collect();
-    let mut sources = Vec::new();
-    for name in Preset::list(dirs) {
-        let preset = match Preset::load(&name, dirs) {
-            Ok(preset) => preset,
-            Err(error) => {
-                sources.push(json!({ "preset": name, "problem": error.to_string() }));
-                continue;
-            }
-        };
-        let what = &preset.summary;
-        // One that was saved has its device.
-        let saved = preset.file.parent().is_some_and(|dir| own.iter().any(|own| own == dir));
-        if preset.takes_a_device() && !saved {
-            if cameras.is_empty() {
-                let problem = "no capture device is plugged in";
-                sources.push(json!({ "preset": name, "what": what, "problem": problem }));
-            }
-            for (device, asked) in cameras.iter().zip(&asked) {
-                let problem = asked.as_ref().err().cloned();
-                let problem = problem.or_else(|| preset.check().err().map(|e| e.to_string()));
-                sources.push(json!({
-                    "preset": name,
-                    "what": format!("{what}: {}", device.name),
-                    "device": device.best_name(),
-                    "sends": asked.as_ref().ok(),
-                    "problem": problem,
-                }));
-            }
-            continue;
-        }
-        let problem = preset.check().err().map(|error| error.to_string());
-        sources.push(json!({ "preset": name, "what": what, "problem": problem }));
-    }
-    let chosen = presets::chosen(&own);
-    let saved = Preset::list(&own);
-    let saved =
-        saved.iter().map(|name| json!({ "name": name, "chosen": chosen.as_ref() == Some(name) }));
-    (sources, saved.collect())
 }

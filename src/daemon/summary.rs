@@ -107,6 +107,7 @@ pub(super) fn status(state: &SourceState) -> String {
         SourceState::NoSignal { why } => format!("no signal: {why}"),
         SourceState::Stalled { quiet_ms } => format!("stalled: no frame for {quiet_ms} ms"),
         SourceState::Lost { why, .. } => format!("source lost: {why}"),
+        SourceState::NotSetUp => "not set up: sonofuse setup".into(),
         SourceState::Ended => "the source ended".into(),
     }
 }

@@ -15,6 +15,9 @@ const OUT: &str = "out";
 
 /// Builds the preset's source as a bin with the pad `src`.
 pub(super) fn build(preset: &Preset) -> Result<gst::Bin, PresetError> {
+    if preset.is_none() {
+        return Err(PresetError::NotSetUp);
+    }
     // What a running bin will look for (`decodebin`'s decoder) is not in the text: ask first.
     let absent = |name: &str| !elements::installed(name);
     // "a | b": any of them will do.

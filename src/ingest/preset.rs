@@ -166,6 +166,9 @@ pub struct Preset {
     values: BTreeMap<String, String>,
 }
 
+/// The name of no preset: nobody has said yet where pictures come from.
+pub const NONE: &str = "none";
+
 /// A parameter that every preset has.
 const COLORIMETRY: &str = "colorimetry";
 
@@ -176,6 +179,9 @@ impl Preset {
     /// # Errors
     /// [`PresetError`] when there is no such file or its text is not a preset.
     pub fn load(name_or_path: &str, dirs: &[PathBuf]) -> Result<Self, PresetError> {
+        if name_or_path == NONE {
+            return Ok(Self::none());
+        }
         let candidates: Vec<PathBuf> = if Self::is_path(name_or_path) {
             vec![PathBuf::from(name_or_path)]
         } else {
@@ -199,6 +205,30 @@ impl Preset {
                 format!("there are {}", known.join(", "))
             },
         })
+    }
+
+    /// No preset: no picture comes, and readings say that nobody has set the source up.
+    pub fn none() -> Self {
+        let expect =
+            Expect { kind: Kind::Live, stall_ms: 1000, connect_ms: 1000, at_end: AtEnd::End };
+        Self {
+            name: NONE.to_owned(),
+            file: PathBuf::new(),
+            summary: PresetError::NotSetUp.to_string(),
+            expect,
+            layout: None,
+            mask: Cover::default(),
+            launch: String::new(),
+            params: BTreeMap::new(),
+            needs: BTreeMap::new(),
+            colorimetry: None,
+            values: BTreeMap::new(),
+        }
+    }
+
+    /// Whether it is [`Preset::none`].
+    pub fn is_none(&self) -> bool {
+        self.name == NONE && self.launch.is_empty()
     }
 
     /// Tells a preset file's path from the name of a preset.
@@ -339,6 +369,9 @@ impl Preset {
     /// [`PresetError`]; [`PresetError::MissingElements`] is the kind that says that the preset is
     /// for another machine, or that packages are missing on this one.
     pub fn check(&self) -> Result<(), PresetError> {
+        if self.is_none() {
+            return Ok(());
+        }
         launch::build(self).map(drop)
     }
 

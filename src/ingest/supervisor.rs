@@ -83,6 +83,11 @@ pub(super) struct Supervisor {
 
 impl Supervisor {
     pub(super) async fn run(mut self) {
+        if self.preset.is_none() {
+            self.publish(SourceState::NotSetUp);
+            while !self.pause(TICK).await {}
+            return self.publish(SourceState::Ended);
+        }
         let mut attempt = 0;
         let mut backoff = Backoff::new();
         loop {
@@ -210,6 +215,12 @@ impl Supervisor {
                 }
             }
             SourceState::Lost { .. } => {}
+            SourceState::NotSetUp => info!(
+                MESSAGE_ID = journal::SOURCE_NOT_SET_UP,
+                EVENT = "source",
+                STATE = "not-set-up",
+                "not set up: sonofuse setup"
+            ),
             SourceState::Ended => info!(
                 MESSAGE_ID = journal::SOURCE_ENDED,
                 EVENT = "source",

@@ -7,12 +7,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use sonofuse_core::explain::{HeatPicture, Leaning, Looked, View};
 use sonofuse_core::reading::Reading;
+use sonofuse_core::words::{Label, Language};
 
 use super::draw::{ALERT, Area, DIM, Painter, TEXT, Type};
-
-/// What it is, and what it is not, from long to short.
-const TITLES: [&str; 2] = ["Where features responded", "Features responded"];
-const CAVEATS: [&str; 2] = ["Not why, and no sign that the score is right.", "Not why. No proof."];
 
 /// How long it stands, and how long it takes to go, ns.
 const STANDS_NS: u64 = 10_000_000_000;
@@ -113,16 +110,30 @@ struct Words {
 
 impl Words {
     /// The longest that fit `width` pixels, whole, in lines of `title` and `caveat`.
-    fn fit(leaning: Leaning, [title, caveat]: [Type; 2], width: f32, most: [usize; 2]) -> Self {
-        let long = format!("{} for {}", TITLES[0], leaning.as_str());
-        let whole = |set: Type, texts: &[&str], most: usize| {
-            let lines = texts.iter().map(|text| set.wrap(text, width, most));
-            let mut fits = lines.filter(|lines| lines.iter().all(|line| !line.ends_with('…')));
-            fits.next().unwrap_or_else(|| set.wrap(texts.last().unwrap_or(&""), width, most))
+    fn fit(
+        language: &Language,
+        leaning: Leaning,
+        [title, caveat]: [Type; 2],
+        width: f32,
+        most: [usize; 2],
+    ) -> Self {
+        let whole = |set: Type, labels: &[Label], most: usize| {
+            let mut lines =
+                labels.iter().map(|label| set.wrap(language.label(*label), width, most));
+            let fits = lines.find(|lines| lines.iter().all(|line| !line.ends_with('…')));
+            // The last is the shortest.
+            fits.unwrap_or_else(|| {
+                let last = labels.last().map_or("", |label| language.label(*label));
+                set.wrap(last, width, most)
+            })
+        };
+        let long = match leaning {
+            Leaning::Benign => Label::HeatBenign,
+            Leaning::Malignant => Label::HeatMalignant,
         };
         Self {
-            title: whole(title, &[&long, TITLES[0], TITLES[1]], most[0]),
-            caveat: whole(caveat, &CAVEATS, most[1]),
+            title: whole(title, &[long, Label::HeatTitle, Label::HeatShort], most[0]),
+            caveat: whole(caveat, &[Label::HeatCaveat, Label::HeatCaveatShort], most[1]),
         }
     }
 }
@@ -151,11 +162,11 @@ fn parts(area: Area, u: f32) -> (Area, Area, [usize; 2]) {
 }
 
 /// Draws it: a title, the views with their heat, their shares, and the caveat.
-pub(super) fn draw(p: &mut Painter, looking: &Looking, area: Area, u: f32) {
+pub(super) fn draw(p: &mut Painter, language: &Language, looking: &Looking, area: Area, u: f32) {
     let (strength, explained) = (looking.strength(), &looking.looked.explained);
     let [title, caveat, small] = types(u, strength);
     let (text, mut pictures, most) = parts(area, u);
-    let words = Words::fit(explained.speaks_for, [title, caveat], text.w, most);
+    let words = Words::fit(language, explained.speaks_for, [title, caveat], text.w, most);
     for (i, line) in words.title.iter().enumerate() {
         p.text(text.x, text.y + title.px * LINE_STEP * i as f32, title, line);
     }
@@ -177,10 +188,10 @@ pub(super) fn draw(p: &mut Painter, looking: &Looking, area: Area, u: f32) {
         let at = fitted(picture, room);
         let rgb = picture.rgb(looking.bare);
         p.picture(at, [picture.width, picture.height], &rgb, strength);
-        let name = match picture.view {
-            View::BMode => "B",
-            View::Elastogram => "E",
-        };
+        let name = language.label(match picture.view {
+            View::BMode => Label::HeatBmode,
+            View::Elastogram => Label::HeatElastogram,
+        });
         let said = explained
             .share(picture.view)
             .map_or_else(|| name.to_owned(), |share| format!("{name} {:.0}\u{a0}%", share * 100.0));
@@ -276,14 +287,17 @@ mod tests {
             let (area, u) = (at.explained, at.unit);
             let (text, _, most) = parts(area, u);
             let [title, caveat, _] = types(u, 1.0);
-            for leaning in [Leaning::Benign, Leaning::Malignant] {
-                let words = Words::fit(leaning, [title, caveat], text.w, most);
+            let leanings = [Leaning::Benign, Leaning::Malignant];
+            for (language, leaning) in
+                Language::all().iter().flat_map(|language| leanings.map(|one| (language, one)))
+            {
+                let words = Words::fit(language, leaning, [title, caveat], text.w, most);
                 let all = words.title.iter().chain(&words.caveat);
                 let whole = all.clone().all(|line| !line.ends_with('…'));
                 let lines = (title.px * words.title.len() as f32
                     + caveat.px * words.caveat.len() as f32)
                     * LINE_STEP;
-                assert!(whole && lines <= area.h + u, "{w}×{h}: {area:?}, unit {u}");
+                assert!(whole && lines <= area.h + u, "{language:?} {w}×{h}: {area:?}, unit {u}");
             }
         }
     }

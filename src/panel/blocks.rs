@@ -42,7 +42,9 @@ pub(super) fn note(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
             p.text(area.x, area.y, Type { px, ..set }, words);
         } else if let Some([nodule, plane]) = state.nodule {
             let set = Type::regular(4.6 * u, TEXT);
-            let words = format!("Nodule {nodule}, plane {plane}");
+            let values: [(&str, &dyn std::fmt::Display); 2] =
+                [("nodule", &nodule), ("plane", &plane)];
+            let words = state.language.fill(Label::NodulePlane, &values);
             p.text(area.x, area.y, set, &set.fit(&words, area.w));
         }
         return;
@@ -328,7 +330,6 @@ pub(super) fn notice(p: &mut Painter, state: &PanelState, area: Area, u: f32) {
 
 #[cfg(test)]
 mod tests {
-    use sonofuse_core::reading::Withheld;
     use sonofuse_core::words::Language;
 
     use super::super::{Canvas, Places};
@@ -336,24 +337,10 @@ mod tests {
 
     #[test]
     fn every_reason_is_said_whole_on_every_panel() {
-        let reasons = [
-            Withheld::WarmingUp,
-            Withheld::NoSignal,
-            Withheld::Stalled,
-            Withheld::NoDualView,
-            Withheld::EmptyElastogram,
-            Withheld::UnstableElastogram,
-            Withheld::BoxTooSmall,
-            Withheld::OutOfFocus,
-            Withheld::PaletteUnknown,
-            Withheld::OutOfDistribution,
-            Withheld::EngineFault,
-            Withheld::Paused,
-        ];
         let sizes = [[640, 480], [640, 360], [800, 600], [1280, 720], [1280, 1024], [1920, 1080]];
-        let labels = reasons.map(Label::of_reason);
+        let labels = Withheld::ALL.iter().map(|reason| Label::of_reason(*reason));
         let mut faults = Vec::new();
-        let all = labels.into_iter().chain([[Label::ReasonNotShown, Label::DoNotShown]]);
+        let all = labels.chain([[Label::ReasonNotShown, Label::DoNotShown]]);
         for (language, [what, hint]) in Language::all()
             .iter()
             .flat_map(|language| all.clone().map(move |pair| (language, pair)))

@@ -59,6 +59,11 @@ impl LastSeen {
         self.lock().at_ns.get_or_insert(now_ns);
     }
 
+    /// The newest frame.
+    pub fn frame(&self) -> Option<Frame> {
+        self.lock().frame.clone()
+    }
+
     /// Draws what is seen at the moment that was kept (before that: when the newest reading came):
     /// the frame if it is fresh, else the card; the number only if its reading is fresh too.
     pub fn picture(&self, max_age_ms: u64) -> RgbImage {
@@ -74,7 +79,7 @@ impl LastSeen {
             Some(frame) => {
                 compose(frame, &PanelState::at(reading, &inner.trend, now_ns, max_age_ms))
             }
-            None => compose_card(size, Card::NoSignal, &PanelState::no_signal(reading)),
+            None => compose_card(size, Card::of_absence(reading), &PanelState::no_signal(reading)),
         }
     }
 

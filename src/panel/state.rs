@@ -215,7 +215,13 @@ impl PanelState {
 
     /// What to say when no frame arrives at the display, whatever the last reading was.
     pub fn no_signal(last: Option<&Reading>) -> Self {
-        Self::without_picture(Headline::NoSignal, last)
+        let headline = match last.and_then(|last| last.reason) {
+            Some(reason @ Withheld::NotSetUp) => {
+                Headline::Withheld { reason, detail: None, frozen: false }
+            }
+            _ => Headline::NoSignal,
+        };
+        Self::without_picture(headline, last)
     }
 
     /// What to say when frames arrive that cannot be shown: no number stands beside a picture that
@@ -290,6 +296,7 @@ impl PanelState {
             Headline::Withheld { reason: Withheld::NoSignal, .. } | Headline::NoSignal => {
                 Label::WordNoSignal
             }
+            Headline::Withheld { reason: Withheld::NotSetUp, .. } => Label::WordNotSetUp,
             Headline::NotShown => Label::WordNotShown,
             Headline::Withheld { .. } => Label::WordWithheld,
             Headline::Stale { .. } => Label::WordStale,

@@ -155,14 +155,16 @@ impl Lines {
         }
         if let Some(point) = &reading.operating_point {
             let side = if score >= point.malignancy { '≥' } else { '<' };
-            let _ = write!(line, "  {dim}{side} cut {:.0} %{end}", point.malignancy * 100.0);
+            let percent = format!("{:.0}", point.malignancy * 100.0);
+            let cut = self.language.fill(Label::TailCut, &[("percent", &percent)]);
+            let _ = write!(line, "  {dim}{side} {cut}{end}");
         }
         if let Some(assessment) = reading.assessment {
             let _ = write!(line, "  {}", leaning(self.language, assessment));
         }
         let arrow = self.trend.direction().map_or(" ", Direction::arrow);
-        let _ =
-            write!(line, "  {arrow}  n={:<3}{dim}place {}{end}", reading.evidence, reading.place);
+        let place = self.language.fill(Label::TailPlace, &[("place", &reading.place)]);
+        let _ = write!(line, "  {arrow}  n={:<3}{dim}{place}{end}", reading.evidence);
     }
 }
 
@@ -177,34 +179,49 @@ pub fn json(published: &impl Serialize) -> String {
 
 /// Writes what an exam came to for one nodule as one line without its line end, and without its label.
 pub fn summary(summary: &Summary) -> String {
+    told(words::spoken(), summary)
+}
+
+fn told(language: &Language, summary: &Summary) -> String {
     let nodule = &summary.summary;
-    let mut line = format!("EXAM {} nodule {}", summary.exam, nodule.nodule);
+    let word = |id: String| language.say(&id, &Values::new());
+    let mut line =
+        language.fill(Label::ExamNodule, &[("exam", &summary.exam), ("nodule", &nodule.nodule)]);
     // Writing to a String cannot fail.
     if let Some(side) = nodule.side {
-        let _ = write!(line, " {}", side.as_str());
+        let _ = write!(line, " {}", word(format!("page.side-{}", side.as_str())));
     }
     if let (Some(score), Some([low, high])) = (nodule.malignancy, nodule.interval) {
         let [score, low, high] = [score, low, high].map(|p| p * 100.0);
         let _ = write!(line, "  {score:.1} %  [{low:.0}–{high:.0}]");
     } else {
-        line.push_str("  no score");
+        let _ = write!(line, "  {}", language.label(Label::ExamNoScore));
     }
     if let Some(assessment) = nodule.assessment {
-        let _ = write!(line, "  {}", leaning(words::spoken(), assessment));
+        let _ = write!(line, "  {}", leaning(language, assessment));
     }
-    let planes = nodule.planes.len();
-    let _ = write!(line, "  n={} planes={planes}", nodule.evidence);
+    let planes = language.fill(Label::ExamPlanes, &[("planes", &nodule.planes.len())]);
+    let _ = write!(line, "  n={} {planes}", nodule.evidence);
     if nodule.unfamiliar {
-        let _ = write!(line, "  {}", words::spoken().label(Label::WordUnfamiliar));
+        let _ = write!(line, "  {}", language.label(Label::WordUnfamiliar));
     }
     if let Some(verdict) = &nodule.verdict {
-        let _ = write!(line, "  verdict: {}", verdict.says.as_str());
+        let mut says = word(format!("page.says-{}", verdict.says.as_str()));
         if let Some(corrected) = verdict.corrected {
-            let _ = write!(line, ", {}", corrected.as_str());
+            let _ = write!(says, ", {}", word(format!("page.finding-{}", corrected.as_str())));
         }
+        let _ = write!(line, "  {}", language.fill(Label::ExamVerdict, &[("verdict", &says)]));
     }
-    let _ = write!(line, "  {NOTICE}");
+    let _ = write!(line, "  {}", notice(language));
     line
+}
+
+/// That it is for research only.
+pub fn notice(language: &Language) -> String {
+    if language == Language::english() {
+        return NOTICE.to_owned();
+    }
+    language.say("page.notice", &Values::new())
 }
 
 /// What was read off the map.
@@ -341,6 +358,8 @@ fn one_line(text: &str) -> String {
 mod tests {
     use sonofuse_core::reading::OperatingPoint;
     use sonofuse_core::words::Sentence;
+
+    use sonofuse_core::exam::{Ended, Finding, NoduleFigures, Says, Side, VerdictSaid};
 
     use super::*;
     use crate::panel::sample;
@@ -526,5 +545,42 @@ mod tests {
         reading.assessment = Some(Assessment { verdict: Verdict::Indeterminate, error_rate: 0.1 });
         let line = Lines::default().human(&reading, at());
         assert!(line.contains("indeterminate (error rate 10 %)"), "{line}");
+    }
+
+    #[test]
+    fn what_an_exam_came_to_is_said_in_the_language_without_a_word_of_english() {
+        let reading = sample::scored(0.5);
+        let nodule = NoduleFigures {
+            nodule: 2,
+            marked: true,
+            side: Some(Side::Left),
+            label: None,
+            malignancy: None,
+            interval: None,
+            assessment: reading.assessment,
+            evidence: 4,
+            unfamiliar: true,
+            verdict: Some(VerdictSaid {
+                says: Says::Disagree,
+                corrected: Some(Finding::Malignant),
+            }),
+            planes: Vec::new(),
+        };
+        let summary = Summary {
+            exam: 7,
+            ended: Ended::NextPatient,
+            summary: nodule,
+            model: reading.model,
+            notice: NOTICE,
+        };
+        let english = told(Language::english(), &summary);
+        assert!(english.starts_with("EXAM 7 nodule 2 left"), "{english}");
+        assert!(english.ends_with(NOTICE), "{english}");
+        for language in Language::all().iter().filter(|language| language.id() != "en") {
+            let line = told(language, &summary);
+            for word in ["EXAM ", "nodule", "left", "verdict", "disagree", NOTICE] {
+                assert!(!line.contains(word), "{word}: {line}");
+            }
+        }
     }
 }

@@ -50,6 +50,8 @@ struct Ask {
 pub struct Explainer {
     asks: SyncSender<Ask>,
     busy: Arc<AtomicBool>,
+    /// The network could be loaded, or nobody asked yet.
+    able: Arc<AtomicBool>,
     last: Arc<LastMap>,
 }
 
@@ -61,11 +63,18 @@ impl Explainer {
     pub fn start(folder: PathBuf, digest: String, last: Arc<LastMap>) -> std::io::Result<Self> {
         let (asks, queue) = sync_channel(1);
         let busy = Arc::new(AtomicBool::new(false));
-        let working = Arc::clone(&busy);
+        let able = Arc::new(AtomicBool::new(true));
+        let (working, loads) = (Arc::clone(&busy), Arc::clone(&able));
         std::thread::Builder::new()
             .name("explain".into())
-            .spawn(move || run(&folder, &digest, &queue, &working))?;
-        Ok(Self { asks, busy, last })
+            .spawn(move || run(&folder, &digest, &queue, [&working, &loads]))?;
+        Ok(Self { asks, busy, able, last })
+    }
+
+    /// Whether there are explanations of this model, as far as is known: it is found out when one is first
+    /// asked for, since the network is not loaded before.
+    pub fn is_able(&self) -> bool {
+        self.able.load(Ordering::Relaxed)
     }
 
     /// Explains the last scored map; gives with it until when it holds.
@@ -99,7 +108,12 @@ impl Explainer {
     }
 }
 
-fn run(folder: &std::path::Path, digest: &str, queue: &Receiver<Ask>, busy: &AtomicBool) {
+fn run(
+    folder: &std::path::Path,
+    digest: &str,
+    queue: &Receiver<Ask>,
+    [busy, able]: [&AtomicBool; 2],
+) {
     // Fails where the system does not let it, and then it runs as it did.
     let thread = rustix::thread::gettid();
     let _ = rustix::process::setpriority_process(Some(thread), NICE);
@@ -116,7 +130,11 @@ fn run(folder: &std::path::Path, digest: &str, queue: &Receiver<Ask>, busy: &Ato
         let said = guarded(|| {
             let engine = match &mut engine {
                 Some(engine) => engine,
-                none => none.insert(Engine::load(folder, digest)?),
+                none => {
+                    let loaded = Engine::load(folder, digest);
+                    able.store(loaded.is_ok(), Ordering::Relaxed);
+                    none.insert(loaded?)
+                }
             };
             engine.explain(&scored)
         });

@@ -287,6 +287,7 @@ fn absence(state: &SourceState) -> Option<(Withheld, Words)> {
             Withheld::NoSignal,
             Sentence::SourceLost.with("words", why.clone()).with("retry_s", seconds(*retry_ms)),
         ),
+        SourceState::NotSetUp => (Withheld::NotSetUp, Sentence::NotSetUp.into()),
         SourceState::Ended => (Withheld::NoSignal, Sentence::SourceEnded.into()),
     })
 }

@@ -65,6 +65,7 @@ pub const MAX_BODY_BYTES: usize = 16 * 1024;
 const DRAIN: Duration = Duration::from_millis(150);
 
 /// What the page says of the daemon.
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the page's hello")]
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct About {
     /// The language that the page begins with.
@@ -83,6 +84,8 @@ pub struct About {
     pub clips: bool,
     /// Whether the command `threshold` is allowed.
     pub threshold: bool,
+    /// Whether the command `explain` explains this model, as far as is known.
+    pub explain: bool,
     /// The model.
     pub model: ModelInfo,
 }
@@ -134,6 +137,7 @@ pub struct Counts {
     viewers: AtomicUsize,
     sent: AtomicU64,
     cut_off: AtomicU64,
+    links_refused: AtomicU64,
 }
 
 impl Counts {
@@ -160,6 +164,10 @@ impl Counts {
 
     fn guest(&self) {
         self.guests.fetch_add(1, Ordering::Relaxed);
+    }
+    /// One more link that did not open; how many by now.
+    fn link_refused(&self) -> u64 {
+        self.links_refused.fetch_add(1, Ordering::Relaxed) + 1
     }
     fn refuse(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);

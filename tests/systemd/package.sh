@@ -28,6 +28,7 @@ check "the service is not enabled" not quietly systemctl is-enabled sonofuse.ser
 check "and not started" [ "$(show ActiveState)" = inactive ]
 check "systemctl start returns once it is ready" systemctl start sonofuse.service
 check "it is active: $(show StatusText)" [ "$(show ActiveState)" = active ]
+check "it waits for its set-up and says so" sh -c "systemctl show sonofuse.service -p StatusText --value | grep -q 'not set up: sonofuse setup'"
 check "runs as its own user" [ "$(stat -c %U "/proc/$(show MainPID)")" = sonofuse ]
 journalctl --sync
 check "the catalog says what to do" sh -c "journalctl --no-pager -u sonofuse -x EVENT=model | grep -q 'Why this backend'"

@@ -43,6 +43,8 @@ pub enum Withheld {
     EngineFault,
     /// Somebody paused scoring by a command.
     Paused,
+    /// Nobody has said yet where pictures come from.
+    NotSetUp,
 }
 
 impl Withheld {
@@ -60,6 +62,7 @@ impl Withheld {
         Self::OutOfDistribution,
         Self::EngineFault,
         Self::Paused,
+        Self::NotSetUp,
     ];
 
     /// The word in the reading (`no-dual-view`).
@@ -77,11 +80,12 @@ impl Withheld {
             Self::OutOfDistribution => "out-of-distribution",
             Self::EngineFault => "engine-fault",
             Self::Paused => "paused",
+            Self::NotSetUp => "not-set-up",
         }
     }
 }
 
-const _: () = assert!(Withheld::ALL.len() == Withheld::Paused as usize + 1);
+const _: () = assert!(Withheld::ALL.len() == Withheld::NotSetUp as usize + 1);
 
 /// Whether there is a score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

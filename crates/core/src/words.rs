@@ -16,7 +16,7 @@ mod label;
 mod language;
 
 pub use label::Label;
-pub use language::{Language, LanguageError, is_cjk};
+pub use language::{Language, LanguageError, TERMINAL, is_cjk};
 
 /// Declares the sentences: their identifiers and the names of the values that fill them.
 macro_rules! sentences {
@@ -113,6 +113,8 @@ sentences! {
     EngineFault = "engine-fault" ["words"];
     /// Somebody paused scoring.
     Paused = "paused" [];
+    /// Nobody has said yet where pictures come from.
+    NotSetUp = "not-set-up" [];
     /// No picture has come yet.
     WaitingForFirstPicture = "waiting-for-first-picture" [];
     /// The source is being connected to again.

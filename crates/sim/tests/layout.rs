@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
-use sonofuse_core::layout::{Finder, Follower, HardEnd, NoDualView, Pins, ScreenLayout};
+use sonofuse_core::layout::{
+    Finder, Follower, HardEnd, NoDualView, PinnedRegions, Pins, ScreenLayout,
+};
 use sonofuse_sim::{Play, Player, Scenario, SimConfig, Simulator, Skin, Truth, Unit, seeds};
 
 /// Simulated patients per skin.
@@ -16,12 +18,21 @@ const MISSES: usize = 1;
 
 fn shoot(skin: Skin, seed: u64) -> (Truth, Result<ScreenLayout, NoDualView>) {
     let (width, height) = skin.native_size();
+    let (truth, bgrx) = render(skin, seed);
+    (truth, Finder::new().find(&frame(width, height, bgrx)))
+}
+
+fn render(skin: Skin, seed: u64) -> (Truth, Vec<u8>) {
+    let (width, height) = skin.native_size();
     let config = SimConfig { seed, skin, width, height, ..SimConfig::default() };
     let mut bgrx = vec![0; (width * height * 4) as usize];
     let truth = Simulator::new(config).unwrap().render(INDEX, &mut bgrx, width as usize * 4);
+    (truth, bgrx)
+}
+
+fn frame(width: u32, height: u32, bgrx: Vec<u8>) -> Frame {
     let format = FrameFormat::packed(PixelFormat::Bgrx, width, height);
-    let frame = Frame::new(format, FrameMeta::default(), bgrx.into()).unwrap();
-    (truth, Finder::new().find(&frame))
+    Frame::new(format, FrameMeta::default(), bgrx.into()).unwrap()
 }
 
 #[test]
@@ -117,6 +128,89 @@ fn negative_skins_have_no_dual_view() {
             let (_, found) = shoot(skin, seed);
             assert!(found.is_err(), "{skin}, seed {seed}: {found:?}");
         }
+    }
+}
+
+/// How fast it flows at a place of the box (0..=1 each), −1 … 1; `None` where nothing does.
+type Flow = fn(f32, f32) -> Option<f32>;
+
+/// A vessel across the box and one that bends, by their depth below the wall.
+fn wall(x: f32, y: f32) -> f32 {
+    let across = 0.22 - (y - 0.3 - 0.15 * (5.0 * x).sin()).abs();
+    let bend = 0.2 - ((x - 0.7).hypot(y - 0.85) - 0.3).abs();
+    across.max(bend) / 0.22
+}
+
+/// Colour Doppler's palette: dark red to yellow towards the probe, dark blue to cyan away from it.
+fn flow_bgr(v: f32) -> [u8; 3] {
+    let s = v.abs().min(1.0);
+    let (main, high) = ((90.0 + 165.0 * s) as u8, (((s - 0.4) / 0.6).max(0.0) * 235.0) as u8);
+    if v >= 0.0 { [0, high, main] } else { [main, high, 0] }
+}
+
+#[test]
+fn flow_in_the_box_beside_a_stiffness_bar_is_no_map() {
+    let flows: [(&str, Flow); 4] = [
+        ("both ways", |x, y| {
+            let depth = wall(x, y);
+            (depth > 0.0).then(|| depth.sqrt() * if x < 0.5 { 1.0 } else { -1.0 })
+        }),
+        ("slow, both ways", |x, y| (wall(x, y) > 0.0).then(|| 0.6 * (9.0 * x - 4.0).sin())),
+        ("aliased", |x, y| {
+            let depth = wall(x, y);
+            (depth > 0.0).then(|| 1.5 * depth.sqrt()).map(|v| if v > 1.0 { v - 2.0 } else { v })
+        }),
+        ("one way", |x, y| {
+            let depth = wall(x, y);
+            (depth > 0.0).then(|| depth.sqrt())
+        }),
+    ];
+    let skins =
+        [Skin::GeSweSide, Skin::SiemensSweStacked, Skin::AixplorerSide, Skin::MindraySteSide];
+    for skin in skins {
+        let (width, height) = skin.native_size();
+        let (truth, plain) = render(skin, SEEDS[0]);
+        let (map, twin) = (truth.elastogram_box.unwrap(), truth.bmode_box.unwrap());
+        let regions = PinnedRegions {
+            size: [width, height],
+            bmode_view: truth.bmode_view.unwrap(),
+            elastogram_view: truth.elastogram_view.unwrap(),
+            bmode_box: Some(twin),
+            elastogram_box: Some(map),
+            colour_bar: None,
+        };
+        let pins = Pins { regions: Some(regions), ..Pins::default() };
+        for (name, flow) in flows {
+            let mut bgrx = plain.clone();
+            for y in 0..map.height() {
+                for x in 0..map.width() {
+                    let of = |x: u32, y: u32| ((y * width + x) * 4) as usize;
+                    let (to, from) = (
+                        of(map.x0() + x, map.y0() + y),
+                        of(
+                            twin.x0() + x.min(twin.width() - 1),
+                            twin.y0() + y.min(twin.height() - 1),
+                        ),
+                    );
+                    let at = (x as f32 / map.width() as f32, y as f32 / map.height() as f32);
+                    match flow(at.0, at.1) {
+                        Some(v) => bgrx[to..to + 3].copy_from_slice(&flow_bgr(v)),
+                        None => bgrx.copy_within(from..from + 3, to),
+                    }
+                }
+            }
+            let frame = frame(width, height, bgrx);
+            let found = Finder::new().find(&frame);
+            assert!(found.is_err(), "{skin}, {name}: {found:?}");
+            let mut follower = Follower::new(Some(pins));
+            let pinned = follower.observe(&frame, 0).layout.and_then(|_| follower.prove(&frame));
+            assert!(pinned.is_err(), "{skin}, {name}, pinned");
+        }
+        let frame = frame(width, height, plain);
+        assert!(Finder::new().find(&frame).is_ok(), "{skin}");
+        let mut follower = Follower::new(Some(pins));
+        let pinned = follower.observe(&frame, 0).layout.and_then(|_| follower.prove(&frame));
+        assert_eq!(pinned, Ok(()), "{skin}, pinned");
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::Finding;
 use crate::config::Loaded;
-use crate::ingest;
+use crate::ingest::{self, PresetError};
 use crate::mailbox::{Mailbox, Taken};
 use crate::scoring::{Clock, MonotonicClock};
 use crate::state::SourceState;
@@ -46,6 +46,9 @@ pub(super) fn findings(loaded: &Loaded) -> Vec<Finding> {
 
 fn look(loaded: &Loaded) -> Result<Look, String> {
     let preset = loaded.preset().map_err(|e| e.to_string())?;
+    if preset.is_none() {
+        return Err(PresetError::NotSetUp.to_string());
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

@@ -67,6 +67,7 @@ exits! {
         "no journald": Self::Journal(_) | Self::Twice(_) => Exit::Os,
     }
     PresetError, "preset" {
+        "not set up": Self::NotSetUp => Exit::Config,
         "none of that name": Self::NotFound { .. } => Exit::Config,
         "cannot be read": Self::Read { .. } => Exit::Config,
         "cannot be understood": Self::Syntax { .. } => Exit::Config,

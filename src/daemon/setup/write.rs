@@ -11,6 +11,9 @@ use crate::ingest::Preset;
 /// # Errors
 /// What cannot be read or said, in words.
 pub(super) fn text(preset: &Preset, pins: Option<Pins>, cover: &Cover) -> Result<String, String> {
+    if preset.is_none() {
+        return Err("there is nothing to save yet: choose a source first".to_owned());
+    }
     let file = preset.file.display();
     let text =
         std::fs::read_to_string(&preset.file).map_err(|e| format!("cannot read {file}: {e}"))?;
@@ -39,7 +42,7 @@ pub(super) fn text(preset: &Preset, pins: Option<Pins>, cover: &Cover) -> Result
     let body = toml::to_string_pretty(&table).map_err(said)?;
     let (name, version) = (&preset.name, env!("CARGO_PKG_VERSION"));
     Ok(format!(
-        "# Set up by looking, on the page of sonofuse {version}, from the preset {name}.\n# Research use only, not a medical device.\n\n{body}"
+        "# Set up by looking, with sonofuse {version}, from the preset {name}.\n# Research use only, not a medical device.\n\n{body}"
     ))
 }
 

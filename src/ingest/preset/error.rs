@@ -7,6 +7,9 @@ use thiserror::Error;
 /// Why a preset cannot be used. Every message names the file and what to change in it.
 #[derive(Debug, Error)]
 pub enum PresetError {
+    /// Nobody has said yet where pictures come from.
+    #[error("not set up: sonofuse setup")]
+    NotSetUp,
     /// No file of that name in the preset directories.
     #[error("no preset {name:?}: looked for {looked}; {known}")]
     NotFound {

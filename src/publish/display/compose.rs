@@ -181,9 +181,10 @@ impl Composer {
             self.target = Some(Target::new(&info)?);
         }
         let reading = self.latest.load_full();
-        let state = match what {
-            Card::NoSignal => PanelState::no_signal(reading.as_deref()),
-            Card::NotShown => PanelState::not_shown(reading.as_deref()),
+        let reading = reading.as_deref();
+        let (what, state) = match what {
+            Card::NotShown => (what, PanelState::not_shown(reading)),
+            _ => (Card::of_absence(reading), PanelState::no_signal(reading)),
         };
         let state = state.noting(self.notes.at(self.now_ns()));
         let target = self.target.as_mut().expect("set above");

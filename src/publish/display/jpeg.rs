@@ -37,6 +37,10 @@ const CARD_EVERY: Duration = Duration::from_millis(500);
 /// Pause before an encoder that failed is built again.
 const RETRY: Duration = Duration::from_secs(2);
 
+/// Takes a sample on the capture's streaming thread.
+pub type TakeSample = Arc<dyn Fn(&gst::Sample) + Send + Sync>;
+/// Takes a picture there.
+pub type TakeFrame = Arc<dyn Fn(&Frame) + Send + Sync>;
 /// What is black now, whatever it shows.
 pub type CoverNow = Arc<dyn Fn() -> Arc<Cover> + Send + Sync>;
 /// What is pinned now.
@@ -123,7 +127,8 @@ pub struct Jpegs {
 impl std::fmt::Debug for Jpegs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let counts = &self.shared.counts;
-        f.debug_struct("Jpegs").field("counts", counts).field("masked", &self.masked).finish()
+        let mut said = f.debug_struct("Jpegs");
+        said.field("counts", counts).field("masked", &self.masked).finish_non_exhaustive()
     }
 }
 
@@ -169,17 +174,17 @@ impl Jpegs {
 
     /// What the capture's streaming thread calls with each sample; `None` where pictures are masked, which
     /// takes [`Jpegs::frame_tap`]. Never waits.
-    pub fn sample_tap(&self) -> Option<Arc<dyn Fn(&gst::Sample) + Send + Sync>> {
+    pub fn sample_tap(&self) -> Option<TakeSample> {
         let shared = Arc::clone(&self.shared);
-        (!self.masked).then(|| -> Arc<dyn Fn(&gst::Sample) + Send + Sync> {
+        (!self.masked).then(|| -> TakeSample {
             Arc::new(move |sample| shared.take(|| Taking::Whole(sample.clone())))
         })
     }
 
     /// What it calls with each picture where pictures are masked. Never waits.
-    pub fn frame_tap(&self) -> Option<Arc<dyn Fn(&Frame) + Send + Sync>> {
+    pub fn frame_tap(&self) -> Option<TakeFrame> {
         let shared = Arc::clone(&self.shared);
-        self.masked.then(|| -> Arc<dyn Fn(&Frame) + Send + Sync> {
+        self.masked.then(|| -> TakeFrame {
             Arc::new(move |frame| shared.take(|| Taking::Masked(frame.clone())))
         })
     }

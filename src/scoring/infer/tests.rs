@@ -59,6 +59,7 @@ fn every_state_without_frames_is_published_with_its_reason() {
         (SourceState::NoSignal { why: "a blue picture".into() }, Withheld::NoSignal),
         (SourceState::Lost { why: "unplugged".into(), retry_ms: 500 }, Withheld::NoSignal),
         (SourceState::Connecting { attempt: 3 }, Withheld::NoSignal),
+        (SourceState::NotSetUp, Withheld::NotSetUp),
         (SourceState::Ended, Withheld::NoSignal),
     ] {
         rig.state.send(state.clone()).unwrap();

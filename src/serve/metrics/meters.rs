@@ -53,8 +53,8 @@ pub struct Sample {
 
 impl Sample {
     /// States of a source.
-    pub const STATES: [&'static str; 6] =
-        ["connecting", "live", "no-signal", "stalled", "lost", "ended"];
+    pub const STATES: [&'static str; 7] =
+        ["connecting", "live", "no-signal", "stalled", "lost", "not-set-up", "ended"];
 }
 
 /// All that is counted.

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sonofuse_core::NOTICE;
 use sonofuse_core::control::{Answer, Done, Nothing, Refused, RefusedKind, Verb};
+use sonofuse_core::words::{Language, Values};
 use tracing::{info, warn};
 
 use super::rules::{Asked, error, status};
@@ -21,11 +22,18 @@ use crate::journal;
 use crate::serve::control::request;
 use crate::serve::told::{By, Given, plain_values};
 
-/// What is said where a link does not open.
-const NO_LINK: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>sonofuse</title>\
-    <h1>This link does not open the page</h1><p>A link works once, within 10 minutes. Get another on the \
-    machine that runs sonofuse: <code>sonofuse ctl web-link</code></p><p><a href=\"/\">Look without \
-    signing in</a></p><p>Research use only, not a medical device.</p></html>";
+/// What is said where a link does not open, in the language that the page begins with.
+fn no_link(language: &str) -> String {
+    let language = Language::named(language).unwrap_or_else(Language::english);
+    let [title, why, look, notice] =
+        ["refused.link-title", "refused.link-why", "refused.link-look", "page.notice"]
+            .map(|id| language.say(id, &Values::new()));
+    format!(
+        "<!doctype html><html lang=\"{}\"><meta charset=\"utf-8\"><title>sonofuse</title><h1>{title}</h1>\
+         <p>{why} <code>sonofuse ctl web-link</code></p><p><a href=\"/\">{look}</a></p><p>{notice}.</p></html>",
+        language.id()
+    )
+}
 
 /// The session of a request.
 ///
@@ -78,14 +86,20 @@ pub(super) async fn enter(
         query.as_deref().unwrap_or_default().split('&').find_map(|q| q.strip_prefix("link="));
     let opened = house.behind.gate.enter(link.unwrap_or_default(), Instant::now());
     let Some((token, session)) = opened else {
-        warn!(
-            MESSAGE_ID = journal::PAGE_LINK_REFUSED,
-            EVENT = "page",
-            STATE = "link-refused",
-            "a link that does not open, or no more"
-        );
+        // Whoever reaches the page may try as many as they like: the 1st, 10th, 100th … is told.
+        let times = house.counts.link_refused();
+        if times.to_string().trim_end_matches('0') == "1" {
+            warn!(
+                MESSAGE_ID = journal::PAGE_LINK_REFUSED,
+                EVENT = "page",
+                STATE = "link-refused",
+                TIMES = times,
+                "a link that does not open, or no more"
+            );
+        }
         let kind = (header::CONTENT_TYPE, "text/html; charset=utf-8");
-        return (StatusCode::FORBIDDEN, [kind], NO_LINK).into_response();
+        let words = no_link((house.behind.about)().language);
+        return (StatusCode::FORBIDDEN, [kind], words).into_response();
     };
     info!(
         MESSAGE_ID = journal::PAGE_SIGNED_IN,
@@ -149,8 +163,14 @@ pub(super) async fn command(
             (id, result)
         }
     };
-    let status = result.as_ref().err().map_or(StatusCode::OK, |refused| status(refused.kind));
-    (status, Json(Answer::new(id, result))).into_response()
+    let refused = result.as_ref().err();
+    let status = refused.map_or(StatusCode::OK, |refused| status(refused.kind));
+    let words = refused.and_then(|refused| Language::refusal(&refused.words));
+    let mut answer = serde_json::to_value(Answer::new(id, result)).unwrap_or_default();
+    if let (Some(words), Some(Value::Object(error))) = (words, answer.get_mut("error")) {
+        error.insert("id".to_owned(), words.into());
+    }
+    (status, Json(answer)).into_response()
 }
 
 /// Obeys a command of a session, and keeps account of it.

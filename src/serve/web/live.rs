@@ -108,7 +108,7 @@ impl Viewer {
             tokio::select! {
                 () = raised(&mut stopped) => return Ok(()),
                 said = self.socket.recv() => {
-                    if self.hear(said)? {
+                    if is_seen(said)? {
                         self.owed = self.owed.saturating_sub(1);
                         look.want(self.owed < MOST);
                     }
@@ -154,23 +154,23 @@ impl Viewer {
         self.send(Message::Text(said.to_string().into())).await
     }
 
-    /// Tells whether a message answers a picture.
-    fn hear(&self, said: Option<Result<Message, axum::Error>>) -> Result<bool, Gone> {
-        match said {
-            Some(Ok(Message::Text(text))) => {
-                let said: Value = serde_json::from_str(&text).unwrap_or_default();
-                Ok(said["seen"] == true)
-            }
-            Some(Ok(Message::Close(_)) | Err(_)) | None => Err(Gone::Left),
-            Some(Ok(_)) => Ok(false),
-        }
-    }
-
     async fn send(&mut self, message: Message) -> Result<(), Gone> {
         match timeout(CUT_OFF, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Gone::Left),
             Err(_) => Err(Gone::TooSlow),
         }
+    }
+}
+
+/// Tells whether a message answers a picture.
+fn is_seen(said: Option<Result<Message, axum::Error>>) -> Result<bool, Gone> {
+    match said {
+        Some(Ok(Message::Text(text))) => {
+            let said: Value = serde_json::from_str(&text).unwrap_or_default();
+            Ok(said["seen"] == true)
+        }
+        Some(Ok(Message::Close(_)) | Err(_)) | None => Err(Gone::Left),
+        Some(Ok(_)) => Ok(false),
     }
 }

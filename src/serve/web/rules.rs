@@ -12,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use sonofuse_core::control::{Refused, RefusedKind};
+use sonofuse_core::words::Language;
 use tokio::time::timeout;
 
 use super::guest::Guest;
@@ -43,9 +44,10 @@ pub(super) struct Asked {
     pub(super) secure: bool,
 }
 
-/// An error as the page reads it.
+/// An error as the page reads it; with the identifier of its words where the language files have them.
 pub(super) fn error(status: StatusCode, kind: &str, words: &str) -> Response {
-    (status, Json(json!({ "error": { "kind": kind, "words": words } }))).into_response()
+    let id = Language::refusal(words);
+    (status, Json(json!({ "error": { "kind": kind, "words": words, "id": id } }))).into_response()
 }
 
 /// A refusal with its status.
@@ -86,8 +88,11 @@ pub(super) async fn hold(
     answer
 }
 
+/// Why a request is not worked on: status, kind, words.
+type No = (StatusCode, &'static str, &'static str);
+
 /// Tells whether a request may be worked on: by its name, where it comes from, and what it brings.
-fn judge(house: &House, request: &Request) -> Result<(), Response> {
+fn judge(house: &House, request: &Request) -> Result<(), No> {
     let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let mut named = request.headers().get_all(header::HOST).iter();
     let host = match (named.next(), named.next()) {
@@ -97,29 +102,29 @@ fn judge(house: &House, request: &Request) -> Result<(), Response> {
     let target = request.uri().authority().map(Authority::as_str);
     let Some(host) = host.filter(|h| target.is_none_or(|t| t.eq_ignore_ascii_case(h))) else {
         let words = "this name is not one of the page's: see [web] hosts";
-        return Err(error(StatusCode::MISDIRECTED_REQUEST, "not-allowed", words));
+        return Err((StatusCode::MISDIRECTED_REQUEST, "not-allowed", words));
     };
     let post = request.method() == Method::POST;
     if post || request.uri().path() == LIVE {
         if !text(header::ORIGIN).is_some_and(|origin| hosts::is_own(origin, host)) {
             let words = "the request comes from another page";
-            return Err(error(StatusCode::FORBIDDEN, "not-allowed", words));
+            return Err((StatusCode::FORBIDDEN, "not-allowed", words));
         }
     } else if ![Method::GET, Method::HEAD].contains(request.method()) {
         let words = "GET, HEAD and POST are answered";
-        return Err(error(StatusCode::METHOD_NOT_ALLOWED, "malformed", words));
+        return Err((StatusCode::METHOD_NOT_ALLOWED, "malformed", words));
     }
     let kind = text(header::CONTENT_TYPE).unwrap_or_default().split(';').next().unwrap_or_default();
     if post && !kind.trim().eq_ignore_ascii_case("application/json") {
         let words = "a command comes as application/json";
-        return Err(error(StatusCode::FORBIDDEN, "malformed", words));
+        return Err((StatusCode::FORBIDDEN, "malformed", words));
     }
     Ok(())
 }
 
 /// Judges a request, and has the whole of its body.
 async fn check(house: &House, request: Request) -> Result<Request, Response> {
-    judge(house, &request)?;
+    judge(house, &request).map_err(|(status, kind, words)| error(status, kind, words))?;
     let secure = request.headers().get("x-forwarded-proto").is_some_and(|proto| proto == "https");
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(Asked { secure });
@@ -129,7 +134,7 @@ async fn check(house: &House, request: Request) -> Result<Request, Response> {
     match timeout(BODY_WITHIN, to_bytes(body, MAX_BODY_BYTES)).await {
         Ok(Ok(bytes)) => Ok(Request::from_parts(parts, Body::from(bytes))),
         Ok(Err(_)) => {
-            let words = format!("a request has at most {MAX_BODY_BYTES} bytes");
+            let words = format!("its body is broken, or has more than {MAX_BODY_BYTES} bytes");
             Err(error(StatusCode::PAYLOAD_TOO_LARGE, "malformed", &words))
         }
         Err(_) => Err(error(StatusCode::REQUEST_TIMEOUT, "malformed", "it came too slowly")),

@@ -59,6 +59,14 @@ pub enum Ask {
 }
 
 impl Ask {
+    /// Reads what a step of set-up asks, its name and its body; `None` where there is no such step.
+    ///
+    /// # Errors
+    /// What is wrong with the body.
+    pub fn read(step: &str, body: &[u8]) -> Option<Result<Self, Refused>> {
+        ask(step, body)
+    }
+
     const fn verb(&self) -> &'static str {
         match self {
             Self::Look => "setup",

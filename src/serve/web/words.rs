@@ -1,7 +1,9 @@
 //! The page's texts: one flat object a language, out of the language files. Pure.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
-use sonofuse_core::words::Language;
+use sonofuse_core::words::{Language, TERMINAL};
 
 /// Identifier and name of each language.
 pub(super) fn languages() -> Value {
@@ -11,7 +13,9 @@ pub(super) fn languages() -> Value {
 
 /// The texts of language `id` by their identifiers; those of tables by `table.identifier`.
 pub(super) fn texts(id: &str) -> Option<Value> {
-    Some(json!(Language::named(id)?.texts()))
+    let texts = Language::named(id)?.texts();
+    let said: BTreeMap<_, _> = texts.iter().filter(|(id, _)| !id.starts_with(TERMINAL)).collect();
+    Some(json!(said))
 }
 
 #[cfg(test)]

@@ -6,16 +6,19 @@ use crate::aggregate::{Summary, summarise};
 use crate::answer::Answer;
 use crate::familiar::Likeness;
 use crate::gate::Refusal;
+use crate::picture::Look;
 use crate::reading::Withheld;
 use crate::words::Sentence;
 
 impl Evidence {
     /// Why there is no number for the last picture; `None` when it stands.
     pub fn refusal(&self) -> Option<Refusal> {
-        if let (Some((map, refusal)), Some(before)) = (&self.refused, &self.before)
-            && !map.map_change(&before.map).is_new_map()
-        {
-            return Some(refusal.clone());
+        if let (Some((map, refusal)), Some(before)) = (&self.refused, &self.before) {
+            let shows = |map: &Look| !map.map_change(&before.map).is_new_map();
+            // The next map was not judged yet: no reason for a number, unless it is one that counts.
+            if shows(map) || !self.supported().any(|entry| shows(&entry.map)) {
+                return Some(refusal.clone());
+            }
         }
         let have = self.evidence();
         let need = if self.alone { 1 } else { self.rules.min_evidence };

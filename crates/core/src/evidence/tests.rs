@@ -372,7 +372,7 @@ fn a_map_that_still_stands_when_its_tissue_is_gone_is_never_counted() {
         }),
         ("no signal", &|bench| bench.evidence.lose()),
         ("other settings", &|bench| {
-            bench.evidence.set_rules(bench.evidence.rules, bench.evidence.limits)
+            bench.evidence.set_rules(bench.evidence.rules, bench.evidence.limits);
         }),
         ("time that goes back", &|bench| bench.at_ms = 0),
     ];
@@ -449,4 +449,26 @@ fn what_got_no_score_is_not_asked_for_again_while_it_is_on_the_screen() {
     }
     assert_eq!(asked, 1);
     assert_eq!(bench.evidence.refusal().unwrap().reason, Withheld::BoxTooSmall);
+}
+
+#[test]
+fn between_maps_that_were_refused_there_is_no_number() {
+    let mut bench = Bench::examined();
+    let refuse = |bench: &mut Bench, look: &Look| {
+        let wanted = bench.see(&USUAL, look, 50);
+        if wanted != Wanted::Nothing {
+            bench
+                .evidence
+                .refuse(Refusal::new(Withheld::OutOfDistribution, Sentence::BothUnfamiliar));
+        }
+    };
+    for n in 0..40 {
+        // Another one every half second; each is judged when it has rested.
+        refuse(&mut bench, &map(4.0 + (n / 10) as f32, 0.5));
+        let judged = n >= 4;
+        assert_eq!(bench.evidence.refusal().is_some(), judged, "picture {n}");
+    }
+    // One that counts is on the screen again.
+    bench.show(&Shown { map: 2.0, ..USUAL }, 50);
+    assert_eq!(bench.evidence.refusal(), None);
 }

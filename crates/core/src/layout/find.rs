@@ -169,6 +169,7 @@ impl Finder {
         let (w, h) = (self.grid.width, self.grid.height);
         let step = self.grid.step as u32;
         let shape = blob::shape(&self.blobs.labels, w, blob.label, cells);
+        let inner = blob::shape(&self.blobs.labels, w, blob.label, &cells.inner());
         let straight = shape.is_straight();
         let approx = to_region(cells, step).ok_or(NoDualView::NotElastogram)?;
         let elastogram_box =
@@ -217,7 +218,7 @@ impl Finder {
             .map(|p| p.ncc)
             .fold(0.0, f32::max);
         let peak = Peak { ncc: m.ncc, second };
-        let evidence = verdict::Evidence { colours, shape, straight, palette, placed, peak };
+        let evidence = verdict::Evidence { colours, shape, inner, straight, palette, placed, peak };
         if !evidence.proves() {
             return Err(NoDualView::NoTwin);
         }

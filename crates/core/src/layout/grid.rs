@@ -106,6 +106,19 @@ impl Cells {
     pub(super) fn area(&self) -> usize {
         self.width() * self.height()
     }
+    /// Without its outermost two cells on each side, where a box's frame is drawn; a small one as it is.
+    pub(super) fn inner(&self) -> Self {
+        const FRAME: usize = 2;
+        const SMALL: usize = 16;
+        if self.width().min(self.height()) < SMALL {
+            return *self;
+        }
+        let Self { x0, y0, x1, y1 } = *self;
+        Self { x0: x0 + FRAME, y0: y0 + FRAME, x1: x1 - FRAME, y1: y1 - FRAME }
+    }
+    pub(super) fn contains(&self, x: usize, y: usize) -> bool {
+        (self.x0..self.x1).contains(&x) && (self.y0..self.y1).contains(&y)
+    }
     /// Grows the rectangle by `dx`, `dy` cells on each side, within `width`×`height` cells.
     pub(super) fn grown(&self, dx: usize, dy: usize, width: usize, height: usize) -> Self {
         Self {

@@ -8,6 +8,19 @@ const UP_TO_GREEN: std::ops::Range<f32> = 50.0..135.0;
 /// Hues that a palette holds which does not end there.
 const BEYOND_GREEN: std::ops::Range<f32> = 135.0..300.0;
 
+/// Shares of warm and of cool hues, and of yellow and of cyan, from which what lies between must be there, and
+/// how much of the lesser.
+///
+/// A stiffness changes from place to place, and its colours run through the whole palette on the way. Flow goes
+/// from red by black to blue and, where it aliases, from yellow to cyan at once. Simulated, fifteen scanners: of
+/// the lesser end a map has at least 0.09 between, of the lesser flank 0.10; flow up to 0.06 of either.
+const BOTH_ENDS: f32 = 0.06;
+const BOTH_FLANKS: f32 = 0.05;
+const TORN: f32 = 0.075;
+
+/// Share of one side's hues from which there is nothing else.
+const ONE_SIDED: f32 = 0.9;
+
 /// The labels of a picture's coloured areas, and the one that is looked at.
 #[derive(Clone, Copy)]
 pub(super) struct Labels<'a> {
@@ -36,6 +49,10 @@ pub(super) struct Colours {
     /// One hue, and chroma that follows the grey from cell to cell: a tinted picture, whatever else
     /// the screen shows.
     pub(super) dyed: bool,
+    /// Warm and cool hues without what lies between: flow's, not a stiffness map's.
+    pub(super) torn: bool,
+    /// Nothing but red to yellow, or but cyan and blue.
+    pub(super) one_sided: Option<Side>,
     /// Share of hues from yellow to pure green.
     pub(super) up_to_green: f32,
     /// Share of hues between pure green and blue.
@@ -44,6 +61,13 @@ pub(super) struct Colours {
     pub(super) purple: f32,
     /// Share of red and orange less that of cyan and blue.
     pub(super) warmth: f32,
+}
+
+/// The side of a rainbow that colours are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Warm,
+    Cool,
 }
 
 impl Colours {
@@ -57,6 +81,8 @@ impl Colours {
 #[derive(Debug)]
 pub(super) struct Tally {
     bins: [u32; 12],
+    /// Without the frame that may be drawn around the area.
+    inner: [u32; 12],
     up_to_green: u32,
     beyond_green: u32,
     chroma: [u32; 256],
@@ -73,6 +99,7 @@ impl Default for Tally {
     fn default() -> Self {
         Self {
             bins: [0; 12],
+            inner: [0; 12],
             up_to_green: 0,
             beyond_green: 0,
             chroma: [0; 256],
@@ -95,11 +122,12 @@ pub(super) fn of(
     tally: &mut Tally,
 ) -> Colours {
     tally.clear();
+    let inner = cells.inner();
     for y in cells.y0..cells.y1 {
         for x in cells.x0..cells.x1 {
             let i = y * grid.width + x;
             if labels.all[i] == labels.own {
-                tally.add(tint, grid.rgb[i]);
+                tally.add(tint, grid.rgb[i], inner.contains(x, y));
             }
         }
     }
@@ -112,10 +140,12 @@ impl Tally {
         *self = Self::default();
     }
 
-    /// Adds a coloured cell.
-    pub(super) fn add(&mut self, tint: &Tint, p: [u8; 3]) {
+    /// Adds a coloured cell; `inner`: it is none of the frame that may be drawn around the area.
+    pub(super) fn add(&mut self, tint: &Tint, p: [u8; 3], inner: bool) {
         let hue = tint.hue(p);
-        self.bins[(hue / 30.0) as usize % 12] += 1;
+        let bin = (hue / 30.0) as usize % 12;
+        self.bins[bin] += 1;
+        self.inner[bin] += u32::from(inner);
         self.up_to_green += u32::from(UP_TO_GREEN.contains(&hue));
         self.beyond_green += u32::from(BEYOND_GREEN.contains(&hue));
         self.chroma[usize::from(tint.chroma(p))] += 1;
@@ -157,6 +187,17 @@ impl Tally {
         let concentration = (sin * sin + cos * cos).sqrt() / n;
         let spread = bins.iter().filter(|&&k| share(k) > 0.02).count();
         let green = share(bins[3] + bins[4] + bins[5]);
+        let inside = self.inner.iter().sum::<u32>().max(1) as f32;
+        let hues =
+            |bins: &[usize]| bins.iter().map(|&i| self.inner[i]).sum::<u32>() as f32 / inside;
+        let (warm, cool) = (hues(&[11, 0, 1]), hues(&[6, 7, 8]));
+        let ends = [warm, hues(&[2, 3, 4, 5]), cool];
+        let flanks = [hues(&[1, 2]), hues(&[3, 4]), hues(&[5, 6])];
+        let one_sided = match () {
+            () if warm > ONE_SIDED => Some(Side::Warm),
+            () if cool > ONE_SIDED => Some(Side::Cool),
+            () => None,
+        };
         Colours {
             rainbow: spread >= 3 && green > 0.03,
             green: spread >= 3 && green > 0.08,
@@ -166,6 +207,8 @@ impl Tally {
             tinted: concentration > 0.8 && variation > 1.08,
             one_hue: concentration > 0.97,
             dyed: concentration > 0.8 && correlation(*sums, total) > 0.8,
+            torn: is_torn(ends, BOTH_ENDS) || is_torn(flanks, BOTH_FLANKS),
+            one_sided,
             up_to_green: share(self.up_to_green),
             beyond_green: share(self.beyond_green),
             purple: share(bins[9] + bins[10]),
@@ -173,6 +216,12 @@ impl Tally {
                 - share(bins[5] + bins[6] + bins[7] + bins[8]),
         }
     }
+}
+
+/// Whether two hues of at least `least` are there with too little between them.
+fn is_torn([one, between, other]: [f32; 3], least: f32) -> bool {
+    let lesser = one.min(other);
+    lesser > least && between < TORN * lesser
 }
 
 /// Pearson's correlation of two quantities from their sums, squares and product over `n` cells.

@@ -108,11 +108,15 @@ impl Prover {
         if !verdict::may_be_map(&colours, palette) {
             return (Proof::Fails(NoDualView::NotElastogram), signature);
         }
-        let Some(peak) = peak else { return (Proof::Holds, signature) };
         let step = Grid::step_for(frame.width(), frame.height()) as u32;
         let (columns, rows) = (self.cells.len(), self.coloured.len() / self.cells.len().max(1));
         let whole = Cells { x0: 0, y0: 0, x1: columns, y1: rows };
         let shape = blob::shape(&self.coloured, columns, 1, &whole);
+        let inner = blob::shape(&self.coloured, columns, 1, &whole.inner());
+        if !verdict::fills_box(&colours, &inner) {
+            return (Proof::Fails(NoDualView::NotElastogram), signature);
+        }
+        let Some(peak) = peak else { return (Proof::Holds, signature) };
         let side = twin::block_side(map, step);
         let coloured = &self.coloured;
         let at = |x: i32, y: i32| {
@@ -126,7 +130,7 @@ impl Prover {
         let shift = (twin.x0() as i32 - map.x0() as i32, twin.y0() as i32 - map.y0() as i32);
         let placed = twin::compare(frame, &self.lattice, shift, side, &mut self.blocks);
         let straight = shape.is_straight();
-        let evidence = Evidence { colours, shape, straight, palette, placed, peak };
+        let evidence = Evidence { colours, shape, inner, straight, palette, placed, peak };
         (if evidence.proves() { Proof::Holds } else { Proof::Open }, signature)
     }
 
@@ -161,12 +165,13 @@ impl Prover {
                 }
             }
             let down = BLOCKS.1 * j as usize / taken as usize;
+            let inner = Cells { x0: 0, y0: 0, x1: columns as usize, y1: taken as usize }.inner();
             for (i, cell) in cells.iter().enumerate() {
                 let p = cell.map(|v| (v / (2 * step as u16)) as u8);
                 let hit = tint.chroma(p) >= COLOURED;
                 coloured.push(u16::from(hit));
                 if hit {
-                    tally.add(tint, p);
+                    tally.add(tint, p, inner.contains(i, j as usize));
                     let (red, blue) = tint.residual(p);
                     let block = &mut blocks[down * BLOCKS.0 + BLOCKS.0 * i / columns as usize];
                     block.0 += i32::from(red) - i32::from(blue);

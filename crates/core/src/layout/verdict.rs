@@ -5,13 +5,15 @@
 //! shape and colours, and let the tissue through.
 
 use super::blob::Shape;
-use super::hues::Colours;
+use super::hues::{Colours, Side};
 use super::twin::Placed;
 
 /// What was seen of a coloured area and its twin.
 pub(super) struct Evidence {
     pub(super) colours: Colours,
     pub(super) shape: Shape,
+    /// The same without the frame that may be drawn around it.
+    pub(super) inner: Shape,
     /// The area has straight sides all around.
     pub(super) straight: bool,
     /// A rainbow bar is on the screen.
@@ -40,6 +42,11 @@ const UP_TO_GREEN: f32 = 0.3;
 /// Purple from which colours are none of a rainbow's, unless its bar is on the screen.
 const PURPLE: f32 = 0.1;
 
+/// Share of its box that a map has which is soft all over; a sector's, between its sides, and of the rectangle.
+/// Simulated, eight scanners: at least 0.85; 0.89 and 0.68.
+const COOL_FILL: f32 = 0.8;
+const SECTOR: (f32, f32) = (0.86, 0.65);
+
 /// Tells whether colours can be a map's at all. One colour may be an even map's where a bar is on the
 /// screen, else it is a button's or a tint.
 pub(super) fn may_be_map(colours: &Colours, palette: bool) -> bool {
@@ -49,7 +56,26 @@ pub(super) fn may_be_map(colours: &Colours, palette: bool) -> bool {
     } else {
         !ends_at_green && colours.purple < PURPLE
     };
-    rainbow && (!colours.even() || palette && !colours.dyed)
+    rainbow && !colours.torn && (!colours.even() || palette && !colours.dyed)
+}
+
+/// Tells whether a map of such colours may have the shape `inner`, which is its own without the frame around it: a
+/// hard or soft map fills its box, where flow has shreds.
+pub(super) fn fills_box(colours: &Colours, inner: &Shape) -> bool {
+    match colours.one_sided {
+        Some(Side::Warm) => rectangle(inner),
+        Some(Side::Cool) => {
+            rectangle(inner)
+                || inner.fill > COOL_FILL
+                || inner.solid > SECTOR.0 && inner.fill > SECTOR.1
+        }
+        None => true,
+    }
+}
+
+/// What is missing within apart.
+fn rectangle(shape: &Shape) -> bool {
+    shape.full_rows > 0.85 && shape.full_columns > 0.85
 }
 
 impl Evidence {
@@ -58,7 +84,10 @@ impl Evidence {
         let Peak { ncc, second } = self.peak;
         let unique = ncc > 0.25 && ncc > 1.3 * second;
         let enough = if self.palette { self.with_bar() } else { self.without_bar() };
-        unique && enough && (!self.colours.even() || self.even_map())
+        unique
+            && enough
+            && fills_box(&self.colours, &self.inner)
+            && (!self.colours.even() || self.even_map())
     }
 
     /// The tissue shows through the area: `least` correlation over `blocks` blocks.
@@ -81,9 +110,8 @@ impl Evidence {
         self.colours.saturated && self.shape.fill > 0.9
     }
 
-    /// Straight on all sides, whatever is missing within.
     fn rectangle(&self) -> bool {
-        self.straight && self.shape.full_rows > 0.85 && self.shape.full_columns > 0.85
+        self.straight && rectangle(&self.shape)
     }
 
     /// The surroundings are the twin's and a little shows through, more where less surrounds it.

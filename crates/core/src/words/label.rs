@@ -42,6 +42,7 @@ labels! {
     WordNotShown = "word-not-shown" [];
     WordStale = "word-stale" [];
     WordStarting = "word-starting" [];
+    WordNotSetUp = "word-not-set-up" [];
     WordUntrained = "word-untrained" [];
     WordSimulated = "word-simulated" [];
     ReasonWarmingUp = "reason-warming-up" [];
@@ -68,6 +69,8 @@ labels! {
     DoEngineFault = "do-engine-fault" [];
     ReasonPaused = "reason-paused" [];
     DoPaused = "do-paused" [];
+    ReasonNotSetUp = "reason-not-set-up" [];
+    DoNotSetUp = "do-not-set-up" [];
     ReasonNotShown = "reason-not-shown" [];
     DoNotShown = "do-not-shown" [];
     NoReadingFor = "no-reading-for" ["seconds"];
@@ -93,6 +96,7 @@ labels! {
     NoteFrozen = "note-frozen" [];
     NoteNotSettled = "note-not-settled" [];
     NotePaletteAssumed = "note-palette-assumed" [];
+    NodulePlane = "nodule-plane" ["nodule", "plane"];
     Caption = "caption" [];
     Interval = "interval" [];
     ElastogramsOne = "elastograms-one" ["count"];
@@ -136,6 +140,20 @@ labels! {
     KeptProtected = "kept-protected" [];
     KeptInUse = "kept-in-use" [];
     KeptFailed = "kept-failed" [];
+    HeatBenign = "heat-benign" [];
+    HeatMalignant = "heat-malignant" [];
+    HeatTitle = "heat-title" [];
+    HeatShort = "heat-short" [];
+    HeatCaveat = "heat-caveat" [];
+    HeatCaveatShort = "heat-caveat-short" [];
+    HeatBmode = "heat-bmode" [];
+    HeatElastogram = "heat-elastogram" [];
+    TailCut = "tail-cut" ["percent"];
+    TailPlace = "tail-place" ["place"];
+    ExamNodule = "exam-nodule" ["exam", "nodule"];
+    ExamNoScore = "exam-no-score" [];
+    ExamPlanes = "exam-planes" ["planes"];
+    ExamVerdict = "exam-verdict" ["verdict"];
 }
 
 impl Label {
@@ -158,6 +176,7 @@ impl Label {
             }
             Withheld::EngineFault => [Self::ReasonEngineFault, Self::DoEngineFault],
             Withheld::Paused => [Self::ReasonPaused, Self::DoPaused],
+            Withheld::NotSetUp => [Self::ReasonNotSetUp, Self::DoNotSetUp],
         }
     }
 

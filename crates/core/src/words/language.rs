@@ -1,4 +1,4 @@
-//! A language: one TOML file that says every sentence, every label of the panel and every text of the page.
+//! A language: one TOML file that says every sentence, every label of the panel, every text of the page and of set-up on a terminal.
 //! Pure; the files are built in.
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ pub enum LanguageError {
     Syntax(#[from] Box<toml::de::Error>),
     /// Something that is no text.
     #[error(
-        "the language file's `{0}` is no text: one line a text, and the tables language, panel and page"
+        "the language file's `{0}` is no text: one line a text, and the tables language, panel, page, terminal and refused"
     )]
     NotText(String),
     /// No text for what is said.
@@ -44,7 +44,7 @@ pub enum LanguageError {
     },
 }
 
-/// All texts in one language. Identifiers are those of sentences, `panel.…` of labels, and `page.…`.
+/// All texts in one language. Identifiers are those of sentences, `panel.…` of labels, `page.…` and `terminal.…`.
 #[derive(Clone)]
 pub struct Language {
     id: &'static str,
@@ -68,8 +68,8 @@ impl Eq for Language {}
 
 impl Language {
     /// Reads a language file: `identifier = "text with {value}"`, one for every [`Sentence`]; in the table
-    /// `panel` one for every [`Label`]; in `language` its `name` in itself; in `page` the page's, which are
-    /// those of `english`.
+    /// `panel` one for every [`Label`]; in `language` its `name` in itself; in `page` the page's in `terminal`
+    /// those of set-up on a terminal and in `refused` why something was not done, which are those of `english`.
     ///
     /// # Errors
     /// [`LanguageError`] with the first text that is missing, unknown or has other gaps.
@@ -110,10 +110,9 @@ impl Language {
         for label in Label::ALL {
             wanted.insert(format!("panel.{}", label.id()), owned(label.values()));
         }
-        // English says by itself which texts the page has; a test holds them against the page.
-        for (id, text) in
-            english.unwrap_or(self).texts.iter().filter(|(id, _)| id.starts_with(PAGE))
-        {
+        // English says by itself which texts these tables have; tests hold them against who says them.
+        let own = |id: &str| [PAGE, TERMINAL, REFUSED].iter().any(|table| id.starts_with(table));
+        for (id, text) in english.unwrap_or(self).texts.iter().filter(|(id, _)| own(id)) {
             wanted.insert(id.clone(), gaps(text).map(str::to_owned).collect());
         }
         for (id, mut values) in wanted.clone() {
@@ -170,7 +169,7 @@ impl Language {
         self.texts.get("language.name").map_or(self.id, String::as_str)
     }
 
-    /// All texts by identifier: sentences as they are, `panel.…`, `page.…`, `language.name`.
+    /// All texts by identifier: sentences as they are, `panel.…`, `page.…`, `terminal.…`, `language.name`.
     pub const fn texts(&self) -> &BTreeMap<String, String> {
         &self.texts
     }
@@ -200,6 +199,18 @@ impl Language {
         }
     }
 
+    /// The identifier, `refused.…`, of why something was not done, by its English `words`.
+    pub fn refusal(words: &str) -> Option<&'static str> {
+        let texts = Self::english().texts().range(REFUSED.to_owned()..);
+        let mut refusals = texts.take_while(|(id, _)| id.starts_with(REFUSED));
+        refusals.find(|(_, text)| *text == words).map(|(id, _)| id.as_str())
+    }
+
+    /// Why something was not done; what this version does not know as it came.
+    pub fn refused(&self, words: &str) -> String {
+        Self::refusal(words).map_or_else(|| words.to_owned(), |id| self.say(id, &Values::new()))
+    }
+
     /// The text of a label without gaps.
     pub fn label(&self, label: Label) -> &str {
         debug_assert!(label.values().is_empty(), "{label:?} has gaps");
@@ -220,6 +231,10 @@ impl Language {
 }
 
 const PAGE: &str = "page.";
+/// What `sonofuse setup` says on a terminal.
+pub const TERMINAL: &str = "terminal.";
+/// Why something was not done.
+const REFUSED: &str = "refused.";
 
 /// Whether a character is Chinese, Japanese or Korean, their punctuation and full-width forms included.
 pub fn is_cjk(c: char) -> bool {
@@ -286,7 +301,7 @@ mod tests {
             (text.replace("{have} of {need}", "{have} of {hvae}"), "too-few-maps"),
             (text.replace("model {name}", "model"), "panel.model"),
             (first("hello = \"world\""), "hello"),
-            (format!("{text}\nhello = \"world\"\n"), "page.hello"),
+            (format!("{text}\nhello = \"world\"\n"), "refused.hello"),
             (format!("{text}\n[pgae]\nskip = \"x\"\n"), "pgae.skip"),
             (first("number = 3"), "number"),
         ] {

@@ -109,6 +109,7 @@ fn scoring() -> Vec<ScoringError> {
 fn presets() -> Vec<PresetError> {
     let (file, problem) = (path, String::new);
     vec![
+        PresetError::NotSetUp,
         PresetError::NotFound { name: problem(), looked: problem(), known: problem() },
         PresetError::Read { file: file(), source: io() },
         PresetError::Syntax {

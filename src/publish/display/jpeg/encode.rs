@@ -95,10 +95,7 @@ impl Encoder {
         let picture =
             Place { x: 0, y: 0, width: across(image.width()), height: down(image.height()) };
         let screen = Size { width: image.width(), height: image.height() };
-        let card = card.map(|card| match card {
-            Card::NoSignal => "no-signal",
-            Card::NotShown => "not-shown",
-        });
+        let card = card.map(Card::as_str);
         Geometry { width, height, picture, screen, masked, card }
     }
 
