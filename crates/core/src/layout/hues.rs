@@ -8,15 +8,20 @@ const UP_TO_GREEN: std::ops::Range<f32> = 50.0..135.0;
 /// Hues that a palette holds which does not end there.
 const BEYOND_GREEN: std::ops::Range<f32> = 135.0..300.0;
 
-/// Shares of warm and of cool hues, and of yellow and of cyan, from which what lies between must be there, and
-/// how much of the lesser.
+/// Shares of warm and of cool hues from which what lies between must be there, and how much of the lesser; then the
+/// same of yellow and cyan, and green.
 ///
 /// A stiffness changes from place to place, and its colours run through the whole palette on the way. Flow goes
 /// from red by black to blue and, where it aliases, from yellow to cyan at once. Simulated, fifteen scanners: of
-/// the lesser end a map has at least 0.09 between, of the lesser flank 0.10; flow up to 0.06 of either.
-const BOTH_ENDS: f32 = 0.06;
-const BOTH_FLANKS: f32 = 0.05;
-const TORN: f32 = 0.075;
+/// the lesser end a map has at least 0.06 between (a large nodule, stiffer than the scale reaches), of the lesser
+/// flank 0.10; flow 0.01 as a rule, and up to 0.06.
+const ENDS: Torn = Torn { least: 0.06, between: 0.035 };
+const FLANKS: Torn = Torn { least: 0.05, between: 0.075 };
+
+struct Torn {
+    least: f32,
+    between: f32,
+}
 
 /// Share of one side's hues from which there is nothing else.
 const ONE_SIDED: f32 = 0.9;
@@ -207,7 +212,7 @@ impl Tally {
             tinted: concentration > 0.8 && variation > 1.08,
             one_hue: concentration > 0.97,
             dyed: concentration > 0.8 && correlation(*sums, total) > 0.8,
-            torn: is_torn(ends, BOTH_ENDS) || is_torn(flanks, BOTH_FLANKS),
+            torn: ENDS.is(ends) || FLANKS.is(flanks),
             one_sided,
             up_to_green: share(self.up_to_green),
             beyond_green: share(self.beyond_green),
@@ -218,10 +223,12 @@ impl Tally {
     }
 }
 
-/// Whether two hues of at least `least` are there with too little between them.
-fn is_torn([one, between, other]: [f32; 3], least: f32) -> bool {
-    let lesser = one.min(other);
-    lesser > least && between < TORN * lesser
+impl Torn {
+    /// Whether the first and the last share are there with too little between them.
+    fn is(&self, [one, between, other]: [f32; 3]) -> bool {
+        let lesser = one.min(other);
+        lesser > self.least && between < self.between * lesser
+    }
 }
 
 /// Pearson's correlation of two quantities from their sums, squares and product over `n` cells.
