@@ -158,6 +158,7 @@ fn a_bar_whose_colours_end_at_16_and_235_tells_a_narrow_range() {
         ("full", true, [0, 255], false),
         ("a muted palette", true, [60, 235], false),
         ("dark but bright", true, [16, 255], false),
+        ("colour bars of three quarters", true, [16, 191], false),
         ("no colours", false, [16, 235], false),
     ] {
         let tone = tone::look(&screen(bar, range), &mut Vec::new());

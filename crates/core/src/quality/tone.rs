@@ -12,9 +12,10 @@ const COLOURED: u8 = 16;
 /// overshoot does not reach.
 const BELOW: usize = 6;
 const BELOW_SHARE: f32 = 0.0015;
-/// What limited range that is shown as full has for black and for white, as R'G'B': 16 and 235.
+/// What limited range that is shown as full has for black and for white, as R'G'B': 16 and 235. Colour
+/// bars of three quarters end at 191.
 const BLACK: std::ops::RangeInclusive<usize> = 15..=22;
-const WHITE: std::ops::RangeInclusive<usize> = 190..=238;
+const WHITE: std::ops::RangeInclusive<usize> = 198..=238;
 /// Part of the pixels at the darkest code and around it that makes it the screen's black.
 const BLACK_SHARE: f32 = 0.0015;
 /// Part of the pixels that may lie below black and above white: what a codec and rounding of colours make.
