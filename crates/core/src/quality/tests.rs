@@ -158,12 +158,19 @@ fn a_bar_whose_colours_end_at_16_and_235_tells_a_narrow_range() {
         ("full", true, [0, 255], false),
         ("a muted palette", true, [60, 235], false),
         ("dark but bright", true, [16, 255], false),
-        ("colour bars of three quarters", true, [16, 191], false),
         ("no colours", false, [16, 235], false),
     ] {
         let tone = tone::look(&screen(bar, range), &mut Vec::new());
         assert_eq!(tone.narrow, Some(narrow), "{what}");
     }
+}
+
+#[test]
+fn a_card_of_colour_bars_of_three_quarters_is_no_narrow_range() {
+    let bar = |n: usize| [n & 2, n & 4, n & 1].map(|lit| if lit == 0 { 191 } else { 16 });
+    let rgb = (0..160 * 120).flat_map(|i: usize| bar(i % 160 / 20)).collect();
+    let tone = tone::look(&Frame::from_rgb(160, 120, rgb).unwrap(), &mut Vec::new());
+    assert_eq!(tone.narrow, Some(false));
 }
 
 #[test]
