@@ -15,7 +15,8 @@ a.add_argument("--seed", type=int, default=1); a.add_argument("--config"); a.add
 a.add_argument("--limit-s", type=float, default=90); a.add_argument("--limit-mib", type=float, default=1500)
 A = a.parse_args()
 R = random.Random(A.seed)
-FILES = sorted(os.path.join(r, f) for r, _, fs in os.walk(A.folder) for f in fs if not f.endswith((".json", ".toml")))
+FILES = sorted(os.path.join(r, f) for r, _, fs in os.walk(A.folder) for f in fs
+               if not f.endswith((".json", ".toml")) and os.path.isfile(os.path.join(r, f)))
 
 def mutate(data):
     """One to three kinds of damage."""

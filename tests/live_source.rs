@@ -26,6 +26,17 @@ const SMALL: &str = "sonofusesimsrc name=sim is-live=true seed=7 \
     ! video/x-raw,width=640,height=480,framerate=30/1 ! identity name=out";
 
 #[test]
+fn an_address_of_another_kind_is_refused_by_its_parameter() {
+    for location in ["http://127.0.0.1:9/live", "file:///exam.mkv", "10.0.0.5/live", ""] {
+        let mut preset = shipped("rtsp");
+        preset.set("location", location).unwrap();
+        let error = open_preset(&preset).unwrap_err().to_string();
+        assert!(error.contains("location") && error.contains("rtsp://"), "{error}");
+        assert!(location.is_empty() || !error.contains(location), "{error}");
+    }
+}
+
+#[test]
 fn the_simulators_pictures_and_truth_are_those_of_its_seed() {
     let mut frames = open_preset(&live(SMALL)).unwrap();
     let config = SimConfig { seed: 7, width: 640, height: 480, fps: 30.0, ..SimConfig::default() };

@@ -10,6 +10,8 @@ const EVERY: Duration = Duration::from_millis(200);
 const LEARN: Duration = Duration::from_secs(1);
 /// Cells of the bar.
 const CELLS: usize = 24;
+/// Characters of the line at most: one that a terminal of 80 columns breaks cannot be taken away again.
+const WIDEST: usize = 79;
 
 /// A bar that stands in the terminal's last line until it is cleared.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ impl Drop for Progress {
 /// `[######      ]  52 %  1:07 left  what`.
 fn line(done: Option<f64>, took: Duration, what: &str) -> String {
     let Some(done) = done.filter(|d| d.is_finite()).map(|d| d.clamp(0.0, 1.0)) else {
-        return what.to_owned();
+        return fit(what, WIDEST);
     };
     let full = (done * CELLS as f64) as usize;
     let left = if took >= LEARN && done > 0.0 {
@@ -79,7 +81,21 @@ fn line(done: Option<f64>, took: Duration, what: &str) -> String {
         "-:--".into()
     };
     let percent = (done * 100.0) as u32;
-    format!("[{}{}] {percent:3} %  {left} left  {what}", "#".repeat(full), " ".repeat(CELLS - full))
+    let bar =
+        format!("[{}{}] {percent:3} %  {left} left  ", "#".repeat(full), " ".repeat(CELLS - full));
+    let room = WIDEST.saturating_sub(bar.len());
+    bar + &fit(what, room)
+}
+
+/// The end of `what` where all of it is too long: names differ there. What would move a terminal's
+/// cursor is shown as a question mark.
+fn fit(what: &str, room: usize) -> String {
+    let plain = what.chars().map(|c| if c.is_control() { '?' } else { c });
+    let over = what.chars().count().saturating_sub(room);
+    if over == 0 {
+        return plain.collect();
+    }
+    std::iter::once('…').chain(plain.skip(over + 1)).collect()
 }
 
 /// Seconds as `m:ss` or `h:mm:ss`.
@@ -114,5 +130,16 @@ mod tests {
         ] {
             assert_eq!(line(done, took, "a.mkv"), expected);
         }
+    }
+
+    #[test]
+    fn a_long_name_does_not_break_the_line_of_a_terminal_of_80_columns() {
+        let name = format!("/a/b/{}/left-lobe.mkv", "examination-".repeat(9));
+        for done in [None, Some(0.5)] {
+            let text = line(done, Duration::from_secs(67), &name);
+            assert_eq!(text.chars().count(), 79, "{text}");
+            assert!(text.ends_with("-/left-lobe.mkv"), "{text}");
+        }
+        assert_eq!(line(None, LEARN, "new\nline.mkv"), "new?line.mkv");
     }
 }

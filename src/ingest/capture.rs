@@ -93,7 +93,7 @@ impl Drop for Capture {
 /// Builds the preset's capture pipeline; opens nothing.
 pub(super) fn build(preset: &Preset, outlet: &Arc<Outlet>) -> Result<Capture, PresetError> {
     let source = launch::build(preset)?;
-    launch::check_files(preset, &source)?;
+    launch::check_places(preset, &source)?;
     let pipeline = gst::Pipeline::with_name("capture");
     let sink = appsink(1, true);
     let held = jitter::hold(&source);

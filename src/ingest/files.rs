@@ -167,7 +167,7 @@ pub fn open_file(path: impl AsRef<Path>) -> Result<FileFrames, IngestError> {
 pub fn open_preset(preset: &Preset) -> Result<FileFrames, IngestError> {
     super::init()?;
     let source = launch::build(preset)?;
-    launch::check_files(preset, &source)?;
+    launch::check_places(preset, &source)?;
     launch::unpace(&source);
     let pipeline = gst::Pipeline::with_name("file");
     let sink = capture::appsink(AHEAD, false);

@@ -27,6 +27,9 @@ pub(super) fn check(path: &Path) -> std::io::Result<Result<(), String>> {
             "is {what}, not a video: what it names is not opened; name the video's own file"
         )));
     }
+    if let Some(what) = sonofuse_dicom::foreign(head) {
+        return Ok(Err(what));
+    }
     if let Some((width, height)) = declared_size(head) {
         let max = FrameFormat::MAX_SIDE_PX;
         if !(1..=max).contains(&width) || !(1..=max).contains(&height) {

@@ -276,10 +276,12 @@ fn range_of(spec: &gst::glib::ParamSpec) -> Option<String> {
     spec.is::<gst::glib::ParamSpecBoolean>().then(|| "true or false".to_owned())
 }
 
-/// Tells early, in our words, why a file source would fail: its file is not there or not readable.
-pub(super) fn check_files(preset: &Preset, bin: &gst::Bin) -> Result<(), PresetError> {
+/// Tells early, in our words, why a source would fail: its file is not there or not readable, its
+/// address is of another kind.
+pub(super) fn check_places(preset: &Preset, bin: &gst::Bin) -> Result<(), PresetError> {
     for element in elements_of(bin) {
-        if factory_name(&element) != "filesrc" {
+        let kind = factory_name(&element);
+        if !["filesrc", "rtspsrc"].contains(&kind.as_str()) {
             continue;
         }
         let location = element.property::<Option<String>>("location").unwrap_or_default();
@@ -288,6 +290,14 @@ pub(super) fn check_files(preset: &Preset, bin: &gst::Bin) -> Result<(), PresetE
             .iter()
             .find(|(_, p)| p.property == "location" && p.element == element.name().as_str())
             .map_or("location", |(name, _)| name.as_str());
+        if kind == "rtspsrc" {
+            if !(location.starts_with("rtsp") && location.contains("://")) {
+                // Not repeated: a password may stand in it.
+                let words = "the address must begin with rtsp:// or rtsps://";
+                return Err(preset.param_error(key, words.to_owned()));
+            }
+            continue;
+        }
         readable(Path::new(&location))
             .map_err(|problem| preset.param_error(key, format!("{location} {problem}")))?;
     }

@@ -14,7 +14,7 @@ pub enum Kind {
     Jpeg,
     /// Windows bitmap.
     Bmp,
-    /// TIFF; its first picture.
+    /// TIFF of one picture.
     Tiff,
     /// WebP.
     WebP,

@@ -12,14 +12,17 @@ use std::path::Path;
 use sonofuse_core::frame::{Frame, FrameMeta};
 
 mod error;
+mod foreign;
 mod jpeg;
 mod kind;
 mod lossless;
 mod part10;
 mod raster;
 mod source;
+mod tiff;
 
 pub use self::error::StillError;
+pub use self::foreign::foreign;
 pub use self::kind::Kind;
 pub use self::part10::{RegionUnit, UltrasoundRegion};
 
@@ -105,8 +108,12 @@ impl Still {
     }
 
     fn from_source(source: Source, len: u64, head: &[u8]) -> Result<Self, StillError> {
-        let kind = Kind::of(head).ok_or_else(|| StillError::Unrecognised {
-            head: head.iter().take(8).map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" "),
+        let kind = Kind::of(head).ok_or_else(|| {
+            let first = || head.iter().take(8).map(|b| format!("{b:02x}")).collect::<Vec<_>>();
+            foreign(head).map_or_else(
+                || StillError::Unrecognised { head: first().join(" ") },
+                StillError::Unsupported,
+            )
         })?;
         let frames = match kind {
             Kind::Dicom => Frames::Dicom(Box::new(DicomFrames::open(source, len, head)?)),

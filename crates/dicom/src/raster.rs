@@ -17,6 +17,7 @@ use crate::error::check_size;
 use crate::jpeg::{self, Anatomy};
 use crate::lossless::{self, LOSSLESS};
 use crate::source::Source;
+use crate::tiff;
 use crate::{Kind, MAX_PIXELS, StillError};
 
 /// Decodes the picture of a file that is of `kind`, upright where the file says how it was turned.
@@ -25,10 +26,23 @@ pub(crate) fn read(kind: Kind, mut source: Source) -> Result<Frame, StillError> 
     match kind {
         Kind::Png => {
             let source = BufReader::new(source);
-            decode(kind, PngDecoder::with_limits(source, limits()).map_err(fail)?, true)
+            let decoder = PngDecoder::with_limits(source, limits()).map_err(fail)?;
+            if decoder.is_apng().map_err(fail)? {
+                return Err(animation(kind));
+            }
+            decode(kind, decoder, true)
         }
         Kind::Bmp => decode(kind, BmpDecoder::new(BufReader::new(source)).map_err(fail)?, true),
-        Kind::Tiff => decode(kind, TiffDecoder::new(BufReader::new(source)).map_err(fail)?, true),
+        Kind::Tiff => {
+            if tiff::has_more_pages(&mut source) {
+                return Err(StillError::Unsupported(
+                    "is a TIFF of several pictures, which is not read: save each as PNG, or all as \
+                     a video (MKV, MP4)"
+                        .to_owned(),
+                ));
+            }
+            decode(kind, TiffDecoder::new(BufReader::new(source)).map_err(fail)?, true)
+        }
         Kind::WebP => {
             let decoder = WebPDecoder::new(BufReader::new(source)).map_err(fail)?;
             if decoder.has_animation() {

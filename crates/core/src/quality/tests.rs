@@ -133,6 +133,66 @@ fn pictures_that_were_never_looked_at_are_not_missing() {
     assert!(!input.faults.has(Fault::RateLow) && !input.faults.has(Fault::Dropped));
 }
 
+/// A screen with neither black nor white: a grey ramp, and a bar of pure colours of `range` where `bar`.
+fn screen(bar: bool, range: [u8; 2]) -> Frame {
+    let (width, height) = (160usize, 120usize);
+    let pixel = |i: usize| {
+        let (x, y) = (i % width, i / width);
+        let [low, high] = range;
+        match (bar && x >= 150, y / 40) {
+            (true, 0) => [high, low, low],
+            (true, 1) => [low, high, low],
+            (true, _) => [low, low, high],
+            (false, _) => [30 + x as u8; 3],
+        }
+    };
+    let rgb = (0..width * height).flat_map(pixel).collect();
+    Frame::from_rgb(width as u32, height as u32, rgb).unwrap()
+}
+
+#[test]
+fn a_bar_whose_colours_end_at_16_and_235_tells_a_narrow_range() {
+    for (what, bar, range, narrow) in [
+        ("limited shown as full", true, [16, 235], true),
+        ("with what a codec adds", true, [14, 237], true),
+        ("full", true, [0, 255], false),
+        ("a muted palette", true, [60, 235], false),
+        ("dark but bright", true, [16, 255], false),
+        ("no colours", false, [16, 235], false),
+    ] {
+        let tone = tone::look(&screen(bar, range), &mut Vec::new());
+        assert_eq!(tone.narrow, Some(narrow), "{what}");
+    }
+}
+
+#[test]
+fn a_card_of_colour_bars_of_three_quarters_is_no_narrow_range() {
+    let bar = |n: usize| [n & 2, n & 4, n & 1].map(|lit| if lit == 0 { 191 } else { 16 });
+    let rgb = (0..160 * 120).flat_map(|i: usize| bar(i % 160 / 20)).collect();
+    let tone = tone::look(&Frame::from_rgb(160, 120, rgb).unwrap(), &mut Vec::new());
+    assert_eq!(tone.narrow, Some(false));
+}
+
+#[test]
+fn chroma_that_limited_range_does_not_have_tells_a_clipped_one() {
+    use crate::frame::{ColorMatrix, ColorRange, Colorimetry, FrameFormat, PixelFormat};
+    // Luma never below 40; a tenth of the picture is as blue as `cb`.
+    for (says, cb, clipped) in [
+        (ColorRange::Limited, 240, Some(false)),
+        (ColorRange::Limited, 254, Some(true)),
+        (ColorRange::Full, 254, None),
+    ] {
+        let mut format = FrameFormat::packed(PixelFormat::I420, 160, 120);
+        format.colorimetry = Colorimetry { matrix: ColorMatrix::Bt709, range: says };
+        let luma = (0..160 * 120).map(|i| 40 + (i % 160) as u8);
+        let blue = (0..80 * 60).map(|i| if i % 80 >= 72 { cb } else { 128 });
+        let data: Vec<u8> = luma.chain(blue).chain(std::iter::repeat_n(128, 80 * 60)).collect();
+        let frame = Frame::new(format, FrameMeta::default(), data.into()).unwrap();
+        let tone = tone::look(&frame, &mut Vec::new());
+        assert_eq!(tone.clipped, clipped, "{says:?} {cb}");
+    }
+}
+
 #[test]
 fn a_fault_is_told_when_most_looks_agree_and_taken_back_when_few_do() {
     let mut votes = Votes::default();

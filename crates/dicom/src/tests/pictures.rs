@@ -34,6 +34,56 @@ fn a_moving_gif_is_refused_with_what_to_do() {
     assert!(error.contains("moving GIF") && error.contains("PNG"), "{error}");
 }
 
+/// A TIFF's directory of the one tag 254 (what kind of picture), with the place of the next.
+fn directory(what: u8, next: u8) -> Vec<u8> {
+    [&[1, 0, 254, 0, 4, 0, 1, 0, 0, 0, what, 0, 0, 0, next][..], &[0; 3]].concat()
+}
+
+#[test]
+fn pictures_behind_the_first_are_told_and_not_dropped() {
+    // Two pages; a preview behind the picture; directories that lead round in a circle.
+    for (name, second, next, more) in
+        [("pages", 0, 0, true), ("preview", 1, 0, false), ("circle", 1, 8, false)]
+    {
+        let file = [b"II*\0\x08\0\0\0".as_slice(), &directory(0, 26), &directory(second, next)];
+        let mut source = Source::Memory(Cursor::new(file.concat()));
+        assert_eq!(crate::tiff::has_more_pages(&mut source), more, "{name}");
+        assert_eq!(source.stream_position().unwrap(), 0, "{name}");
+    }
+    let folder = Folder::new();
+    let png = encoded(&picture(8, 8), ImageFormat::Png);
+    assert!(read(&folder.file("a.png", &png)).is_ok());
+    // Behind the header: a moving PNG's frame count and plays, with their checksum.
+    let control = b"\0\0\0\x08acTL\0\0\0\x02\0\0\0\0\xf3\x8d\x93\x70";
+    let moving = [&png[..33], control, &png[33..]].concat();
+    let error = read(&folder.file("b.png", &moving)).unwrap_err().to_string();
+    assert!(error.contains("moving PNG"), "{error}");
+}
+
+#[test]
+fn what_is_no_video_and_not_read_is_named_with_what_to_do() {
+    let folder = Folder::new();
+    let tar = [[0; 257].as_slice(), b"ustar\0"].concat();
+    for (bytes, words) in [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1".as_slice(), ["HEIC", "PNG"]),
+        (b"\0\0\0\x1cftypavif\0\0\0\0", ["AVIF", "PNG"]),
+        (b"\0\0\0\x0cjP  \r\n\x87\n\0", ["JPEG 2000", "PNG"]),
+        (b"P6\n960 720\n255\n", ["PNM", "PNG"]),
+        (b"<?xml version=\"1.0\"?>\n<svg xmlns=\"a\">", ["SVG", "PNG"]),
+        (b"%PDF-1.7\n", ["PDF", "export"]),
+        (b"PK\x03\x04\x14\0", ["ZIP", "unpack"]),
+        (&tar, ["tar", "unpack"]),
+    ] {
+        let path = folder.file("a", bytes);
+        assert_eq!(sniff(&path).unwrap(), None);
+        let error = read(&path).unwrap_err().to_string();
+        assert!(words.iter().all(|w| error.contains(w)), "{error}");
+    }
+    for bytes in [b"\0\0\0\x18ftypisom".as_slice(), b"P6 is how a text begins", b"<MPD>", b"PK"] {
+        assert_eq!(crate::foreign(bytes), None);
+    }
+}
+
 /// An EXIF segment that says how the picture was turned.
 fn exif(orientation: u8) -> Vec<u8> {
     let tiff =

@@ -37,6 +37,8 @@ pub(super) struct Place {
     pub(super) y0: usize,
     pub(super) x1: usize,
     pub(super) y1: usize,
+    /// The picture's right edge cuts it or may have cut it: these are the bounds of its whole pieces.
+    pub(super) cut: bool,
 }
 
 /// A piece of ink: half-open bounds.
@@ -64,6 +66,8 @@ impl Piece {
 pub(super) struct Ink {
     width: usize,
     height: usize,
+    /// The part begins, or ends, where the picture does.
+    at_edge: (bool, bool),
     row: Vec<[u8; 3]>,
     /// Ink of each pixel, 0 ground … 255 text.
     levels: Vec<u8>,
@@ -139,6 +143,7 @@ impl Ink {
     fn sample(&mut self, frame: &Frame, region: &Region, hole: Option<&Region>) {
         let (w, h) = (region.width() as usize, region.height() as usize);
         (self.width, self.height) = (w, h);
+        self.at_edge = (region.x0() == 0, region.x1() == frame.width());
         self.row.resize(w, [0; 3]);
         self.levels.clear();
         for y in region.y0()..region.y1() {
@@ -243,7 +248,7 @@ impl Ink {
 
     /// Groups the pieces into words and reads their glyphs.
     fn spell(&mut self, region: &Region, words: &mut Vec<Word>) {
-        let Self { pieces, levels: ink, width, height, ticks, places, .. } = self;
+        let Self { pieces, levels: ink, width, height, at_edge, ticks, places, .. } = self;
         places.clear();
         pieces.sort_by_key(|p| p.x0);
         let usable = |p: &Piece| HEIGHTS.contains(&p.height()) && p.width() <= 4 * p.height();
@@ -259,7 +264,10 @@ impl Ink {
             let mut out = Word::default();
             let mut whole = true;
             whole &= read(ink, *width, &last, (y0, y1), &mut out);
-            let mut inside = last.x0 > 0 && last.y0 > 0 && last.y1 < *height;
+            let inside = last.x0 > 0 && last.y0 > 0 && last.y1 < *height;
+            // Where its last piece that the right edge leaves whole ends.
+            let mut rightmost = last.x1;
+            let mut whole_to = (last.x1 < *width).then_some(last.x1);
             let (_, others) = pieces.split_at_mut(i + 1);
             for other in others {
                 let p = *other;
@@ -278,7 +286,10 @@ impl Ink {
                 y0 = y0.min(p.y0);
                 y1 = if p.height() * 2 > line { y1.max(p.y1) } else { y1 };
                 whole &= read(ink, *width, &p, (y0, y1), &mut out);
-                inside &= p.x1 < *width;
+                if p.x1 < *width {
+                    whole_to = whole_to.max(Some(p.x1));
+                }
+                rightmost = rightmost.max(p.x1);
                 let apart = p.x0.saturating_sub(last.x1);
                 let [.., before, after] = out.glyphs() else {
                     last = p;
@@ -287,13 +298,18 @@ impl Ink {
                 out.loose |= *before != Glyph::Point && *after != Glyph::Point && apart * 5 > line;
                 last = p;
             }
-            inside &= last.x1 < *width;
             out.y_px = region.y0() as f32 + (y0 + y1) as f32 / 2.0;
             out.height_px = (y1 - y0) as f32;
-            if inside {
-                places.push(Place { x0: pieces[i].x0, y0, x1: last.x1, y1 });
+            // Between two glyphs the picture's edge cuts without a trace.
+            let between = ((y1 - y0) * 2).div_ceil(5);
+            let begins = inside && !(at_edge.0 && pieces[i].x0 <= between);
+            let over = rightmost >= *width;
+            let cut = at_edge.1 && rightmost + between >= *width;
+            if let Some(x1) = whole_to.filter(|_| begins && (cut || !over)) {
+                let x1 = if over { x1 } else { last.x1 };
+                places.push(Place { x0: pieces[i].x0, y0, x1, y1, cut });
             }
-            if whole && inside {
+            if whole && begins && !cut && !over {
                 words.push(out);
             }
         }

@@ -15,7 +15,7 @@ use crate::region::Region;
 const ALIKE: f32 = 0.70;
 /// Least likeness of a label.
 const EACH: f32 = 0.55;
-/// Least distance to the best scale that runs the other way, with three labels and with more.
+/// Least distance to the best scale that runs the other way, with three whole labels and with more.
 const CLEAR: [f32; 2] = [0.12, 0.08];
 /// What the other direction loses when it does without one label.
 const DO_WITHOUT: f32 = 0.12;
@@ -45,6 +45,8 @@ struct Alike {
     scores: Vec<f32>,
     /// Whether a column is so empty in its upper half that a point may stand there.
     low: Vec<bool>,
+    /// It may be the beginning of a label only.
+    cut: bool,
 }
 
 impl Alike {
@@ -64,12 +66,20 @@ impl Alike {
             }
         }
         let low = (0..width).map(|x| ink.upper_half(place, x) < OVER_POINT).collect();
-        Self { width, least, most, scores, low }
+        Self { width, least, most, scores, low, cut: place.cut }
+    }
+
+    /// Mean likeness to `text`, or to the best of its beginnings where it may be cut.
+    fn to(&self, text: &[u8]) -> f32 {
+        if !self.cut {
+            return self.to_whole(text);
+        }
+        (1..=text.len()).map(|n| self.to_whole(&text[..n])).fold(f32::NEG_INFINITY, f32::max)
     }
 
     /// Mean likeness to `text` at the best cuts. A point takes a few columns and no score; columns
     /// between two digits may be left out.
-    fn to(&self, text: &[u8]) -> f32 {
+    fn to_whole(&self, text: &[u8]) -> f32 {
         const NONE: f32 = f32::NEG_INFINITY;
         let widths = self.most - self.least + 1;
         let mut best = [NONE; COLUMNS + 1];
@@ -140,7 +150,10 @@ const fn digits_of(tenths: u32, decimal: bool) -> u32 {
 /// Reads the labels at `places` of `ink`, whose first row is `top_px`.
 pub(super) fn read(ink: &Ink, places: &[Place], top_px: f32, bar: &Region) -> Option<Together> {
     let rows: Vec<f32> = places.iter().map(|p| top_px + (p.y0 + p.y1) as f32 / 2.0).collect();
-    if !(3..=MOST).contains(&places.len()) || places.iter().any(|p| p.x1 - p.x0 > COLUMNS) {
+    if places.iter().filter(|p| !p.cut).count() < 3
+        || places.len() > MOST
+        || places.iter().any(|p| p.x1 - p.x0 > COLUMNS)
+    {
         return None;
     }
     let length = bar.height() as f32;
@@ -210,7 +223,8 @@ pub(super) fn read(ink: &Ink, places: &[Place], top_px: f32, bar: &Region) -> Op
     let (first, other) = if upper_is_hard { (all[0], 1) } else { (all[1], 0) };
     // A label that something else touches must not decide: the other direction may do without one.
     let second = all[other].max(but_one[other] - DO_WITHOUT);
-    if first < ALIKE || first - second < CLEAR[usize::from(places.len() > 3)] {
+    let whole = places.iter().filter(|p| !p.cut).count();
+    if first < ALIKE || first - second < CLEAR[usize::from(whole > 3)] {
         return None;
     }
     let clear = best.0 >= STEP_ALIKE && best.0 - rival >= STEP_CLEAR;
