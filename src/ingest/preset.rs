@@ -169,6 +169,10 @@ pub struct Preset {
 /// The name of no preset: nobody has said yet where pictures come from.
 pub const NONE: &str = "none";
 
+/// What is to be done where no folder of presets exists.
+const NO_FOLDER: &str = "there is no folder of presets here (pipelines), beside the configuration or in \
+    /usr/share/sonofuse: run sonofuse in the project's folder, or name a preset's file";
+
 /// A parameter that every preset has.
 const COLORIMETRY: &str = "colorimetry";
 
@@ -198,11 +202,15 @@ impl Preset {
         let known = Self::list(dirs);
         Err(PresetError::NotFound {
             name: name_or_path.to_owned(),
-            looked: if looked.is_empty() { "no directory".to_owned() } else { looked.join(", ") },
-            known: if known.is_empty() {
-                "there is no preset in the preset directories".to_owned()
+            looked: if looked.is_empty() {
+                format!("{name_or_path}.toml")
             } else {
-                format!("there are {}", known.join(", "))
+                looked.join(", ")
+            },
+            known: match (dirs, known.as_slice()) {
+                ([], _) => NO_FOLDER.to_owned(),
+                (_, []) => "there is no preset in the preset directories".to_owned(),
+                (_, known) => format!("there are {}", known.join(", ")),
             },
         })
     }
@@ -390,5 +398,18 @@ impl Preset {
 
     pub(super) fn launch_error(&self, problem: String) -> PresetError {
         PresetError::Launch { file: self.file.clone(), problem }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_no_folder_of_presets_exists_the_error_says_where_to_run() {
+        let words = Preset::load("simulator", &[]).unwrap_err().to_string();
+        assert!(words.contains("looked for simulator.toml"), "{words}");
+        assert!(words.contains("run sonofuse in the project's folder"), "{words}");
     }
 }
