@@ -17,6 +17,12 @@ macro_rules! messages {
 /// The field that holds it.
 pub const FIELD: &str = "MESSAGE_ID";
 
+/// Tells whether the `times`-th of a kind is worth a line: the 1st, 10th, 100th … so that one kind does not fill
+/// the journal and none goes unsaid.
+pub fn is_worth_a_line(times: u64) -> bool {
+    times.checked_ilog10().is_some_and(|zeros| times == 10u64.pow(zeros))
+}
+
 messages! {
     /// The model was loaded and proven; what runs it, and why that.
     MODEL_CHOSEN = "129a2538e9b74374b984404bbba24561";
@@ -206,7 +212,7 @@ messages! {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::ALL;
+    use super::{ALL, is_worth_a_line};
 
     #[test]
     fn every_id_is_128_bits_in_hexadecimal_and_stands_for_one_message() {
@@ -214,5 +220,11 @@ mod tests {
             |id: &str| id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         assert!(ALL.iter().all(|(_, id)| hexadecimal(id)), "{ALL:?}");
         assert_eq!(ALL.iter().map(|(_, id)| id).collect::<BTreeSet<_>>().len(), ALL.len());
+    }
+
+    #[test]
+    fn the_first_tenth_and_hundredth_are_worth_a_line() {
+        let told: Vec<u64> = (0..=1_000).filter(|times| is_worth_a_line(*times)).collect();
+        assert_eq!(told, [1, 10, 100, 1_000]);
     }
 }

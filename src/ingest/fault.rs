@@ -9,6 +9,7 @@ use std::hash::Hash;
 use thiserror::Error;
 
 use super::preset::PresetError;
+use crate::journal;
 
 /// Why a session with one pipeline failed; its text goes into states and readings.
 #[derive(Debug, Error)]
@@ -117,8 +118,7 @@ impl Counted {
         let cause = if known { cause } else { Cause::Other };
         let times = self.0.entry(cause.clone()).or_default();
         *times += 1;
-        let decade = 10u64.pow(times.ilog10());
-        (*times == decade).then_some((*times, cause))
+        journal::is_worth_a_line(*times).then_some((*times, cause))
     }
 }
 

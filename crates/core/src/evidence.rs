@@ -135,10 +135,9 @@ impl Evidence {
     /// Takes other rules and limits: what was counted by the former ones counts no more.
     pub fn set_rules(&mut self, rules: Rules, limits: Limits) {
         self.lose();
-        let Self { entries, sorted, .. } = Self::new(rules, limits);
-        let window = rules.window.max(1);
-        self.rules = Rules { window, ..rules };
-        (self.limits, self.entries, self.sorted) = (limits, entries, sorted);
+        let Self { rules, limits, entries, sorted, .. } = Self::new(rules, limits);
+        (self.rules, self.limits) = (rules, limits);
+        (self.entries, self.sorted) = (entries, sorted);
     }
 
     /// Number of the place: counts up whenever the evidence starts anew.
@@ -267,13 +266,11 @@ impl Evidence {
     /// Tells whether this picture shows the tissue of the last one that is known to show the place.
     fn follow(&mut self, sight: &Sight<'_>, relief: &Relief) {
         let Some(known) = &self.known else { return };
-        let tracking = self.standing == Standing::Tracking;
-        let near = tracking && sight.at_ns - known.at_ns <= NEAR_NS;
-        let least = if near { FOLLOWS } else { CONFIRMS };
-        let shows = |grain: &Grain| known.grain.likeness(grain).map(|likeness| likeness >= least);
+        let shows = |grain: &Grain| self.shows(known, sight.at_ns, grain);
         let follows = sight.former.is_some_and(|former| shows(former) == Some(true))
             || shows(sight.grain)
                 .unwrap_or_else(|| known.relief.likeness(relief) >= FOLLOWS_COARSELY);
+        let tracking = self.standing == Standing::Tracking;
         if follows {
             self.standing = Standing::Tracking;
         } else if tracking || self.before.is_none() {
@@ -288,6 +285,14 @@ impl Evidence {
             self.doubt(sight.at_ns);
         }
         self.recognise_still(sight);
+    }
+
+    /// Whether `grain`, seen at `at_ns`, is of the tissue of the last picture that is known to show the place;
+    /// `None` where there is too little speckle to say.
+    fn shows(&self, known: &Known, at_ns: u64, grain: &Grain) -> Option<bool> {
+        let near = self.standing == Standing::Tracking && at_ns - known.at_ns <= NEAR_NS;
+        let least = if near { FOLLOWS } else { CONFIRMS };
+        known.grain.likeness(grain).map(|likeness| likeness >= least)
     }
 
     /// A frozen picture that came as it is, whole, is one that was kept: its map is of its own tissue.

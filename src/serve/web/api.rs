@@ -86,9 +86,9 @@ pub(super) async fn enter(
         query.as_deref().unwrap_or_default().split('&').find_map(|q| q.strip_prefix("link="));
     let opened = house.behind.gate.enter(link.unwrap_or_default(), Instant::now());
     let Some((token, session)) = opened else {
-        // Whoever reaches the page may try as many as they like: the 1st, 10th, 100th … is told.
+        // Whoever reaches the page may try as many as they like.
         let times = house.counts.link_refused();
-        if times.to_string().trim_end_matches('0') == "1" {
+        if journal::is_worth_a_line(times) {
             warn!(
                 MESSAGE_ID = journal::PAGE_LINK_REFUSED,
                 EVENT = "page",

@@ -3,7 +3,7 @@
 
 use super::data::{Entry, Site, Standing};
 use super::transit::Transit;
-use super::{CONFIRMS, Evidence, FOLLOWS, NEAR_NS, Sight};
+use super::{Evidence, Sight};
 use crate::layout::ScreenLayout;
 use crate::picture::{Grain, Relief, Shift};
 use crate::region::Region;
@@ -92,9 +92,7 @@ impl Evidence {
     /// with the box, where the view was. `None` where it is not there, and while the probe moves.
     fn went(&self, sight: &Sight<'_>, old: &Region) -> Option<(i32, i32)> {
         let known = self.known.as_ref().filter(|_| !self.sweep.is_under_way())?;
-        let near = self.standing == Standing::Tracking && sight.at_ns - known.at_ns <= NEAR_NS;
-        let least = if near { FOLLOWS } else { CONFIRMS };
-        let shows = |grain: &Grain| known.grain.likeness(grain).is_some_and(|it| it >= least);
+        let shows = |grain: &Grain| self.shows(known, sight.at_ns, grain) == Some(true);
         if sight.former.is_some_and(shows) {
             return Some((0, 0));
         }

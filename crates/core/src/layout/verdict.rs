@@ -73,7 +73,7 @@ pub(super) fn fills_box(colours: &Colours, inner: &Shape) -> bool {
     }
 }
 
-/// What is missing within apart.
+/// As wide and as high as its box all along, whatever is missing within.
 fn rectangle(shape: &Shape) -> bool {
     shape.full_rows > 0.85 && shape.full_columns > 0.85
 }
