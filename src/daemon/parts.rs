@@ -12,6 +12,7 @@ use super::commands::Commands;
 use super::output::Printer;
 use super::page::{self, Served};
 use crate::audit::Audit;
+use crate::drift::Drift;
 use crate::ingest::{Ingest, Preset};
 use crate::journal;
 use crate::mailbox::Mailbox;
@@ -33,6 +34,7 @@ pub(super) struct Parts {
     pub(super) commands: Commands,
     pub(super) audit: Option<Audit>,
     pub(super) account: Account,
+    pub(super) drift: Option<Drift>,
     pub(super) metrics: Option<Metrics>,
     pub(super) page: Option<Served>,
     /// By which pictures are taken now.
@@ -82,6 +84,10 @@ impl Parts {
             );
         }
         info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "infer");
+        // The examination that the stop ended is the last that it is told.
+        if let Some(drift) = self.drift {
+            let _ = tokio::task::spawn_blocking(move || drift.finish()).await;
+        }
         // Fails only when the printer panicked, which it logs itself.
         let _ = tokio::task::spawn_blocking(move || printer.finish()).await;
         if let Some(readings) = readings {

@@ -162,6 +162,11 @@ impl Look {
         MapChange { mean: mean / self.cells.len() as f32, most, chroma: least }
     }
 
+    /// Mean of R−G and of G−B over the cells, in code values.
+    pub fn tint(&self) -> [f32; 2] {
+        [1, 2].map(|c| self.cells.iter().map(|cell| cell[c]).sum::<f32>() / self.cells.len() as f32)
+    }
+
     /// Mean of |R−G| and |G−B| over the cells, in code values.
     fn chroma(&self) -> f32 {
         let sum: f32 = self.cells.iter().map(|cell| cell[1].abs() + cell[2].abs()).sum();
