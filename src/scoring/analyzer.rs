@@ -317,8 +317,8 @@ impl Analyzer {
         let news = self.evidence.is_news(&map);
         if news {
             self.follower.prove(frame)?;
-            let whole = Look::take(frame, &layout.bmode_view, &mut self.row);
-            self.tally.look(&whole, &bmode, &map);
+            let bright = picture::bright_end(frame, &layout.bmode_view, &mut self.row);
+            self.tally.look(bright, &bmode, &map);
             self.freeze.reset();
         }
         let (unchanged_ns, frozen) =

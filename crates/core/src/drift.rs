@@ -65,7 +65,7 @@ streams! {
     Withheld = "withheld", 0.05;
     /// Part of the pictures without a dual view, 0..=1.
     NoView = "no-view", 0.05;
-    /// Mean brightness of the B-mode view, code values.
+    /// Bright end of the B-mode view: what a tenth of its pixels reach, code values.
     Brightness = "brightness", 3.0;
     /// Texture of the B-mode in the box: mean difference of neighbours as a share of its brightness.
     Texture = "texture", 0.01;

@@ -7,11 +7,13 @@
 use crate::frame::Frame;
 use crate::region::Region;
 
+mod bright;
 mod freeze;
 mod grain;
 mod relief;
 mod signal;
 
+pub use bright::bright_end;
 pub use freeze::Freeze;
 pub use grain::Grain;
 pub(crate) use relief::FARTHEST_SLIDE;

@@ -40,10 +40,11 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Takes how the picture of a new map looks: the B-mode view, which tells more of the scanner and less of
-    /// the nodule than the box, and the two boxes.
-    pub fn look(&mut self, view: &Look, bmode: &Look, map: &Look) {
-        self.brightness.add(view.luma_mean);
+    /// Takes how the picture of a new map looks: the bright end of its B-mode view, and the two boxes.
+    pub fn look(&mut self, bright_end: Option<f32>, bmode: &Look, map: &Look) {
+        if let Some(code) = bright_end {
+            self.brightness.add(code);
+        }
         self.texture.add(bmode.texture);
         for (mean, tint) in self.tint.iter_mut().zip(map.tint()) {
             mean.add(tint);

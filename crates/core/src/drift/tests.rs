@@ -192,7 +192,7 @@ fn an_examination_comes_to_its_means_and_one_that_was_broken_off_does_not_count(
         for _ in 0..count {
             at_ms += 500;
             if seen {
-                tally.look(&look, &look, &look);
+                tally.look(Some(80.0), &look, &look);
             }
             tally.read(&reading(at_ms, reason, seen));
         }
