@@ -12,11 +12,11 @@ tree=$PWD
 [ $# -gt 0 ] || set -- x86_64 aarch64
 
 tool() {
-    [ "$("$tree/target/tools/bin/$1" "$3" --version 2>/dev/null | awk '{print $NF}')" = "$2" ] ||
+    grep -qs "^\"$1 $2 " "$tree/target/tools/.crates.toml" ||
         cargo install --locked --root "$tree/target/tools" "$1@$2"
 }
-tool cargo-auditable $auditable auditable
-tool cargo-cyclonedx $cyclonedx cyclonedx
+tool cargo-auditable $auditable
+tool cargo-cyclonedx $cyclonedx
 export PATH="$tree/target/tools/bin:$PATH"
 
 [ -z "$(git status --porcelain)" ] || echo "what is not committed stays out of it" >&2
@@ -85,7 +85,7 @@ for build in first second-in-another-folder; do
 done
 
 differ=0
-for file in "$work"/first/out/*; do
+for file in "$work"/first/out/*.deb "$work"/first/out/*.json; do
     other=$work/second-in-another-folder/out/$(basename "$file")
     if cmp -s "$file" "$other"; then
         echo "same bytes: $(basename "$file")"
