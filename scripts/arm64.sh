@@ -54,7 +54,7 @@ build() {
     rust_std
     # shellcheck disable=SC2086 # "cargo auditable" (scripts/release.sh) is two words
     ${CARGO:-cargo} build --release --locked --target $target -p sonofuse
-    scripts/arm64-symbols.sh target/$target/release/sonofuse
+    scripts/symbols.sh target/$target/release/sonofuse
 }
 
 # sonofuse as the Jetson would run it; GStreamer's plugins from the sysroot, in this process, because

@@ -44,6 +44,7 @@ make_files() {
         (cd "$source" && CARGO="cargo auditable" REMAP="$remap" scripts/arm64.sh build)
     fi
     binary=$source/target/$target/release/sonofuse
+    [ "$machine" != "$(uname -m)" ] || READELF=readelf "$source/scripts/symbols.sh" "$binary"
     package=$("$source/scripts/deb.sh" "$binary" "$out" "$machine")
     rm "$package.sha256"
     (cd "$source" && cargo cyclonedx --quiet --format json --spec-version 1.5 --target $target \
