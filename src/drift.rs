@@ -3,7 +3,7 @@
 //!
 //! A thread of its own keeps it: nobody else ever waits for the disk. After each examination the file is
 //! written beside the old one, brought to the disk and put in its place, so that a kill or a power cut leaves
-//! one or the other whole. It holds [`REFERENCE`] + 20 times nine numbers and three digests; nothing of a patient,
+//! one or the other whole. It holds [`REFERENCE`] + 20 times eleven numbers and three digests; nothing of a patient,
 //! and no time but that of its beginning. A file that cannot be read is said, and the reference begins anew;
 //! so it does where model, scoring or preset are others than those that it was taken with.
 

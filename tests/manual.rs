@@ -62,7 +62,8 @@ fn presets() -> Vec<u8> {
     let guide = read("docs/guide/presets.md");
     let keys = guide.split("## The keys").nth(1).unwrap().split("\n## ").next().unwrap();
     let rows = keys.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
-    let plain = |text: &str| text.replace(['`', '*', '\\'], "").replace("(below)", "(guide/presets.md)");
+    let plain =
+        |text: &str| text.replace(['`', '*', '\\'], "").replace("(below)", "(guide/presets.md)");
     let mut page = Roff::new();
     page.control("TH", ["SONOFUSE-PRESET", "5", "", SOURCE, MANUAL]);
     page.control("SH", ["NAME"]);

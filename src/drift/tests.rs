@@ -116,8 +116,10 @@ fn a_damaged_file_is_named_and_begun_anew_and_never_a_panic() {
     let text = String::from_utf8(whole).unwrap();
     wrong.push(text.replace("\"watch\"", "\"wotch\"").into());
     wrong.push(text.replacen("[[", "[[1,", 1).into());
-    wrong
-        .push(text.replacen(":[[", ":[[1e99,null,null,null,null,null,null,null,null],[", 1).into());
+    wrong.push(
+        text.replacen(":[[", ":[[1e99,null,null,null,null,null,null,null,null,null,null],[", 1)
+            .into(),
+    );
     for bytes in wrong {
         fs::write(&file, &bytes).unwrap();
         let why = read(&file).map(|_| String::from_utf8_lossy(&bytes).into_owned()).unwrap_err();

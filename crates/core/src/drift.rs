@@ -65,6 +65,11 @@ streams! {
     Withheld = "withheld", 0.05;
     /// Part of the pictures without a dual view, 0..=1.
     NoView = "no-view", 0.05;
+    /// Middle of the B-mode view from the left, as a share of the picture's width: another scanner's screen has it
+    /// elsewhere.
+    ViewX = "view-x", 0.02;
+    /// From above, as a share of the height.
+    ViewY = "view-y", 0.02;
     /// Bright end of the B-mode view: what a tenth of its pixels reach, code values.
     Brightness = "brightness", 3.0;
     /// Texture of the B-mode in the box: mean difference of neighbours as a share of its brightness.
@@ -232,7 +237,7 @@ impl Watch {
 /// The middle of sorted values.
 fn median(sorted: &[f32]) -> f32 {
     let at = |i: usize| sorted.get(i).copied().unwrap_or_default();
-    (at(sorted.len() / 2) + at((sorted.len().max(1) - 1) / 2)) / 2.0
+    at(sorted.len() / 2).midpoint(at((sorted.len().max(1) - 1) / 2))
 }
 
 /// Mann and Whitney's U of `recent` against `reference`, both sorted, in standard deviations from its

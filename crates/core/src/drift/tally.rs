@@ -33,6 +33,7 @@ pub struct Tally {
     familiarity: Mean,
     withheld: Mean,
     no_view: Mean,
+    middle: [Mean; 2],
     brightness: Mean,
     texture: Mean,
     tint: [Mean; 2],
@@ -66,6 +67,13 @@ impl Tally {
         if seen && reading.reason != Some(Withheld::WarmingUp) {
             self.withheld.add(f32::from(u8::from(reading.reason.is_some())));
         }
+        if let (Some(layout), Some([width, height])) = (&reading.layout, reading.size) {
+            let view = layout.bmode_view;
+            let ends = [[view.x0(), view.x1(), width], [view.y0(), view.y1(), height]];
+            for (mean, [from, to, whole]) in self.middle.iter_mut().zip(ends) {
+                mean.add((from + to) as f32 / 2.0 / whole.max(1) as f32);
+            }
+        }
         if let Some(familiarity) = reading.familiarity {
             self.familiarity.add(familiarity);
         }
@@ -86,6 +94,8 @@ impl Tally {
             (Stream::Familiarity, this.familiarity.get()),
             (Stream::Withheld, this.withheld.get()),
             (Stream::NoView, this.no_view.get()),
+            (Stream::ViewX, this.middle[0].get()),
+            (Stream::ViewY, this.middle[1].get()),
             (Stream::Brightness, this.brightness.get()),
             (Stream::Texture, this.texture.get()),
             (Stream::RedGreen, this.tint[0].get()),

@@ -15,7 +15,9 @@ impl Draw {
 
 fn exam(value: impl Fn(Stream) -> Option<f32>) -> Figures {
     let mut figures = Figures::default();
-    Stream::ALL.into_iter().for_each(|stream| figures.set(stream, value(stream)));
+    for stream in Stream::ALL {
+        figures.set(stream, value(stream));
+    }
     figures
 }
 
@@ -164,7 +166,7 @@ fn reading(at_ms: u64, reason: Option<&str>, seen: bool) -> Reading {
     let mut json = serde_json::json!({
         "source": "s", "sequence": 1, "pts_ns": null, "captured_ns": at_ms * 1_000_000,
         "outcome": if reason.is_none() { "scored" } else { "withheld" }, "malignancy": null,
-        "interval": null, "reason": reason, "evidence": 0, "frozen": false, "replaced": 0,
+        "size": [600, 400], "interval": null, "reason": reason, "evidence": 0, "frozen": false, "replaced": 0,
         "familiarity": seen.then_some(0.5), "input": {"rate_hz": 30.0}, "layout": null,
         "latency_ms": {}, "notice": "",
         "model": {"name": "m", "digest": "", "backend": "", "trained": true},
@@ -208,6 +210,8 @@ fn an_examination_comes_to_its_means_and_one_that_was_broken_off_does_not_count(
         (Stream::Familiarity, 0.5),
         (Stream::Withheld, 0.25),
         (Stream::NoView, 0.2),
+        (Stream::ViewX, 0.25),
+        (Stream::ViewY, 0.375),
         (Stream::Brightness, 80.0),
         (Stream::Texture, 0.1),
         (Stream::RedGreen, 12.0),
