@@ -84,10 +84,6 @@ impl Parts {
             );
         }
         info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "infer");
-        // The examination that the stop ended is the last that it is told.
-        if let Some(drift) = self.drift {
-            let _ = tokio::task::spawn_blocking(move || drift.finish()).await;
-        }
         // Fails only when the printer panicked, which it logs itself.
         let _ = tokio::task::spawn_blocking(move || printer.finish()).await;
         if let Some(readings) = readings {
@@ -105,6 +101,10 @@ impl Parts {
         };
         tokio::join!(shown, recorder.stop(), encoded);
         info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "publish");
+        // It waits for the disk: after all that others see. The examination that the stop ended was its last.
+        if let Some(drift) = self.drift {
+            let _ = tokio::task::spawn_blocking(move || drift.finish()).await;
+        }
         self.account.stopped(outcome);
         if let Some(audit) = self.audit {
             // What was noted is on the disk, and its head in the journal, or the deadline is over.
