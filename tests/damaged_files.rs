@@ -398,3 +398,60 @@ fn sound_may_be_longer_than_the_pictures() {
     let (count, error) = read(&path);
     assert!(count == 20 && error.is_none(), "{count} pictures, {error:?}");
 }
+
+/// The JPEGs of a `.mjpeg` file of GStreamer's own, which has nothing between them.
+fn jpegs(bytes: &[u8]) -> Vec<&[u8]> {
+    let starts: Vec<usize> =
+        (0..bytes.len() - 2).filter(|&i| bytes[i..].starts_with(&[0xFF, 0xD8, 0xFF])).collect();
+    let ends = starts.iter().skip(1).copied().chain([bytes.len()]);
+    starts.iter().zip(ends).map(|(&from, to)| &bytes[from..to]).collect()
+}
+
+#[test]
+fn jpegs_with_something_between_them_are_a_video_and_none_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("plain.mjpeg");
+    video(&path, "jpegenc");
+    let plain = std::fs::read(&path).unwrap();
+    for between in [&b"\r\n"[..], &[0; 4096], &[0xFF; 7], b"--frame\r\nContent-Type: image/jpeg\r\n\r\n"] {
+        let path = dir.path().join("between.mjpeg");
+        std::fs::write(&path, jpegs(&plain).join(between)).unwrap();
+        assert_eq!(sonofuse_dicom::sniff(&path).unwrap(), None, "{between:?}");
+        let frames = open_file(&path).unwrap();
+        assert_eq!(frames.map(|f| f.map(|_| 1).unwrap()).sum::<usize>(), 80, "{between:?}");
+    }
+}
+
+#[test]
+fn jpegs_end_to_end_that_are_cut_are_read_to_the_cut_which_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cut.mjpeg");
+    video(&path, "jpegenc");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.truncate(bytes.len() - 40);
+    std::fs::write(&path, bytes).unwrap();
+    let all: Vec<_> = open_file(&path).unwrap().collect();
+    let error = all.last().unwrap().as_ref().unwrap_err().to_string();
+    assert!(error.contains("after 79 pictures") && error.contains("truncated"), "{error}");
+    assert_eq!(all.len(), 80);
+}
+
+#[test]
+fn deep_and_full_colour_hevc_is_read_and_ends_nothing() {
+    if gst::ElementFactory::find("x265enc").is_none()
+        || gst::ElementFactory::find("avdec_h265").is_none()
+    {
+        eprintln!("skipped: no x265enc or no avdec_h265 on this machine");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    for format in ["I420", "I420_10LE", "Y444", "I422_10LE", "I420_12LE"] {
+        let path = dir.path().join(format!("{format}.mkv"));
+        let source = format!(
+            "videotestsrc num-buffers=12 pattern=ball ! videoconvert \
+             ! video/x-raw,format={format},width=320,height=240,framerate=10/1"
+        );
+        write(&format!("{source} ! x265enc ! h265parse ! matroskamux"), &path);
+        assert_eq!(read(&path).0, 12, "{format}");
+    }
+}

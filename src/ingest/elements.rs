@@ -204,7 +204,34 @@ pub(super) fn may_be_plugged(factory: &gst::ElementFactory, caps: &gst::Caps) ->
     // What has no input opens its own.
     let fed =
         factory.static_pad_templates().iter().any(|t| t.direction() == gst::PadDirection::Sink);
-    fed && admitted(factory) && !keeps_pictures(factory, caps)
+    fed && admitted(factory) && !keeps_pictures(factory, caps) && !breaks_on(factory, caps)
+}
+
+/// Tells whether a decoder is known to write past its buffers on a stream of `caps`: `libde265dec` (1.22) on
+/// HEVC that is not 8 bit and 4:2:0.
+fn breaks_on(factory: &gst::ElementFactory, caps: &gst::Caps) -> bool {
+    let plain = |s: &gst::StructureRef| {
+        s.get::<&str>("chroma-format").is_ok_and(|chroma| chroma == "4:2:0")
+            && s.get::<u32>("bit-depth-luma").is_ok_and(|bits| bits == 8)
+            && s.get::<u32>("bit-depth-chroma").is_ok_and(|bits| bits == 8)
+    };
+    factory.name() == "libde265dec" && !caps.structure(0).is_some_and(plain)
+}
+
+/// Decoders of libav that live sources need and whose formats GStreamer knows: they may draw into GStreamer's
+/// own buffers. Others copy, because the attempt ends the process (gst-libav 1.22) where a stream has a format
+/// that GStreamer lacks.
+const DRAW_DIRECTLY: &[&str] =
+    &["avdec_h264", "avdec_h265", "avdec_mjpeg", "avdec_mpeg2video", "avdec_mpeg4", "avdec_vp8", "avdec_vp9"];
+
+/// Keeps a decoder from what is known to end the process.
+pub(super) fn spare(decoder: &gst::Element) {
+    let Some(factory) = decoder.factory() else { return };
+    let copies = factory.name().starts_with("avdec_")
+        && !DRAW_DIRECTLY.contains(&factory.name().as_str());
+    if copies && decoder.has_property("direct-rendering") {
+        decoder.set_property("direct-rendering", false);
+    }
 }
 
 /// Tells whether a decoder of `caps` must be passed over, because its pictures stay in a device's memory
@@ -234,8 +261,13 @@ fn reachable(factory: &gst::ElementFactory) -> Vec<bool> {
             let caps = template.caps();
             caps.iter_with_features()
                 .filter(|(structure, _)| structure.name() == "video/x-raw")
+                // `format:Interlaced` and the like say nothing about where they lie.
                 .map(|(_, features)| {
-                    features.is_any() || features.contains(gst::CAPS_FEATURE_MEMORY_SYSTEM_MEMORY)
+                    features.is_any()
+                        || features.iter().all(|f| {
+                            f == gst::CAPS_FEATURE_MEMORY_SYSTEM_MEMORY
+                                || !f.starts_with("memory:")
+                        })
                 })
                 .collect::<Vec<bool>>()
         })
@@ -355,6 +387,47 @@ mod tests {
                 Some(passed_over),
                 "{caps}"
             );
+        }
+    }
+
+    #[test]
+    fn a_decoder_that_also_gives_fields_apart_is_not_passed_over() {
+        assert!(gst::init().is_ok());
+        for (name, caps) in
+            [("avdec_h264", "video/x-h264"), ("avdec_h265", "video/x-h265"), ("avdec_ffv1", "video/x-ffv")]
+        {
+            // Not every machine has gst-libav.
+            if let Some(factory) = gst::ElementFactory::find(name) {
+                assert!(may_be_plugged(&factory, &gst::Caps::new_empty_simple(caps)), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_decoder_that_breaks_on_deep_colour_is_given_none() {
+        assert!(gst::init().is_ok());
+        let Some(factory) = gst::ElementFactory::find("libde265dec") else { return };
+        let caps = |bits: u32, chroma: &str| {
+            gst::Caps::builder("video/x-h265")
+                .field("chroma-format", chroma)
+                .field("bit-depth-luma", bits)
+                .field("bit-depth-chroma", bits)
+                .build()
+        };
+        assert!(may_be_plugged(&factory, &caps(8, "4:2:0")));
+        for caps in [caps(10, "4:2:0"), caps(8, "4:4:4"), caps(8, "4:0:0"), gst::Caps::new_any()] {
+            assert!(!may_be_plugged(&factory, &caps), "{caps}");
+        }
+    }
+
+    #[test]
+    fn libav_s_rare_decoders_copy_and_the_live_ones_draw_directly() {
+        assert!(gst::init().is_ok());
+        for (name, direct) in [("avdec_ffv1", false), ("avdec_h264", true)] {
+            if let Ok(decoder) = gst::ElementFactory::make(name).build() {
+                spare(&decoder);
+                assert_eq!(decoder.property::<bool>("direct-rendering"), direct, "{name}");
+            }
         }
     }
 

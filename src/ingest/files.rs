@@ -5,13 +5,14 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use sonofuse_core::frame::{Frame, FrameMeta};
 
+use super::headers::Missing;
 use super::picture::Stream;
 use super::preset::Preset;
 use super::{IngestError, capture, headers, launch, limits, messages, missing, simsrc};
@@ -47,8 +48,8 @@ pub struct FileFrames {
     sequence: u64,
     /// Fault that was posted while pictures were still on their way.
     fault: Option<(Instant, String)>,
-    /// Bytes that the container says it has beyond the file's end.
-    missing: u64,
+    /// What the file's own bytes say that is missing at its end.
+    missing: Option<Missing>,
     /// What the container says about its length.
     duration: Option<gst::ClockTime>,
     /// It has sound or subtitles, whose length the container's may be.
@@ -153,10 +154,12 @@ pub fn open_file(path: impl AsRef<Path>) -> Result<FileFrames, IngestError> {
             gst::element_error!(decode, gst::StreamError::WrongType, ("it holds no video"));
         }
     });
+    let missing = headers::missing(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
+    if let Some(Missing::EndOfJpeg(start)) = missing {
+        end_at(&pipeline, start);
+    }
     let mut frames = FileFrames::start(path.to_owned(), pipeline, sink)?;
-    frames.mixed = mixed;
-    frames.missing =
-        headers::missing_bytes(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
+    (frames.mixed, frames.missing) = (mixed, missing);
     Ok(frames)
 }
 
@@ -196,6 +199,30 @@ fn weave_apart(convert: &gst::Element) -> Option<gst::Pad> {
     into.static_pad("sink")
 }
 
+/// Ends what decoders get of a file at byte `end`: JPEG's paints what is missing of a picture grey.
+fn end_at(pipeline: &gst::Pipeline, end: u64) {
+    pipeline.connect_deep_element_added(move |_, _, element| {
+        let decodes = element.factory().is_some_and(|f| f.has_type(gst::ElementFactoryType::DECODER));
+        let Some(pad) = element.static_pad("sink").filter(|_| decodes) else { return };
+        let left = AtomicU64::new(end);
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            let Some(buffer) = info.buffer_mut() else { return gst::PadProbeReturn::Ok };
+            let (size, had) = (buffer.size(), left.load(Ordering::Relaxed) as usize);
+            left.store(had.saturating_sub(size) as u64, Ordering::Relaxed);
+            if had == 0 {
+                return gst::PadProbeReturn::Drop;
+            }
+            if had < size {
+                match buffer.copy_region(gst::BufferCopyFlags::MEMORY, ..had) {
+                    Ok(part) => *buffer = part,
+                    Err(_) => return gst::PadProbeReturn::Drop,
+                }
+            }
+            gst::PadProbeReturn::Ok
+        });
+    });
+}
+
 impl FileFrames {
     fn start(
         what: PathBuf,
@@ -210,7 +237,7 @@ impl FileFrames {
             truth: None,
             sequence: 0,
             fault: None,
-            missing: 0,
+            missing: None,
             duration: None,
             mixed: Arc::default(),
             reached: gst::ClockTime::ZERO,
@@ -262,7 +289,7 @@ impl FileFrames {
     /// The next picture, `None` at the end.
     fn pull(&mut self) -> Result<Option<Frame>, IngestError> {
         // Some demuxers wait for what is missing.
-        let patience = if self.missing > 0 { PATIENCE_DAMAGED } else { PATIENCE };
+        let patience = if self.missing.is_some() { PATIENCE_DAMAGED } else { PATIENCE };
         let deadline = Instant::now() + patience;
         loop {
             if let Some(sample) = self.sink.try_pull_sample(LOOK) {
@@ -310,9 +337,7 @@ impl FileFrames {
         self.listen();
         let pictures = self.sequence;
         let fault = self.fault.take().map(|(_, why)| why);
-        let missing = (self.missing > 0).then(|| {
-            format!("{} bytes are missing at its end: it is truncated or damaged", self.missing)
-        });
+        let lacks = self.missing.map(Missing::words);
         let early = self.duration.filter(|says| {
             pictures > 1
                 && !self.mixed.load(Ordering::Relaxed)
@@ -322,11 +347,15 @@ impl FileFrames {
             let (says, reached) = (says.seconds_f64(), self.reached.seconds_f64());
             format!("it says that it is {says:.2} s long, its pictures end at {reached:.2} s")
         });
-        let mut why: Vec<String> = fault.into_iter().chain(missing).collect();
+        let mut why: Vec<String> = fault.into_iter().chain(lacks).collect();
         if why.is_empty() {
             why.extend(early);
         }
-        let why = why.join("; ");
+        let mut why = why.join("; ");
+        if why.contains("not-negotiated") {
+            // Pictures of a file that the next element does not take: no format of GStreamer's.
+            why = format!("{why}: their pixel format may be unknown to GStreamer; {}", missing::CONVERT);
+        }
         match (pictures, why.as_str()) {
             (0, "") => Err(self.error("holds no picture that GStreamer can decode".to_owned())),
             (0, why) => Err(self.error(format!("cannot be decoded: {why}"))),

@@ -16,6 +16,11 @@ mod playlist;
 /// How far from its end a JPEG may carry other data after its end mark.
 const TAIL: u64 = 64 * 1024;
 
+/// The mark at the end of a JPEG.
+const END_OF_JPEG: [u8; 2] = [0xFF, 0xD9];
+/// How far from the end of JPEGs end to end the last is looked for.
+const LAST_JPEG: u64 = 8 << 20;
+
 /// Tells why the file at `path` cannot be a usable still; other kinds of files pass.
 pub(super) fn check(path: &Path) -> std::io::Result<Result<(), String>> {
     let mut file = File::open(path)?;
@@ -42,12 +47,10 @@ pub(super) fn check(path: &Path) -> std::io::Result<Result<(), String>> {
         // The demuxer starts it over for ever.
         return Ok(Err("is a GIF, which is not read: save it as PNG or as a video".to_owned()));
     }
-    if head.starts_with(&[0xFF, 0xD8, 0xFF]) {
-        let len = file.metadata()?.len();
-        file.seek(SeekFrom::Start(len.saturating_sub(TAIL).max(2)))?;
-        let mut tail = Vec::new();
-        file.by_ref().take(TAIL).read_to_end(&mut tail)?;
-        if !tail.windows(2).any(|pair| pair == [0xFF, 0xD9]) {
+    // Of JPEGs end to end, those before a cut are read.
+    if is_jpeg(head) && !is_of_jpegs(path) {
+        let tail = tail(&mut file, TAIL)?;
+        if !tail.windows(2).any(|pair| pair == END_OF_JPEG) {
             return Ok(Err("is a JPEG without its end: it is truncated".to_owned()));
         }
     }
@@ -74,9 +77,63 @@ pub(super) fn names_other_places(head: &[u8]) -> bool {
     playlist::named(&head[..head.len().min(playlist::LOOKED_AT)]).is_some()
 }
 
-/// Tells how many bytes of a video are missing at its end, by the sizes that its container tells
-/// (MP4 and MOV, Matroska and `WebM`, AVI); 0 when none are or when it cannot be known.
-pub(super) fn missing_bytes(path: &Path) -> std::io::Result<u64> {
+fn is_jpeg(head: &[u8]) -> bool {
+    head.starts_with(&[0xFF, 0xD8, 0xFF])
+}
+
+fn is_of_jpegs(path: &Path) -> bool {
+    matches!(sonofuse_dicom::sniff(path), Ok(None))
+}
+
+/// The last `most` bytes of a file, its first two left out.
+fn tail(file: &mut File, most: u64) -> std::io::Result<Vec<u8>> {
+    let len = file.metadata()?.len();
+    file.seek(SeekFrom::Start(len.saturating_sub(most).max(2)))?;
+    let mut tail = Vec::new();
+    file.by_ref().take(most).read_to_end(&mut tail)?;
+    Ok(tail)
+}
+
+/// What a video lacks at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// Bytes that its container says it has.
+    Bytes(u64),
+    /// The end of the last of JPEGs end to end, which begins at this byte.
+    EndOfJpeg(u64),
+}
+
+impl Missing {
+    /// In words.
+    pub(super) fn words(self) -> String {
+        match self {
+            Self::Bytes(n) => format!("{n} bytes are missing at its end: it is truncated or damaged"),
+            Self::EndOfJpeg(_) => "its last picture has no end: it is truncated".to_owned(),
+        }
+    }
+}
+
+/// Tells what is missing at the end of a video, by the sizes that its container tells (MP4 and MOV, Matroska
+/// and `WebM`, AVI) or by its last JPEG; `None` when nothing is, or when it cannot be known.
+pub(super) fn missing(path: &Path) -> std::io::Result<Option<Missing>> {
+    let bytes = missing_bytes(path)?;
+    if bytes > 0 {
+        return Ok(Some(Missing::Bytes(bytes)));
+    }
+    let mut file = File::open(path)?;
+    let mut head = [0u8; 3];
+    if read_up_to(&mut file, &mut head)? < 3 || !is_jpeg(&head) {
+        return Ok(None);
+    }
+    let tail = tail(&mut file, LAST_JPEG)?;
+    let start = tail.windows(3).rposition(is_jpeg);
+    let cut = start.filter(|at| !tail[*at..].windows(2).any(|pair| pair == END_OF_JPEG));
+    let from = file.stream_position()? - tail.len() as u64;
+    Ok(cut.map(|at| Missing::EndOfJpeg(from + at as u64)))
+}
+
+/// The bytes that are missing by what its container tells; 0 when it cannot be known.
+fn missing_bytes(path: &Path) -> std::io::Result<u64> {
     let mut file = File::open(path)?;
     let len = file.metadata()?.len();
     let mut head = [0u8; 64];

@@ -8,6 +8,8 @@ use gst::prelude::*;
 use sonofuse_core::frame::FrameFormat;
 use sonofuse_dicom::{MAX_PIXELS, jpeg_size, png_size};
 
+use super::elements;
+
 /// Tells whether pictures of this size are read.
 pub(super) fn fits(width: u32, height: u32) -> bool {
     width.max(height) <= FrameFormat::MAX_SIDE_PX
@@ -34,6 +36,7 @@ pub(super) fn refuse_giants(pipeline: &gst::Pipeline) {
         if !decodes {
             return;
         }
+        elements::spare(element);
         if let Some(pad) = element.static_pad("sink") {
             watch(element, &pad, gst::PadProbeType::EVENT_DOWNSTREAM | gst::PadProbeType::BUFFER);
         }

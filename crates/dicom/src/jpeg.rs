@@ -20,8 +20,8 @@ const APP14: u8 = 0xEE;
 const MOST_LOOKED_AT: u64 = 64 << 20;
 /// What is read first of it.
 const LOOKED_AT_FIRST: u64 = 2 << 20;
-/// Zeros that may stand between two JPEGs.
-const PADDING: usize = 64;
+/// What may stand between two JPEGs: padding to a sector or a page, a boundary, a trailer.
+const BETWEEN: usize = 64 << 10;
 
 /// What a JPEG says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -172,8 +172,8 @@ pub(crate) fn for_decoder(bytes: &[u8], anatomy: &Anatomy, header: Option<bool>)
     out
 }
 
-/// Tells whether a file that begins as a JPEG is a stream of them, end to end: another of the same
-/// size follows its first, which does not announce it.
+/// Tells whether a file that begins as a JPEG is a stream of them, end to end or nearly so: another of
+/// the same size follows its first, which does not announce it.
 pub(crate) fn is_stream(file: &mut File) -> io::Result<bool> {
     let mut bytes = Vec::new();
     for limit in [LOOKED_AT_FIRST, MOST_LOOKED_AT] {
@@ -183,14 +183,20 @@ pub(crate) fn is_stream(file: &mut File) -> io::Result<bool> {
         if (bytes.len() as u64) == limit && bytes.len() < end + (128 << 10) {
             continue;
         }
-        let rest = &bytes[end..];
-        let zeros = rest.iter().take(PADDING).take_while(|b| **b == 0).count();
-        let rest = &rest[zeros..];
-        let second = Anatomy::of(rest);
         file.rewind()?;
-        return Ok(rest.starts_with(&[0xFF, SOI, 0xFF])
-            && !first.several
-            && (second.width, second.height) == (first.width, first.height));
+        let mut from = end;
+        while !first.several && from < end + BETWEEN {
+            let Some(found) = bytes[from..].windows(3).position(|w| w == [0xFF, SOI, 0xFF]) else {
+                break;
+            };
+            from += found;
+            let next = Anatomy::of(&bytes[from..]);
+            if (next.width, next.height) == (first.width, first.height) {
+                return Ok(true);
+            }
+            from += 2;
+        }
+        return Ok(false);
     }
     file.rewind()?;
     Ok(false)

@@ -16,6 +16,6 @@ pub use recipe::{
     Cohorts, ExamCohorts, HELD_OUT, INPUT_SIDES_PX, Stage, architecture, carried_over, cohorts,
     exam_cohorts, heads_plan, input, joined,
 };
-pub use run::{DemoError, Judged, Place, Report, run};
+pub use run::{DemoError, Examined, Judged, Place, Report, examine, run};
 pub use uncertain::{Decided, ERROR_RATE, EVIDENCE, ExamFigures};
-pub use write::{markdown, write};
+pub use write::{markdown, rewrite, write};

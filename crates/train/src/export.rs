@@ -3,8 +3,10 @@
 //! Height and width stay free. The pyramid is written with operators that every runtime has (Shape,
 //! Slice, `ReduceMax`, Concat): `MaxRoiPool` and adaptive pooling are missing in rten and TensorRT.
 
+mod change;
 mod folder;
 
+pub use change::change;
 pub use folder::{Parts, write};
 pub(crate) use folder::{known_answers, outputs};
 

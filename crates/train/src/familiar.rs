@@ -2,6 +2,7 @@
 //! unlike it. One way for the demo model's simulated exams and for a site's own screens.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use rand::SeedableRng as _;
 use rand_pcg::Pcg64Mcg;
@@ -12,16 +13,16 @@ use sonofuse_core::layout::ScreenLayout;
 use sonofuse_core::preprocess::DualView;
 use thiserror::Error;
 
+use crate::export;
+
 mod exams;
 mod judged;
 mod made;
-mod manifest;
 mod net;
 mod plane;
 
 pub use exams::Exams;
 pub use judged::{Group, Picture, judge};
-pub use manifest::write;
 
 /// Part of the training set's own kind that is refused for B-mode and map, unless told otherwise.
 pub const LIMITS: [f32; 2] = [0.03, 0.02];
@@ -30,6 +31,15 @@ pub const MADE: u32 = 4;
 
 /// Least pictures to fit to, and least for the quantiles.
 const LEAST: [usize; 2] = [100, 50];
+
+/// Replaces `[familiarity]` of `model.toml` in a folder.
+///
+/// # Errors
+/// [`FamiliarError::Manifest`], with the file and what is wrong.
+pub fn write(folder: &Path, table: &Familiarity) -> Result<(), FamiliarError> {
+    export::change(folder, |manifest| manifest.familiarity = Some(table.clone()))
+        .map_err(FamiliarError::Manifest)
+}
 
 /// A picture's statistics, and those of what was made of it.
 #[derive(Clone, Debug)]

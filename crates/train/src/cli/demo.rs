@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
+use sonofuse_core::manifest::Manifest;
 use sonofuse_train::data::{cache, card};
 use sonofuse_train::demo::{self, Cohorts, Place};
 use sonofuse_train::fit::Progress;
@@ -33,6 +34,10 @@ pub(crate) struct Demo {
     /// Draws fewer exams to calibrate and to judge on: a part of 1; a later run with more goes on from them.
     #[arg(long, default_value_t = 1.0)]
     exams: f64,
+    /// Keeps the network that is in the folder: only draws exams, and decides calibration, threshold,
+    /// interval and verdict anew.
+    #[arg(long, conflicts_with_all = ["data_only", "commit"])]
+    keep_network: bool,
     /// Only makes the patients and prints their card.
     #[arg(long)]
     data_only: bool,
@@ -47,6 +52,17 @@ impl Demo {
         let (threads, scale, exams) = (self.store.threads, self.scale, self.exams);
         let place = Place { cache: &cache, work: &work, threads, scale, exams };
         let say = |line: &str| eprintln!("{line}");
+        if self.keep_network {
+            let manifest = Manifest::parse(&fs::read_to_string(out.join("model.toml"))?)?;
+            let heads = manifest.outputs.heads.map_or(0, |heads| heads.count);
+            let model = fs::read(out.join(&manifest.file))?;
+            fs::create_dir_all(&work)?;
+            let examined = demo::examine(place, &model, heads as usize, &say)?;
+            fs::write(work.join("examined.json"), serde_json::to_vec_pretty(&examined)?)?;
+            demo::rewrite(out, &examined)?;
+            println!("wrote {}", out.display());
+            return Ok(());
+        }
         let (fitted, report) = demo::run(place, &say, &|stage, p| {
             if p.finished.is_some() || p.step % EVERY == 0 {
                 eprintln!("{stage}: {}", line(p));

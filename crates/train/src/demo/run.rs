@@ -115,13 +115,9 @@ pub struct Report {
     pub models: Vec<Judged>,
     /// Re-fusion's area against each peer's, one score a patient, on the same held-out images.
     pub against: Vec<(String, Comparison)>,
-    /// What calibration exams decided for re-fusion.
-    pub decided: Decided,
-    /// Re-fusion on exams that decided nothing: on drawn scanners, on the held-out skins together, on each.
-    pub exams: Vec<(String, ExamFigures)>,
-    /// Part of the pairs of examinations by two held-out skins that the intervals reconcile, with their
-    /// number, and the part that repetition alone would.
-    pub reconciled: (f64, usize, f64),
+    /// Re-fusion on whole exams.
+    #[serde(flatten)]
+    pub examined: Examined,
 }
 
 /// Trains and judges. `progress` hears of every step.
@@ -168,7 +164,8 @@ pub fn run(
 
     let test = set(&cohorts.test)?;
     check_leaks(&[("train", &train), ("validation", &validation), ("test", &test)])?;
-    let examined = examine(place, &product, say)?;
+    let exported = export::onnx(&folded(&product.network), None, "");
+    let examined = examine(place, &exported, product.network.heads, say)?;
     let mut models = Vec::new();
     let mut said: Vec<(Method, Vec<Prediction>)> = Vec::new();
     for fitted in [&product, &conventional, &elastography] {
@@ -201,24 +198,45 @@ pub fn run(
         [("train", &train), ("validation", &validation), ("test", &test)]
             .map(|(name, set)| Part::of(name, set));
     let parts = vec![train, part_of_heads, validation, test];
-    let Examined { decided, exams, reconciled } = examined;
-    let report = Report { parts, models, against, decided, exams, reconciled };
-    Ok((product, report))
+    Ok((product, Report { parts, models, against, examined }))
 }
 
 /// What came of the exams.
-struct Examined {
-    decided: Decided,
-    exams: Vec<(String, ExamFigures)>,
-    reconciled: (f64, usize, f64),
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Examined {
+    /// What calibration exams decided.
+    pub decided: Decided,
+    /// On exams that decided nothing: on drawn scanners, on the held-out skins together, on each.
+    pub exams: Vec<(String, ExamFigures)>,
+    /// Part of the pairs of examinations by two held-out skins that the intervals reconcile, with their
+    /// number, and the part that repetition alone would.
+    pub reconciled: (f64, usize, f64),
 }
 
-/// Draws and scores whole exams by the exported network: some decide, others judge.
-fn examine(place: Place<'_>, product: &Fitted, say: &dyn Fn(&str)) -> Result<Examined, DemoError> {
+impl Examined {
+    /// The figures of the held-out skins together.
+    pub(super) fn held_out(&self) -> Option<&ExamFigures> {
+        self.exams.iter().find(|(name, _)| name == HELD_OUT).map(|(_, figures)| figures)
+    }
+}
+
+/// What the held-out skins together are called in [`Examined::exams`].
+const HELD_OUT: &str = "held-out skins";
+
+/// Draws and scores whole exams by an exported network with `heads` heads: some decide, others judge.
+///
+/// # Errors
+/// [`DemoError`].
+pub fn examine(
+    place: Place<'_>,
+    model: &[u8],
+    heads: usize,
+    say: &dyn Fn(&str),
+) -> Result<Examined, DemoError> {
     let cohorts = recipe::exam_cohorts(place.scale * place.exams)?;
-    let model = export::onnx(&folded(&product.network), None, "");
-    let digest = format!("{:x}", Sha256::digest(&model));
-    let scored = Scored::load(&model, product.network.heads).map_err(DemoError::Exams)?;
+    let digest = format!("{:x}", Sha256::digest(model));
+    let scored = Scored::load(model, heads).map_err(DemoError::Exams)?;
     let input = recipe::input();
     let of = |cohort: &Cohort| {
         let file = place.work.join(format!("exams-{}.jsonl", cohort.name));
@@ -237,7 +255,7 @@ fn examine(place: Place<'_>, product: &Fitted, say: &dyn Fn(&str)) -> Result<Exa
     let (trial, trial_long) = (of(&cohorts.trial)?, of(&cohorts.trial_long)?);
     let drawn: Vec<&Exam> = trial.iter().chain(&trial_long).collect();
     let named: Vec<&Exam> = held_out.iter().collect();
-    let mut groups = vec![("drawn scanners".to_owned(), drawn), ("held-out skins".into(), named)];
+    let mut groups = vec![("drawn scanners".to_owned(), drawn), (HELD_OUT.to_owned(), named)];
     for skin in recipe::HELD_OUT {
         let name = skin.to_string();
         let own = held_out.iter().filter(|exam| exam.scanner == name).collect();

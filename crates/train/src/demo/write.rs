@@ -11,7 +11,7 @@ use sonofuse_core::manifest::{
 };
 
 use super::recipe;
-use super::run::{DemoError, Judged, Report};
+use super::run::{DemoError, Examined, Judged, Report};
 use super::uncertain;
 use crate::data::card;
 use crate::evaluate::conformal::Errors;
@@ -36,11 +36,10 @@ pub fn write(
 ) -> Result<String, DemoError> {
     let product = report.models.first().ok_or(DemoError::NoElastogram)?;
     let network = folded(&fitted.network);
-    let held_out = report.exams.iter().find(|(name, _)| name == "held-out skins").map(|(_, f)| f);
     let doc = format!("sonofuse demo model: knows only simulated tissue. {NOTICE}");
     let model = export::onnx(&network, None, &doc);
     let digest = format!("{:x}", Sha256::digest(&model));
-    let manifest = Manifest {
+    let mut manifest = Manifest {
         schema: SCHEMA,
         name: "demo-simulated".into(),
         summary:
@@ -53,23 +52,14 @@ pub fn write(
         input: recipe::input(),
         output: Output { name: export::LOGITS.into(), kind: OutputKind::BenignMalignant },
         outputs: export::outputs(&network),
-        calibration: report.decided.calibration.clone(),
-        threshold: Some(Threshold {
-            sensitivity: held_out.map(|figures| figures.sensitivity as f32),
-            specificity: held_out.map(|figures| figures.specificity as f32),
-            ..report.decided.threshold
-        }),
+        calibration: report.examined.decided.calibration.clone(),
+        threshold: None,
         // `familiar --model` fits it afterwards.
         familiarity: None,
         out_of_distribution: None,
-        aggregation: report.decided.aggregation,
-        assessment: Some(report.decided.assessment.clone()),
-        held_out: held_out.map(|figures| HeldOut {
-            exams: figures.patients.iter().sum::<usize>() as u32,
-            evidence: uncertain::USUAL as u32,
-            score_deciles: figures.deciles.clone(),
-            withheld: figures.withheld as f32,
-        }),
+        aggregation: report.examined.decided.aggregation,
+        assessment: None,
+        held_out: None,
         provenance: Provenance {
             writer: concat!("sonofuse-train ", env!("CARGO_PKG_VERSION")).into(),
             data: format!(
@@ -87,6 +77,7 @@ pub fn write(
         },
         golden: export::known_answers(&network, &GOLDEN, 0.0),
     };
+    tell(&mut manifest, &report.examined);
     manifest.check().map_err(|e| DemoError::Manifest(e.to_string()))?;
     let body = toml::to_string(&manifest).map_err(|e| DemoError::Manifest(e.to_string()))?;
     let text = format!(
@@ -102,6 +93,83 @@ pub fn write(
     save(&out.join("model.toml"), text.as_bytes())?;
     save(&out.join("MODEL_CARD.md"), card.as_bytes())?;
     Ok(digest)
+}
+
+/// Puts what exams decided into a manifest.
+fn tell(manifest: &mut Manifest, examined: &Examined) {
+    let decided = &examined.decided;
+    let held_out = examined.held_out();
+    manifest.calibration = decided.calibration.clone();
+    manifest.threshold = Some(Threshold {
+        sensitivity: held_out.map(|figures| figures.sensitivity as f32),
+        specificity: held_out.map(|figures| figures.specificity as f32),
+        ..decided.threshold
+    });
+    manifest.aggregation = decided.aggregation;
+    manifest.assessment = Some(decided.assessment.clone());
+    manifest.held_out = held_out.map(|figures| HeldOut {
+        exams: figures.patients.iter().sum::<usize>() as u32,
+        evidence: uncertain::USUAL as u32,
+        score_deciles: figures.deciles.clone(),
+        withheld: figures.withheld as f32,
+    });
+}
+
+/// Puts what exams decided anew into the folder of the network that they were scored by: the manifest's
+/// tables, and the lines of the card that tell of exams.
+///
+/// # Errors
+/// [`DemoError::Manifest`], [`DemoError::Write`].
+pub fn rewrite(folder: &Path, examined: &Examined) -> Result<(), DemoError> {
+    let path = folder.join("MODEL_CARD.md");
+    let fail = |source| DemoError::Write { path: path.clone(), source };
+    let card = fs::read_to_string(&path).map_err(fail)?;
+    let mut out = String::new();
+    let mut within = false;
+    for line in card.lines() {
+        if line.starts_with(RESULT) {
+            out.push_str(&result(examined));
+            continue;
+        }
+        if line.starts_with("## ") {
+            within = matches!(line, "## Exams" | "## Verdict" | "## Interval");
+            if line == "## Exams" {
+                exams(&mut out, examined);
+                out.push('\n');
+            }
+        }
+        if !within {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    export::change(folder, |manifest| tell(manifest, examined)).map_err(DemoError::Manifest)?;
+    fs::write(&path, out).map_err(fail)
+}
+
+/// How the card's line of the result begins.
+const RESULT: &str = "- **Result on held-out simulated patients**";
+
+/// The card's line of the result.
+fn result(examined: &Examined) -> String {
+    let Some(figures) = examined.held_out() else { return String::new() };
+    format!(
+        "{RESULT} ({} benign, {} malignant; {} elastograms each): AUC {:.3} (95 % {:.3}–{:.3}); at the \
+threshold {:.2} sensitivity {:.3}, specificity {:.3}; calibration error {:.3} where perfect probabilities would \
+show {:.3} (ten bins of equal numbers), Brier score {:.3}.\n",
+        figures.patients[0],
+        figures.patients[1],
+        uncertain::USUAL,
+        figures.auc.estimate,
+        figures.auc.low,
+        figures.auc.high,
+        examined.decided.threshold.malignancy,
+        figures.sensitivity,
+        figures.specificity,
+        figures.ece,
+        figures.ece_by_chance[0],
+        figures.brier,
+    )
 }
 
 fn model_card(report: &Report, product: &Judged, bytes: usize) -> String {
@@ -123,26 +191,7 @@ the held-out skins, which carry the names of makers, were only judged.\n",
         product.architecture,
         product.parameters,
     );
-    if let Some((_, figures)) = report.exams.iter().find(|(name, _)| name == "held-out skins") {
-        let _ = writeln!(
-            out,
-            "- **Result on held-out simulated patients** ({} benign, {} malignant; {} elastograms each): AUC \
-{:.3} (95 % {:.3}–{:.3}); at the threshold {:.2} sensitivity {:.3}, specificity {:.3}; calibration error {:.3} \
-where perfect probabilities would show {:.3} (ten bins of equal numbers), Brier score {:.3}.",
-            figures.patients[0],
-            figures.patients[1],
-            uncertain::USUAL,
-            figures.auc.estimate,
-            figures.auc.low,
-            figures.auc.high,
-            report.decided.threshold.malignancy,
-            figures.sensitivity,
-            figures.specificity,
-            figures.ece,
-            figures.ece_by_chance[0],
-            figures.brier,
-        );
-    }
+    out.push_str(&result(&report.examined));
     let _ = write!(
         out,
         "- **Limits**: the simulator's signs and stiffness overlap as published series do and are far simpler than \
@@ -181,7 +230,8 @@ pub fn markdown(report: &Report) -> String {
             c.difference, c.interval[0], c.interval[1], c.p
         );
     }
-    exams(&mut out, report);
+    out.push('\n');
+    exams(&mut out, &report.examined);
     out.push_str("\n## Training\n\n| network | numbers | epochs (kept) | minutes | validation AUC | temperature, threshold |\n|---|---|---|---|---|---|\n");
     for m in &report.models {
         let _ = writeln!(
@@ -201,11 +251,11 @@ pub fn markdown(report: &Report) -> String {
 }
 
 /// What the model does not know, as tables.
-fn exams(out: &mut String, report: &Report) {
-    let decided = &report.decided;
+fn exams(out: &mut String, examined: &Examined) {
+    let Examined { decided, exams, reconciled } = examined;
     let _ = write!(
         out,
-        "\n## Exams\n\nRe-fusion on whole exams that decided nothing, one score an exam of {} elastograms. Calibration, \
+        "## Exams\n\nRe-fusion on whole exams that decided nothing, one score an exam of {} elastograms. Calibration, \
 threshold, interval and verdict were decided on {} benign and {} malignant other exams, each on a drawn \
 scanner of its own.\n\n\
 | exams | patients | AUC | sensitivity | specificity | calibration error (by chance) | Brier | mean width of the interval (by repetition alone) | pictures without a score |\n\
@@ -214,7 +264,7 @@ scanner of its own.\n\n\
         decided.exams[0],
         decided.exams[1],
     );
-    for (name, f) in &report.exams {
+    for (name, f) in exams {
         let _ = writeln!(
             out,
             "| {name} | {} + {} | {:.4} ({:.4}–{:.4}) | {:.3} | {:.3} | {:.3} ({:.3}, {:.3}) | {:.3} | {:.3} ({:.3}) | {:.1} % |",
@@ -242,7 +292,7 @@ set is one. Undecided: both classes in the set, or neither.\n\n\
 |---|---|---|---|---|---|---|---|---|\n",
         100.0 * uncertain::ERROR_RATE,
     );
-    for (name, figures) in &report.exams {
+    for (name, figures) in exams {
         for (evidence, [benign, malignant]) in &figures.assessed {
             if benign.exams + malignant.exams == 0 {
                 continue;
@@ -266,7 +316,7 @@ set is one. Undecided: both classes in the set, or neither.\n\n\
             );
         }
     }
-    let (held, pairs, alone) = report.reconciled;
+    let (held, pairs, alone) = reconciled;
     let (seen, of) = decided.reconciled;
     let _ = writeln!(
         out,
