@@ -20,8 +20,10 @@ tool cargo-cyclonedx $cyclonedx
 export PATH="$tree/target/tools/bin:$PATH"
 
 [ -z "$(git status --porcelain)" ] || echo "what is not committed stays out of it" >&2
+# One commit for both builds, whatever is committed meanwhile.
+commit=$(git rev-parse HEAD)
 version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct "$commit")}
 export SOURCE_DATE_EPOCH LC_ALL=C TZ=UTC
 umask 022
 
@@ -76,7 +78,7 @@ mkdir -p "$work"
 for build in first second-in-another-folder; do
     source=$work/$build/sonofuse
     mkdir -p "$source" "$work/$build/out"
-    git archive HEAD | tar -x -C "$source"
+    git archive "$commit" | tar -x -C "$source"
     for machine; do
         make_files "$source" "$work/$build/out" "$machine"
     done
