@@ -7,11 +7,13 @@
 use crate::frame::Frame;
 use crate::region::Region;
 
+mod bright;
 mod freeze;
 mod grain;
 mod relief;
 mod signal;
 
+pub use bright::bright_end;
 pub use freeze::Freeze;
 pub use grain::Grain;
 pub(crate) use relief::FARTHEST_SLIDE;
@@ -194,6 +196,11 @@ impl Look {
         }
         let spread = coloured[..kept].iter().sum::<f32>() / kept.max(1) as f32;
         MapChange { mean: mean / self.cells.len() as f32, most, spread, chroma: least }
+    }
+
+    /// Mean of R−G and of G−B over the cells, in code values.
+    pub fn tint(&self) -> [f32; 2] {
+        [1, 2].map(|c| self.cells.iter().map(|cell| cell[c]).sum::<f32>() / self.cells.len() as f32)
     }
 
     /// Mean of |R−G| and |G−B| over the cells, in code values.

@@ -101,6 +101,26 @@ fn a_look_counts_colour_and_texture() {
 }
 
 #[test]
+fn the_bright_end_tells_the_gain_and_little_of_what_lies_in_the_view() {
+    let view = |gain: f64, dark_part: u32| {
+        let mut n = Noise(5);
+        let f = frame(320, 200, |_, y| {
+            let tissue = if y < dark_part { 15.0 } else { 120.0 + 60.0 * n.next() };
+            [gain * tissue; 3]
+        });
+        bright_end(&f, &f.bounds(), &mut Vec::new()).unwrap()
+    };
+    let usual = view(1.0, 20);
+    assert!((usual - 168.0).abs() < 4.0, "{usual}");
+    assert!((view(1.0, 90) - usual).abs() < 0.06 * usual, "a large dark part");
+    assert!((view(0.7, 20) - 0.7 * usual).abs() < 3.0, "a lower gain");
+    let f = frame(16, 16, |_, _| [7.0; 3]);
+    assert_eq!(bright_end(&f, &f.bounds(), &mut Vec::new()), Some(7.0));
+    let outside = Region::new(20, 20, 30, 30).unwrap();
+    assert_eq!(bright_end(&f, &outside, &mut Vec::new()), None);
+}
+
+#[test]
 fn another_anatomy_is_not_alike_and_a_small_move_is() {
     let anatomy = |shift: f64, kind: f64| {
         let mut n = Noise(9);
