@@ -1,6 +1,6 @@
 //! The rhythm in which pictures come: rate, gaps, repeats. Pure.
 
-use super::{Fault, Input};
+use super::{Fault, Input, rhythm};
 use crate::frame::Frame;
 use crate::picture::luma;
 
@@ -21,11 +21,9 @@ const REPEATED: f32 = 0.05;
 const REPEATED_LEAST: usize = 5;
 /// Repeats for so long are a frozen screen.
 const FROZEN_NS: u64 = 400_000_000;
-/// Part of the gaps between repeats that two neighbouring lengths make up where a scanner's rate
-/// meets the video's.
-const RHYTHM: f32 = 0.8;
-/// Longest gap between two repeats that is told apart.
-const LONGEST: usize = 32;
+/// Pictures that may be repeats or not, for each that is: more of them, and the scene moves too slowly
+/// for its pictures to be told apart.
+const UNSURE: f32 = 0.5;
 
 /// Samples of a picture along each side.
 const COLUMNS: u32 = 48;
@@ -33,6 +31,9 @@ const LINES: u32 = 27;
 const SAMPLES: usize = (COLUMNS * LINES) as usize;
 /// Mean difference of samples below which a picture is the one before, code values.
 const SAME: f32 = 0.08;
+/// From here on it is another one. Between the two it may be the one before, coded a second time, or a
+/// scene that hardly moves.
+const OTHER: f32 = 0.32;
 
 /// From one picture to the next.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,8 +41,16 @@ struct Step {
     /// Pictures that it took, of which some were never looked at.
     pictures: u64,
     ns: u64,
-    /// It is the one before; `None` where pictures between were not looked at.
-    repeats: Option<bool>,
+    /// `None` where pictures between were not looked at, or the screen was frozen.
+    seen: Option<Seen>,
+}
+
+/// What a picture is to the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    Same,
+    Unsure,
+    Other,
 }
 
 #[derive(Debug)]
@@ -87,17 +96,23 @@ impl Timing {
         if ns >= STALL_NS.max(3 * self.agreed_ns.unwrap_or(0)) {
             return self.forget();
         }
-        let repeats = (pictures == 1).then_some(difference < SAME);
-        if repeats == Some(true) {
+        let seen = (pictures == 1).then_some(if difference < SAME {
+            Seen::Same
+        } else if difference < OTHER {
+            Seen::Unsure
+        } else {
+            Seen::Other
+        });
+        if seen == Some(Seen::Same) {
             self.still_ns += ns;
         } else {
             self.still_ns = 0;
         }
-        self.steps[self.next] = Step { pictures, ns, repeats };
+        self.steps[self.next] = Step { pictures, ns, seen };
         self.next = (self.next + 1) % LAST;
         self.count = (self.count + 1).min(LAST);
         if self.still_ns >= FROZEN_NS {
-            self.steps.iter_mut().for_each(|s| s.repeats = None);
+            self.steps.iter_mut().for_each(|s| s.seen = None);
         }
     }
 
@@ -126,7 +141,7 @@ impl Timing {
     }
 
     /// Steps, oldest first.
-    fn steps(&self) -> impl Iterator<Item = &Step> {
+    fn steps(&self) -> impl Iterator<Item = &Step> + Clone {
         let start = if self.count < LAST { 0 } else { self.next };
         (0..self.count).map(move |i| &self.steps[(start + i) % LAST])
     }
@@ -177,34 +192,29 @@ impl Timing {
         gaps.sum()
     }
 
-    /// How many pictures are the one before, and whether they come without a rhythm: a scanner whose
-    /// rate is not the video's repeats each picture so many times or one more.
+    /// How many pictures are the one before, and whether that is a fault: they can be told from the
+    /// others, and no scanner of a fixed rate explains them.
     fn repeats(&self) -> Option<Repeats> {
-        let mut gaps = [0u32; LONGEST + 1];
-        let (mut seen, mut repeats, mut gap) = (0usize, 0usize, None);
-        for step in self.steps() {
-            let Some(repeated) = step.repeats else {
-                gap = None;
-                continue;
-            };
-            seen += 1;
-            gap = gap.map(|n: usize| n + 1);
-            if repeated {
-                repeats += 1;
-                if let Some(n) = gap {
-                    gaps[n.min(LONGEST)] += 1;
-                }
-                gap = Some(0);
-            }
-        }
+        let count = |what: Seen| self.steps().filter(|s| s.seen == Some(what)).count();
+        let (repeats, unsure) = (count(Seen::Same), count(Seen::Unsure));
+        let seen = repeats + unsure + count(Seen::Other);
         if seen < LEAST {
             return None;
         }
         let part = repeats as f32 / seen as f32;
-        let all: u32 = gaps.iter().sum();
-        let regular = gaps.windows(2).map(|p| p[0] + p[1]).max().unwrap_or(0);
-        let is_fault =
-            part >= REPEATED && repeats >= REPEATED_LEAST && (regular as f32) < RHYTHM * all as f32;
+        let numbered = self.steps().scan(0, |number, step| {
+            *number += step.pictures;
+            Some((*number, step.seen))
+        });
+        let sure = numbered.filter_map(|(number, seen)| match seen? {
+            Seen::Same => Some((number, true)),
+            Seen::Other => Some((number, false)),
+            Seen::Unsure => None,
+        });
+        let is_fault = part >= REPEATED
+            && repeats >= REPEATED_LEAST
+            && unsure as f32 <= UNSURE * repeats as f32
+            && !rhythm::is_one_rate(sure, repeats, part);
         Some(Repeats { part, is_fault })
     }
 }
