@@ -10,6 +10,7 @@ use sonofuse_dicom::{Still, UltrasoundRegion};
 
 use self::folder::Folder;
 use super::error::{CliError, Exit, unreadable};
+use super::plain::plain;
 use crate::ingest::{self, FileFrames, IngestError, Preset, PresetError};
 use crate::scoring::{Clock, MonotonicClock};
 
@@ -58,7 +59,8 @@ pub(super) fn expand(paths: &[PathBuf], wanted: Wanted) -> Vec<Result<PathBuf, C
 /// Tells on stderr what was assumed or left out, which is no failure.
 pub(super) fn note(path: &Path, words: &str) {
     // Nobody is left to tell when stderr is closed.
-    let _ = writeln!(io::stderr().lock(), "sonofuse: {}: {words}", path.display());
+    let line = format!("{}: {words}", path.display());
+    let _ = writeln!(io::stderr().lock(), "sonofuse: {}", plain(&line));
 }
 
 /// An opened file.
