@@ -13,9 +13,11 @@ pub(super) use sonofuse_core::published::{Finding, State};
 pub(super) use self::probe::Machine;
 use super::error::{CliError, Exit, HasExit};
 use super::output::Output;
+use super::plain::block;
 use crate::config::{ConfigError, Loaded};
 use crate::ingest::Preset;
 use crate::panel;
+use crate::publish::display::{self, DisplaySink};
 
 mod gpu;
 mod input;
@@ -59,8 +61,7 @@ pub struct DoctorArgs {
 /// [`Exit::Unavailable`] when something essential is missing, [`Exit::Config`] when the configuration
 /// cannot be used; [`Exit::Io`] when stdout fails.
 pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
-    let read =
-        Loaded::read(args.config.as_deref()).and_then(|loaded| loaded.check().map(|()| loaded));
+    let read = Loaded::checked(args.config.as_deref());
     // The rest is looked at on the defaults, so that one look tells everything.
     let unread = read.as_ref().err().map(HasExit::exit);
     let defaults = Loaded::default();
@@ -83,14 +84,14 @@ pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
         out.json(&diagnosis)?;
     } else {
         for line in text(&findings) {
-            out.line(&line)?;
+            out.lines(&line)?;
         }
         let end = if missing == 0 {
             "Live scoring can run here."
         } else {
             "Live scoring cannot run here yet."
         };
-        out.line(&format!("\n{end} ({})", sonofuse_core::NOTICE))?;
+        out.lines(&format!("\n{end} ({})", sonofuse_core::NOTICE))?;
     }
     if let Some(path) = &args.report {
         let bytes = report::write(path, &diagnosis, read.as_ref())?;
@@ -133,6 +134,7 @@ fn findings(machine: &Machine, loaded: &Loaded) -> Vec<Finding> {
     all.extend(gpu::findings(machine, loaded));
     all.extend(service::findings(machine));
     all.push(language(loaded));
+    all.extend(sink(loaded));
     all.extend(not_set_up(loaded));
     all
 }
@@ -142,6 +144,19 @@ fn not_set_up(loaded: &Loaded) -> Option<Finding> {
     let preset = loaded.preset().ok().filter(Preset::is_none)?;
     let todo = "sonofuse setup, or [source] preset in the configuration";
     Some(Finding::optional("configuration", "source", preset.summary, todo))
+}
+
+/// Whether the display's sink is one, as `run` asks; nothing is opened.
+fn sink(loaded: &Loaded) -> Option<Finding> {
+    let name = &loaded.config.publish.display;
+    let sink: DisplaySink = name.parse().ok()?;
+    match display::factory(&sink) {
+        Ok(factory) => factory.map(|_| Finding::ok("panel", "display", name)),
+        Err(e) => {
+            let todo = "[publish] display in the configuration";
+            Some(Finding::missing("panel", "display", e.to_string(), todo))
+        }
+    }
 }
 
 /// The configured language, and whether the panel can be drawn in it.
@@ -178,7 +193,8 @@ fn text(findings: &[Finding]) -> Vec<String> {
             State::Optional => "-",
             State::Missing => "MISSING",
         };
-        lines.push(format!("  {mark:<8}{:<22}{}", f.name, f.found));
+        let found = block(&f.found, &" ".repeat(32));
+        lines.push(format!("  {mark:<8}{:<22}{found}", f.name));
         if let Some(todo) = &f.todo {
             lines.push(format!("  {:<30}→ {todo}", ""));
         }
