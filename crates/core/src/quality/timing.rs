@@ -31,9 +31,10 @@ const LINES: u32 = 27;
 const SAMPLES: usize = (COLUMNS * LINES) as usize;
 /// Mean difference of samples below which a picture is the one before, code values.
 const SAME: f32 = 0.08;
-/// From here on it is another one. Between the two it may be the one before, coded a second time, or a
-/// scene that hardly moves.
-const OTHER: f32 = 0.32;
+/// From so many times the usual repeat's difference, and this, on it is another one. Between the two it may
+/// be the one before, coded a second time, or a scene that hardly moves.
+const OTHER_TIMES: f32 = 6.0;
+const OTHER_LEAST: f32 = 0.04;
 
 /// From one picture to the next.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,16 +42,9 @@ struct Step {
     /// Pictures that it took, of which some were never looked at.
     pictures: u64,
     ns: u64,
-    /// `None` where pictures between were not looked at, or the screen was frozen.
-    seen: Option<Seen>,
-}
-
-/// What a picture is to the one before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seen {
-    Same,
-    Unsure,
-    Other,
+    /// How far it is from the one before; `None` where pictures between were not looked at, or the
+    /// screen was frozen.
+    difference: Option<f32>,
 }
 
 #[derive(Debug)]
@@ -96,23 +90,17 @@ impl Timing {
         if ns >= STALL_NS.max(3 * self.agreed_ns.unwrap_or(0)) {
             return self.forget();
         }
-        let seen = (pictures == 1).then_some(if difference < SAME {
-            Seen::Same
-        } else if difference < OTHER {
-            Seen::Unsure
-        } else {
-            Seen::Other
-        });
-        if seen == Some(Seen::Same) {
+        let difference = (pictures == 1).then_some(difference);
+        if difference.is_some_and(|d| d < SAME) {
             self.still_ns += ns;
         } else {
             self.still_ns = 0;
         }
-        self.steps[self.next] = Step { pictures, ns, seen };
+        self.steps[self.next] = Step { pictures, ns, difference };
         self.next = (self.next + 1) % LAST;
         self.count = (self.count + 1).min(LAST);
         if self.still_ns >= FROZEN_NS {
-            self.steps.iter_mut().for_each(|s| s.seen = None);
+            self.steps.iter_mut().for_each(|s| s.difference = None);
         }
     }
 
@@ -195,22 +183,32 @@ impl Timing {
     /// How many pictures are the one before, and whether that is a fault: they can be told from the
     /// others, and no scanner of a fixed rate explains them.
     fn repeats(&self) -> Option<Repeats> {
-        let count = |what: Seen| self.steps().filter(|s| s.seen == Some(what)).count();
-        let (repeats, unsure) = (count(Seen::Same), count(Seen::Unsure));
-        let seen = repeats + unsure + count(Seen::Other);
+        let mut same = [0.0_f32; LAST];
+        let (mut seen, mut repeats) = (0, 0);
+        for difference in self.steps().filter_map(|s| s.difference) {
+            seen += 1;
+            if difference < SAME {
+                same[repeats] = difference;
+                repeats += 1;
+            }
+        }
         if seen < LEAST {
             return None;
         }
+        let same = &mut same[..repeats];
+        same.sort_unstable_by(f32::total_cmp);
+        let usual = same.get(repeats * 3 / 4).copied().unwrap_or(0.0);
+        let other = (OTHER_TIMES * usual + OTHER_LEAST).max(SAME);
         let part = repeats as f32 / seen as f32;
         let numbered = self.steps().scan(0, |number, step| {
             *number += step.pictures;
-            Some((*number, step.seen))
+            Some((*number, step.difference))
         });
-        let sure = numbered.filter_map(|(number, seen)| match seen? {
-            Seen::Same => Some((number, true)),
-            Seen::Other => Some((number, false)),
-            Seen::Unsure => None,
+        let sure = numbered.filter_map(|(number, difference)| {
+            let difference = difference?;
+            (difference < SAME || difference >= other).then_some((number, difference < SAME))
         });
+        let unsure = seen - sure.clone().count();
         let is_fault = part >= REPEATED
             && repeats >= REPEATED_LEAST
             && unsure as f32 <= UNSURE * repeats as f32
