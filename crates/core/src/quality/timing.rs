@@ -31,10 +31,11 @@ const LINES: u32 = 27;
 const SAMPLES: usize = (COLUMNS * LINES) as usize;
 /// Mean difference of samples below which a picture is the one before, code values.
 const SAME: f32 = 0.08;
-/// From so many times the usual repeat's difference, and this, on it is another one. Between the two it may
-/// be the one before, coded a second time, or a scene that hardly moves.
-const OTHER_TIMES: f32 = 6.0;
-const OTHER_LEAST: f32 = 0.04;
+/// From here on it is another one. Between the two it may be the one before, coded a second time, or a scene
+/// that hardly moves.
+const OTHER: f32 = 0.32;
+/// Where three quarters of the repeats differ by less, none was coded again: what is none is another.
+const EXACT: f32 = 0.004;
 
 /// From one picture to the next.
 #[derive(Clone, Copy, Debug, Default)]
@@ -198,7 +199,7 @@ impl Timing {
         let same = &mut same[..repeats];
         same.sort_unstable_by(f32::total_cmp);
         let usual = same.get(repeats * 3 / 4).copied().unwrap_or(0.0);
-        let other = (OTHER_TIMES * usual + OTHER_LEAST).max(SAME);
+        let other = if usual < EXACT { SAME } else { OTHER };
         let part = repeats as f32 / seen as f32;
         let numbered = self.steps().scan(0, |number, step| {
             *number += step.pictures;
