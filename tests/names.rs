@@ -141,3 +141,11 @@ fn a_video_of_an_odd_size_is_simulated_with_its_last_column_and_line_twice() {
     odd(at, "both.mkv", &["--skin", "ge-swe-side", "--size", "961x721"], [962, 722]);
     odd(at, "wide.mp4", &["--skin", "ge-swe-side", "--size", "961x720"], [962, 720]);
 }
+
+#[test]
+fn an_engine_that_is_not_there_is_a_missing_file() {
+    for engine in ["/nonexistent/engine", "ffffffff"] {
+        let ran = sonofuse(["engine", "info", engine]);
+        assert_eq!(ran.code, 66, "{engine}: {}", ran.err);
+    }
+}

@@ -17,7 +17,7 @@ use super::plain::block;
 use crate::config::{ConfigError, Loaded};
 use crate::ingest::Preset;
 use crate::panel;
-use crate::publish::display::{self, DisplaySink};
+use crate::publish::display::{self, DisplayError, DisplaySink};
 
 mod gpu;
 mod input;
@@ -63,12 +63,22 @@ pub struct DoctorArgs {
 pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
     let read = Loaded::checked(args.config.as_deref());
     // The rest is looked at on the defaults, so that one look tells everything.
-    let unread = read.as_ref().err().map(HasExit::exit);
+    let mut unread = read.as_ref().err().map(HasExit::exit);
     let defaults = Loaded::default();
     let loaded = read.as_ref().unwrap_or(&defaults);
     let mut findings = findings(&Machine::this(), loaded);
     findings.push(configuration(read.as_ref()));
     findings.extend(live::findings(loaded));
+    if let Some(sink) = sink(loaded) {
+        unread = unread.or(sink.as_ref().err().map(HasExit::exit));
+        findings.push(match sink {
+            Ok(name) => Finding::ok("panel", "display", name),
+            Err(e) => {
+                let todo = "[publish] display in the configuration";
+                Finding::missing("panel", "display", e.to_string(), todo)
+            }
+        });
+    }
     if args.live {
         findings.extend(input::findings(loaded));
     }
@@ -134,7 +144,6 @@ fn findings(machine: &Machine, loaded: &Loaded) -> Vec<Finding> {
     all.extend(gpu::findings(machine, loaded));
     all.extend(service::findings(machine));
     all.push(language(loaded));
-    all.extend(sink(loaded));
     all.extend(not_set_up(loaded));
     all
 }
@@ -146,17 +155,11 @@ fn not_set_up(loaded: &Loaded) -> Option<Finding> {
     Some(Finding::optional("configuration", "source", preset.summary, todo))
 }
 
-/// Whether the display's sink is one, as `run` asks; nothing is opened.
-fn sink(loaded: &Loaded) -> Option<Finding> {
+/// Whether the display's sink is one, as `run` asks; nothing is opened. `None` without a display.
+fn sink(loaded: &Loaded) -> Option<Result<&str, DisplayError>> {
     let name = &loaded.config.publish.display;
     let sink: DisplaySink = name.parse().ok()?;
-    match display::factory(&sink) {
-        Ok(factory) => factory.map(|_| Finding::ok("panel", "display", name)),
-        Err(e) => {
-            let todo = "[publish] display in the configuration";
-            Some(Finding::missing("panel", "display", e.to_string(), todo))
-        }
-    }
+    display::factory(&sink).map(|factory| factory.map(|_| name.as_str())).transpose()
 }
 
 /// The configured language, and whether the panel can be drawn in it.

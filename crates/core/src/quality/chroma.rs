@@ -96,9 +96,7 @@ pub(super) fn is_halved_twice(
     if edges < LEAST {
         return None;
     }
-    // Where the video's own colour is not halved, coding blurs it as much: only the rhythm tells there.
-    let halved = frame.chroma_codes(0, 0).is_some();
-    let blurred = halved && (sharp as f32) < FEW * edges as f32;
+    let blurred = (sharp as f32) < FEW * edges as f32;
     Some(blurred || along_x.is_rhythmic() && along_y.is_rhythmic())
 }
 
