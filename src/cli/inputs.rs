@@ -74,7 +74,7 @@ pub(super) struct Input {
 enum Frames {
     Still(Still),
     Video {
-        frames: FileFrames,
+        frames: Box<FileFrames>,
         /// What was read ahead.
         first: VecDeque<Result<Frame, CliError>>,
         /// It holds one picture.
@@ -95,7 +95,7 @@ impl Input {
 
     /// Opens a video and looks ahead whether it has more than one picture.
     fn video(path: &Path) -> Result<Frames, CliError> {
-        let mut frames = ingest::open_file(path).map_err(|e| ingest_failed(&e))?;
+        let mut frames = Box::new(ingest::open_file(path).map_err(|e| ingest_failed(&e))?);
         let mut ahead = || frames.next().map(|f| f.map_err(|e| ingest_failed(&e)));
         let first = ahead();
         let second = if matches!(first, Some(Ok(_))) { ahead() } else { None };

@@ -223,20 +223,20 @@ fn video(reel: &mut Reel, file: &Path, force: bool) -> Result<String, CliError> 
             write_line(&mut truth_file, &line).map_err(|e| cannot_write(&part, &e))?;
             progress.tell(Some(behind(n, reel.len())), "simulating");
         }
-        let mut how = encoder.codec().to_owned();
-        if let Some([wide, high]) = encoder.padded() {
-            how += &format!(
+        let codec = encoder.codec();
+        let padded = encoder.padded().map_or(String::new(), |[wide, high]| {
+            format!(
                 "; {width}x{height} as {wide}x{high}: a video's sides are even, the last column or line \
                  is there twice"
-            );
-        }
+            )
+        });
         if truth_path.exists() {
             // An earlier run's truth must not stand beside this run's video.
             fs::remove_file(&truth_path).map_err(|e| cannot_write(&truth_path, &e))?;
         }
         encoder.finish().map_err(|e| encoding(&e))?;
         fs::rename(&part, &truth_path).map_err(|e| cannot_write(&truth_path, &e))?;
-        Ok(format!("{} pictures in {} ({how})", reel.len(), file.display()))
+        Ok(format!("{} pictures in {} ({codec}{padded})", reel.len(), file.display()))
     })();
     if written.is_err() {
         // The first error is the one to tell.

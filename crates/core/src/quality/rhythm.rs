@@ -13,7 +13,7 @@ const AGREE: f32 = 0.6;
 /// Tells whether the repeats among pictures, each with its number and whether it is a repeat, are those
 /// of some fixed rate. `part`: how many of them are repeats.
 pub(super) fn is_one_rate(
-    pictures: impl Iterator<Item = (u64, bool)> + Clone,
+    pictures: &(impl Iterator<Item = (u64, bool)> + Clone),
     repeats: usize,
     part: f32,
 ) -> bool {

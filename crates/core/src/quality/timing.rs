@@ -213,7 +213,7 @@ impl Timing {
         let is_fault = part >= REPEATED
             && repeats >= REPEATED_LEAST
             && unsure as f32 <= UNSURE * repeats as f32
-            && !rhythm::is_one_rate(sure, repeats, part);
+            && !rhythm::is_one_rate(&sure, repeats, part);
         Some(Repeats { part, is_fault })
     }
 }
