@@ -3,8 +3,9 @@ SECONDS ?=
 CARGO ?= cargo
 BIN = target/release/sonofuse
 ARCH = $(shell uname -m)
+RELEASE_FOR ?= x86_64 aarch64
 
-.PHONY: help demo test build-arm64 test-arm64 test-systemd test-trt-rtx test-controls soak fuzz deny deb test-deb lint build bench bench-peers install deps-run deps-test clean
+.PHONY: help demo test build-arm64 test-arm64 test-systemd test-trt-rtx test-controls soak fuzz deny deb test-deb release lint build bench bench-peers install deps-run deps-test clean
 
 ## demo: install what is missing, build, print live scores from the simulator and the address of the page (SECONDS=20 ends by itself)
 # Seed 5: its first patient is scored within seconds, of most others some maps are unstable or unlike the training set.
@@ -46,6 +47,11 @@ deb:
 test-deb: build deb
 	@command -v systemd-nspawn >/dev/null && command -v mmdebstrap >/dev/null || apt-get install -q -y --no-install-recommends systemd-container mmdebstrap
 	tests/systemd/package.sh target/deb/sonofuse_*_amd64.deb
+
+## release: packages, their lists of crates (CycloneDX) and SHA256SUMS in target/handed-out, built twice and compared (RELEASE_FOR="x86_64" leaves arm64 out; an hour and more)
+release: deps-run
+	@case " $(RELEASE_FOR) " in *" aarch64 "*) scripts/deps.sh arm64;; esac
+	scripts/release.sh $(RELEASE_FOR)
 
 ## lint: formatting and clippy, warnings are errors
 lint: deps-test

@@ -18,7 +18,7 @@ target=aarch64-unknown-linux-gnu
 triplet=aarch64-linux-gnu
 root=$PWD/target/arm64/root
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=$triplet-gcc
-export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="-C link-arg=--sysroot=$root -C link-arg=-Wl,-rpath-link,$root/usr/lib/$triplet -C link-arg=-L$root/usr/lib/$triplet"
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="-C link-arg=--sysroot=$root -C link-arg=-Wl,-rpath-link,$root/usr/lib/$triplet -C link-arg=-L$root/usr/lib/$triplet${REMAP:+ $REMAP}"
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64-static -cpu max -L $root"
 export PKG_CONFIG_ALLOW_CROSS=1 PKG_CONFIG_SYSROOT_DIR="$root"
 export PKG_CONFIG_LIBDIR="$root/usr/lib/$triplet/pkgconfig:$root/usr/share/pkgconfig"
@@ -52,8 +52,9 @@ rust_std() {
 build() {
     need $triplet-gcc $triplet-readelf
     rust_std
-    cargo build --release --locked --target $target -p sonofuse
-    scripts/arm64-symbols.sh target/$target/release/sonofuse
+    # shellcheck disable=SC2086 # "cargo auditable" (scripts/release.sh) is two words
+    ${CARGO:-cargo} build --release --locked --target $target -p sonofuse
+    scripts/symbols.sh target/$target/release/sonofuse
 }
 
 # sonofuse as the Jetson would run it; GStreamer's plugins from the sysroot, in this process, because

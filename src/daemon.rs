@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch as watched};
 use tracing::{info, warn};
 
 use crate::config::{ConfigError, Loaded};
+use crate::drift::Drift;
 use crate::ingest::{self, Preset};
 use crate::journal;
 use crate::mailbox::Mailbox;
@@ -34,6 +35,7 @@ use crate::state::SourceState;
 
 mod audited;
 mod commands;
+mod drifting;
 mod exams;
 mod explaining;
 mod metered;
@@ -288,6 +290,7 @@ fn wire(
     let audit = audited::start(loaded)?;
     let account = Account::new(audit.as_ref());
     account.started(loaded, &preset, &model.0);
+    let (drift, drifting) = drifting::start(analyzer.model(), &config.scoring, &preset, &account)?;
     let (orders, inbox) = scoring::orders();
     let outlets = Outlets {
         account: account.clone(),
@@ -297,6 +300,7 @@ fn wire(
         page: page.as_ref().map(Page::publisher),
         eye: recorder.eye(),
         keeper: recorder.keeper(),
+        drift: drift.as_ref().map(Drift::watcher),
         last_seen: options.looks_back().then(|| Arc::clone(&last_seen)),
         summary: Arc::clone(&summary),
         printer: printer.sender(),
@@ -319,7 +323,7 @@ fn wire(
         Arc::clone(&latest),
         state_changes.clone(),
         clients,
-        (recorder.keeper(), Explaining::new(explainer, notes, Arc::clone(&latest))),
+        (recorder.keeper(), Explaining::new(explainer, notes, Arc::clone(&latest)), drifting),
         &preset,
         model,
     );
@@ -335,6 +339,7 @@ fn wire(
         commands,
         audit,
         account,
+        drift,
         metrics: None,
         page: None,
         preset,

@@ -166,6 +166,18 @@ messages! {
     AUDIT_MENDED = "a88601b391644b7c87eb120b57858590";
     /// The audit was changed by somebody else.
     AUDIT_BROKEN = "9216c2485d6b483eb9c2fa0d429a2c8d";
+    /// The next examinations are the reference of drift, and why.
+    DRIFT_BEGUN = "fe57d08c824940b7b007109175cfd942";
+    /// The reference of drift is complete; what comes is held against it.
+    DRIFT_COMPLETE = "6ddf11d0556f45df8f8ab357dedf2d89";
+    /// The last examinations are not as the first: what shifted, from what to what.
+    DRIFT_FOUND = "7bf58b23d62649f7addee84db0855df0";
+    /// What had shifted is as in the first examinations again.
+    DRIFT_OVER = "c9e94de418d34513bebe80767e1ff2f3";
+    /// The file with the reference of drift cannot be read; it begins anew.
+    DRIFT_DAMAGED = "a631e1c93dd549229308f74dfe17bef2";
+    /// The reference of drift cannot be written.
+    DRIFT_FAILED = "d323b7835a4b4a32b2f9741667036fd5";
     /// Metrics are served.
     METRICS_SERVED = "ed58aa58c9bf4fbba971dcefef585c85";
     /// Metrics are served at an address that others may reach.

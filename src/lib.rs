@@ -9,6 +9,7 @@ pub mod civil;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod drift;
 pub mod ingest;
 pub mod journal;
 pub mod log;

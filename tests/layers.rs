@@ -48,14 +48,16 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "daemon",
         &[
-            "audit", "civil", "config", "ingest", "journal", "log", "mailbox", "notify", "panel",
-            "publish", "record", "scoring", "serve", "shot", "state",
+            "audit", "civil", "config", "drift", "ingest", "journal", "log", "mailbox", "notify",
+            "panel", "publish", "record", "scoring", "serve", "shot", "state",
         ],
     ),
     // The configuration holds the settings of those that it configures.
     ("config", &["audit", "ingest", "publish", "record", "scoring", "serve", "state"]),
     // Knows nothing of what it keeps.
     ("audit", &["civil", "journal"]),
+    // Likewise.
+    ("drift", &["civil", "journal"]),
     ("ingest", &["journal", "mailbox", "state"]),
     ("scoring", &["journal", "mailbox", "panics", "state"]),
     ("publish", &["civil", "journal", "mailbox", "panel", "shot", "state"]),

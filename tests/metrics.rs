@@ -16,7 +16,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use command::sonofuse;
-use daemon::{Daemon, PATIENCE, daemon};
+use daemon::{Daemon, PATIENCE, keeping_daemon};
 use serde_json::Value;
 
 const LABEL: &str = "Sekret-7";
@@ -28,7 +28,8 @@ fn port() -> u16 {
 
 fn metered(preset: &str) -> (Daemon, u16) {
     let port = port();
-    let daemon = daemon(
+    let daemon = keeping_daemon(
+        tempfile::tempdir().unwrap(),
         &format!(
             "[source]\npreset = '{preset}'\n[metrics]\naddress = '127.0.0.1:{port}'\n[audit]\nfolder = 'DIR/audit'\n"
         ),
@@ -81,6 +82,8 @@ fn a_scraper_gets_what_the_daemon_does_and_nothing_of_an_examination() {
         ("sonofuse_commands_total", 2.0),
         ("sonofuse_source_state{state=\"live\"}", 1.0),
         ("sonofuse_disk_free_bytes", 1.0),
+        ("sonofuse_drift_exams{of=\"reference\"}", 0.0),
+        ("sonofuse_drift_shifted{stream=\"brightness\"}", 0.0),
         ("sonofuse_reading_age_seconds", 0.0),
     ] {
         assert!(value(&page, series) >= least, "{series}:\n{page}");

@@ -101,7 +101,7 @@ fn what_cannot_be_taken_leaves_everything_as_it_was_and_says_why() {
         if !says.contains("latency") {
             assert_eq!((health.code, &found["healthy"]), (78, &json!(false)), "{config}");
             let rest = found["checks"].as_array().unwrap();
-            assert!(rest.len() == 5 && rest[1..].iter().all(|c| c["ok"] == true), "{found}");
+            assert!(rest.len() == 6 && rest[1..].iter().all(|c| c["ok"] == true), "{found}");
         }
     }
     fs::remove_file(daemon.path("c.toml")).unwrap();

@@ -38,7 +38,7 @@ pub struct CtlArgs {
     #[arg(long)]
     json: bool,
     /// status, next-patient, reset, pause, resume, mark, preset, pin, unpin, verdict, threshold, snapshot,
-    /// clip, explain, reload, web-link
+    /// clip, explain, reload, web-link, drift-reset
     verb: String,
     /// What the verb takes: docs/reference/control.md
     #[arg(value_name = "KEY=VALUE")]

@@ -11,6 +11,7 @@ use sonofuse_core::published::Diagnosis;
 pub(super) use sonofuse_core::published::{Finding, State};
 
 pub(super) use self::probe::Machine;
+use super::ctl;
 use super::error::{CliError, Exit, HasExit};
 use super::output::Output;
 use super::plain::block;
@@ -79,6 +80,7 @@ pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
             }
         });
     }
+    findings.extend(drift(loaded));
     if args.live {
         findings.extend(input::findings(loaded));
     }
@@ -146,6 +148,20 @@ fn findings(machine: &Machine, loaded: &Loaded) -> Vec<Finding> {
     all.push(language(loaded));
     all.extend(not_set_up(loaded));
     all
+}
+
+/// What the running daemon says of drift; nothing where none answers.
+fn drift(loaded: &Loaded) -> Option<Finding> {
+    let (answer, _) = ctl::status(None, Some(loaded)).ok()?;
+    let state = &answer["daemon"]["drift"];
+    let found = ctl::words::drift(state);
+    let shifted = state["streams"].as_array().into_iter().flatten().any(|s| s["shifted"] == true);
+    Some(if shifted {
+        let todo = "look at scanner, grabber and settings; a change that was meant: sonofuse ctl drift-reset";
+        Finding::optional("service", "drift", found, todo)
+    } else {
+        Finding::ok("service", "drift", found)
+    })
 }
 
 /// That nobody has said yet where pictures come from.

@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::Value;
 use sonofuse_core::published::{Health, HealthCheck};
 
-use super::ctl::words::clean;
+use super::ctl::words::{clean, drift};
 use super::ctl::{CtlError, status};
 use super::error::{CliError, Exit};
 use super::output::Output;
@@ -124,6 +124,8 @@ fn look(args: &HealthArgs) -> Checks {
         };
         add("readings", Exit::Unavailable, served(&readings));
     }
+    // A shift is for people to judge, and no reason to fall back to an old system.
+    add("drift", Exit::Software, Ok(format!("drift: {}", drift(&daemon["drift"]))));
     checks
 }
 

@@ -15,6 +15,7 @@ use sonofuse_core::reading::{ModelInfo, Outcome, Reading, Withheld};
 
 use crate::audit::{Audit, Recorder};
 use crate::config::Loaded;
+use crate::drift::Event;
 use crate::ingest::Preset;
 use crate::serve::told::{By, Given, Tell};
 use crate::state::SourceState;
@@ -202,6 +203,26 @@ impl Account {
                 "unfamiliar": nodule.unfamiliar,
                 "says": nodule.verdict.map(|v| v.says.as_str()),
                 "corrected": nodule.verdict.and_then(|v| v.corrected).map(Finding::as_str),
+            }),
+        );
+    }
+
+    /// What became of the watch of drift.
+    pub(super) fn drift(&self, event: &Event) {
+        let (state, why, stream) = match event {
+            Event::Begun(why) => ("begun", Some(why), None),
+            Event::Complete => ("complete", None, None),
+            Event::Shifted(stream) => ("shifted", None, Some(stream)),
+            Event::Back(stream) => ("back-again", None, Some(stream)),
+        };
+        self.note(
+            "drift",
+            json!({
+                "state": state,
+                "why": why,
+                "stream": stream.map(|s| s.stream.as_str()),
+                "from": stream.map(|s| s.from),
+                "to": stream.map(|s| s.to),
             }),
         );
     }

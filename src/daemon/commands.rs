@@ -9,10 +9,12 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use sonofuse_core::control::{
     Daemon, Done, Nothing, Refused, RefusedKind, Reloaded, Standing, Verb,
 };
+use sonofuse_core::drift::DriftState;
 use sonofuse_core::reading::{ModelInfo, Reading};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 
+use super::drifting::Drifting;
 use super::explaining::Explaining;
 use super::page::Entrance;
 use super::reload::{self, Held};
@@ -67,6 +69,7 @@ pub(super) struct Desk {
     clients: Option<Arc<readings::Counts>>,
     keeper: Keeper,
     explaining: Explaining,
+    pub(super) drifting: Drifting,
     preset: ArcSwap<Preset>,
     /// Where to sign in at the page, where there is one.
     entrance: OnceLock<Entrance>,
@@ -83,7 +86,7 @@ impl Desk {
         latest: Arc<ArcSwapOption<Reading>>,
         state: watch::Receiver<SourceState>,
         clients: Option<Arc<readings::Counts>>,
-        (keeper, explaining): (Keeper, Explaining),
+        (keeper, explaining, drifting): (Keeper, Explaining, Drifting),
         preset: &Preset,
         model: (ModelInfo, usize),
     ) -> Arc<Self> {
@@ -95,6 +98,7 @@ impl Desk {
             clients,
             keeper,
             explaining,
+            drifting,
             preset: ArcSwap::from_pointee(preset.clone()),
             entrance: OnceLock::new(),
             model,
@@ -188,7 +192,20 @@ impl Desk {
 
     /// Judges by other settings from the next picture on.
     pub(super) fn judge_by(&self, settings: scoring::Settings) {
+        self.drifting.judge_by(&settings);
         self.orders.set_settings(settings);
+    }
+
+    /// The watch of drift; `None` where there is none.
+    pub(super) fn drift(&self) -> Option<DriftState> {
+        self.drifting.state()
+    }
+
+    /// Begins its reference anew.
+    async fn reset_drift(&self) -> Result<Done, Refused> {
+        self.drifting.reset().await?;
+        // It is done, whether the network comes back or not.
+        Ok(Done { verb: "drift-reset", standing: self.standing().await.ok(), ..Done::default() })
     }
 
     /// Allows the command `threshold`, or forbids it.
@@ -207,6 +224,7 @@ impl Desk {
             reading: self.latest.load().as_deref().cloned(),
             model: self.model.0.clone(),
             known_answers: self.model.1,
+            drift: self.drift(),
         }
     }
 }
@@ -314,6 +332,7 @@ fn obey(desk: Arc<Desk>, changes: Changes) -> Obey {
                 Verb::Snapshot(_) | Verb::Clip(_) => return desk.keep(&verb).await,
                 Verb::WebLink(_) => return desk.link(),
                 Verb::Explain(_) => return desk.explain().await,
+                Verb::DriftReset(_) => return desk.reset_drift().await,
                 Verb::Reload(_) => {
                     let reload = Some(Box::new(ask(&changes, Change::Reload).await?));
                     // It is done, whether the network has come to look at it or not.
@@ -427,6 +446,7 @@ impl Parts {
         desk.orders.set_source(name.clone(), preset.layout);
         desk.keeper.set_preset_pins(preset.layout);
         self.account.preset(&preset);
+        desk.drifting.come_by(&preset);
         desk.keeper.cover(preset.mask.clone());
         words::simulate(preset.is_simulated());
         desk.preset.store(Arc::new(preset.clone()));

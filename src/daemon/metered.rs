@@ -1,7 +1,7 @@
 //! What the metrics read when somebody asks: handles of all that counts, kept beside those who count.
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -9,6 +9,7 @@ use sonofuse_core::frame::Frame;
 use sonofuse_core::reading::Reading;
 use tokio::sync::watch;
 
+use super::drifting::state_folder;
 use super::{DaemonError, Parts};
 use crate::config::Config;
 use crate::mailbox::Mailbox;
@@ -55,6 +56,7 @@ fn read(
     let clients = parts.readings.as_ref().map(Readings::counts).map(Arc::clone);
     let commands = parts.commands.counts();
     let mailbox: Arc<Mailbox<Frame>> = Arc::clone(&parts.mailbox);
+    let desk = Arc::clone(&parts.commands.desk);
     let folder = config.audit.folder().or_else(state_folder);
     Arc::new(move || {
         let (frames, live) = pictures();
@@ -68,6 +70,7 @@ fn read(
             commands: commands.as_ref().map_or([0; 2], |c| [c.done(), c.errors()]),
             latest: latest.load_full(),
             now_ns: MonotonicClock.now_ns(),
+            drift: desk.drift(),
             disk_free_bytes: folder.as_deref().and_then(free_bytes),
         }
     })
@@ -84,10 +87,6 @@ pub(super) fn word(state: &SourceState) -> &'static str {
         SourceState::NotSetUp => "not-set-up",
         SourceState::Ended => "ended",
     }
-}
-
-fn state_folder() -> Option<PathBuf> {
-    std::env::split_paths(&std::env::var_os("STATE_DIRECTORY")?).next()
 }
 
 /// Free bytes of the disk that the folder, or the one above it, is on.

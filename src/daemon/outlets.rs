@@ -12,6 +12,7 @@ use super::exams;
 use super::output::PrintSender;
 use super::summary::Summary;
 use crate::config::Config;
+use crate::drift::Watcher;
 use crate::panel::LastSeen;
 use crate::record::{Eye, Keeper};
 use crate::scoring::Said;
@@ -33,6 +34,8 @@ pub(super) struct Outlets {
     pub(super) eye: Eye,
     /// For what an exam came to.
     pub(super) keeper: Keeper,
+    /// For what it was against those before; only where that is watched.
+    pub(super) drift: Option<Watcher>,
     /// Only where a snapshot is wanted.
     pub(super) last_seen: Option<Arc<LastSeen>>,
     pub(super) summary: Arc<Summary>,
@@ -57,6 +60,12 @@ impl Outlets {
                 return;
             }
             Said::Ended(exam) => return self.keeper.exam_ended(exam),
+            Said::Figures(figures) => {
+                if let Some(drift) = &self.drift {
+                    drift.exam(figures);
+                }
+                return;
+            }
         };
         self.latest.store(Some(Arc::clone(&reading)));
         self.account.reading(&reading);

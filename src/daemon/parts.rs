@@ -12,6 +12,7 @@ use super::commands::Commands;
 use super::output::Printer;
 use super::page::{self, Served};
 use crate::audit::Audit;
+use crate::drift::Drift;
 use crate::ingest::{Ingest, Preset};
 use crate::journal;
 use crate::mailbox::Mailbox;
@@ -33,6 +34,7 @@ pub(super) struct Parts {
     pub(super) commands: Commands,
     pub(super) audit: Option<Audit>,
     pub(super) account: Account,
+    pub(super) drift: Option<Drift>,
     pub(super) metrics: Option<Metrics>,
     pub(super) page: Option<Served>,
     /// By which pictures are taken now.
@@ -99,6 +101,10 @@ impl Parts {
         };
         tokio::join!(shown, recorder.stop(), encoded);
         info!(MESSAGE_ID = journal::STOP_STAGE, EVENT = "stop", STAGE = "publish");
+        // It waits for the disk: after all that others see. The examination that the stop ended was its last.
+        if let Some(drift) = self.drift {
+            let _ = tokio::task::spawn_blocking(move || drift.finish()).await;
+        }
         self.account.stopped(outcome);
         if let Some(audit) = self.audit {
             // What was noted is on the disk, and its head in the journal, or the deadline is over.

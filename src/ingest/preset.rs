@@ -356,6 +356,11 @@ impl Preset {
         Ok(())
     }
 
+    /// All that decides what its pictures are like, but for the values of its parameters.
+    pub fn identity(&self) -> String {
+        format!("{} {} {:?} {:?}", self.name, self.launch, self.layout, self.colorimetry)
+    }
+
     /// Whether its pictures are the simulator's.
     pub fn is_simulated(&self) -> bool {
         self.launch.contains("sonofusesimsrc")

@@ -7,6 +7,7 @@
 use sonofuse_core::NOTICE;
 use sonofuse_core::answer::Answer;
 use sonofuse_core::banner::Banner;
+use sonofuse_core::drift::{Figures, Tally};
 use sonofuse_core::evidence::{Evidence, Sight, Wanted};
 use sonofuse_core::exam::{Exam, Seen as InExam, Summary};
 use sonofuse_core::familiar::Likeness;
@@ -16,7 +17,7 @@ use sonofuse_core::layout::{Follower, NoDualView, Pins, ScreenLayout};
 use sonofuse_core::manifest::Manifest;
 use sonofuse_core::picture::{self, Freeze, Grain, Look, Relief};
 use sonofuse_core::preprocess::DualView;
-use sonofuse_core::quality::{Scale, ScaleFrom, Seen, Watch};
+use sonofuse_core::quality::{Scale, ScaleFrom, Watch};
 use sonofuse_core::reading::{Latency, Outcome, Reading, Withheld};
 use sonofuse_core::stiffness::Meter;
 use sonofuse_core::words::{Sentence, Words};
@@ -72,6 +73,9 @@ pub struct Analyzer {
     handing: Option<Handing>,
     /// Of exams that ended, until somebody takes them.
     ended: Vec<Summary>,
+    /// What the exam under way, and the last one, come to against those before.
+    tally: Tally,
+    figures: Option<Figures>,
     paused: bool,
     /// The cut that a command set.
     threshold: Option<f32>,
@@ -130,6 +134,8 @@ impl Analyzer {
             banner: Banner::default(),
             handing: None,
             ended: Vec::new(),
+            tally: Tally::default(),
+            figures: None,
             paused: false,
             threshold: None,
             fault: None,
@@ -149,6 +155,7 @@ impl Analyzer {
     pub fn set_source(&mut self, source: String) {
         self.set_source_name(source);
         self.exam = Exam::default();
+        self.tally = Tally::default();
         self.banner.reset();
     }
 
@@ -208,22 +215,6 @@ impl Analyzer {
         }
     }
 
-    /// Watches how the picture came: says nothing of what it shows.
-    fn watch(&mut self, frame: &Frame, verdict: &Verdict, media_ns: u64) {
-        if verdict.refusal.as_ref().is_some_and(|r| r.reason == Withheld::NoSignal) {
-            // A card is the grabber's own picture.
-            self.watch.reset();
-            return;
-        }
-        self.watch.observe(&Seen {
-            frame,
-            layout: verdict.layout.as_ref(),
-            numbers_rise_to_blue: self.follower.numbers_rise_to_blue(),
-            at_ns: media_ns,
-            still: self.still,
-        });
-    }
-
     /// Reads one frame. Always gives a reading; `clock` is the one behind `captured_ns`.
     pub fn analyze(&mut self, frame: &Frame, clock: &impl Clock) -> Reading {
         if self.still {
@@ -265,7 +256,9 @@ impl Analyzer {
             self.read_map(frame, &verdict);
         }
         latency.total = ms(meta.captured_ns, clock.now_ns());
-        self.reading(meta, Some([frame.width(), frame.height()]), latency, verdict)
+        let reading = self.reading(meta, Some([frame.width(), frame.height()]), latency, verdict);
+        self.tally.read(&reading);
+        reading
     }
 
     /// Gives the reading for the lack of a frame. A stalled source keeps its evidence, which the next
@@ -324,6 +317,8 @@ impl Analyzer {
         let news = self.evidence.is_news(&map);
         if news {
             self.follower.prove(frame)?;
+            let bright = picture::bright_end(frame, &layout.bmode_view, &mut self.row);
+            self.tally.look(bright, &bmode, &map);
             self.freeze.reset();
         }
         let (unchanged_ns, frozen) =

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sonofuse_core::control::{Refused, RefusedKind, Standing, Verb};
+use sonofuse_core::drift::Figures;
 use sonofuse_core::exam::{Ended, Summary};
 use sonofuse_core::frame::Frame;
 use sonofuse_core::reading::{Reading, Withheld};
@@ -43,6 +44,8 @@ pub enum Said<'a> {
     Summary(Box<Summary>),
     /// All nodules of one exam that ended, after each was said by itself; at least one.
     Ended(&'a [Summary]),
+    /// What an exam that ended, and lasted, came to against those before.
+    Figures(Figures),
 }
 
 /// The running infer thread.
@@ -110,6 +113,9 @@ pub fn spawn(
             }
             for exam in ended.chunk_by(|a, b| a.exam == b.exam) {
                 out(Said::Ended(exam));
+            }
+            if let Some(figures) = analyzer.take_figures() {
+                out(Said::Figures(figures));
             }
         };
         loop {

@@ -52,6 +52,16 @@ pub(crate) fn limited_daemon(config: &str, args: &[&str]) -> Daemon {
     daemon_by(shell, tempfile::tempdir().unwrap(), config, args)
 }
 
+/// Starts one in `dir` that has a state folder there, `state`, as the service has.
+pub(crate) fn keeping_daemon(dir: tempfile::TempDir, config: &str, args: &[&str]) -> Daemon {
+    fs::create_dir_all(dir.path().join("state")).unwrap();
+    let mut shell = Command::new("sh");
+    let words = "export STATE_DIRECTORY=\"$XDG_STATE_HOME\"; exec \"$0\" \"$@\"";
+    shell.args(["-c", words, env!("CARGO_BIN_EXE_sonofuse")]);
+    shell.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+    daemon_by(shell, dir, config, args)
+}
+
 fn daemon_by(mut command: Command, dir: tempfile::TempDir, config: &str, args: &[&str]) -> Daemon {
     let notify = dir.path().join("notify");
     let _ = fs::remove_file(&notify);

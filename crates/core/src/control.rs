@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::drift::DriftState;
 use crate::exam::{ExamState, Mark, NotMarked, Opinion};
 use crate::explain::Explained;
 use crate::layout::Pins;
@@ -76,6 +77,8 @@ pub enum Verb {
     Reload(Nothing),
     /// Gives a link that signs one browser in at the page, once.
     WebLink(Nothing),
+    /// Begins the reference of drift anew, after a change that was meant: the next 50 examinations.
+    DriftReset(Nothing),
 }
 
 /// Every verb by its word.
@@ -96,6 +99,7 @@ pub const VERBS: &[&str] = &[
     "explain",
     "reload",
     "web-link",
+    "drift-reset",
 ];
 
 impl Verb {
@@ -118,6 +122,7 @@ impl Verb {
             Self::Explain(_) => "explain",
             Self::Reload(_) => "reload",
             Self::WebLink(_) => "web-link",
+            Self::DriftReset(_) => "drift-reset",
         }
     }
 }
@@ -289,6 +294,8 @@ pub struct Daemon {
     pub model: ModelInfo,
     /// Known answers of the model that were right when it was last loaded.
     pub known_answers: usize,
+    /// The last examinations against the first ones; null where there is no state folder to keep them.
+    pub drift: Option<DriftState>,
 }
 
 /// Why a command was not done.

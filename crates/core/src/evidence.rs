@@ -329,7 +329,7 @@ impl Evidence {
                 _ => same_place + BACK_AGAIN,
             };
             entry.supported = tracking && held && entry.nearness >= least;
-            if !entry.map.map_change(sight.map).is_new_map() {
+            if !entry.map.map_change(sight.map).is_another_map() {
                 entry.seen_ns = sight.at_ns;
             }
         }
@@ -378,7 +378,7 @@ impl Evidence {
     fn judge_map(&mut self, sight: &Sight<'_>, relief: &Relief) -> Wanted {
         let interval_ns = self.before.as_ref().map(|before| sight.at_ns - before.at_ns);
         let rest = self.transit.observe(sight.map, sight.at_ns, interval_ns, self.alone);
-        let same = |map: &Look| !map.map_change(sight.map).is_new_map();
+        let same = |map: &Look| !map.map_change(sight.map).is_another_map();
         if self.entries.iter().any(|entry| same(&entry.map))
             || self.stale.as_ref().is_some_and(same)
         {

@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(judge(layout(200, 100), &good_bmode, &holes), Some(Withheld::EmptyElastogram));
         let blurred = look(0.0, 0.003);
         assert_eq!(judge(layout(200, 100), &blurred, &good_map), Some(Withheld::OutOfFocus));
-        let change = |mean| MapChange { mean, most: 3.0, chroma: 60.0 };
+        let change = |mean| MapChange { mean, most: 3.0, spread: mean, chroma: 60.0 };
         let jump = limits.judge_change(change(0.8)).unwrap_err();
         assert_eq!(jump.reason, Withheld::UnstableElastogram);
         assert!(limits.judge_change(change(0.3)).is_ok());

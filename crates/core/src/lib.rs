@@ -12,6 +12,7 @@ pub mod assess;
 pub mod banner;
 pub mod calibrate;
 pub mod control;
+pub mod drift;
 pub mod evidence;
 pub mod exam;
 pub mod explain;

@@ -7,11 +7,13 @@
 use crate::frame::Frame;
 use crate::region::Region;
 
+mod bright;
 mod freeze;
 mod grain;
 mod relief;
 mod signal;
 
+pub use bright::bright_end;
 pub use freeze::Freeze;
 pub use grain::Grain;
 pub(crate) use relief::FARTHEST_SLIDE;
@@ -45,6 +47,13 @@ pub struct Look {
     pub texture: f32,
 }
 
+/// Part of a map's cells that something drawn over it may hide: a pointer or a circle that moves, where it was
+/// and where it is, in a small box.
+const PAINTED: f32 = 0.1875;
+
+/// Chroma of a cell, as a share of the map's mean, from which it holds a value of the map.
+const HELD: f32 = 0.25;
+
 /// What video leaves of a cell of one colour, in code values: rounding, 4:2:0, a codec's quantiser at
 /// a few Mbit/s. A property of 8-bit video, not of the picture's gain.
 const RGB_NOISE_CODES: f32 = 1.0;
@@ -57,6 +66,9 @@ pub struct MapChange {
     pub mean: f32,
     /// Change of the cell that changed most, likewise.
     pub most: f32,
+    /// Mean change over the cells that hold colour without the [`PAINTED`] part of them that changed most:
+    /// what is drawn over the map in places (a pointer, a caliper that is dragged) changes nothing.
+    pub spread: f32,
     /// Mean chroma of the fainter map, in code values.
     pub chroma: f32,
 }
@@ -72,6 +84,14 @@ impl MapChange {
         self.exceeds([0.04, 1.5], [0.2, 10.0])
     }
 
+    /// Whether another map was measured: that differs all over, what is drawn over a map does not.
+    ///
+    /// Measured as for [`MapChange::is_new_map`], six scanners, 180 pictures each, without a codec and at 1.5
+    /// Mbit/s: a repeated map at most 0.020, successive settled ones at least 0.036 (strain).
+    pub fn is_another_map(self) -> bool {
+        self.spread > share_of([0.027, 1.2], self.chroma)
+    }
+
     /// Whether the map changed at all: it is being drawn, or fades into the next.
     pub fn is_motion(self) -> bool {
         self.exceeds([0.015, 0.8], [0.08, 6.0])
@@ -79,9 +99,13 @@ impl MapChange {
 
     /// Limits as a share and, for what video leaves of a map of faint colours, in code values.
     fn exceeds(self, mean: [f32; 2], most: [f32; 2]) -> bool {
-        let limit = |[share, codes]: [f32; 2]| share.max(codes / self.chroma.max(f32::EPSILON));
-        self.mean > limit(mean) || self.most > limit(most)
+        self.mean > share_of(mean, self.chroma) || self.most > share_of(most, self.chroma)
     }
+}
+
+/// The greater of a share and of what so many code values are of the chroma.
+fn share_of([share, codes]: [f32; 2], chroma: f32) -> f32 {
+    share.max(codes / chroma.max(f32::EPSILON))
 }
 
 impl Default for Look {
@@ -151,15 +175,32 @@ impl Look {
         let least = a.min(b);
         if least <= f32::EPSILON {
             let unlike = f32::from(u8::from(a.max(b) > f32::EPSILON));
-            return MapChange { mean: unlike, most: unlike, chroma: a.max(b) };
+            return MapChange { mean: unlike, most: unlike, spread: unlike, chroma: a.max(b) };
         }
         let (mut mean, mut most) = (0.0, 0f32);
+        let (mut coloured, mut count) = ([0f32; GRID * GRID], 0);
         for (x, y) in self.cells.iter().zip(&other.cells) {
             let change = 0.5 * ((x[1] / a - y[1] / b).abs() + (x[2] / a - y[2] / b).abs());
             mean += change;
             most = most.max(change);
+            let share = |cell: &[f32; 3], chroma: f32| 0.5 * (cell[1].abs() + cell[2].abs()) / chroma;
+            if share(x, a).max(share(y, b)) >= HELD {
+                coloured[count] = change;
+                count += 1;
+            }
         }
-        MapChange { mean: mean / self.cells.len() as f32, most, chroma: least }
+        let coloured = &mut coloured[..count];
+        let kept = count - (PAINTED * count as f32) as usize;
+        if kept < count {
+            coloured.select_nth_unstable_by(kept, f32::total_cmp);
+        }
+        let spread = coloured[..kept].iter().sum::<f32>() / kept.max(1) as f32;
+        MapChange { mean: mean / self.cells.len() as f32, most, spread, chroma: least }
+    }
+
+    /// Mean of R−G and of G−B over the cells, in code values.
+    pub fn tint(&self) -> [f32; 2] {
+        [1, 2].map(|c| self.cells.iter().map(|cell| cell[c]).sum::<f32>() / self.cells.len() as f32)
     }
 
     /// Mean of |R−G| and |G−B| over the cells, in code values.

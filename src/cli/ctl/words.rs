@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 use sonofuse_core::NOTICE;
+use sonofuse_core::drift::REFERENCE;
 
 /// A text without what would command a terminal.
 pub(in crate::cli) fn clean(text: &str) -> String {
@@ -52,6 +53,7 @@ pub(super) fn told(answer: &Value) -> Vec<String> {
         ),
         format!("reading   {}", reading(&daemon["reading"])),
     ];
+    lines.push(format!("drift     {}", drift(&daemon["drift"])));
     if let Some(clients) = daemon["clients"].as_u64() {
         lines.push(format!("clients   {clients}"));
     }
@@ -71,6 +73,28 @@ pub(super) fn told(answer: &Value) -> Vec<String> {
     lines.push(format!("exam      {}", place(exam)));
     lines.extend(exam["nodules"].as_array().into_iter().flatten().map(nodule));
     lines
+}
+
+/// The last examinations against the first.
+pub(in crate::cli) fn drift(drift: &Value) -> String {
+    let count = |key: &str| drift[key].as_u64().unwrap_or(0);
+    if !drift.is_object() {
+        return "not watched: no state folder".to_owned();
+    }
+    let reference = count("reference");
+    if reference < REFERENCE as u64 {
+        return format!("none can be told yet: {reference} of {REFERENCE} exams of the reference");
+    }
+    let streams = drift["streams"].as_array().into_iter().flatten();
+    let shifted = streams.filter(|stream| stream["shifted"] == true).map(|stream| {
+        let value = |key: &str| stream[key].as_f64().unwrap_or(f64::NAN);
+        format!("{} {:.2} → {:.2}", text(&stream["stream"]), value("from"), value("to"))
+    });
+    let shifted: Vec<String> = shifted.collect();
+    if shifted.is_empty() {
+        return format!("none in the last {} exams", count("recent"));
+    }
+    format!("SHIFTED: {}", shifted.join(", "))
 }
 
 /// What is kept, and where.
@@ -233,6 +257,20 @@ mod tests {
         assert!(lines.iter().all(|line| !line.contains(char::is_control)), "{lines:?}");
         assert!(lines[0].contains("up 2 h") && lines[0].contains(NOTICE), "{lines:?}");
         assert!(lines.iter().any(|line| line.contains("does not answer")), "{lines:?}");
+    }
+
+    #[test]
+    fn drift_is_told_in_a_line_whether_it_is_watched_complete_or_shifted() {
+        let of = |reference: u64, streams: Value| {
+            drift(&json!({"reference": reference, "recent": 7, "begun": "", "streams": streams}))
+        };
+        assert!(drift(&Value::Null).contains("no state folder"));
+        assert!(of(12, json!([])).contains("12 of 50"));
+        let calm =
+            json!({"stream": "score", "shifted": false, "ratio": 0.1, "from": 0.2, "to": 0.3});
+        assert_eq!(of(50, json!([calm])), "none in the last 7 exams");
+        let dark = json!({"stream": "brightness\u{1b}", "shifted": true, "from": 70.0, "to": 42.5});
+        assert_eq!(of(50, json!([calm, dark])), "SHIFTED: brightness 70.00 → 42.50");
     }
 
     #[test]

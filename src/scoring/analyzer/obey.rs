@@ -5,11 +5,12 @@
 use std::sync::Arc;
 
 use sonofuse_core::control::{Refused, RefusedKind, Standing, Verb};
+use sonofuse_core::drift::{Figures as Drift, Tally};
 use sonofuse_core::exam::{Ended, Opinion, Says, Scale as Figures, Seen, Summary};
 use sonofuse_core::frame::Frame;
 use sonofuse_core::layout::{Follower, Pins};
-use sonofuse_core::quality::{Scale, ScaleFrom};
-use sonofuse_core::reading::OperatingPoint;
+use sonofuse_core::quality::{Scale, ScaleFrom, Seen as InWatch};
+use sonofuse_core::reading::{OperatingPoint, Withheld};
 
 use super::likeness::Judge;
 use super::{Analyzer, Verdict};
@@ -31,6 +32,8 @@ impl Analyzer {
     pub fn go_on_with(&mut self, source: String, pins: Option<Pins>) {
         self.set_source_name(source);
         self.banner.reset();
+        // What was counted by another preset belongs to no reference.
+        self.tally = Tally::default();
         self.preset_pins = pins;
         self.pin(pins);
     }
@@ -40,6 +43,7 @@ impl Analyzer {
         self.evidence.set_rules(settings.rules(self.model.manifest()), settings.gate);
         self.judge = Judge::new(settings.gate.unfamiliar);
         self.settings = settings;
+        self.tally = Tally::default();
         self.lose();
     }
 
@@ -71,7 +75,7 @@ impl Analyzer {
                 self.threshold = threshold.malignancy;
             }
             // The daemon's matter: see `go_on_with` and `judge_by`.
-            Verb::Preset(_) | Verb::Reload(_) | Verb::WebLink(_) => {
+            Verb::Preset(_) | Verb::Reload(_) | Verb::WebLink(_) | Verb::DriftReset(_) => {
                 return Err(Refused::new(RefusedKind::Failed, "no source to change"));
             }
             // Its own thread's.
@@ -98,6 +102,8 @@ impl Analyzer {
     pub fn end_exam(&mut self, ended: Ended) {
         let manifest = self.model.manifest();
         let summaries = self.exam.end(ended, &Figures::from(manifest), self.model.info());
+        let scores = summaries.iter().filter_map(|summary| summary.summary.malignancy);
+        self.figures = self.tally.end(scores).or(self.figures);
         self.ended.extend(summaries);
         self.lose();
     }
@@ -118,6 +124,27 @@ impl Analyzer {
     /// What the exams that ended came to; each is given once.
     pub fn take_ended(&mut self) -> Vec<Summary> {
         std::mem::take(&mut self.ended)
+    }
+
+    /// What the last exam that ended came to against those before; given once.
+    pub fn take_figures(&mut self) -> Option<Drift> {
+        self.figures.take()
+    }
+
+    /// Watches how the picture came: says nothing of what it shows.
+    pub(super) fn watch(&mut self, frame: &Frame, verdict: &Verdict, media_ns: u64) {
+        if verdict.refusal.as_ref().is_some_and(|r| r.reason == Withheld::NoSignal) {
+            // A card is the grabber's own picture.
+            self.watch.reset();
+            return;
+        }
+        self.watch.observe(&InWatch {
+            frame,
+            layout: verdict.layout.as_ref(),
+            numbers_rise_to_blue: self.follower.numbers_rise_to_blue(),
+            at_ns: media_ns,
+            still: self.still,
+        });
     }
 
     fn standing(&self) -> Standing {

@@ -38,7 +38,7 @@ fn rig() -> Rig {
         match said {
             Said::Reading(_, reading) => drop(sender.send(reading)),
             Said::Summary(summary) => drop(tell.send(summary)),
-            Said::Ended(_) => {}
+            Said::Ended(_) | Said::Figures(_) => {}
         }
     })
     .unwrap();

@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use sonofuse_core::drift::{DriftState, Stream};
 use sonofuse_core::quality::Fault;
 use sonofuse_core::reading::{Latency, Outcome, Reading, Withheld};
 use sonofuse_core::words::Sentence;
@@ -47,6 +48,8 @@ pub struct Sample {
     pub latest: Option<Arc<Reading>>,
     /// The clock behind its `captured_ns`.
     pub now_ns: u64,
+    /// The watch of drift; `None` where there is none.
+    pub drift: Option<DriftState>,
     /// Bytes that are free where the daemon writes; `None` where it writes nothing.
     pub disk_free_bytes: Option<u64>,
 }
@@ -89,6 +92,9 @@ struct ReadAtAsking {
     map_age: Levels<0>,
     reading_age: Levels<0>,
     disk: Levels<0>,
+    shifted: Levels<1>,
+    drift: Levels<1>,
+    exams: Levels<1>,
     temperature: Levels<1>,
     power: Levels<1>,
     throttle: Levels<1>,
@@ -208,6 +214,13 @@ impl ReadAtAsking {
             map_age: levels(r, ("map_age", seconds.clone()), "Age of the newest elastogram"),
             reading_age: levels(r, ("reading_age", seconds), "Age of the last reading's picture"),
             disk: levels(r, ("disk_free", bytes), "Free where the daemon writes"),
+            shifted: levels(r, ("drift_shifted", None), "1 for a stream that has shifted"),
+            drift: levels(
+                r,
+                ("drift_ratio", None),
+                "How far the last examinations are from the first, 1: alarm",
+            ),
+            exams: levels(r, ("drift_exams", None), "Examinations of the reference, last ones"),
             temperature: levels(r, ("temperature", celsius), "Heat by zone, of the kernel"),
             power: levels(r, ("power", watts), "Power by rail, of the kernel"),
             throttle: levels(
@@ -239,6 +252,9 @@ impl ReadAtAsking {
             self.state.get_or_create(&[("state", state.to_owned())]).set(is);
         }
         level(&self.disk, sample.disk_free_bytes.map(|bytes| bytes as f64));
+        if let Some(drift) = &sample.drift {
+            self.set_drift(drift);
+        }
         let Some(reading) = &sample.latest else { return };
         for fault in Fault::ALL {
             let is = f64::from(u8::from(reading.input.faults.has(*fault)));
@@ -262,6 +278,26 @@ impl ReadAtAsking {
         level(&self.map_age, reading.age_ms.map(|ms| ms as f64 / 1000.0));
         let age_ns = sample.now_ns.saturating_sub(reading.captured_ns);
         level(&self.reading_age, Some(age_ns as f64 / 1e9));
+    }
+
+    fn set_drift(&self, drift: &DriftState) {
+        for (of, exams) in [("reference", drift.reference), ("recent", drift.recent)] {
+            self.exams.get_or_create(&[("of", of.to_owned())]).set(exams as f64);
+        }
+        for stream in Stream::ALL {
+            let labels = [("stream", stream.as_str().to_owned())];
+            let state = drift.streams.iter().find(|state| state.stream == stream);
+            let shifted = state.is_some_and(|state| state.shifted);
+            self.shifted.get_or_create(&labels).set(f64::from(u8::from(shifted)));
+            match state {
+                Some(state) => {
+                    self.drift.get_or_create(&labels).set(f64::from(state.ratio));
+                }
+                None => {
+                    self.drift.remove(&labels);
+                }
+            }
+        }
     }
 
     fn set_machine(&self, values: &[(Values, String, f64)]) {

@@ -14,7 +14,7 @@ impl Evidence {
     /// Why there is no number for the last picture; `None` when it stands.
     pub fn refusal(&self) -> Option<Refusal> {
         if let (Some((map, refusal)), Some(before)) = (&self.refused, &self.before) {
-            let shows = |map: &Look| !map.map_change(&before.map).is_new_map();
+            let shows = |map: &Look| !map.map_change(&before.map).is_another_map();
             // The next map was not judged yet: no reason for a number, unless it is one that counts.
             if shows(map) || !self.supported().any(|entry| shows(&entry.map)) {
                 return Some(refusal.clone());

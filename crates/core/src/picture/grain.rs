@@ -29,6 +29,10 @@ const REACH: usize = 2;
 /// Spread of a patch's cells below which there is no speckle in it, code values: rounding to 8 bits.
 const FLAT_CODES: f32 = 0.3;
 
+/// What stands out of a patch is farther from its median than so many median deviations: of speckle, few
+/// pixels in a thousand.
+const STANDS_OUT: usize = 4;
+
 /// Patches with speckle that a comparison needs; it takes their median, so that a caliper, a result
 /// table or a shadow over some of them changes nothing.
 const LEAST: usize = 5;
@@ -60,15 +64,23 @@ impl Grain {
         let step =
             |length: u32, i: usize| (length - SIDE_PX) * (2 * i as u32 + 1) / (2 * PATCHES as u32);
         let mut row = [[0u8; 3]; SIDE_PX as usize];
+        let mut pixels = [[0u8; SIDE_PX as usize]; SIDE_PX as usize];
         for (n, patch) in self.patches.iter_mut().enumerate() {
             let x0 = region.x0() + step(region.width(), n % PATCHES);
             let y0 = region.y0() + step(region.height(), n / PATCHES);
-            let mut raw = [[0f32; CELLS]; CELLS];
-            for (y, cells) in (0..SIDE_PX).zip((0..CELLS).flat_map(|y| [y, y])) {
+            for (y, luma) in (0..SIDE_PX).zip(&mut pixels) {
                 frame.rgb_span(y0 + y, x0, &mut row);
-                for (cell, pair) in raw[cells].iter_mut().zip(row.as_chunks::<2>().0) {
-                    let sum = pair.iter().map(|&[r, g, b]| super::luma(r, g, b)).sum::<i32>();
-                    *cell += 0.25 * sum as f32;
+                for (luma, &[r, g, b]) in luma.iter_mut().zip(&row) {
+                    *luma = super::luma(r, g, b) as u8;
+                }
+            }
+            without_graphics(&mut pixels);
+            let mut raw = [[0f32; CELLS]; CELLS];
+            for (cells, lines) in raw.iter_mut().zip(pixels.as_chunks::<2>().0) {
+                for line in lines {
+                    for (cell, &[a, b]) in cells.iter_mut().zip(line.as_chunks::<2>().0) {
+                        *cell += 0.25 * (f32::from(a) + f32::from(b));
+                    }
                 }
             }
             *patch = without_mean_around(&raw);
@@ -121,6 +133,37 @@ fn correlation(a: &Patch, b: &Patch, dx: usize, dy: usize) -> Option<f32> {
     }
     let least = FLAT_CODES * FLAT_CODES * (CORE * CORE) as f32;
     (aa.min(bb) >= least).then(|| ab / (aa * bb).sqrt())
+}
+
+/// Puts the patch's median in place of what stands out of its speckle: outlines, calipers and letters stay
+/// where they are when the tissue under them is another one.
+fn without_graphics(pixels: &mut [[u8; SIDE_PX as usize]; SIDE_PX as usize]) {
+    let mut counts = [0u32; 256];
+    for &v in pixels.as_flattened() {
+        counts[usize::from(v)] += 1;
+    }
+    let half = SIDE_PX * SIDE_PX / 2;
+    let median = at_rank(&counts, half) as u8;
+    let mut off = [0u32; 256];
+    for (v, count) in (0u8..=255).zip(counts) {
+        off[usize::from(v.abs_diff(median))] += count;
+    }
+    let most = STANDS_OUT * at_rank(&off, half).max(1);
+    for v in pixels.as_flattened_mut() {
+        if usize::from(v.abs_diff(median)) > most {
+            *v = median;
+        }
+    }
+}
+
+/// The value that the `rank`-th of those that were counted has.
+fn at_rank(counts: &[u32; 256], rank: u32) -> usize {
+    let mut below = 0;
+    let reached = |count: &u32| {
+        below += count;
+        below > rank
+    };
+    counts.iter().position(reached).unwrap_or(255)
 }
 
 fn without_mean_around(raw: &Patch) -> Patch {

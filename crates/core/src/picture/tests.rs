@@ -34,8 +34,21 @@ fn blend(map: f64, grey: f64) -> [f64; 3] {
 /// A map of soft tissue with a hard spot at `spot`, B-mode speckle from `speckle`, codec noise of
 /// `codec` code values.
 fn elastogram(spot: f64, speckle: u64, codec: f64, noise: u64) -> Frame {
+    painted(spot, [speckle, noise], codec, |_, _| false)
+}
+
+/// The same, white where something is drawn over it.
+fn painted(
+    spot: f64,
+    [speckle, noise]: [u64; 2],
+    codec: f64,
+    white: impl Fn(u32, u32) -> bool,
+) -> Frame {
     let (mut s, mut c) = (Noise(speckle), Noise(noise));
     frame(320, 200, |x, y| {
+        if white(x, y) {
+            return [255.0; 3];
+        }
         let d = (f64::from(x) - 160.0 - spot).hypot(f64::from(y) - 100.0) / 60.0;
         let map = 0.2 + 0.6 * (-d * d).exp();
         blend(map, 90.0 + 60.0 * s.next()).map(|v| v + codec * c.next())
@@ -56,6 +69,19 @@ fn a_repeated_map_under_codec_noise_and_live_bmode_is_not_new() {
 }
 
 #[test]
+fn what_is_drawn_over_a_map_in_places_makes_no_other_map_of_it() {
+    let a = look(&elastogram(0.0, 1, 0.0, 2));
+    // A pointer of a tenth of the box at two places of it.
+    for (x0, y0) in [(80, 50), (160, 133)] {
+        let pointer = |x, y| (x0..x0 + 32).contains(&x) && (y0..y0 + 20).contains(&y);
+        let change = a.map_change(&look(&painted(0.0, [1, 2], 0.0, pointer)));
+        assert!(change.is_new_map() && !change.is_another_map(), "{change:?}");
+    }
+    let other = a.map_change(&look(&elastogram(12.0, 1, 0.0, 2)));
+    assert!(other.is_another_map(), "{other:?}");
+}
+
+#[test]
 fn a_new_map_is_new() {
     let a = look(&elastogram(0.0, 1, 0.0, 2));
     let b = look(&elastogram(12.0, 1, 0.0, 2));
@@ -72,6 +98,26 @@ fn a_look_counts_colour_and_texture() {
     assert!(speckle.coloured < 0.001 && speckle.texture > 0.2, "{speckle:?}");
     let flat = look(&frame(320, 200, |x, _| [40.0 + f64::from(x) * 0.1; 3]));
     assert!(flat.texture < 0.01, "{}", flat.texture);
+}
+
+#[test]
+fn the_bright_end_tells_the_gain_and_little_of_what_lies_in_the_view() {
+    let view = |gain: f64, dark_part: u32| {
+        let mut n = Noise(5);
+        let f = frame(320, 200, |_, y| {
+            let tissue = if y < dark_part { 15.0 } else { 120.0 + 60.0 * n.next() };
+            [gain * tissue; 3]
+        });
+        bright_end(&f, &f.bounds(), &mut Vec::new()).unwrap()
+    };
+    let usual = view(1.0, 20);
+    assert!((usual - 168.0).abs() < 4.0, "{usual}");
+    assert!((view(1.0, 90) - usual).abs() < 0.06 * usual, "a large dark part");
+    assert!((view(0.7, 20) - 0.7 * usual).abs() < 3.0, "a lower gain");
+    let f = frame(16, 16, |_, _| [7.0; 3]);
+    assert_eq!(bright_end(&f, &f.bounds(), &mut Vec::new()), Some(7.0));
+    let outside = Region::new(20, 20, 30, 30).unwrap();
+    assert_eq!(bright_end(&f, &outside, &mut Vec::new()), None);
 }
 
 #[test]
@@ -237,4 +283,30 @@ fn scanner_like_pictures_have_a_signal() {
     assert_eq!(no_signal(&sector), None);
     let map = elastogram(0.0, 1, 0.0, 2);
     assert_eq!(no_signal(&map), None);
+}
+
+#[test]
+fn lines_that_stay_on_other_tissue_make_no_speckle_in_common() {
+    // Two tissues under one outline, one circle and one caliper, in a small box.
+    let tissue = |seed: u64, lines: bool| {
+        let mut noise = Noise(seed);
+        let mut cells = vec![0f64; 50 * 50];
+        cells.iter_mut().for_each(|v| *v = noise.next());
+        frame(90, 88, |x, y| {
+            let r = (f64::from(x) - 45.0).hypot(f64::from(y) - 44.0);
+            let line = x < 2 || y < 2 || x > 87 || y > 85 || (r - 20.0).abs() < 1.0 || y.abs_diff(x) < 2;
+            let grey = 90.0 + 40.0 * cells[(y / 2 * 50 + x / 2) as usize];
+            if lines && line { [240.0; 3] } else { [grey; 3] }
+        })
+    };
+    let grain = |f: &Frame| {
+        let mut grain = Grain::default();
+        grain.take(f, &f.bounds());
+        grain
+    };
+    let [a, b] = [3, 4].map(|seed| grain(&tissue(seed, true)));
+    let unlike = a.likeness(&b).unwrap();
+    assert!(unlike < 0.3, "{unlike}");
+    let alike = a.likeness(&grain(&tissue(3, false))).unwrap();
+    assert!(alike > 0.5, "{alike}");
 }

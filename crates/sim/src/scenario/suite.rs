@@ -25,6 +25,7 @@ pub(super) const SUITE: &[(&str, &str)] = &[
     ("quality-map", include_str!("../../scenarios/quality-map.toml")),
     ("repeated", include_str!("../../scenarios/repeated.toml")),
     ("signal", include_str!("../../scenarios/signal.toml")),
+    ("small-box", include_str!("../../scenarios/small-box.toml")),
     ("steady", include_str!("../../scenarios/steady.toml")),
     ("strain-live", include_str!("../../scenarios/strain-live.toml")),
 ];
