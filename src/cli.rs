@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
-use self::error::Exit;
+use self::error::{CliError, Exit};
 
 pub mod audit;
 pub mod bench;
@@ -20,6 +20,7 @@ pub mod health;
 mod inputs;
 pub mod locate;
 mod output;
+mod plain;
 mod progress;
 pub mod replay;
 pub mod run;
@@ -65,17 +66,29 @@ pub fn definition() -> clap::Command {
     Cli::command()
 }
 
+/// clap's words of a mistake, as every other error is told.
+fn wrong_command_line(words: &str) -> CliError {
+    let words = words.strip_prefix("error: ").unwrap_or(words);
+    CliError::new(Exit::Usage, words)
+}
+
 /// Runs the command named on the command line.
 pub fn main() -> ExitCode {
     crate::panics::end_the_process();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {
-            // The text is clap's; only the code is ours. A closed terminal leaves nothing to tell.
-            let _ = e.print();
+            // The text is clap's. A closed terminal leaves nothing to tell.
             return match e.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-                _ => Exit::Usage.into(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                    let _ = e.print();
+                    ExitCode::SUCCESS
+                }
+                ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                    let _ = e.print();
+                    Exit::Usage.into()
+                }
+                _ => wrong_command_line(&e.render().to_string()).report(),
             };
         }
     };

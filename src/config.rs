@@ -278,6 +278,17 @@ impl Loaded {
         Ok(Self { config, path: Some(path.into()), digest, file, ..Self::default() })
     }
 
+    /// Reads as [`Loaded::read`] does, and wants every value to be one that can be meant: what a command
+    /// begins with, unless its own options take the place of values ([`Loaded::check`] comes after them).
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn checked(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let loaded = Self::read(path)?;
+        loaded.check()?;
+        Ok(loaded)
+    }
+
     /// Tells whether every value is one that can be meant.
     ///
     /// # Errors

@@ -413,7 +413,9 @@ fn jpegs_with_something_between_them_are_a_video_and_none_is_lost() {
     let path = dir.path().join("plain.mjpeg");
     video(&path, "jpegenc");
     let plain = std::fs::read(&path).unwrap();
-    for between in [&b"\r\n"[..], &[0; 4096], &[0xFF; 7], b"--frame\r\nContent-Type: image/jpeg\r\n\r\n"] {
+    for between in
+        [&b"\r\n"[..], &[0; 4096], &[0xFF; 7], b"--frame\r\nContent-Type: image/jpeg\r\n\r\n"]
+    {
         let path = dir.path().join("between.mjpeg");
         std::fs::write(&path, jpegs(&plain).join(between)).unwrap();
         assert_eq!(sonofuse_dicom::sniff(&path).unwrap(), None, "{between:?}");

@@ -415,3 +415,25 @@ fn a_missing_decoder_is_named_with_its_package() {
     assert_eq!(ran.status.code(), Some(65), "{err}");
     assert!(err.contains("H.264") && err.contains("gstreamer1.0-libav"), "{err}");
 }
+
+#[test]
+fn pictures_that_an_edit_list_leaves_out_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = recording(folder.path(), "whole.mp4", 120);
+    let mut bytes = fs::read(&path).unwrap();
+    let at = |kind: &[u8; 4]| bytes.windows(4).position(|b| b == kind).unwrap();
+    let (list, clock) = (at(b"elst"), at(b"mdhd"));
+    // Version, count, one entry: its length, where it begins in the track's own time.
+    let hz = u32::from_be_bytes(*bytes[clock + 16..].first_chunk().unwrap());
+    bytes[list + 16..list + 20].copy_from_slice(&hz.to_be_bytes());
+    let trimmed = folder.path().join("trimmed.mp4");
+    fs::write(&trimmed, bytes).unwrap();
+    for (path, hides) in [(&path, false), (&trimmed, true)] {
+        let ran = sonofuse(["replay", "--json", path.to_str().unwrap()]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let shown = ran.json().len();
+        assert_eq!(shown < 120, hides, "{shown}");
+        let words = format!("shows {shown} of its 120 pictures");
+        assert_eq!(ran.err.contains(&words), hides, "{}", ran.err);
+    }
+}

@@ -100,7 +100,7 @@ fn folder(args: &VerifyArgs) -> Result<PathBuf, CliError> {
     if let Some(folder) = &args.folder {
         return Ok(folder.clone());
     }
-    let loaded = Loaded::read(args.config.as_deref()).map_err(|e| CliError::of(&e))?;
+    let loaded = Loaded::checked(args.config.as_deref()).map_err(|e| CliError::of(&e))?;
     match loaded.config.audit.folder.as_str() {
         "none" => Err(CliError::new(
             Exit::NoInput,

@@ -10,8 +10,10 @@ use sonofuse_core::published::{Checked, Verdict};
 use super::error::{CliError, Exit};
 use super::inputs::check_unset;
 use super::output::Output;
+use super::plain::{block, plain};
 use crate::config::Loaded;
 use crate::ingest::{self, Preset, PresetError};
+use crate::publish::display::{self, DisplayError, DisplaySink};
 use crate::scoring::{self, Backend};
 
 /// Checks configuration, presets, model and service files without opening a device.
@@ -54,6 +56,7 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
     if report.fails == 0 {
         settings(&mut report, &loaded)?;
     }
+    display(&mut report, &loaded)?;
     presets(&mut report, &loaded, &args.preset)?;
     model(&mut report, &loaded)?;
     units(&mut report)?;
@@ -95,8 +98,9 @@ impl Report {
             Verdict::Fail => "FAIL",
         };
         // Several lines (a TOML error points into the file) stay together, indented.
-        let says = line.says.replace('\n', "\n        ");
-        self.out.line(format!("{mark:<8}{:<8}{:<18}{says}", line.what, line.name).trim_end())
+        let says = block(&line.says, "        ");
+        let text = format!("{mark:<8}{:<8}{:<17} {says}", line.what, plain(&line.name));
+        self.out.lines(text.trim_end())
     }
 }
 
@@ -111,6 +115,21 @@ fn settings(report: &mut Report, loaded: &Loaded) -> Result<(), CliError> {
     match loaded.config.check() {
         Ok(()) => report.add("config", name, Verdict::Ok, "", true),
         Err(why) => report.add("config", name, Verdict::Fail, why, true),
+    }
+}
+
+/// Whether the display's sink is one, as `run` asks; nothing is opened.
+fn display(report: &mut Report, loaded: &Loaded) -> Result<(), CliError> {
+    let name = &loaded.config.publish.display;
+    // A name that is none was told with the settings.
+    let Ok(sink) = name.parse::<DisplaySink>() else { return Ok(()) };
+    match display::factory(&sink) {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => report.add("display", name, Verdict::Ok, "", true),
+        Err(e @ DisplayError::Missing { .. }) => {
+            report.add("display", name, Verdict::Missing, told(&e), true)
+        }
+        Err(e) => report.add("display", name, Verdict::Fail, told(&e), true),
     }
 }
 

@@ -14,9 +14,11 @@ pub(super) use self::probe::Machine;
 use super::ctl;
 use super::error::{CliError, Exit, HasExit};
 use super::output::Output;
+use super::plain::block;
 use crate::config::{ConfigError, Loaded};
 use crate::ingest::Preset;
 use crate::panel;
+use crate::publish::display::{self, DisplayError, DisplaySink};
 
 mod gpu;
 mod input;
@@ -60,15 +62,24 @@ pub struct DoctorArgs {
 /// [`Exit::Unavailable`] when something essential is missing, [`Exit::Config`] when the configuration
 /// cannot be used; [`Exit::Io`] when stdout fails.
 pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
-    let read =
-        Loaded::read(args.config.as_deref()).and_then(|loaded| loaded.check().map(|()| loaded));
+    let read = Loaded::checked(args.config.as_deref());
     // The rest is looked at on the defaults, so that one look tells everything.
-    let unread = read.as_ref().err().map(HasExit::exit);
+    let mut unread = read.as_ref().err().map(HasExit::exit);
     let defaults = Loaded::default();
     let loaded = read.as_ref().unwrap_or(&defaults);
     let mut findings = findings(&Machine::this(), loaded);
     findings.push(configuration(read.as_ref()));
     findings.extend(live::findings(loaded));
+    if let Some(sink) = sink(loaded) {
+        unread = unread.or(sink.as_ref().err().map(HasExit::exit));
+        findings.push(match sink {
+            Ok(name) => Finding::ok("panel", "display", name),
+            Err(e) => {
+                let todo = "[publish] display in the configuration";
+                Finding::missing("panel", "display", e.to_string(), todo)
+            }
+        });
+    }
     findings.extend(drift(loaded));
     if args.live {
         findings.extend(input::findings(loaded));
@@ -85,14 +96,14 @@ pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
         out.json(&diagnosis)?;
     } else {
         for line in text(&findings) {
-            out.line(&line)?;
+            out.lines(&line)?;
         }
         let end = if missing == 0 {
             "Live scoring can run here."
         } else {
             "Live scoring cannot run here yet."
         };
-        out.line(&format!("\n{end} ({})", sonofuse_core::NOTICE))?;
+        out.lines(&format!("\n{end} ({})", sonofuse_core::NOTICE))?;
     }
     if let Some(path) = &args.report {
         let bytes = report::write(path, &diagnosis, read.as_ref())?;
@@ -160,6 +171,13 @@ fn not_set_up(loaded: &Loaded) -> Option<Finding> {
     Some(Finding::optional("configuration", "source", preset.summary, todo))
 }
 
+/// Whether the display's sink is one, as `run` asks; nothing is opened. `None` without a display.
+fn sink(loaded: &Loaded) -> Option<Result<&str, DisplayError>> {
+    let name = &loaded.config.publish.display;
+    let sink: DisplaySink = name.parse().ok()?;
+    display::factory(&sink).map(|factory| factory.map(|_| name.as_str())).transpose()
+}
+
 /// The configured language, and whether the panel can be drawn in it.
 fn language(loaded: &Loaded) -> Finding {
     const AREA: &str = "panel";
@@ -194,7 +212,8 @@ fn text(findings: &[Finding]) -> Vec<String> {
             State::Optional => "-",
             State::Missing => "MISSING",
         };
-        lines.push(format!("  {mark:<8}{:<22}{}", f.name, f.found));
+        let found = block(&f.found, &" ".repeat(32));
+        lines.push(format!("  {mark:<8}{:<22}{found}", f.name));
         if let Some(todo) = &f.todo {
             lines.push(format!("  {:<30}→ {todo}", ""));
         }

@@ -9,7 +9,7 @@ use sonofuse_gpu::GpuError;
 use sonofuse_gpu::cache::CacheError;
 use thiserror::Error;
 
-use super::error::{CliError, Exit, HasExit};
+use super::error::{CliError, HasExit};
 use super::replay::{load_config, model_failed};
 use crate::civil::Utc;
 use crate::config::Loaded;
@@ -87,7 +87,6 @@ impl Configured {
         let loaded = load_config(config)?;
         // Always there: only commands that open no device leave it out.
         let settings = loaded.hardware().gpu.unwrap_or_default();
-        settings.check().map_err(|e| CliError::new(Exit::Config, e))?;
         Ok(Self { loaded, settings })
     }
 

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 use sonofuse_dicom::StillError;
 
+use super::plain::block;
+
 pub(super) use self::table::HasExit;
 
 mod table;
@@ -120,9 +122,9 @@ impl CliError {
 
 impl Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sonofuse: {}", self.message)?;
+        write!(f, "sonofuse: {}", block(&self.message, "  "))?;
         for cause in &self.causes {
-            write!(f, "\n  caused by: {cause}")?;
+            write!(f, "\n  caused by: {}", block(cause, "    "))?;
         }
         Ok(())
     }

@@ -116,7 +116,7 @@ impl Place {
         if let Some(folder) = &self.folder {
             return Ok(vec![folder.clone()]);
         }
-        let loaded = Loaded::read(self.config.as_deref()).map_err(|e| CliError::of(&e))?;
+        let loaded = Loaded::checked(self.config.as_deref()).map_err(|e| CliError::of(&e))?;
         let folders = loaded.config.record.folders();
         if folders.is_empty() { Err(failed(&StoreError::NoFolder)) } else { Ok(folders) }
     }

@@ -135,8 +135,7 @@ fn accepted(path: Option<&Path>) -> Result<Loaded, String> {
     let one_line = |e: &dyn std::error::Error| {
         clean(&ingest::redact(e.to_string().lines().next().unwrap_or_default()))
     };
-    let loaded = Loaded::read(path).map_err(|e| one_line(&e))?;
-    loaded.check().map_err(|e| one_line(&e))?;
+    let loaded = Loaded::checked(path).map_err(|e| one_line(&e))?;
     loaded.preset().map_err(|e| one_line(&e))?;
     loaded.model_dir(&loaded.config.model.name).map_err(|e| one_line(&e))?;
     Ok(loaded)

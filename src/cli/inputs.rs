@@ -10,6 +10,7 @@ use sonofuse_dicom::{Still, UltrasoundRegion};
 
 use self::folder::Folder;
 use super::error::{CliError, Exit, unreadable};
+use super::plain::plain;
 use crate::ingest::{self, FileFrames, IngestError, Preset, PresetError};
 use crate::scoring::{Clock, MonotonicClock};
 
@@ -58,7 +59,8 @@ pub(super) fn expand(paths: &[PathBuf], wanted: Wanted) -> Vec<Result<PathBuf, C
 /// Tells on stderr what was assumed or left out, which is no failure.
 pub(super) fn note(path: &Path, words: &str) {
     // Nobody is left to tell when stderr is closed.
-    let _ = writeln!(io::stderr().lock(), "sonofuse: {}: {words}", path.display());
+    let line = format!("{}: {words}", path.display());
+    let _ = writeln!(io::stderr().lock(), "sonofuse: {}", plain(&line));
 }
 
 /// An opened file.
@@ -72,7 +74,7 @@ pub(super) struct Input {
 enum Frames {
     Still(Still),
     Video {
-        frames: FileFrames,
+        frames: Box<FileFrames>,
         /// What was read ahead.
         first: VecDeque<Result<Frame, CliError>>,
         /// It holds one picture.
@@ -93,7 +95,7 @@ impl Input {
 
     /// Opens a video and looks ahead whether it has more than one picture.
     fn video(path: &Path) -> Result<Frames, CliError> {
-        let mut frames = ingest::open_file(path).map_err(|e| ingest_failed(&e))?;
+        let mut frames = Box::new(ingest::open_file(path).map_err(|e| ingest_failed(&e))?);
         let mut ahead = || frames.next().map(|f| f.map_err(|e| ingest_failed(&e)));
         let first = ahead();
         let second = if matches!(first, Some(Ok(_))) { ahead() } else { None };

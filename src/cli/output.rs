@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, StdoutLock, Write};
 use serde::Serialize;
 
 use super::error::{CliError, Exit};
+use super::plain::plain;
 
 /// Stdout, held for the length of a command.
 #[derive(Debug)]
@@ -19,8 +20,18 @@ impl Output {
         Self { stdout: io::stdout().lock(), line: Vec::new() }
     }
 
-    /// Writes one line of text.
+    /// Writes one line of text; what would command a terminal is written in letters.
     pub(super) fn line(&mut self, text: &str) -> Result<(), CliError> {
+        self.styled(&plain(text))
+    }
+
+    /// Writes text of several lines that are meant.
+    pub(super) fn lines(&mut self, text: &str) -> Result<(), CliError> {
+        text.split('\n').try_for_each(|line| self.line(line))
+    }
+
+    /// Writes a line whose colours are the program's own, and in which all else is plain.
+    pub(super) fn styled(&mut self, text: &str) -> Result<(), CliError> {
         self.line.clear();
         self.line.extend_from_slice(text.as_bytes());
         self.end_line()

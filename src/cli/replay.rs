@@ -2,7 +2,7 @@
 //! Runs on the main thread; decoding is GStreamer's threads, two pictures ahead.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
@@ -13,6 +13,7 @@ use sonofuse_core::reading::{Outcome, Reading};
 use super::error::{CliError, Exit, Failures};
 use super::inputs::{self, Input, Wanted};
 use super::output::Output;
+use super::plain::plain;
 use super::progress::Progress;
 use crate::config::Loaded;
 use crate::ingest::Preset;
@@ -101,9 +102,7 @@ pub fn run(args: &ReplayArgs) -> Result<(), CliError> {
         analyzer.set_still(input.is_still());
         analyzer.set_dicom_scale(input.mm_per_px());
         report.begin();
-        for words in input.notes() {
-            inputs::note(&path, words);
-        }
+        let mut told = report.notes(&path, &input, 0);
         for n in 0u64.. {
             let frame = match input.next() {
                 None => break,
@@ -121,7 +120,9 @@ pub fn run(args: &ReplayArgs) -> Result<(), CliError> {
             report.show(&frame)?;
             let part = input.part_done(n, frame.meta().pts_ns);
             report.progress.tell(part.map(|part| (file as f64 + part) / of as f64), &name);
+            told = report.notes(&path, &input, told);
         }
+        report.notes(&path, &input, told);
     }
     report.end(started.elapsed())?;
     failures.finish(of, "files")
@@ -137,9 +138,9 @@ fn pins(loaded: &Loaded, name: &str) -> Result<Pins, CliError> {
     })
 }
 
-/// The configuration, or why there is none.
+/// The configuration, or why it does not serve.
 pub(super) fn load_config(path: Option<&std::path::Path>) -> Result<Loaded, CliError> {
-    Loaded::read(path).map_err(|e| CliError::of(&e))
+    Loaded::checked(path).map_err(|e| CliError::of(&e))
 }
 
 /// The model named on the command line, else the configured one.
@@ -190,6 +191,15 @@ impl Report {
         }
     }
 
+    /// Tells what had to be assumed of the file, but for what was `told`; returns how much that is now.
+    fn notes(&mut self, path: &Path, input: &Input, told: usize) -> usize {
+        for words in input.notes().iter().skip(told) {
+            self.progress.clear();
+            inputs::note(path, words);
+        }
+        input.notes().len()
+    }
+
     fn reading(&mut self, analyzer: &mut Analyzer, frame: &Frame) -> Result<(), CliError> {
         let reading = analyzer.analyze(frame, &MonotonicClock);
         self.pictures += 1;
@@ -210,7 +220,7 @@ impl Report {
                 strip_time(&lines.human(&reading, SystemTime::UNIX_EPOCH))
             );
             self.progress.clear();
-            self.out.line(&line)?;
+            self.out.styled(&line)?;
         }
         Ok(())
     }
@@ -224,6 +234,7 @@ impl Report {
         self.progress.clear();
         let overlay = self.overlay.take().map(Overlay::finish).transpose()?.flatten();
         if let Some(written) = overlay {
+            let written = plain(&written);
             let _ = writeln!(io::stderr(), "sonofuse: the recording with its panel: {written}");
         }
         let seconds = took.as_secs_f64().max(1e-9);
@@ -243,7 +254,7 @@ impl Report {
 /// File and time in it.
 fn place(reading: &Reading) -> String {
     let s = reading.pts_ns.unwrap_or(0) as f64 / 1e9;
-    format!("{} {:02}:{:06.3}", reading.source, (s / 60.0) as u64, s % 60.0)
+    format!("{} {:02}:{:06.3}", plain(&reading.source), (s / 60.0) as u64, s % 60.0)
 }
 
 /// A human line without the wall-clock time that it begins with.

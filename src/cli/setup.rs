@@ -69,8 +69,7 @@ pub struct SetupArgs {
 pub fn run(args: &SetupArgs) -> Result<(), CliError> {
     // What is wrong with a source is said where it is asked for.
     log::init_from(log::Target::Stderr, "error").map_err(|e| CliError::of(&e))?;
-    let loaded = Loaded::read(args.config.as_deref()).map_err(|e| CliError::of(&e))?;
-    loaded.check().map_err(|e| CliError::of(&e))?;
+    let loaded = Loaded::checked(args.config.as_deref()).map_err(|e| CliError::of(&e))?;
     speak(loaded.config.publish.language());
     if args.terminal {
         return on_terminal(loaded, args.seconds);
@@ -131,7 +130,7 @@ fn on_page(loaded: Loaded) -> Result<(), CliError> {
     let walk = |rig: &Rig| {
         let link = rig.link().map_err(|refused| CliError::new(Exit::Unavailable, refused.words))?;
         tell(&link.url, link.lasts_s)?;
-        Output::new().line(&say("stop", &[]))?;
+        Output::new().lines(&say("stop", &[]))?;
         // Until a signal ends the daemon, and this with it.
         loop {
             std::thread::park();
@@ -149,7 +148,7 @@ fn on_terminal(loaded: Loaded, seconds: u64) -> Result<(), CliError> {
         return Ok(());
     }
     // A signal ended it, in the middle of a line.
-    Output::new().line(&format!("\n{}", page("left", &[])))
+    Output::new().lines(&format!("\n{}", page("left", &[])))
 }
 
 /// Runs a daemon until `walk` comes to its end; false where a signal came before that.
@@ -173,11 +172,11 @@ fn run_with(
 fn tell(url: &str, lasts_s: u64) -> Result<Option<JoinHandle<()>>, CliError> {
     let url = format!("{url}#setup");
     let mut out = Output::new();
-    out.line(&say("link", &[("minutes", &(lasts_s / 60))]))?;
+    out.lines(&say("link", &[("minutes", &(lasts_s / 60))]))?;
     out.line(&format!("  {url}"))?;
     let opened = opener().and_then(|opener| open(&opener, &url).ok());
     if opened.is_some() {
-        out.line(&say("opened", &[]))?;
+        out.lines(&say("opened", &[]))?;
     }
     Ok(opened)
 }

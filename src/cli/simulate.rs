@@ -18,6 +18,7 @@ use self::plan::Skins;
 use self::reel::Reel;
 use super::error::{CliError, Exit};
 use super::output::Output;
+use super::plain::plain;
 use super::progress::Progress;
 use crate::ingest::encode::{EncodeError, Encoder};
 
@@ -129,6 +130,7 @@ pub fn run(args: &SimulateArgs) -> Result<(), CliError> {
         (None, Some(file)) => video(&mut reel, file, args.force)?,
         (None, None) => return Err(CliError::new(Exit::Usage, "give --out or --video")),
     };
+    let done = plain(&done);
     let _ = writeln!(io::stderr(), "sonofuse: {done}; simulated data, {}", sonofuse_core::NOTICE);
     Ok(())
 }
@@ -222,13 +224,19 @@ fn video(reel: &mut Reel, file: &Path, force: bool) -> Result<String, CliError> 
             progress.tell(Some(behind(n, reel.len())), "simulating");
         }
         let codec = encoder.codec();
+        let padded = encoder.padded().map_or(String::new(), |[wide, high]| {
+            format!(
+                "; {width}x{height} as {wide}x{high}: a video's sides are even, the last column or line \
+                 is there twice"
+            )
+        });
         if truth_path.exists() {
             // An earlier run's truth must not stand beside this run's video.
             fs::remove_file(&truth_path).map_err(|e| cannot_write(&truth_path, &e))?;
         }
         encoder.finish().map_err(|e| encoding(&e))?;
         fs::rename(&part, &truth_path).map_err(|e| cannot_write(&truth_path, &e))?;
-        Ok(format!("{} pictures in {} ({codec})", reel.len(), file.display()))
+        Ok(format!("{} pictures in {} ({codec}{padded})", reel.len(), file.display()))
     })();
     if written.is_err() {
         // The first error is the one to tell.

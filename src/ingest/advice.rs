@@ -1,13 +1,21 @@
 //! What to do about an element's error: capture devices and network streams fail in a few ways, and
 //! GStreamer's own words seldom tell which. Looks at files of the system; opens no device.
 
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use gst::prelude::*;
 use rustix::fs::Access;
 
 use super::devices::{self, Device};
+use super::messages::redact;
+
+/// How long a door that does not answer is waited at.
+const KNOCK: Duration = Duration::from_secs(1);
 
 /// What to do about `error`, where it is known; to be told after its words.
 pub(super) fn of(message: &gst::Message, error: &gst::message::Error) -> Option<String> {
@@ -21,7 +29,13 @@ pub(super) fn of(message: &gst::Message, error: &gst::message::Error) -> Option<
         "rtspsrc" => {
             let user = element.property::<Option<String>>("user-id").unwrap_or_default();
             let debug = error.debug().unwrap_or_default();
-            stream(&error.error(), &debug, !user.is_empty()).map(str::to_owned)
+            let location = element.property::<Option<String>>("location").unwrap_or_default();
+            let said = stream(&error.error(), &debug, !user.is_empty()).map(str::to_owned);
+            let said = said.or_else(|| unreached(&location, &debug));
+            Some(match said {
+                Some(said) => format!("{}: {said}", redact(&location)),
+                None => redact(&location),
+            })
         }
         _ => None,
     }
@@ -108,6 +122,67 @@ fn stream(error: &gst::glib::Error, debug: &str, user_given: bool) -> Option<&'s
     None
 }
 
+/// Why nothing answers at an address: GStreamer says "Failed to connect" of all of it, so that the door is
+/// knocked at once more.
+fn unreached(location: &str, debug: &str) -> Option<String> {
+    if !debug.contains("Failed to connect") {
+        return None;
+    }
+    let (host, port) = host_and_port(location)?;
+    let (tx, rx) = mpsc::channel();
+    let door = (host.clone(), port);
+    // A name server may take its time: nobody waits for it longer than for the door.
+    let knock = std::thread::Builder::new().name("sonofuse-knock".to_owned()).spawn(move || {
+        let answered = door.to_socket_addrs().and_then(|mut all| {
+            let first = all.next().ok_or(io::ErrorKind::NotFound)?;
+            TcpStream::connect_timeout(&first, KNOCK)
+        });
+        // Nobody listens any more when it took too long.
+        let _ = tx.send(answered.map(drop));
+    });
+    knock.ok()?;
+    let look = "look whether the encoder is on";
+    Some(match rx.recv_timeout(2 * KNOCK) {
+        Ok(Ok(())) => format!(
+            "port {port} answers, but not as an RTSP server does: compare the port with the encoder's own page"
+        ),
+        Ok(Err(e)) if e.kind() == io::ErrorKind::ConnectionRefused => {
+            format!(
+                "connection refused, nobody listens there: compare address and port, and {look}"
+            )
+        }
+        Ok(Err(e)) if e.kind() != io::ErrorKind::TimedOut => {
+            format!("{e}: compare the address, {look}, and whether this machine is in its network")
+        }
+        _ => format!(
+            "no answer: compare the address, {look}, and whether this machine is in its network (ping {host})"
+        ),
+    })
+}
+
+/// Where an address points to.
+fn host_and_port(location: &str) -> Option<(String, u16)> {
+    let (scheme, rest) = location.split_once("://")?;
+    let authority = rest.split(['/', '?']).next()?;
+    let is_place = |text: &str| {
+        let port = text.rsplit_once(':').map_or("", |(_, port)| port);
+        text.starts_with('[') || port.chars().all(|c| c.is_ascii_digit())
+    };
+    let place = match authority.rsplit_once('@') {
+        Some((_, place)) => place,
+        None if is_place(authority) => authority,
+        // A password may hold `/`.
+        None => rest.rsplit_once('@')?.1.split(['/', '?']).next()?,
+    };
+    let (host, port) = match place.strip_prefix('[') {
+        Some(v6) => v6.split_once(']').map(|(host, port)| (host, port.strip_prefix(':')))?,
+        None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
+    };
+    let usual = if scheme.starts_with("rtsps") { 322 } else { 554 };
+    let port = port.map_or(Ok(usual), str::parse).ok()?;
+    (!host.is_empty()).then(|| (host.to_owned(), port))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -162,6 +237,31 @@ mod tests {
         assert!(told.contains("no capture device"), "{told}");
         let told = capture_device(Path::new("/"), "/etc/hostname", false).unwrap();
         assert!(told.contains("is no device"), "{told}");
+    }
+
+    #[test]
+    fn an_address_where_nobody_listens_is_told_with_its_cause() {
+        let failed = "gst_rtspsrc_retrieve_sdp (): Failed to connect. (Generic error)";
+        let door = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = door.local_addr().unwrap().port();
+        let at = format!("rtsp://us:p/w@127.0.0.1:{port}/live");
+        assert!(unreached(&at, failed).unwrap().contains("not as an RTSP server"));
+        drop(door);
+        let told = unreached(&at, failed).unwrap();
+        assert!(told.contains("connection refused") && told.contains("address and port"), "{told}");
+        assert_eq!(unreached(&at, "something else"), None);
+        for (location, place) in [
+            ("rtsp://10.0.0.5/live", Some(("10.0.0.5", 554))),
+            ("rtsps://encoder/live?x=1", Some(("encoder", 322))),
+            ("rtsp://u:p@[fe80::1]:8554/a@b", Some(("fe80::1", 8554))),
+            ("rtsp://10.0.0.5:554/a@b", Some(("10.0.0.5", 554))),
+            ("rtsp://us:p/w@10.0.0.5:8554/a", Some(("10.0.0.5", 8554))),
+            ("rtsp://host:none/", None),
+            ("/dev/video0", None),
+        ] {
+            let place = place.map(|(host, port)| (host.to_owned(), port));
+            assert_eq!(host_and_port(location), place, "{location}");
+        }
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! Writes frames to a video file: the counterpart of reading one, for simulated recordings.
 //!
 //! The file appears under its name only when it is complete. Runs on the caller's thread; the
-//! encoder's threads are GStreamer's, and a full queue makes the caller wait.
+//! encoder's threads are GStreamer's, and a full queue makes the caller wait. Subsampled chroma belongs
+//! to 2×2 pixels, so the sides of a video are even: a picture with an odd one gets its last column or
+//! line once more.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use thiserror::Error;
@@ -13,6 +16,8 @@ use thiserror::Error;
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(60);
 /// Pictures that wait for the encoder.
 const QUEUE: u64 = 4;
+/// How often a waiting caller looks whether there is room, or the pipeline has failed.
+const LOOK: gst::ClockTime = gst::ClockTime::from_mseconds(2);
 
 /// Encoders, best first: name for people, launch text. H.264 at a quality where speckle survives;
 /// without it, lossless or nearly so.
@@ -62,13 +67,14 @@ pub struct Encoder {
     pipeline: gst::Pipeline,
     source: gst_app::AppSrc,
     codec: &'static str,
-    frame_len: usize,
+    /// Of the pictures that are given.
+    size: [u32; 2],
     fps: f64,
     count: u64,
 }
 
 impl Encoder {
-    /// Begins a file of `BGRx` frames at `fps`; `.mkv` or `.mp4` by its name.
+    /// Begins a file of `BGRx` frames without padding at `fps`; `.mkv` or `.mp4` by its name.
     ///
     /// # Errors
     /// [`EncodeError`] when the name, the encoder or the folder does not serve.
@@ -105,17 +111,17 @@ impl Encoder {
             .ok_or_else(|| fail(format!("{fps} is no frame rate")))?;
         let caps = gst_video::VideoCapsBuilder::new()
             .format(gst_video::VideoFormat::Bgrx)
-            .width(width as i32)
-            .height(height as i32)
+            .width(even(width) as i32)
+            .height(even(height) as i32)
             .framerate(rate)
             .build();
         source.set_caps(Some(&caps));
         source.set_format(gst::Format::Time);
-        let frame_len = width as usize * height as usize * 4;
-        source.set_max_bytes(frame_len as u64 * QUEUE);
-        source.set_block(true);
+        // `add` waits by itself: a queue that blocks would never tell that the pipeline has failed.
+        source.set_max_bytes(u64::from(even(width)) * u64::from(even(height)) * 4 * QUEUE);
+        let size = [width, height];
         let this =
-            Self { path: path.to_owned(), part, pipeline, source, codec, frame_len, fps, count: 0 };
+            Self { path: path.to_owned(), part, pipeline, source, codec, size, fps, count: 0 };
         this.pipeline.set_state(gst::State::Playing).map_err(|e| this.failure(&e.to_string()))?;
         Ok(this)
     }
@@ -126,6 +132,12 @@ impl Encoder {
     /// [`EncodeError::Name`].
     pub fn check_name(path: &Path) -> Result<(), EncodeError> {
         muxer(path).map(|_| ())
+    }
+
+    /// The size of the video, where it is not the pictures'.
+    pub fn padded(&self) -> Option<[u32; 2]> {
+        let size = self.size.map(even);
+        (size != self.size).then_some(size)
     }
 
     /// The codec's name.
@@ -165,11 +177,14 @@ impl Encoder {
         pts: gst::ClockTime,
         duration: gst::ClockTime,
     ) -> Result<(), EncodeError> {
-        if bgrx.len() != self.frame_len {
-            let words = format!("a frame of {} bytes instead of {}", bgrx.len(), self.frame_len);
+        let [width, height] = self.size.map(|side| side as usize);
+        if bgrx.len() != width * height * 4 {
+            let words =
+                format!("a frame of {} bytes instead of {}", bgrx.len(), width * height * 4);
             return Err(self.failure(&words));
         }
-        let mut buffer = gst::Buffer::from_slice(bgrx.to_vec());
+        self.wait_for_room()?;
+        let mut buffer = gst::Buffer::from_slice(with_even_sides(bgrx, width, height));
         {
             let buffer = buffer.make_mut();
             buffer.set_pts(pts);
@@ -177,6 +192,23 @@ impl Encoder {
         }
         self.count += 1;
         self.source.push_buffer(buffer).map(|_| ()).map_err(|e| self.failure(&e.to_string()))
+    }
+
+    /// Waits until the encoder has taken so much that another picture has room.
+    fn wait_for_room(&self) -> Result<(), EncodeError> {
+        let bus = self.pipeline.bus().ok_or_else(|| self.failure("the pipeline has no bus"))?;
+        let begun = Instant::now();
+        while self.source.current_level_bytes() >= self.source.max_bytes() {
+            if let Some(message) = bus.timed_pop_filtered(LOOK, &[gst::MessageType::Error])
+                && let gst::MessageView::Error(e) = message.view()
+            {
+                return Err(self.failure(&e.error().to_string()));
+            }
+            if begun.elapsed() > Duration::from(PATIENCE) {
+                return Err(self.failure("the encoder took no picture for 60 s"));
+            }
+        }
+        Ok(())
     }
 
     /// Completes the file and gives it its name.
@@ -209,6 +241,29 @@ impl Encoder {
     }
 }
 
+const fn even(side: u32) -> u32 {
+    side.next_multiple_of(2)
+}
+
+/// The picture with its last column, or line, once more where their number is odd.
+fn with_even_sides(bgrx: &[u8], width: usize, height: usize) -> Vec<u8> {
+    if width.is_multiple_of(2) && height.is_multiple_of(2) {
+        return bgrx.to_vec();
+    }
+    let stride = width.next_multiple_of(2) * 4;
+    let mut wide = Vec::with_capacity(stride * height.next_multiple_of(2));
+    for row in bgrx.chunks_exact(width * 4) {
+        wide.extend_from_slice(row);
+        if !width.is_multiple_of(2) {
+            wide.extend_from_slice(&row[row.len() - 4..]);
+        }
+    }
+    if !height.is_multiple_of(2) {
+        wide.extend_from_within(wide.len() - stride..);
+    }
+    wide
+}
+
 /// What a pipeline itself says of its failure.
 pub(super) fn posted_error(pipeline: &gst::Pipeline) -> Option<String> {
     let message = pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
@@ -233,5 +288,20 @@ impl Drop for Encoder {
         // Also after a failure, and harmless after success; what is left half written goes.
         let _ = self.pipeline.set_state(gst::State::Null);
         let _ = fs::remove_file(&self.part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_odd_picture_gets_its_last_column_and_line_once_more() {
+        let px = |v: u8| [v; 4];
+        let picture = [px(1), px(2), px(3)].concat();
+        assert_eq!(with_even_sides(&picture, 3, 1), [1, 2, 3, 3, 1, 2, 3, 3].map(px).concat());
+        assert_eq!(with_even_sides(&picture[..8], 2, 1), [1, 2, 1, 2].map(px).concat());
+        let even = [1, 2, 3, 4].map(px).concat();
+        assert_eq!(with_even_sides(&even, 2, 2), even);
     }
 }

@@ -5,17 +5,20 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use sonofuse_core::frame::{Frame, FrameMeta};
 
-use super::headers::Missing;
+use self::times::Times;
+use super::headers::{Edits, Missing};
 use super::picture::Stream;
 use super::preset::Preset;
 use super::{IngestError, capture, headers, launch, limits, messages, missing, simsrc};
+
+mod times;
 
 /// Pictures that are decoded ahead.
 const AHEAD: u32 = 2;
@@ -29,8 +32,6 @@ const DRAIN: Duration = Duration::from_millis(500);
 const LOOK: gst::ClockTime = gst::ClockTime::from_mseconds(20);
 /// How long a pipeline may take to stop before it is given up.
 const NULL_CAP: Duration = Duration::from_secs(1);
-/// The rate of pictures that have no times and do not say one: that of ffmpeg for bare streams.
-const NOMINAL_FPS: u64 = 25;
 /// Bytes of a file by which GStreamer tells what it is.
 const SNIFF_BYTES: u64 = 64 << 10;
 /// How much earlier than its container says a video without sound may end.
@@ -54,11 +55,13 @@ pub struct FileFrames {
     duration: Option<gst::ClockTime>,
     /// It has sound or subtitles, whose length the container's may be.
     mixed: Arc<AtomicBool>,
-    /// End of the newest picture.
-    reached: gst::ClockTime,
-    step: gst::ClockTime,
-    /// Time of the newest picture, given or counted.
-    newest: Option<gst::ClockTime>,
+    /// What an edit list does to the pictures.
+    edits: Option<Edits>,
+    /// The rate is the demuxer's guess: the file does not say one.
+    guesses_rate: bool,
+    /// Video tracks beside the one that is read.
+    others: Arc<AtomicUsize>,
+    times: Times,
     /// What had to be assumed.
     notes: Vec<String>,
     over: bool,
@@ -111,7 +114,9 @@ pub fn open_file(path: impl AsRef<Path>) -> Result<FileFrames, IngestError> {
     let convert = make("videoconvert")?;
     // Phones write down how they were held; a colour bar upside down turns soft into hard.
     let flip = make("videoflip")?;
-    flip.set_property_from_str("video-direction", "auto");
+    let unread = |e: std::io::Error| fail(format!("cannot be read: {e}"));
+    let turned = headers::direction(path).map_err(unread)?;
+    flip.set_property_from_str("video-direction", turned.unwrap_or("auto"));
 
     let pipeline = gst::Pipeline::with_name("file");
     let sink = capture::appsink(AHEAD, false);
@@ -126,40 +131,51 @@ pub fn open_file(path: impl AsRef<Path>) -> Result<FileFrames, IngestError> {
     limits::refuse_giants(&pipeline);
     capture::guard(&pipeline);
     let mixed = Arc::new(AtomicBool::new(false));
-    let (into, other) = (convert.downgrade(), Arc::clone(&mixed));
+    let other = Arc::clone(&mixed);
+    let tracks: Arc<Mutex<Vec<gst::Pad>>> = Arc::default();
+    let found = Arc::clone(&tracks);
     decode.connect_pad_added(move |_, pad| {
-        // The first picture stream is the one; further ones (covers, thumbnails) stay unlinked.
-        let Some(convert) = into.upgrade() else { return };
         let Some(caps) = pad.current_caps() else { return };
         let Some(structure) = caps.structure(0) else { return };
-        if !structure.name().starts_with("video/") {
+        if structure.name().starts_with("video/") {
+            found.lock().unwrap_or_else(PoisonError::into_inner).push(pad.clone());
+        } else {
             other.store(true, Ordering::Relaxed);
-            return;
         }
+    });
+    let others = Arc::new(AtomicUsize::new(0));
+    let (into, count) = (convert.downgrade(), Arc::clone(&others));
+    // No picture comes before all tracks are known.
+    decode.connect_no_more_pads(move |decode| {
+        let tracks = std::mem::take(&mut *tracks.lock().unwrap_or_else(PoisonError::into_inner));
+        let Some(convert) = into.upgrade() else { return };
         let Some(sink) = convert.static_pad("sink").filter(|sink| !sink.is_linked()) else {
             return;
         };
-        let woven = structure.get::<&str>("interlace-mode").is_ok_and(|m| m != "progressive");
+        // The others (covers, thumbnails, a second camera) stay unlinked.
+        let Some(pad) = tracks.iter().find(|pad| is_default(pad)).or(tracks.first()) else {
+            gst::element_error!(decode, gst::StreamError::WrongType, ("it holds no video"));
+            return;
+        };
+        count.store(tracks.len() - 1, Ordering::Relaxed);
+        let caps = pad.current_caps();
+        let mode =
+            caps.as_ref().and_then(|caps| caps.structure(0)?.get::<&str>("interlace-mode").ok());
+        let woven = mode.is_some_and(|mode| mode != "progressive");
         // A refusal shows as "not linked" on the bus.
         let _ = match woven.then(|| weave_apart(&convert)).flatten() {
             Some(fields) => pad.link(&fields),
             None => pad.link(&sink),
         };
     });
-    let into = convert.downgrade();
-    decode.connect_no_more_pads(move |decode| {
-        let linked =
-            into.upgrade().and_then(|e| e.static_pad("sink")).is_some_and(|p| p.is_linked());
-        if !linked {
-            gst::element_error!(decode, gst::StreamError::WrongType, ("it holds no video"));
-        }
-    });
-    let missing = headers::missing(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
+    let (missing, edits) =
+        (headers::missing(path).map_err(unread)?, headers::edits(path).map_err(unread)?);
     if let Some(Missing::EndOfJpeg(start)) = missing {
         end_at(&pipeline, start);
     }
     let mut frames = FileFrames::start(path.to_owned(), pipeline, sink)?;
-    (frames.mixed, frames.missing) = (mixed, missing);
+    frames.guesses_rate = headers::says_no_rate(path).map_err(unread)?;
+    (frames.mixed, frames.missing, frames.edits, frames.others) = (mixed, missing, edits, others);
     Ok(frames)
 }
 
@@ -199,10 +215,17 @@ fn weave_apart(convert: &gst::Element) -> Option<gst::Pad> {
     into.static_pad("sink")
 }
 
+/// Tells whether the container marks a track as the one to show.
+fn is_default(pad: &gst::Pad) -> bool {
+    let start = pad.sticky_event::<gst::event::StreamStart>(0);
+    start.is_some_and(|start| start.stream_flags().contains(gst::StreamFlags::SELECT))
+}
+
 /// Ends what decoders get of a file at byte `end`: JPEG's paints what is missing of a picture grey.
 fn end_at(pipeline: &gst::Pipeline, end: u64) {
     pipeline.connect_deep_element_added(move |_, _, element| {
-        let decodes = element.factory().is_some_and(|f| f.has_type(gst::ElementFactoryType::DECODER));
+        let decodes =
+            element.factory().is_some_and(|f| f.has_type(gst::ElementFactoryType::DECODER));
         let Some(pad) = element.static_pad("sink").filter(|_| decodes) else { return };
         let left = AtomicU64::new(end);
         pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
@@ -240,9 +263,10 @@ impl FileFrames {
             missing: None,
             duration: None,
             mixed: Arc::default(),
-            reached: gst::ClockTime::ZERO,
-            step: gst::ClockTime::ZERO,
-            newest: None,
+            edits: None,
+            guesses_rate: false,
+            others: Arc::default(),
+            times: Times::default(),
             notes: Vec::new(),
             over: false,
         };
@@ -338,13 +362,16 @@ impl FileFrames {
         let pictures = self.sequence;
         let fault = self.fault.take().map(|(_, why)| why);
         let lacks = self.missing.map(Missing::words);
+        // A pause before the first picture is no part of their time.
+        let empty = gst::ClockTime::from_nseconds(self.edits.map_or(0, |edits| edits.empty_ns));
+        let (reached, step) = self.times.end();
         let early = self.duration.filter(|says| {
             pictures > 1
                 && !self.mixed.load(Ordering::Relaxed)
-                && self.reached + self.step + EARLY.min(*says / 10) < *says
+                && reached + step + EARLY.min(*says / 10) + empty < *says
         });
         let early = early.map(|says| {
-            let (says, reached) = (says.seconds_f64(), self.reached.seconds_f64());
+            let (says, reached) = (says.seconds_f64(), reached.seconds_f64());
             format!("it says that it is {says:.2} s long, its pictures end at {reached:.2} s")
         });
         let mut why: Vec<String> = fault.into_iter().chain(lacks).collect();
@@ -354,12 +381,18 @@ impl FileFrames {
         let mut why = why.join("; ");
         if why.contains("not-negotiated") {
             // Pictures of a file that the next element does not take: no format of GStreamer's.
-            why = format!("{why}: their pixel format may be unknown to GStreamer; {}", missing::CONVERT);
+            why = format!(
+                "{why}: their pixel format may be unknown to GStreamer; {}",
+                missing::CONVERT
+            );
         }
         match (pictures, why.as_str()) {
             (0, "") => Err(self.error("holds no picture that GStreamer can decode".to_owned())),
             (0, why) => Err(self.error(format!("cannot be decoded: {why}"))),
-            (_, "") => Ok(None),
+            (_, "") => {
+                self.tell_hidden();
+                Ok(None)
+            }
             (_, why) => Err(self.error(format!("broken off after {pictures} pictures: {why}"))),
         }
     }
@@ -378,13 +411,13 @@ impl FileFrames {
         };
         let rate = stream.rate();
         self.truth = simsrc::truth_of(&buffer);
-        let pts = self.time_of(&buffer, rate);
+        let pts = self.times.next(buffer.pts(), buffer.duration(), rate, &mut self.notes);
         let meta = FrameMeta {
             sequence: self.sequence,
             pts_ns: Some(pts.nseconds()),
             captured_ns: gst::SystemClock::obtain().time().nseconds(),
             corrupted: capture::corrupted(&buffer),
-            interval_ns: rate.map(gst::ClockTime::nseconds),
+            interval_ns: rate.filter(|_| !self.guesses_rate).map(gst::ClockTime::nseconds),
             ..FrameMeta::default()
         };
         let Some((_, stream)) = &self.caps else {
@@ -394,34 +427,28 @@ impl FileFrames {
             .frame(buffer, meta)
             .map_err(|e| self.error(format!("gave a picture that cannot be used: {e}")))?;
         if self.sequence == 0 {
+            let others = self.others.load(Ordering::Relaxed);
+            if others > 0 {
+                self.notes.push(format!(
+                    "has {} video tracks: the one marked as default is read, else the first",
+                    others + 1
+                ));
+            }
             self.duration = self.sink.query_duration::<gst::ClockTime>();
         }
         self.sequence += 1;
         Ok(frame)
     }
 
-    /// When a picture is: as its buffer says, else counted on from the one before.
-    fn time_of(&mut self, buffer: &gst::BufferRef, rate: Option<gst::ClockTime>) -> gst::ClockTime {
-        let length = buffer.duration().filter(|d| *d > gst::ClockTime::ZERO);
-        let pts = match (buffer.pts(), self.newest) {
-            (Some(pts), _) => pts,
-            (None, None) => gst::ClockTime::ZERO,
-            (None, Some(newest)) => newest + length.or(rate).unwrap_or_else(|| self.nominal_step()),
-        };
-        self.newest = Some(pts);
-        let step = length.unwrap_or(gst::ClockTime::ZERO);
-        self.step = self.step.max(step);
-        self.reached = self.reached.max(pts + step);
-        pts
-    }
-
-    /// Time from picture to picture of a stream that has no times; told once.
-    fn nominal_step(&mut self) -> gst::ClockTime {
-        if self.notes.is_empty() {
-            let note = format!("has no times: {NOMINAL_FPS} pictures a second are assumed");
-            self.notes.push(note);
+    /// Says how many pictures an edit list leaves out: what phones cut off is still in the file.
+    fn tell_hidden(&mut self) {
+        let Some(edits) = self.edits.filter(|edits| edits.trims) else { return };
+        if edits.pictures > self.sequence {
+            self.notes.push(format!(
+                "shows {} of its {} pictures: its edit list leaves out the others",
+                self.sequence, edits.pictures
+            ));
         }
-        gst::ClockTime::SECOND / NOMINAL_FPS
     }
 }
 

@@ -11,7 +11,11 @@ use std::path::Path;
 use sonofuse_core::frame::FrameFormat;
 
 mod boxes;
+mod ends;
 mod playlist;
+mod turned;
+
+pub(super) use boxes::Edits;
 
 /// How far from its end a JPEG may carry other data after its end mark.
 const TAIL: u64 = 64 * 1024;
@@ -46,6 +50,11 @@ pub(super) fn check(path: &Path) -> std::io::Result<Result<(), String>> {
     if head.starts_with(b"GIF8") {
         // The demuxer starts it over for ever.
         return Ok(Err("is a GIF, which is not read: save it as PNG or as a video".to_owned()));
+    }
+    if is_avi_in_a_palette(head) {
+        return Ok(Err("is an uncompressed AVI in a palette (256 colours), which is not read: save it as AVI of \
+                       24 bits, or as another video format"
+            .to_owned()));
     }
     // Of JPEGs end to end, those before a cut are read.
     if is_jpeg(head) && !is_of_jpegs(path) {
@@ -101,6 +110,8 @@ pub(super) enum Missing {
     Bytes(u64),
     /// The end of the last of JPEGs end to end, which begins at this byte.
     EndOfJpeg(u64),
+    /// The page of an Ogg file that says that it is the last.
+    LastPage,
 }
 
 impl Missing {
@@ -109,27 +120,61 @@ impl Missing {
         match self {
             Self::Bytes(n) => format!("{n} bytes are missing at its end: it is truncated or damaged"),
             Self::EndOfJpeg(_) => "its last picture has no end: it is truncated".to_owned(),
+            Self::LastPage => {
+                "its last page does not say that it is the last: it is truncated, or was not finished"
+                    .to_owned()
+            }
         }
     }
 }
 
 /// Tells what is missing at the end of a video, by the sizes that its container tells (MP4 and MOV, Matroska
-/// and `WebM`, AVI) or by its last JPEG; `None` when nothing is, or when it cannot be known.
+/// and `WebM`, AVI), by its last JPEG, picture, page or packet ([`ends`]); `None` when nothing is, or when it
+/// cannot be known.
 pub(super) fn missing(path: &Path) -> std::io::Result<Option<Missing>> {
     let bytes = missing_bytes(path)?;
     if bytes > 0 {
         return Ok(Some(Missing::Bytes(bytes)));
     }
     let mut file = File::open(path)?;
-    let mut head = [0u8; 3];
-    if read_up_to(&mut file, &mut head)? < 3 || !is_jpeg(&head) {
-        return Ok(None);
+    let mut head = [0u8; 512];
+    let got = read_up_to(&mut file, &mut head)?;
+    if !is_jpeg(&head[..got]) {
+        let len = file.metadata()?.len();
+        return ends::missing(&mut file, &head[..got], len);
     }
     let tail = tail(&mut file, LAST_JPEG)?;
     let start = tail.windows(3).rposition(is_jpeg);
     let cut = start.filter(|at| !tail[*at..].windows(2).any(|pair| pair == END_OF_JPEG));
     let from = file.stream_position()? - tail.len() as u64;
     Ok(cut.map(|at| Missing::EndOfJpeg(from + at as u64)))
+}
+
+/// What videoflip must do to show a video upright, where the container's demuxer does not tell; `None` where
+/// nothing says so.
+pub(super) fn direction(path: &Path) -> std::io::Result<Option<&'static str>> {
+    let mut head = Vec::new();
+    File::open(path)?.take(turned::LOOKED_AT).read_to_end(&mut head)?;
+    Ok(turned::direction(&head))
+}
+
+/// Tells whether a file is of a kind that has no rate, of which demuxers then make one up (ASF and WMV).
+pub(super) fn says_no_rate(path: &Path) -> std::io::Result<bool> {
+    let mut head = [0u8; 4];
+    let got = read_up_to(&mut File::open(path)?, &mut head)?;
+    Ok(head[..got] == [0x30, 0x26, 0xB2, 0x75])
+}
+
+/// What the edit list of an MP4 or QuickTime file does to its pictures; `None` where there is none.
+pub(super) fn edits(path: &Path) -> std::io::Result<Option<Edits>> {
+    let mut file = File::open(path)?;
+    let mut head = [0u8; 8];
+    let got = read_up_to(&mut file, &mut head)?;
+    if !boxes::is_box(&head[..got]) {
+        return Ok(None);
+    }
+    let len = file.metadata()?.len();
+    Ok(boxes::walk(&mut file, len)?.edits)
 }
 
 /// The bytes that are missing by what its container tells; 0 when it cannot be known.
@@ -189,6 +234,16 @@ fn ebml_size(bytes: &[u8], at: usize) -> Option<(Option<u64>, usize)> {
     Some(((raw != mask).then_some(raw), at + width))
 }
 
+/// Tells whether an AVI holds uncompressed pictures in a palette: GStreamer leaves the palette out, and they
+/// come out black.
+fn is_avi_in_a_palette(head: &[u8]) -> bool {
+    let is_avi = head.starts_with(b"RIFF") && head.get(8..12) == Some(b"AVI ".as_slice());
+    let format =
+        head.windows(4).position(|bytes| bytes == b"strf").map_or(&[][..], |at| &head[at..]);
+    // Bits a pixel, and no compression.
+    is_avi && matches!(format.get(22..28), Some(&[1..=8, 0, 0, 0, 0, 0]))
+}
+
 /// Width and height in the header of a PNG or BMP. (JPEG's are in the caps that decoders get.)
 fn declared_size(head: &[u8]) -> Option<(u32, u32)> {
     let word = |at: usize| head.get(at..at + 4)?.try_into().ok();
@@ -238,6 +293,18 @@ mod tests {
     #[test]
     fn a_gif_which_would_never_end_is_refused() {
         assert!(verdict(b"GIF89a\x01\0\x01\0").is_err());
+    }
+
+    #[test]
+    fn an_uncompressed_avi_in_a_palette_which_would_come_out_black_is_refused() {
+        let film = |bits: u8, codec: &[u8; 4]| {
+            let format =
+                [&40u32.to_le_bytes()[..], &[0; 8], &[1, 0, bits, 0], codec, &[0; 20]].concat();
+            [b"RIFF\0\0\0\0AVI LIST\0\0\0\0hdrlstrf\x28\0\0\0".as_slice(), &format].concat()
+        };
+        assert!(verdict(&film(8, b"\0\0\0\0")).is_err_and(|words| words.contains("palette")));
+        assert_eq!(verdict(&film(8, b"Y800")), Ok(()));
+        assert_eq!(verdict(&film(24, b"\0\0\0\0")), Ok(()));
     }
 
     #[test]
@@ -311,6 +378,42 @@ mod tests {
         assert!(outside.is_err_and(|w| w.contains("address")));
         let reference = boxed(*b"moov", &boxed(*b"rmra", &boxed(*b"rmda", b"")));
         assert!(verdict(&reference).is_err_and(|w| w.contains("address")));
+    }
+
+    #[test]
+    fn an_edit_list_tells_how_long_nothing_is_shown_and_whether_pictures_are_left_out() {
+        let words = |words: &[u32]| words.iter().flat_map(|w| w.to_be_bytes()).collect::<Vec<u8>>();
+        let track = |handler: &[u8; 4], list: &[u32]| {
+            let hdlr = boxed(*b"hdlr", &[&[0; 8], &handler[..], &[0; 12]].concat());
+            let stts = boxed(*b"stts", &words(&[0, 2, 50, 1024, 10, 512]));
+            let minf = boxed(*b"minf", &boxed(*b"stbl", &stts));
+            let mdia = boxed(*b"mdia", &[hdlr, minf].concat());
+            let edts = boxed(*b"edts", &boxed(*b"elst", &words(list)));
+            boxed(*b"trak", &[edts, mdia].concat())
+        };
+        let film = |tracks: &[Vec<u8>]| {
+            let mvhd = boxed(*b"mvhd", &words(&[0, 0, 0, 1000, 0, 0]));
+            [boxed(*b"ftyp", b"isom"), boxed(*b"moov", &[mvhd, tracks.concat()].concat())].concat()
+        };
+        let of = |bytes: &[u8]| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("file");
+            std::fs::write(&path, bytes).unwrap();
+            edits(&path).unwrap()
+        };
+        let told = |empty_ns, trims| Some(Edits { empty_ns, trims, pictures: 60 });
+        let rate = 0x0001_0000;
+        let late = [0, 2, 2000, u32::MAX, rate, 5000, 0, rate];
+        let trimmed = [0, 1, 5000, 1024, rate];
+        let sound = track(b"soun", &trimmed);
+        assert_eq!(of(&film(&[sound, track(b"vide", &late)])), told(2_000_000_000, false));
+        assert_eq!(of(&film(&[track(b"vide", &trimmed)])), told(0, true));
+        assert_eq!(of(&film(&[track(b"vide", &[0, 1, 5000, 0, rate])])), told(0, false));
+        // Cut anywhere, nothing is made up.
+        let whole = film(&[track(b"vide", &late)]);
+        for cut in 0..whole.len() {
+            let _ = of(&whole[..cut]);
+        }
     }
 
     #[test]

@@ -98,6 +98,27 @@ impl std::fmt::Debug for Display {
     }
 }
 
+/// What makes the sink; `None` for [`DisplaySink::None`]. Opens nothing: `check` and `doctor` ask it too.
+///
+/// # Errors
+/// [`DisplayError`] when the sink is not installed, or shows no picture.
+pub fn factory(sink: &DisplaySink) -> Result<Option<gst::ElementFactory>, DisplayError> {
+    let name = match sink {
+        DisplaySink::None => return Ok(None),
+        DisplaySink::Auto => "autovideosink",
+        DisplaySink::Named(name) => name,
+    };
+    gst::init().map_err(|e| DisplayError::Start { what: e.to_string() })?;
+    let factory = gst::ElementFactory::find(name)
+        .ok_or_else(|| DisplayError::Missing { name: name.to_owned() })?;
+    let class = factory.metadata(gst::ELEMENT_METADATA_KLASS).unwrap_or_default();
+    // A file or network sink would write the patient's picture somewhere.
+    if !(class.contains("Sink") && class.contains("Video")) && name != "fakesink" {
+        return Err(DisplayError::NotASink { name: name.to_owned(), class: class.to_owned() });
+    }
+    Ok(Some(factory))
+}
+
 impl Display {
     /// Starts the display on `sink`; `None` for [`DisplaySink::None`].
     /// `base_ns` is the base time of all pipelines, `latest` the newest reading, which is shown until
@@ -113,19 +134,7 @@ impl Display {
         max_age_ms: u64,
         notes: Arc<Notes>,
     ) -> Result<Option<Self>, DisplayError> {
-        let name = match sink {
-            DisplaySink::None => return Ok(None),
-            DisplaySink::Auto => "autovideosink",
-            DisplaySink::Named(name) => name,
-        };
-        gst::init().map_err(|e| DisplayError::Start { what: e.to_string() })?;
-        let factory = gst::ElementFactory::find(name)
-            .ok_or_else(|| DisplayError::Missing { name: name.to_owned() })?;
-        let class = factory.metadata(gst::ELEMENT_METADATA_KLASS).unwrap_or_default();
-        // A file or network sink would write the patient's picture somewhere.
-        if !(class.contains("Sink") && class.contains("Video")) && name != "fakesink" {
-            return Err(DisplayError::NotASink { name: name.to_owned(), class: class.to_owned() });
-        }
+        let Some(factory) = factory(sink)? else { return Ok(None) };
         let make = move || {
             let sink = factory
                 .create()

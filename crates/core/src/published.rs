@@ -85,7 +85,7 @@ pub struct Located<'a> {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Checked {
-    /// What it is: `config`, `preset`, `model`, `unit`.
+    /// What it is: `config`, `display`, `preset`, `model`, `unit`.
     pub what: &'static str,
     /// Its name or file.
     pub name: String,

@@ -16,6 +16,7 @@ use crate::words::{Sentence, Value, Words};
 mod chroma;
 mod comb;
 mod edges;
+mod rhythm;
 mod ruler;
 mod timing;
 mod tone;
@@ -57,7 +58,7 @@ faults! {
     RangeNarrow => InputRangeNarrow,
     /// Two moments in one picture, line by line.
     Combed => InputCombed,
-    /// It was enlarged: no edge is sharp.
+    /// It was scaled, mostly enlarged: no edge is sharp.
     Enlarged => InputEnlarged,
     /// A millimetre is not as wide as it is high.
     Squeezed => InputSqueezed,

@@ -137,7 +137,7 @@ sentences! {
     InputRangeNarrow = "input-range-narrow" [];
     /// Two fields of different moments in one picture.
     InputCombed = "input-combed" [];
-    /// The picture was enlarged on its way.
+    /// The picture was scaled on its way.
     InputEnlarged = "input-enlarged" [];
     /// The picture's sides were scaled by different factors.
     InputSqueezed = "input-squeezed" [];

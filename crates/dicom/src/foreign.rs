@@ -10,6 +10,7 @@ const BEGINNINGS: &[(&[u8], &str, &str)] = &[
     (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 picture", TO_PNG),
     (b"\xff\x4f\xff\x51", "a JPEG 2000 picture", TO_PNG),
     (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL picture", TO_PNG),
+    (b"\xff\x0a", "a JPEG XL picture", TO_PNG),
     (b"II+\0", "a BigTIFF picture", TO_PNG),
     (b"MM\0+", "a BigTIFF picture", TO_PNG),
     (b"8BPS", "a Photoshop picture", TO_PNG),
@@ -39,6 +40,25 @@ const BRANDS: &[(&[u8], &str)] = &[
     (b"msf1", "a HEIF picture"),
 ];
 
+/// Pictures of a kind that is not read, by the beginning of one; `None` for all else.
+pub fn foreign_pictures(head: &[u8]) -> Option<&'static str> {
+    const KINDS: [&str; 8] =
+        ["HEIC", "HEIF", "AVIF", "JPEG 2000", "JPEG XL", "BigTIFF", "Photoshop", "PNM"];
+    const MANY: [&str; 8] = [
+        "HEIC pictures, which are not read: save them as PNG",
+        "HEIF pictures, which are not read: save them as PNG",
+        "AVIF pictures, which are not read: save them as PNG",
+        "JPEG 2000 pictures, which are not read: save them as PNG",
+        "JPEG XL pictures, which are not read: save them as PNG",
+        "BigTIFF pictures, which are not read: save them as PNG",
+        "Photoshop pictures, which are not read: save them as PNG",
+        "PNM pictures, which are not read: save them as PNG",
+    ];
+    let told = foreign(head)?;
+    let at = KINDS.iter().position(|kind| told.contains(&format!("{kind} picture")))?;
+    Some(MANY[at])
+}
+
 /// Tells of a file that begins with `head` what it is that is not read, and what to do, as the end of
 /// a sentence that its name begins; `None` for what is read, for videos and for the unknown.
 pub fn foreign(head: &[u8]) -> Option<String> {
@@ -50,6 +70,12 @@ pub fn foreign(head: &[u8]) -> Option<String> {
         && let Some((_, what)) = BRANDS.iter().find(|(brand, _)| head.get(8..12) == Some(*brand))
     {
         return told(what, TO_PNG);
+    }
+    if head.get(12..16) == Some(b"CgBI".as_slice()) {
+        return told(
+            "a PNG in Apple's own form (CgBI)",
+            "which is not read: save it as a PNG again",
+        );
     }
     if head.get(257..262) == Some(b"ustar".as_slice()) {
         return told("a tar archive", UNPACK);

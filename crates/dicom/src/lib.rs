@@ -12,6 +12,7 @@ use std::path::Path;
 use sonofuse_core::frame::{Frame, FrameMeta};
 
 mod error;
+mod exif;
 mod foreign;
 mod jpeg;
 mod kind;
@@ -22,7 +23,8 @@ mod source;
 mod tiff;
 
 pub use self::error::StillError;
-pub use self::foreign::foreign;
+pub use self::exif::orientation_of_jpeg;
+pub use self::foreign::{foreign, foreign_pictures};
 pub use self::kind::Kind;
 pub use self::part10::{RegionUnit, UltrasoundRegion};
 

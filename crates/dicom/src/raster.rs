@@ -1,6 +1,6 @@
 //! Picture files to packed RGB, within the limits of the crate. Runs on the caller's thread.
 
-use std::io::{BufReader, Cursor};
+use std::io::{BufRead, BufReader, Cursor};
 
 use image::codecs::bmp::BmpDecoder;
 use image::codecs::gif::GifDecoder;
@@ -14,6 +14,7 @@ use image::{AnimationDecoder, DynamicImage, ImageDecoder, Limits};
 use sonofuse_core::frame::{Frame, FrameFormat};
 
 use crate::error::check_size;
+use crate::exif;
 use crate::jpeg::{self, Anatomy};
 use crate::lossless::{self, LOSSLESS};
 use crate::source::Source;
@@ -25,7 +26,11 @@ pub(crate) fn read(kind: Kind, mut source: Source) -> Result<Frame, StillError> 
     let fail = |e: ImageError| failure(kind, &e);
     match kind {
         Kind::Png => {
-            let source = BufReader::new(source);
+            let mut source = BufReader::new(source);
+            let head = source.fill_buf().map_err(StillError::Read)?;
+            if let Some(words) = crate::foreign(head) {
+                return Err(StillError::Unsupported(words));
+            }
             let decoder = PngDecoder::with_limits(source, limits()).map_err(fail)?;
             if decoder.is_apng().map_err(fail)? {
                 return Err(animation(kind));
@@ -106,7 +111,7 @@ pub(crate) fn jpeg_bytes(
     let decoder = JpegDecoder::new(Cursor::new(&bytes)).map_err(|e| failure(Kind::Jpeg, &e))?;
     if anatomy.components.len() == 4 {
         let mut decoder = decoder;
-        let turned = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+        let turned = exif::orientation(&mut decoder);
         let rgb = lossless::cmyk(&bytes, &anatomy)?;
         let picture = image::RgbImage::from_raw(size.0, size.1, rgb).map(DynamicImage::from);
         let mut picture = picture.ok_or_else(|| StillError::Damaged {
@@ -169,10 +174,9 @@ fn decode(kind: Kind, mut decoder: impl ImageDecoder, upright: bool) -> Result<F
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
     decoder.set_limits(limits()).map_err(|e| failure(kind, &e))?;
-    // EXIF that cannot be read turns nothing, as in viewers.
-    let turned = if upright { decoder.orientation().ok() } else { None };
+    let turned = if upright { exif::orientation(&mut decoder) } else { Orientation::NoTransforms };
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| failure(kind, &e))?;
-    picture.apply_orientation(turned.unwrap_or(Orientation::NoTransforms));
+    picture.apply_orientation(turned);
     Ok(Frame::from_rgb(picture.width(), picture.height(), over_black(picture))?)
 }
 
@@ -198,13 +202,22 @@ fn failure(kind: Kind, error: &ImageError) -> StillError {
         }
         ImageError::IoError(e) => StillError::Damaged { kind, cause: e.to_string() },
         ImageError::Limits(e) => StillError::Unsupported(format!(
-            "is a {} file that would need too much memory or is too large: {e}",
-            kind.as_str()
+            "is a {} file that would need too much memory or is too large: {e}; a side may have {} px at the most",
+            kind.as_str(),
+            FrameFormat::MAX_SIDE_PX
         )),
         ImageError::Unsupported(e) => StillError::Unsupported(format!(
             "is a {} file of an unread sort: {e}; save it as PNG",
             kind.as_str()
         )),
-        other => StillError::Damaged { kind, cause: other.to_string() },
+        other => {
+            let cause = other.to_string();
+            // What a decoder prints for its own programmers helps nobody.
+            let cause = match cause.split_once('{') {
+                Some(_) => "its parts contradict the format".to_owned(),
+                None => cause,
+            };
+            StillError::Damaged { kind, cause }
+        }
     }
 }

@@ -103,8 +103,15 @@ fn wanted(here: &Here, configured: &Configured) -> Result<Stored, CliError> {
 /// The engine of a file, or of the first digits of a name.
 fn named(engine: &str, configured: &Configured) -> Result<Stored, CliError> {
     let read = |path: &Path| cache::verify(path).map_err(|e| EngineError::Cache(e).report());
-    if engine.contains('/') || Path::new(engine).is_file() {
-        return read(Path::new(engine));
+    let path = Path::new(engine);
+    if path.is_file() || engine.contains('/') && path.exists() {
+        return read(path);
+    }
+    if engine.contains('/') {
+        return Err(CliError::new(
+            Exit::NoInput,
+            format!("no engine {engine:?}: there is no such file"),
+        ));
     }
     let mut found: Vec<PathBuf> = Vec::new();
     for folder in configured.settings.folders() {

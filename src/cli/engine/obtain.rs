@@ -9,6 +9,7 @@ use sonofuse_gpu::cache::{Cache, EngineKey, Obtained};
 
 use super::progress::Progress;
 use super::{EngineError, room};
+use crate::cli::plain::plain;
 use crate::scoring::gpu::{Gpu, Obstacle, Settings, TensorRtScorer};
 use crate::scoring::{ModelFiles, prove_gpu};
 
@@ -97,5 +98,5 @@ pub(in crate::cli) fn obtain(
 /// One line on standard error.
 pub(in crate::cli) fn say(text: &str) {
     // Nobody may be left to read it.
-    let _ = writeln!(std::io::stderr(), "sonofuse: {text}");
+    let _ = writeln!(std::io::stderr(), "sonofuse: {}", plain(text));
 }

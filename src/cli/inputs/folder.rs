@@ -1,10 +1,12 @@
 //! The pictures and videos in a folder and below it, judged by their content: exports have names
 //! without suffix, UIDs for names, and a directory and reports among their images.
+//!
+//! Links in it are not followed: one may lead out of the folder, to other patients' pictures, and what
+//! one that stays inside leads to is found where it is.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use sonofuse_dicom::{Kind, Still, StillError, sniff};
@@ -25,8 +27,6 @@ pub(super) struct Folder {
     /// What was passed over, and how often.
     passed: BTreeMap<&'static str, usize>,
     wanted: Wanted,
-    /// Folders that were entered, by device and inode: links may lead back.
-    entered: HashSet<(u64, u64)>,
     entries: usize,
 }
 
@@ -36,15 +36,7 @@ impl Folder {
     /// # Errors
     /// When it cannot be listed; a folder inside it that cannot is passed over.
     pub(super) fn walk(path: &Path, wanted: Wanted) -> io::Result<Self> {
-        let mut found = Self {
-            files: Vec::new(),
-            passed: BTreeMap::new(),
-            wanted,
-            entered: HashSet::new(),
-            entries: 0,
-        };
-        let metadata = fs::metadata(path)?;
-        found.entered.insert((metadata.dev(), metadata.ino()));
+        let mut found = Self { files: Vec::new(), passed: BTreeMap::new(), wanted, entries: 0 };
         found.enter(path, 0)?;
         Ok(found)
     }
@@ -72,15 +64,14 @@ impl Folder {
                 self.pass("beyond the 200000 entries that are looked at");
                 return Ok(());
             }
-            // Follows links: they may stand for files that are meant.
-            let Ok(metadata) = fs::metadata(&path) else {
-                self.pass("links to nothing");
+            let Ok(metadata) = fs::symlink_metadata(&path) else {
+                self.pass("gone meanwhile");
                 continue;
             };
-            if metadata.is_dir() {
-                if !self.entered.insert((metadata.dev(), metadata.ino())) {
-                    self.pass("links to folders that were searched already");
-                } else if depth == DEEPEST {
+            if metadata.is_symlink() {
+                self.pass("links, which are not followed");
+            } else if metadata.is_dir() {
+                if depth == DEEPEST {
                     self.pass("folders nested too deep");
                 } else if self.enter(&path, depth + 1).is_err() {
                     self.pass("folders that cannot be read");
@@ -106,14 +97,22 @@ fn judge(path: &Path, wanted: Wanted) -> Option<&'static str> {
             Err(StillError::NoPicture(what)) => Some(plural(what)),
             _ => None,
         },
-        Ok(None) => match (wanted, ingest::is_video(path)) {
+        // HEIC has the boxes of MP4.
+        Ok(None) => named(path).or_else(|| match (wanted, ingest::is_video(path)) {
             (Wanted::ImagesAndVideos, Ok(true)) => None,
             (Wanted::Images, Ok(true)) => Some("videos"),
             (_, Ok(false) | Err(_)) => Some("of no kind that is read"),
-        },
+        }),
         Err(StillError::Empty) => Some("empty files"),
         Ok(Some(_)) | Err(_) => None,
     }
+}
+
+/// Pictures of phones and archives that nothing here reads: a folder of them must not look empty.
+fn named(path: &Path) -> Option<&'static str> {
+    let mut head = Vec::new();
+    fs::File::open(path).ok()?.take(512).read_to_end(&mut head).ok()?;
+    sonofuse_dicom::foreign_pictures(&head)
 }
 
 /// Several of a DICOM file without a picture.
@@ -154,12 +153,15 @@ mod tests {
         fs::write(at("truth.png"), "{}\n").unwrap();
         fs::write(at("._b.PNG"), [0, 5, 22, 7, 0, 2]).unwrap();
         fs::write(at("empty.png"), "").unwrap();
+        fs::write(at("IMG_1.HEIC"), b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").unwrap();
         fs::write(at("clip"), [b"RIFF\xff\0\0\0AVI LIST".as_slice(), &[0; 240]].concat()).unwrap();
         let found = Folder::walk(folder.path(), Wanted::Images).unwrap();
         let images = ["1.2.840.113619", "Thumbs.jpg", "a/b/c/IM0001", "b.PNG"];
         assert_eq!(names(&found, folder.path()), images);
         let words = found.passed_over().unwrap();
-        for part in ["4 taken", "4 passed over", "2 of no kind", "1 empty", "1 videos"] {
+        for part in
+            ["4 taken", "5 passed over", "2 of no kind", "1 empty", "1 videos", "1 HEIC pictures"]
+        {
             assert!(words.contains(part), "{part}: {words}");
         }
         let found = Folder::walk(folder.path(), Wanted::ImagesAndVideos).unwrap();
@@ -167,15 +169,33 @@ mod tests {
     }
 
     #[test]
-    fn links_in_circles_end() {
-        let folder = tempfile::tempdir().unwrap();
-        let inner = folder.path().join("inner");
-        fs::create_dir(&inner).unwrap();
-        fs::write(inner.join("a"), png()).unwrap();
-        std::os::unix::fs::symlink(folder.path(), inner.join("up")).unwrap();
-        std::os::unix::fs::symlink("nowhere", inner.join("gone")).unwrap();
-        let found = Folder::walk(folder.path(), Wanted::Images).unwrap();
-        assert_eq!(names(&found, folder.path()), ["inner/a"]);
-        assert!(found.passed_over().is_some_and(|w| w.contains("2 passed over")));
+    fn links_lead_neither_out_of_the_folder_nor_to_a_picture_a_second_time() {
+        let all = tempfile::tempdir().unwrap();
+        let [other, named] = ["other", "named"].map(|name| all.path().join(name));
+        fs::create_dir_all(named.join("inner")).unwrap();
+        fs::create_dir(&other).unwrap();
+        fs::write(other.join("another-patient"), png()).unwrap();
+        fs::write(named.join("inner/a"), png()).unwrap();
+        let link = |to: &str, name: &str| {
+            std::os::unix::fs::symlink(to, named.join(name)).unwrap();
+        };
+        for (to, name) in [
+            ("..", "up"),
+            ("../other", "beside"),
+            ("../other/another-patient", "picture"),
+            ("inner/a", "again"),
+            (".", "inner/circle"),
+            ("nowhere", "gone"),
+        ] {
+            link(to, name);
+        }
+        let found = Folder::walk(&named, Wanted::Images).unwrap();
+        assert_eq!(names(&found, &named), ["inner/a"]);
+        let words = found.passed_over().unwrap();
+        assert!(words.contains("1 taken, 6 passed over (6 links"), "{words}");
+        // A link that was named itself is what is meant.
+        std::os::unix::fs::symlink(&named, all.path().join("link")).unwrap();
+        let found = Folder::walk(&all.path().join("link"), Wanted::Images).unwrap();
+        assert_eq!(found.files.len(), 1);
     }
 }

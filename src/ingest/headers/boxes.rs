@@ -2,14 +2,17 @@
 //! media lie in the file itself. Reads box heads only, on the caller's thread.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use super::read_up_to;
 
 /// More boxes than a file of fragments of a second each has in a day.
 const MOST: usize = 200_000;
 /// Boxes that hold boxes on the way to a data reference.
-const PARENTS: [&[u8; 4]; 7] = [b"moov", b"trak", b"mdia", b"minf", b"dinf", b"edts", b"rmra"];
+const PARENTS: [&[u8; 4]; 8] =
+    [b"moov", b"trak", b"mdia", b"minf", b"dinf", b"stbl", b"edts", b"rmra"];
+/// Entries of a table that are looked at.
+const MOST_ENTRIES: u64 = 1 << 20;
 
 /// What a file's boxes tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +23,19 @@ pub(super) struct Boxes {
     pub index: bool,
     /// The media lie in another file or at an address.
     pub elsewhere: bool,
+    /// Of the first picture track.
+    pub edits: Option<Edits>,
+}
+
+/// What an edit list makes of a track's pictures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::ingest) struct Edits {
+    /// Nothing is shown for so long at first.
+    pub empty_ns: u64,
+    /// Something of the track may be left out.
+    pub trims: bool,
+    /// Pictures of the track, as its index counts them.
+    pub pictures: u64,
 }
 
 /// Tells whether a file begins as MP4 or QuickTime does.
@@ -66,6 +82,8 @@ pub(super) fn walk(file: &mut File, len: u64) -> io::Result<Boxes> {
     // Ends of the boxes that are open, the file's own first.
     let mut at = 0;
     let mut open = vec![len];
+    // Of the track that the walk is in; ticks a second of the film's clock.
+    let (mut edits, mut is_video, mut film_hz) = (None, false, 0);
     for _ in 0..MOST {
         while open.len() > 1 && open.last().is_some_and(|end| at >= *end) {
             open.pop();
@@ -90,6 +108,15 @@ pub(super) fn walk(file: &mut File, len: u64) -> io::Result<Boxes> {
             b"moov" | b"moof" => found.index = true,
             b"rmra" => found.elsewhere = true,
             b"dref" => found.elsewhere |= refers(file, &head)?,
+            b"mvhd" => film_hz = film_clock(file, &head)?,
+            b"trak" => (edits, is_video) = (None, false),
+            b"elst" => edits = edit_list(file, &head, film_hz)?,
+            // QuickTime has a second one, of the data's handler.
+            b"hdlr" => is_video |= read::<12>(file, head.body)?.is_some_and(|b| b[8..] == *b"vide"),
+            b"stts" if is_video && found.edits.is_none() => {
+                let pictures = pictures(file, &head)?;
+                found.edits = edits.map(|edits| Edits { pictures, ..edits });
+            }
             _ => {}
         }
         let parent = PARENTS.contains(&&head.kind) && open.len() < 8;
@@ -99,6 +126,60 @@ pub(super) fn walk(file: &mut File, len: u64) -> io::Result<Boxes> {
         at = if parent { head.body } else { head.end };
     }
     Ok(found)
+}
+
+fn read<const N: usize>(file: &mut File, at: u64) -> io::Result<Option<[u8; N]>> {
+    file.seek(SeekFrom::Start(at))?;
+    let mut bytes = [0; N];
+    Ok((read_up_to(file, &mut bytes)? == N).then_some(bytes))
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..).and_then(|b| b.first_chunk()).map_or(0, |b| u32::from_be_bytes(*b))
+}
+
+/// Ticks a second of the film's clock.
+fn film_clock(file: &mut File, mvhd: &Head) -> io::Result<u32> {
+    let Some(bytes) = read::<24>(file, mvhd.body)? else { return Ok(0) };
+    // Times of 64 bits in version 1.
+    Ok(word(&bytes, if bytes[0] == 1 { 20 } else { 12 }))
+}
+
+/// Reads an edit list (ISO/IEC 14496-12, 8.6.6).
+fn edit_list(file: &mut File, elst: &Head, film_hz: u32) -> io::Result<Option<Edits>> {
+    let Some(start) = read::<8>(file, elst.body)? else { return Ok(None) };
+    let wide = start[0] == 1;
+    let mut edits = Edits::default();
+    let mut shown = 0;
+    for n in 0..u64::from(word(&start, 4)).min(64) {
+        let at = elst.body + 8 + n * if wide { 20 } else { 12 };
+        let Some(entry) = read::<16>(file, at)?.filter(|_| at < elst.end) else { break };
+        let long = |at: usize| u64::from(word(&entry, at)) << 32 | u64::from(word(&entry, at + 4));
+        let (ticks, from) = if wide {
+            (long(0), long(8) as i64)
+        } else {
+            (u64::from(word(&entry, 0)), i64::from(word(&entry, 4) as i32))
+        };
+        if from >= 0 {
+            shown += 1;
+            edits.trims |= from > 0 || shown > 1;
+        } else if shown == 0 && film_hz > 0 {
+            let ns = u128::from(ticks) * 1_000_000_000 / u128::from(film_hz);
+            edits.empty_ns = edits.empty_ns.saturating_add(u64::try_from(ns).unwrap_or(u64::MAX));
+        }
+    }
+    Ok(Some(edits))
+}
+
+/// Counts the samples of a track (8.6.1.2).
+fn pictures(file: &mut File, stts: &Head) -> io::Result<u64> {
+    let Some(start) = read::<8>(file, stts.body)? else { return Ok(0) };
+    let room = stts.end.saturating_sub(stts.body + 8) / 8;
+    let entries = u64::from(word(&start, 4)).min(room).min(MOST_ENTRIES);
+    file.seek(SeekFrom::Start(stts.body + 8))?;
+    let mut table = Vec::new();
+    file.by_ref().take(entries * 8).read_to_end(&mut table)?;
+    Ok(table.as_chunks::<8>().0.iter().map(|entry| u64::from(word(entry, 0))).sum())
 }
 
 /// Tells whether a data reference box names another place than this file. Each entry has a flag that

@@ -115,6 +115,63 @@ fn the_rhythm_of_pictures_tells_rate_gaps_and_repeats() {
     }
 }
 
+/// Pictures of the same noise, of which each has a part of its samples moved by one code value: 1 is
+/// all of them.
+fn restless(parts: &[f32]) -> Input {
+    let mut watch = Watch::default();
+    let mut rgb = vec![100u8; 96 * 54 * 3];
+    for (i, part) in parts.iter().enumerate() {
+        let of = rgb.len() / 3;
+        for px in 0..(part * of as f32) as usize {
+            // Scattered, so that every sample's chance is the same.
+            let at = px * 1009 % of;
+            let grey = if rgb[3 * at] == 100 { 101 } else { 100 };
+            rgb[3 * at..3 * at + 3].fill(grey);
+        }
+        let meta = FrameMeta { sequence: i as u64, ..FrameMeta::default() };
+        let frame = Frame::from_rgb(96, 54, rgb.clone()).unwrap().with_meta(meta);
+        watch.observe(&Seen {
+            frame: &frame,
+            layout: None,
+            numbers_rise_to_blue: false,
+            at_ns: i as u64 * 40 * MS,
+            still: false,
+        });
+    }
+    watch.input()
+}
+
+#[test]
+fn a_scanner_slower_than_its_video_is_no_fault_though_maps_come_and_the_picture_was_coded_twice() {
+    let hash = |i: u64| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) % 100;
+    for scanner_hz in [14.3, 17.9, 20.2, 22.6, 23.4] {
+        let at = |i: u64| (i as f64 * scanner_hz / 25.0) as u64;
+        let parts: Vec<f32> = (1..250)
+            .map(|i| match (at(i) == at(i - 1), i % 17 == 0) {
+                // A map was renewed just then: a repeat that is none.
+                (_, true) => 1.0,
+                // The repeated picture is coded a second time, a little better.
+                (true, false) => [0.0, 0.02, 0.05, 0.12][(hash(i) % 4) as usize],
+                (false, false) => 0.5,
+            })
+            .collect();
+        let input = restless(&parts);
+        assert!(input.repeated.unwrap() > 0.02, "{scanner_hz}: {input:?}");
+        assert!(!input.faults.has(Fault::Repeated), "{scanner_hz}: {input:?}");
+    }
+}
+
+#[test]
+fn a_scene_that_hardly_moves_is_not_told_as_repeated_and_a_grabber_that_repeats_at_random_is() {
+    let hash = |i: u64| ((i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) % 100) as f32 / 100.0;
+    let slow: Vec<f32> = (0..250).map(|i| hash(i) * 0.6).collect();
+    let input = restless(&slow);
+    assert!(input.repeated.unwrap() > 0.05 && !input.faults.has(Fault::Repeated), "{input:?}");
+    let gaps: Vec<f32> = (0..250).map(|i| if hash(i) < 0.15 { 0.0 } else { 0.5 }).collect();
+    let input = restless(&gaps);
+    assert!(input.faults.has(Fault::Repeated), "{input:?}");
+}
+
 #[test]
 fn pictures_that_were_never_looked_at_are_not_missing() {
     let mut watch = Watch::default();

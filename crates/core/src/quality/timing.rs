@@ -1,6 +1,6 @@
 //! The rhythm in which pictures come: rate, gaps, repeats. Pure.
 
-use super::{Fault, Input};
+use super::{Fault, Input, rhythm};
 use crate::frame::Frame;
 use crate::picture::luma;
 
@@ -21,11 +21,9 @@ const REPEATED: f32 = 0.05;
 const REPEATED_LEAST: usize = 5;
 /// Repeats for so long are a frozen screen.
 const FROZEN_NS: u64 = 400_000_000;
-/// Part of the gaps between repeats that two neighbouring lengths make up where a scanner's rate
-/// meets the video's.
-const RHYTHM: f32 = 0.8;
-/// Longest gap between two repeats that is told apart.
-const LONGEST: usize = 32;
+/// Pictures that may be repeats or not, for each that is: more of them, and the scene moves too slowly
+/// for its pictures to be told apart.
+const UNSURE: f32 = 0.5;
 
 /// Samples of a picture along each side.
 const COLUMNS: u32 = 48;
@@ -33,6 +31,11 @@ const LINES: u32 = 27;
 const SAMPLES: usize = (COLUMNS * LINES) as usize;
 /// Mean difference of samples below which a picture is the one before, code values.
 const SAME: f32 = 0.08;
+/// From here on it is another one. Between the two it may be the one before, coded a second time, or a scene
+/// that hardly moves.
+const OTHER: f32 = 0.32;
+/// Where three quarters of the repeats differ by less, none was coded again: what is none is another.
+const EXACT: f32 = 0.004;
 
 /// From one picture to the next.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,8 +43,9 @@ struct Step {
     /// Pictures that it took, of which some were never looked at.
     pictures: u64,
     ns: u64,
-    /// It is the one before; `None` where pictures between were not looked at.
-    repeats: Option<bool>,
+    /// How far it is from the one before; `None` where pictures between were not looked at, or the
+    /// screen was frozen.
+    difference: Option<f32>,
 }
 
 #[derive(Debug)]
@@ -87,17 +91,17 @@ impl Timing {
         if ns >= STALL_NS.max(3 * self.agreed_ns.unwrap_or(0)) {
             return self.forget();
         }
-        let repeats = (pictures == 1).then_some(difference < SAME);
-        if repeats == Some(true) {
+        let difference = (pictures == 1).then_some(difference);
+        if difference.is_some_and(|d| d < SAME) {
             self.still_ns += ns;
         } else {
             self.still_ns = 0;
         }
-        self.steps[self.next] = Step { pictures, ns, repeats };
+        self.steps[self.next] = Step { pictures, ns, difference };
         self.next = (self.next + 1) % LAST;
         self.count = (self.count + 1).min(LAST);
         if self.still_ns >= FROZEN_NS {
-            self.steps.iter_mut().for_each(|s| s.repeats = None);
+            self.steps.iter_mut().for_each(|s| s.difference = None);
         }
     }
 
@@ -126,7 +130,7 @@ impl Timing {
     }
 
     /// Steps, oldest first.
-    fn steps(&self) -> impl Iterator<Item = &Step> {
+    fn steps(&self) -> impl Iterator<Item = &Step> + Clone {
         let start = if self.count < LAST { 0 } else { self.next };
         (0..self.count).map(move |i| &self.steps[(start + i) % LAST])
     }
@@ -177,34 +181,39 @@ impl Timing {
         gaps.sum()
     }
 
-    /// How many pictures are the one before, and whether they come without a rhythm: a scanner whose
-    /// rate is not the video's repeats each picture so many times or one more.
+    /// How many pictures are the one before, and whether that is a fault: they can be told from the
+    /// others, and no scanner of a fixed rate explains them.
     fn repeats(&self) -> Option<Repeats> {
-        let mut gaps = [0u32; LONGEST + 1];
-        let (mut seen, mut repeats, mut gap) = (0usize, 0usize, None);
-        for step in self.steps() {
-            let Some(repeated) = step.repeats else {
-                gap = None;
-                continue;
-            };
+        let mut same = [0.0_f32; LAST];
+        let (mut seen, mut repeats) = (0, 0);
+        for difference in self.steps().filter_map(|s| s.difference) {
             seen += 1;
-            gap = gap.map(|n: usize| n + 1);
-            if repeated {
+            if difference < SAME {
+                same[repeats] = difference;
                 repeats += 1;
-                if let Some(n) = gap {
-                    gaps[n.min(LONGEST)] += 1;
-                }
-                gap = Some(0);
             }
         }
         if seen < LEAST {
             return None;
         }
+        let same = &mut same[..repeats];
+        same.sort_unstable_by(f32::total_cmp);
+        let usual = same.get(repeats * 3 / 4).copied().unwrap_or(0.0);
+        let other = if usual < EXACT { SAME } else { OTHER };
         let part = repeats as f32 / seen as f32;
-        let all: u32 = gaps.iter().sum();
-        let regular = gaps.windows(2).map(|p| p[0] + p[1]).max().unwrap_or(0);
-        let is_fault =
-            part >= REPEATED && repeats >= REPEATED_LEAST && (regular as f32) < RHYTHM * all as f32;
+        let numbered = self.steps().scan(0, |number, step| {
+            *number += step.pictures;
+            Some((*number, step.difference))
+        });
+        let sure = numbered.filter_map(|(number, difference)| {
+            let difference = difference?;
+            (difference < SAME || difference >= other).then_some((number, difference < SAME))
+        });
+        let unsure = seen - sure.clone().count();
+        let is_fault = part >= REPEATED
+            && repeats >= REPEATED_LEAST
+            && unsure as f32 <= UNSURE * repeats as f32
+            && !rhythm::is_one_rate(&sure, repeats, part);
         Some(Repeats { part, is_fault })
     }
 }

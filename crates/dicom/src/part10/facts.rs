@@ -1,7 +1,7 @@
 //! The elements of a data set that describe its picture, gathered as they come.
 
 use super::elements::Tag;
-use super::palette::{PaletteFacts, PaletteTable};
+use super::palette::PaletteFacts;
 use super::pixels::{Colour, Picture};
 use super::times::TimeFacts;
 use crate::{Kind, StillError};
@@ -94,7 +94,7 @@ impl PictureFacts {
             "YBR_FULL_422" => Colour::Ybr422,
             // The decoder of JPEG 2000 undoes these itself.
             "YBR_ICT" | "YBR_RCT" if compressed => Colour::Rgb,
-            "PALETTE COLOR" => Colour::Palette(Box::new(self.palette.map(PaletteFacts::table))),
+            "PALETTE COLOR" => palette(self.palette)?,
             other if compressed && !other.is_empty() => Colour::Ybr,
             // Some small writers leave it out.
             "" if self.samples == Some(3) => Colour::Rgb,
@@ -107,9 +107,6 @@ impl PictureFacts {
                 )));
             }
         };
-        if matches!(&colour, Colour::Palette(tables) if tables.iter().all(PaletteTable::is_empty)) {
-            return Err(StillError::dicom("PALETTE COLOR without its tables"));
-        }
         let samples = colour.samples();
         if self.samples.is_some_and(|s| u32::from(s) != samples) {
             return Err(StillError::dicom(format!(
@@ -142,4 +139,14 @@ impl PictureFacts {
             window,
         })
     }
+}
+
+/// The three tables, all of which a palette has (PS3.3 C.7.6.3.1.5 and C.7.6.3.1.6).
+fn palette([red, green, blue]: [PaletteFacts; 3]) -> Result<Colour, StillError> {
+    let table = |facts: PaletteFacts, colour: &str| {
+        let told = |what| StillError::dicom(format!("PALETTE COLOR whose {colour} table {what}"));
+        facts.table().map_err(told)
+    };
+    let tables = [table(red, "red")?, table(green, "green")?, table(blue, "blue")?];
+    Ok(Colour::Palette(Box::new(tables)))
 }

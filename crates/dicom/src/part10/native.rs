@@ -6,8 +6,9 @@
 use super::pixels::{Colour, Picture};
 use crate::StillError;
 
-/// Paddings of a row that writers use, as the bytes to which it is rounded up.
-const ROW_MULTIPLES: [u64; 4] = [2, 4, 8, 16];
+/// To what writers round a row, or a frame, up: powers of two to these, bytes or pixels.
+const ROW_ROUNDED_TO: u64 = 256;
+const FRAME_ROUNDED_TO: u64 = 4096;
 /// Pixels that are looked at to tell R'G'B' from `Y'CbCr`.
 const LOOK_PX: usize = 1 << 16;
 
@@ -64,20 +65,9 @@ pub(super) fn lay(
         native.frame_len = full;
         native.row_len = full / u64::from(picture.rows);
         found.three_samples = true;
-    } else if each > native.frame_len {
-        let rows = picture.row_count();
-        let padded = ROW_MULTIPLES.iter().map(|m| picture.row_len().next_multiple_of(*m));
-        // A byte of padding at the very end is the element's own.
-        let fits =
-            |row: &u64| *row > picture.row_len() && (row * rows * count).next_multiple_of(2) == len;
-        if let Some(row) = padded.into_iter().find(fits) {
-            native.row_len = row;
-            native.frame_len = row * rows;
-            found.notes.push(format!(
-                "has rows of {row} bytes where {} are needed: the rest of each is left out",
-                picture.row_len()
-            ));
-        }
+    }
+    if let Some(words) = pad(picture, native, count, len)? {
+        found.notes.push(words);
     }
     let frames = there / native.frame_len;
     let need = native.frame_len.saturating_mul(count);
@@ -101,13 +91,87 @@ pub(super) fn lay(
     Ok(found)
 }
 
+/// Looks whether rows or frames have padding where the data is longer than its frames; says so.
+///
+/// # Errors
+/// When the length does not tell which: a guess would show shreds.
+fn pad(
+    picture: &Picture,
+    native: &mut Native,
+    count: u64,
+    len: u64,
+) -> Result<Option<String>, StillError> {
+    let Native { row_len, frame_len, .. } = *native;
+    let more = len.saturating_sub(frame_len * count);
+    // A byte at the very end is the element's own padding; whole frames are more of them.
+    if more <= 1 || more % frame_len <= 1 {
+        return Ok(None);
+    }
+    let rows = frame_len / row_len;
+    let exact = |part: &u64, parts: u64| (part * parts).next_multiple_of(2) == len;
+    let row = Some(len / (rows * count)).filter(|row| *row > row_len && exact(row, rows * count));
+    let frame = Some(len / count).filter(|each| *each > frame_len && exact(each, count));
+    // Of several frames: what follows a single one is no matter.
+    let most = frame_len + frame_len.max(FRAME_ROUNDED_TO);
+    let frame = frame.filter(|each| count > 1 && *each < most);
+    let px = (row_len / u64::from(picture.columns)).max(1);
+    let powers = |most: u64| (1..).map(|n| 1 << n).take_while(move |m| *m <= most);
+    let usual_row = |row: u64| {
+        powers(ROW_ROUNDED_TO).any(|m| {
+            row == row_len.next_multiple_of(m)
+                || row == u64::from(picture.columns).next_multiple_of(m) * px
+        })
+    };
+    let usual_frame =
+        |frame: u64| powers(FRAME_ROUNDED_TO).any(|m| frame == frame_len.next_multiple_of(m));
+    let row = match (row, frame) {
+        (Some(row), Some(frame)) => match (usual_row(row), usual_frame(frame)) {
+            (true, true) => {
+                return Err(StillError::dicom(format!(
+                    "its pixel data has {more} bytes more than {count} frames of {}×{} px need: rows of \
+                     {row} bytes account for them, and frames of {frame} bytes do",
+                    picture.columns, picture.rows
+                )));
+            }
+            (false, true) => None,
+            _ => Some(row),
+        },
+        // Behind the one frame there may be anything.
+        (Some(row), None) if count > 1 || usual_row(row) || (row - row_len) % px == 0 => Some(row),
+        _ => None,
+    };
+    if let Some(row) = row {
+        (native.row_len, native.frame_len) = (row, row * rows);
+        return Ok(Some(format!(
+            "has rows of {row} bytes where {row_len} are needed: the rest of each is left out"
+        )));
+    }
+    if let Some(frame) = frame {
+        native.frame_len = frame;
+        return Ok(Some(format!(
+            "has frames of {frame} bytes where {frame_len} are needed: the rest of each is left out"
+        )));
+    }
+    if count == 1 {
+        return Ok(Some(format!(
+            "has {more} bytes of pixel data behind its picture: they are left out"
+        )));
+    }
+    Err(StillError::dicom(format!(
+        "its pixel data has {more} bytes more than {count} frames of {}×{} px need, and neither rows nor \
+         frames of one length account for them",
+        picture.columns, picture.rows
+    )))
+}
+
 /// Takes the padding out of each row of one frame.
 pub(super) fn without_padding(native: &Native, picture: &Picture, bytes: Vec<u8>) -> Vec<u8> {
     let (row, used) = (native.row_len as usize, picture.row_len() as usize);
     if row <= used {
         return bytes;
     }
-    bytes.chunks_exact(row).flat_map(|row| &row[..used]).copied().collect()
+    let rows = bytes.chunks_exact(row).take(picture.row_count() as usize);
+    rows.flat_map(|row| &row[..used]).copied().collect()
 }
 
 /// Tells what three samples a pixel are, by a frame of them: a scanner's screen is mostly grey, and

@@ -3,7 +3,8 @@
 /// One channel's look-up table as the file has it.
 #[derive(Debug, Default)]
 pub(super) struct PaletteFacts {
-    entries: u16,
+    /// As the descriptor says; 0 stands for 65536, `None` without a descriptor.
+    entries: Option<u16>,
     first: i32,
     data: Vec<u8>,
     /// The data was unpacked from segments, to 16-bit entries.
@@ -14,7 +15,7 @@ impl PaletteFacts {
     /// Takes the descriptor: number of entries, first value mapped, bits.
     pub(super) fn describe(&mut self, value: &[u8], signed: bool) {
         if let Some(&[e0, e1, f0, f1]) = value.first_chunk() {
-            self.entries = u16::from_le_bytes([e0, e1]);
+            self.entries = Some(u16::from_le_bytes([e0, e1]));
             let first = [f0, f1];
             self.first = if signed {
                 i32::from(i16::from_le_bytes(first))
@@ -37,8 +38,14 @@ impl PaletteFacts {
 
     /// Turns one channel's look-up table to 8 bits. Tables are 8-bit entries, 16-bit entries, or
     /// 8-bit values in 16-bit entries, whatever the descriptor says.
-    pub(super) fn table(self) -> PaletteTable {
-        let entries = if self.entries == 0 { 65536 } else { usize::from(self.entries) };
+    ///
+    /// # Errors
+    /// What contradicts itself: with a table that is not whole, colours would be made up.
+    pub(super) fn table(self) -> Result<PaletteTable, String> {
+        let Some(entries) = self.entries else {
+            return Err("has no descriptor of four bytes or more".to_owned());
+        };
+        let entries = if entries == 0 { 65536 } else { usize::from(entries) };
         let values = if self.unpacked || self.data.len() >= entries * 2 {
             let wide: Vec<u16> =
                 self.data.as_chunks().0.iter().map(|b| u16::from_le_bytes(*b)).collect();
@@ -47,7 +54,11 @@ impl PaletteFacts {
         } else {
             self.data
         };
-        PaletteTable { first: self.first, values }
+        match values.len() {
+            0 => Err("is not there".to_owned()),
+            there if there < entries => Err(format!("has {there} bytes for {entries} entries")),
+            _ => Ok(PaletteTable { first: self.first, values }),
+        }
     }
 }
 
@@ -106,11 +117,6 @@ pub(super) struct PaletteTable {
 }
 
 impl PaletteTable {
-    /// Tells whether the file has none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-
     /// Values below the first entry take the first, values above the last the last.
     pub(super) fn at(&self, value: i32) -> u8 {
         let last = self.values.len().saturating_sub(1) as i32;

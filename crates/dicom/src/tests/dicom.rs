@@ -181,7 +181,7 @@ fn a_segmented_palette_unpacks_runs_lines_and_repetitions() {
     // Two values, then a line of two steps to 0xFF00, then the first segment again.
     let words: [u16; 15] = [0, 2, 0x0000, 0x7F00, 1, 2, 0xFF00, 2, 1, 0, 0, 0, 1, 0x1100, 0x2200];
     let segments: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
-    let entries = [8u16, 0, 16].map(u16::to_le_bytes).concat();
+    let entries = [7u16, 0, 16].map(u16::to_le_bytes).concat();
     let mut file = Dicom::new(EXPLICIT).shape("PALETTE COLOR", 1, (8, 1), 8);
     for channel in 1..=3 {
         file = file.element((0x0028, 0x1100 + channel), b"US", &entries).element(
@@ -206,9 +206,45 @@ fn a_segmented_palette_that_repeats_itself_ends() {
     let segments: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
     let bytes = Dicom::new(EXPLICIT)
         .shape("PALETTE COLOR", 1, (2, 1), 8)
+        .element((0x0028, 0x1101), b"US", &[8, 0, 0, 0, 16, 0])
         .element((0x0028, 0x1221), b"OW", &segments)
         .native(&[0, 1]);
-    assert!(frames(&bytes).is_ok());
+    // What it comes to is too short.
+    assert!(frames(&bytes).is_err());
+}
+
+#[test]
+fn a_palette_that_is_not_whole_or_contradicts_itself_is_refused_by_what_is_wrong() {
+    let whole = [2u8, 0, 7, 0, 16, 0];
+    // Descriptors and tables of red, green and blue.
+    let file = |descriptors: [&[u8]; 3], tables: [&[u8]; 3]| {
+        let mut file = Dicom::new(EXPLICIT).shape("PALETTE COLOR", 1, (2, 1), 8);
+        for (channel, descriptor) in (1..).zip(descriptors) {
+            if !descriptor.is_empty() {
+                file = file.element((0x0028, 0x1100 + channel), b"US", descriptor);
+            }
+        }
+        for (channel, table) in (1..).zip(tables) {
+            if !table.is_empty() {
+                file = file.element((0x0028, 0x1200 + channel), b"OW", table);
+            }
+        }
+        file.native(&[7, 8])
+    };
+    let table: &[u8] = &[0, 0xFF, 0, 0];
+    let d: &[u8] = &whole;
+    assert!(frames(&file([d; 3], [table; 3])).is_ok());
+    for (descriptors, tables, says) in [
+        ([d, &[], d], [table, &[], table], "green table has no descriptor"),
+        ([d; 3], [table, &[], table], "green table is not there"),
+        ([d, d, &[2, 0]], [table; 3], "blue table has no descriptor"),
+        ([&[0, 0, 0, 0, 16, 0], d, d], [table; 3], "red table has 4 bytes for 65536 entries"),
+        ([&[0, 1, 0, 0, 16, 0], d, d], [table; 3], "red table has 4 bytes for 256 entries"),
+        ([d; 3], [&[]; 3], "red table is not there"),
+    ] {
+        let error = frames(&file(descriptors, tables)).unwrap_err().to_string();
+        assert!(error.contains(says), "{says}: {error}");
+    }
 }
 
 #[test]
@@ -323,11 +359,14 @@ fn a_length_that_lies_costs_nothing() {
 
 #[test]
 fn a_file_cut_or_flipped_anywhere_ends_in_a_frame_or_an_error() {
-    let whole = Dicom::new(EXPLICIT)
-        .shape("PALETTE COLOR", 1, (4, 4), 8)
-        .element((0x0028, 0x1101), b"US", &[4, 0, 0, 0, 8, 0])
-        .element((0x0028, 0x1201), b"OW", &[1, 2, 3, 4])
-        .native(&[3; 16]);
+    let mut file = Dicom::new(EXPLICIT).shape("PALETTE COLOR", 1, (4, 4), 8);
+    for channel in 1..=3 {
+        file = file.element((0x0028, 0x1100 + channel), b"US", &[4, 0, 0, 0, 8, 0]);
+    }
+    for channel in 1..=3 {
+        file = file.element((0x0028, 0x1200 + channel), b"OW", &[1, 2, 3, 4]);
+    }
+    let whole = file.native(&[3; 16]);
     assert!(frames(&whole).is_ok());
     for cut in 0..whole.len() {
         assert!(frames(&whole[..cut]).is_err(), "cut at {cut}");

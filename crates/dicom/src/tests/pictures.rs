@@ -109,6 +109,44 @@ fn a_turned_jpeg_is_shown_upright_but_not_inside_dicom() {
 }
 
 #[test]
+fn a_png_in_apples_form_is_refused_by_name() {
+    let folder = Folder::new();
+    let png = encoded(&picture(4, 4), ImageFormat::Png);
+    let apple = [&png[..8], b"\0\0\0\x04CgBI\x50\0\x20\x02\0\0\0\0", &png[8..]].concat();
+    let error = read(&folder.file("a.png", &apple)).unwrap_err().to_string();
+    assert!(error.contains("CgBI") && error.contains("save it as a PNG"), "{error}");
+    // Other faults are told without a decoder's own notation.
+    let mut damaged = png.clone();
+    damaged[12..16].copy_from_slice(b"IDAT");
+    let error = read(&folder.file("b.png", &damaged)).unwrap_err().to_string();
+    assert!(!error.contains('{'), "{error}");
+}
+
+#[test]
+fn the_orientation_is_read_in_whatever_type_it_is_stored() {
+    let folder = Folder::new();
+    let jpeg = encoded(&picture(32, 16), ImageFormat::Jpeg);
+    let flat = read(&folder.file("flat.jpg", &jpeg)).unwrap();
+    // Tag 0112 in EXIF's TIFF, of type BYTE, SHORT and LONG, in both byte orders.
+    for (name, entry) in [
+        ("byte", &b"II*\0\x08\0\0\0\x01\0\x12\x01\x01\0\x01\0\0\0\x03\0\0\0"[..]),
+        ("short", b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x03\0\0\0"),
+        ("long", b"II*\0\x08\0\0\0\x01\0\x12\x01\x04\0\x01\0\0\0\x03\0\0\0"),
+        ("long, Motorola", b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x04\0\0\0\x01\0\0\0\x03"),
+    ] {
+        let body = [b"Exif\0\0".as_slice(), entry, &[0; 4]].concat();
+        let segment = [&[0xFF, 0xE1, 0, body.len() as u8 + 2], body.as_slice()].concat();
+        let half = [&jpeg[..2], &segment, &jpeg[2..]].concat();
+        assert_eq!(crate::orientation_of_jpeg(&half), Some(3), "{name}");
+        let upright = read(&folder.file("turned.jpg", &half)).unwrap();
+        assert_eq!(rgb_at(&upright, 0, 0), rgb_at(&flat, 31, 15), "{name}");
+        for cut in 0..segment.len() + 2 {
+            assert_eq!(crate::orientation_of_jpeg(&half[..cut]), None, "{name} cut at {cut}");
+        }
+    }
+}
+
+#[test]
 fn jpegs_end_to_end_are_no_still_unless_the_first_announces_them() {
     let folder = Folder::new();
     let jpeg = encoded(&picture(32, 16), ImageFormat::Jpeg);

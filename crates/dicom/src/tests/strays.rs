@@ -323,6 +323,91 @@ fn rows_with_padding_and_odd_rows_of_4_2_2_are_read() {
 }
 
 #[test]
+fn padding_of_rows_or_frames_is_left_out_where_the_length_tells_it_and_else_refused() {
+    /// `None`: it is refused.
+    struct Case {
+        what: &'static str,
+        size: (u16, u16),
+        frames: u64,
+        row: usize,
+        /// Bytes behind each frame, and behind all.
+        behind: [usize; 2],
+        reads: Option<&'static str>,
+    }
+    let case =
+        |what, size, frames, row, behind, reads| Case { what, size, frames, row, behind, reads };
+    for Case { what, size: (w, h), frames: count, row, behind, reads } in [
+        case("rows of a multiple of 128 bytes", (10, 6), 1, 128, [0, 0], Some("rows of 128")),
+        case(
+            "rows of a multiple of 256 bytes, a cine",
+            (10, 6),
+            3,
+            256,
+            [0, 0],
+            Some("rows of 256"),
+        ),
+        case("a pixel more", (10, 6), 1, 33, [0, 0], Some("rows of 33")),
+        case("four pixels more", (10, 6), 3, 42, [0, 0], Some("rows of 42")),
+        case("each frame made even", (9, 7), 4, 27, [1, 0], Some("frames of 190")),
+        case("each frame to 512 bytes", (10, 6), 3, 30, [332, 0], Some("frames of 512")),
+        case("each frame and two bytes", (10, 7), 3, 30, [2, 0], Some("frames of 212")),
+        case(
+            "one picture and a trailer",
+            (10, 6),
+            1,
+            30,
+            [0, 7],
+            Some("8 bytes of pixel data behind"),
+        ),
+        case("three frames and a trailer", (10, 6), 3, 30, [0, 7], None),
+        // Rows of 32 bytes, or frames rounded up to 4096: both are usual.
+        case("either", (10, 128), 2, 32, [0, 0], None),
+    ] {
+        let picture = |n: u64| -> Vec<u8> {
+            (0..usize::from(h))
+                .flat_map(|y| {
+                    let mut bytes = vec![0xEE; row];
+                    for (x, v) in bytes[..usize::from(w) * 3].iter_mut().enumerate() {
+                        *v = (n as usize * 50 + y * 20 + x) as u8;
+                    }
+                    bytes
+                })
+                .chain(std::iter::repeat_n(0xEE, behind[0]))
+                .collect()
+        };
+        let mut pixels: Vec<u8> = (0..count).flat_map(picture).collect();
+        pixels.extend(std::iter::repeat_n(0xEE, behind[1]));
+        if pixels.len() % 2 == 1 {
+            pixels.push(0);
+        }
+        let file = Dicom::new(EXPLICIT)
+            .shape("RGB", 3, (w, h), 8)
+            .frames(&format!("{count} "))
+            .native(&pixels);
+        let Some(says) = reads else {
+            let error = frames(&file).unwrap_err().to_string();
+            assert!(error.contains("bytes more than"), "{what}: {error}");
+            continue;
+        };
+        let notes = Still::parse(file.clone()).unwrap().notes().join("; ");
+        assert!(notes.contains(says), "{what}: {notes}");
+        let frames = frames(&file).unwrap();
+        assert_eq!(frames.len() as u64, count, "{what}");
+        for (n, frame) in frames.iter().enumerate() {
+            for (x, y) in [(0, 0), (w - 1, 0), (0, h - 1), (w - 1, h - 1)] {
+                let first = n * 50 + usize::from(y) * 20 + usize::from(x) * 3;
+                let expected = [first, first + 1, first + 2].map(|v| v as u8);
+                assert_eq!(
+                    rgb_at(frame, u32::from(x), u32::from(y)),
+                    expected,
+                    "{what}: {n} {x} {y}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn the_regions_of_an_ultrasound_file_are_kept() {
     let region = |corners: [u32; 4], units: u16, delta: f64| {
         let mut item = Dicom { bytes: Vec::new(), ..Dicom::new(EXPLICIT) };
