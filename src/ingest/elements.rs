@@ -221,14 +221,21 @@ fn breaks_on(factory: &gst::ElementFactory, caps: &gst::Caps) -> bool {
 /// Decoders of libav that live sources need and whose formats GStreamer knows: they may draw into GStreamer's
 /// own buffers. Others copy, because the attempt ends the process (gst-libav 1.22) where a stream has a format
 /// that GStreamer lacks.
-const DRAW_DIRECTLY: &[&str] =
-    &["avdec_h264", "avdec_h265", "avdec_mjpeg", "avdec_mpeg2video", "avdec_mpeg4", "avdec_vp8", "avdec_vp9"];
+const DRAW_DIRECTLY: &[&str] = &[
+    "avdec_h264",
+    "avdec_h265",
+    "avdec_mjpeg",
+    "avdec_mpeg2video",
+    "avdec_mpeg4",
+    "avdec_vp8",
+    "avdec_vp9",
+];
 
 /// Keeps a decoder from what is known to end the process.
 pub(super) fn spare(decoder: &gst::Element) {
     let Some(factory) = decoder.factory() else { return };
-    let copies = factory.name().starts_with("avdec_")
-        && !DRAW_DIRECTLY.contains(&factory.name().as_str());
+    let copies =
+        factory.name().starts_with("avdec_") && !DRAW_DIRECTLY.contains(&factory.name().as_str());
     if copies && decoder.has_property("direct-rendering") {
         decoder.set_property("direct-rendering", false);
     }
@@ -265,8 +272,7 @@ fn reachable(factory: &gst::ElementFactory) -> Vec<bool> {
                 .map(|(_, features)| {
                     features.is_any()
                         || features.iter().all(|f| {
-                            f == gst::CAPS_FEATURE_MEMORY_SYSTEM_MEMORY
-                                || !f.starts_with("memory:")
+                            f == gst::CAPS_FEATURE_MEMORY_SYSTEM_MEMORY || !f.starts_with("memory:")
                         })
                 })
                 .collect::<Vec<bool>>()
@@ -393,9 +399,11 @@ mod tests {
     #[test]
     fn a_decoder_that_also_gives_fields_apart_is_not_passed_over() {
         assert!(gst::init().is_ok());
-        for (name, caps) in
-            [("avdec_h264", "video/x-h264"), ("avdec_h265", "video/x-h265"), ("avdec_ffv1", "video/x-ffv")]
-        {
+        for (name, caps) in [
+            ("avdec_h264", "video/x-h264"),
+            ("avdec_h265", "video/x-h265"),
+            ("avdec_ffv1", "video/x-ffv"),
+        ] {
             // Not every machine has gst-libav.
             if let Some(factory) = gst::ElementFactory::find(name) {
                 assert!(may_be_plugged(&factory, &gst::Caps::new_empty_simple(caps)), "{name}");

@@ -63,7 +63,9 @@ fn unknown(said: &gst::StructureRef) -> Option<String> {
     if !media.ends_with("-unknown") {
         return None;
     }
-    let called = ["fourcc", "codec-id", "codec"].into_iter().find_map(|key: &str| said.get::<String>(key).ok());
+    let called = ["fourcc", "codec-id", "codec"]
+        .into_iter()
+        .find_map(|key: &str| said.get::<String>(key).ok());
     Some(called.unwrap_or_else(|| media.to_owned()))
 }
 

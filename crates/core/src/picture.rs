@@ -183,7 +183,8 @@ impl Look {
             let change = 0.5 * ((x[1] / a - y[1] / b).abs() + (x[2] / a - y[2] / b).abs());
             mean += change;
             most = most.max(change);
-            let share = |cell: &[f32; 3], chroma: f32| 0.5 * (cell[1].abs() + cell[2].abs()) / chroma;
+            let share =
+                |cell: &[f32; 3], chroma: f32| 0.5 * (cell[1].abs() + cell[2].abs()) / chroma;
             if share(x, a).max(share(y, b)) >= HELD {
                 coloured[count] = change;
                 count += 1;

@@ -294,7 +294,8 @@ fn lines_that_stay_on_other_tissue_make_no_speckle_in_common() {
         cells.iter_mut().for_each(|v| *v = noise.next());
         frame(90, 88, |x, y| {
             let r = (f64::from(x) - 45.0).hypot(f64::from(y) - 44.0);
-            let line = x < 2 || y < 2 || x > 87 || y > 85 || (r - 20.0).abs() < 1.0 || y.abs_diff(x) < 2;
+            let line =
+                x < 2 || y < 2 || x > 87 || y > 85 || (r - 20.0).abs() < 1.0 || y.abs_diff(x) < 2;
             let grey = 90.0 + 40.0 * cells[(y / 2 * 50 + x / 2) as usize];
             if lines && line { [240.0; 3] } else { [grey; 3] }
         })
