@@ -492,7 +492,7 @@ fn what_came_with_other_tissue_after_a_gap_counts_once_renewed_or_if_it_came_fro
             bench.show(&Shown { frozen: n >= 30, unchanged_ms, ..other.clone() }, STEP_MS);
             assert_eq!(bench.evidence.evidence(), 0, "ended: {ended}, picture {n}");
         }
-        bench.hold(&Shown { map: 6.0, ..other.clone() }, 400);
+        bench.hold(&Shown { map: 8.5, ..other.clone() }, 400);
         assert_eq!(bench.evidence.evidence(), 1, "ended: {ended}, renewed");
     }
     // A stored picture: nothing moved since it came.
