@@ -268,6 +268,9 @@ fn bench_tells_every_stage_and_its_alternatives() {
         assert!(of("p50_ms") <= of("p90_ms") && of("p90_ms") <= of("p99_ms"), "{stage}");
     }
     assert_eq!(report["comparisons"].as_array().unwrap().len(), 2);
+    // For people: lines, not the letters of their ends.
+    let said = sonofuse(["bench", "--path", screen.to_str().unwrap()].iter().chain(&command::OFF));
+    assert!(said.out.lines().count() > 10 && !said.out.contains("\\n"), "{}", said.out);
 }
 
 #[test]

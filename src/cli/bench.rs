@@ -101,7 +101,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     if args.json {
         out.json(&figures.published(&machine))
     } else {
-        figures.text(&machine).iter().try_for_each(|line| out.line(line))
+        figures.text(&machine).iter().try_for_each(|line| out.lines(line))
     }
 }
 

@@ -133,7 +133,7 @@ pub fn run(args: &LiveArgs) -> Result<(), CliError> {
         return out.json(&published::LiveBench { plays, total: total.published(), notice: NOTICE });
     }
     out.line(&total.line())?;
-    total.summary().iter().try_for_each(|line| out.line(line))
+    total.summary().iter().try_for_each(|line| out.lines(line))
 }
 
 /// The committed scenario of that name, else the file.

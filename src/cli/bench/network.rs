@@ -85,7 +85,7 @@ pub fn run(args: &NetworkArgs) -> Result<(), CliError> {
     if args.json {
         out.json(&report.published(&machine, &report.layers.total()))
     } else {
-        report.text(&machine).iter().try_for_each(|line| out.line(line))
+        report.text(&machine).iter().try_for_each(|line| out.lines(line))
     }
 }
 

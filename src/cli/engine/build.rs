@@ -91,7 +91,7 @@ fn tell(ready: &Ready, model: &str, gpu: &Gpu, as_json: bool) -> Result<(), CliE
     if let Some(why) = why {
         say(&format!("the engine that was there did not serve: {why}"));
     }
-    out.line(&format!(
+    out.lines(&format!(
         "{how}: engine {id} of {model} for {} ({}), TensorRT {}, {}, {} in {:.1} s\n{}",
         gpu.device().name,
         ready.key.architecture,

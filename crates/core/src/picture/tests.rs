@@ -291,7 +291,9 @@ fn lines_that_stay_on_other_tissue_make_no_speckle_in_common() {
     let tissue = |seed: u64, lines: bool| {
         let mut noise = Noise(seed);
         let mut cells = vec![0f64; 50 * 50];
-        cells.iter_mut().for_each(|v| *v = noise.next());
+        for v in &mut cells {
+            *v = noise.next();
+        }
         frame(90, 88, |x, y| {
             let r = (f64::from(x) - 45.0).hypot(f64::from(y) - 44.0);
             let line =
