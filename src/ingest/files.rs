@@ -114,9 +114,8 @@ pub fn open_file(path: impl AsRef<Path>) -> Result<FileFrames, IngestError> {
     let convert = make("videoconvert")?;
     // Phones write down how they were held; a colour bar upside down turns soft into hard.
     let flip = make("videoflip")?;
-    let unread = |e: std::io::Error| fail(format!("cannot be read: {e}"));
-    let turned = headers::direction(path).map_err(unread)?;
-    flip.set_property_from_str("video-direction", turned.unwrap_or("auto"));
+    let said = headers::said(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
+    flip.set_property_from_str("video-direction", said.turned.unwrap_or("auto"));
 
     let pipeline = gst::Pipeline::with_name("file");
     let sink = capture::appsink(AHEAD, false);
@@ -168,14 +167,12 @@ pub fn open_file(path: impl AsRef<Path>) -> Result<FileFrames, IngestError> {
             None => pad.link(&sink),
         };
     });
-    let (missing, edits) =
-        (headers::missing(path).map_err(unread)?, headers::edits(path).map_err(unread)?);
-    if let Some(Missing::EndOfJpeg(start)) = missing {
+    if let Some(Missing::EndOfJpeg(start)) = said.missing {
         end_at(&pipeline, start);
     }
     let mut frames = FileFrames::start(path.to_owned(), pipeline, sink)?;
-    frames.guesses_rate = headers::says_no_rate(path).map_err(unread)?;
-    (frames.mixed, frames.missing, frames.edits, frames.others) = (mixed, missing, edits, others);
+    (frames.missing, frames.edits, frames.guesses_rate) = (said.missing, said.edits, said.no_rate);
+    (frames.mixed, frames.others) = (mixed, others);
     Ok(frames)
 }
 

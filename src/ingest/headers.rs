@@ -128,74 +128,63 @@ impl Missing {
     }
 }
 
-/// Tells what is missing at the end of a video, by the sizes that its container tells (MP4 and MOV, Matroska
-/// and `WebM`, AVI), by its last JPEG, picture, page or packet ([`ends`]); `None` when nothing is, or when it
-/// cannot be known.
-pub(super) fn missing(path: &Path) -> std::io::Result<Option<Missing>> {
-    let bytes = missing_bytes(path)?;
-    if bytes > 0 {
-        return Ok(Some(Missing::Bytes(bytes)));
-    }
+/// What a video's own bytes say, where GStreamer does not.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said {
+    /// What is missing at its end; `None` when nothing is, or when it cannot be known.
+    pub(super) missing: Option<Missing>,
+    /// What the edit list of an MP4 or QuickTime file does to its pictures.
+    pub(super) edits: Option<Edits>,
+    /// What videoflip must do to show it upright.
+    pub(super) turned: Option<&'static str>,
+    /// It is of a kind that has no rate, of which demuxers then make one up (ASF and WMV).
+    pub(super) no_rate: bool,
+}
+
+/// Reads what the video at `path` says.
+pub(super) fn said(path: &Path) -> std::io::Result<Said> {
     let mut file = File::open(path)?;
-    let mut head = [0u8; 512];
-    let got = read_up_to(&mut file, &mut head)?;
-    if !is_jpeg(&head[..got]) {
-        let len = file.metadata()?.len();
-        return ends::missing(&mut file, &head[..got], len);
-    }
-    let tail = tail(&mut file, LAST_JPEG)?;
+    let len = file.metadata()?.len();
+    let mut head = Vec::new();
+    file.by_ref().take(turned::LOOKED_AT).read_to_end(&mut head)?;
+    let boxes = if boxes::is_box(&head) { Some(boxes::walk(&mut file, len)?) } else { None };
+    let end = boxes.as_ref().map_or_else(|| container_end(&head), |boxes| Some(boxes.end));
+    let bytes = end.unwrap_or(0).saturating_sub(len);
+    Ok(Said {
+        missing: if bytes > 0 {
+            Some(Missing::Bytes(bytes))
+        } else if is_jpeg(&head) {
+            cut_jpeg(&mut file)?
+        } else {
+            ends::missing(&mut file, &head, len)?
+        },
+        edits: boxes.and_then(|boxes| boxes.edits),
+        turned: turned::direction(&head),
+        no_rate: head.starts_with(&[0x30, 0x26, 0xB2, 0x75]),
+    })
+}
+
+/// Where the last of JPEGs end to end begins, where it has no end.
+fn cut_jpeg(file: &mut File) -> std::io::Result<Option<Missing>> {
+    let tail = tail(file, LAST_JPEG)?;
     let start = tail.windows(3).rposition(is_jpeg);
     let cut = start.filter(|at| !tail[*at..].windows(2).any(|pair| pair == END_OF_JPEG));
     let from = file.stream_position()? - tail.len() as u64;
     Ok(cut.map(|at| Missing::EndOfJpeg(from + at as u64)))
 }
 
-/// What videoflip must do to show a video upright, where the container's demuxer does not tell; `None` where
-/// nothing says so.
-pub(super) fn direction(path: &Path) -> std::io::Result<Option<&'static str>> {
-    let mut head = Vec::new();
-    File::open(path)?.take(turned::LOOKED_AT).read_to_end(&mut head)?;
-    Ok(turned::direction(&head))
-}
-
-/// Tells whether a file is of a kind that has no rate, of which demuxers then make one up (ASF and WMV).
-pub(super) fn says_no_rate(path: &Path) -> std::io::Result<bool> {
-    let mut head = [0u8; 4];
-    let got = read_up_to(&mut File::open(path)?, &mut head)?;
-    Ok(head[..got] == [0x30, 0x26, 0xB2, 0x75])
-}
-
-/// What the edit list of an MP4 or QuickTime file does to its pictures; `None` where there is none.
-pub(super) fn edits(path: &Path) -> std::io::Result<Option<Edits>> {
-    let mut file = File::open(path)?;
-    let mut head = [0u8; 8];
-    let got = read_up_to(&mut file, &mut head)?;
-    if !boxes::is_box(&head[..got]) {
-        return Ok(None);
-    }
-    let len = file.metadata()?.len();
-    Ok(boxes::walk(&mut file, len)?.edits)
-}
-
-/// The bytes that are missing by what its container tells; 0 when it cannot be known.
-fn missing_bytes(path: &Path) -> std::io::Result<u64> {
-    let mut file = File::open(path)?;
-    let len = file.metadata()?.len();
-    let mut head = [0u8; 64];
-    let got = read_up_to(&mut file, &mut head)?;
-    let head = &head[..got];
-    let end = if head.starts_with(b"RIFF") {
+/// Where a RIFF or Matroska file says that it ends; `None` when it does not say.
+fn container_end(head: &[u8]) -> Option<u64> {
+    let head = &head[..head.len().min(64)];
+    if head.starts_with(b"RIFF") {
         // 0 and all ones are written by programs that never came back to fill it in.
-        let size = head.get(4..8).and_then(|w| w.try_into().ok()).map(u32::from_le_bytes);
-        size.filter(|size| !matches!(*size, 0 | u32::MAX)).map(|size| u64::from(size) + 8)
+        let size = head.get(4..8).and_then(|w| w.try_into().ok()).map(u32::from_le_bytes)?;
+        (!matches!(size, 0 | u32::MAX)).then(|| u64::from(size) + 8)
     } else if head.starts_with(&[0x1A, 0x45, 0xDF, 0xA3]) {
         matroska_end(head)
-    } else if boxes::is_box(head) {
-        Some(boxes::walk(&mut file, len)?.end)
     } else {
         None
-    };
-    Ok(end.unwrap_or(0).saturating_sub(len))
+    }
 }
 
 fn read_up_to(file: &mut File, bytes: &mut [u8]) -> std::io::Result<usize> {
@@ -317,7 +306,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
         std::fs::write(&path, bytes).unwrap();
-        missing_bytes(&path).unwrap()
+        match said(&path).unwrap().missing {
+            Some(Missing::Bytes(bytes)) => bytes,
+            _ => 0,
+        }
     }
 
     #[test]
@@ -399,7 +391,7 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("file");
             std::fs::write(&path, bytes).unwrap();
-            edits(&path).unwrap()
+            said(&path).unwrap().edits
         };
         let told = |empty_ns, trims| Some(Edits { empty_ns, trims, pictures: 60 });
         let rate = 0x0001_0000;

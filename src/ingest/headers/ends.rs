@@ -146,7 +146,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
         std::fs::write(&path, bytes).unwrap();
-        super::super::missing(&path).unwrap()
+        super::super::said(&path).unwrap().missing
     }
 
     #[test]
