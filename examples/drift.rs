@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use sonofuse::scoring::{self, Analyzer, Backend, Settings};
 use sonofuse_core::drift::{Figures, News, REFERENCE, Stream, Watch};
 use sonofuse_core::exam::Ended;
-use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
 use sonofuse_sim::{Play, Player, Scenario};
 
 /// Pictures a second, and seconds of an examination: as few as count.
@@ -82,13 +81,9 @@ fn examine(analyzer: &mut Analyzer, script: &str) -> Result<Option<Figures>, Box
     analyzer.end_exam(Ended::NextPatient);
     analyzer.take_figures();
     for index in 0..player.frames() {
-        let mut bgrx = Vec::new();
-        let picture = player.render(index, &mut bgrx);
+        let (frame, picture) = player.frame(index, START_NS)?;
         let pts_ns = picture.pts_ns + START_NS;
-        let meta = FrameMeta { pts_ns: Some(pts_ns), captured_ns: pts_ns, ..FrameMeta::default() };
-        let [width, height] = picture.size;
-        let format = FrameFormat::packed(PixelFormat::Bgrx, width, height);
-        analyzer.analyze(&Frame::new(format, meta, bgrx.into())?, &|| pts_ns);
+        analyzer.analyze(&frame, &|| pts_ns);
     }
     analyzer.end_exam(Ended::NextPatient);
     analyzer.take_ended();

@@ -11,7 +11,6 @@ use serde_json::json;
 use sonofuse::scoring::{self, Analyzer, Backend, Settings};
 use sonofuse_core::control::Verb;
 use sonofuse_core::exam::{Ended, Mark, PlaneName, Which, WhichWord};
-use sonofuse_core::frame::{Frame, FrameFormat, FrameMeta, PixelFormat};
 use sonofuse_core::gate::Unfamiliar;
 use sonofuse_sim::{Play, Player, Scenario};
 
@@ -48,13 +47,8 @@ fn examine(
     analyzer.take_ended();
     let mut marked = 0;
     for index in 0..player.frames() {
-        let mut bgrx = Vec::new();
-        let picture = player.render(index, &mut bgrx);
+        let (frame, picture) = player.frame(index, START_NS)?;
         let pts_ns = picture.pts_ns + START_NS;
-        let meta = FrameMeta { pts_ns: Some(pts_ns), captured_ns: pts_ns, ..FrameMeta::default() };
-        let [width, height] = picture.size;
-        let format = FrameFormat::packed(PixelFormat::Bgrx, width, height);
-        let frame = Frame::new(format, meta, bgrx.into())?;
         let clock = || pts_ns;
         let reading = analyzer.analyze(&frame, &clock);
         let second = picture.pts_ns as f64 / 1e9 >= PLANE_S + 0.5;

@@ -84,13 +84,8 @@ fn pictures(
     let play = Play { rate_hz: Some(2.0), skin: Some(skin), size };
     let mut player = Player::with(scenario, play).unwrap();
     for index in 0..player.frames() {
-        let mut bgrx = Vec::new();
-        let picture = player.render(index, &mut bgrx);
-        let at_ns = picture.pts_ns + START_NS;
-        let meta = FrameMeta { pts_ns: Some(at_ns), captured_ns: at_ns, ..FrameMeta::default() };
-        let [width, height] = picture.size;
-        let format = FrameFormat::packed(PixelFormat::Bgrx, width, height);
-        take(Frame::new(format, meta, bgrx.into()).unwrap(), at_ns, &picture.truth);
+        let (frame, picture) = player.frame(index, START_NS).unwrap();
+        take(frame, picture.pts_ns + START_NS, &picture.truth);
     }
 }
 

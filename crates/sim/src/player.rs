@@ -2,6 +2,8 @@
 //! the scenario, the rate and its number; what the player keeps only saves work. A picture that is
 //! the one before is not drawn again. Runs on the caller's thread.
 
+use sonofuse_core::frame::{Frame, FrameError, FrameFormat, FrameMeta, PixelFormat};
+
 use crate::SimError;
 use crate::cast::Cast;
 use crate::chrome::Marks;
@@ -155,6 +157,20 @@ impl Player {
         bgrx.clear();
         bgrx.extend_from_slice(&self.bgrx);
         picture
+    }
+
+    /// Draws picture `index` as a frame that came `start_ns` and its own time after the beginning.
+    ///
+    /// # Errors
+    /// [`FrameError`] where it is none.
+    pub fn frame(&mut self, index: u64, start_ns: u64) -> Result<(Frame, Picture), FrameError> {
+        let mut bgrx = Vec::new();
+        let picture = self.render(index, &mut bgrx);
+        let pts_ns = picture.pts_ns + start_ns;
+        let meta = FrameMeta { pts_ns: Some(pts_ns), captured_ns: pts_ns, ..FrameMeta::default() };
+        let [width, height] = picture.size;
+        let format = FrameFormat::packed(PixelFormat::Bgrx, width, height);
+        Ok((Frame::new(format, meta, bgrx.into())?, picture))
     }
 
     /// Draws picture `index`; [`Player::pixels`] has it.
